@@ -1,0 +1,39 @@
+# The commands of a developer; each installs what it needs first. docs/hacking.md lists the finer ones.
+JOBS ?= $(shell nproc)
+CLANG_FORMAT ?= clang-format-14
+export CTEST_PARALLEL_LEVEL ?= $(JOBS)
+
+.PHONY: build test unit asan demo format setup clean
+.DEFAULT_GOAL := build
+
+setup:
+	@scripts/install-dependencies.sh
+
+# Leaves the program at build/tradewind.
+build: setup
+	@cmake --preset dev
+	@cmake --build --preset dev --parallel $(JOBS)
+
+# Everything (formatting and house rules included), then the unit tests again with AddressSanitizer and
+# UndefinedBehaviorSanitizer.
+test: build
+	@ctest --preset dev
+	@$(MAKE) --no-print-directory asan
+
+unit: build
+	@ctest --preset unit
+
+asan: setup
+	@cmake --preset asan
+	@cmake --build --preset asan --parallel $(JOBS)
+	@ctest --preset asan
+
+demo: build
+	@build/tradewind demo
+
+format:
+	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \
+	  xargs --no-run-if-empty $(CLANG_FORMAT) -i
+
+clean:
+	@rm -rf build build-release build-asan build-fuzz

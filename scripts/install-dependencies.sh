@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Installs what building and testing Tradewind needs on Debian 12, without asking. When everything is there it changes
+# nothing, needs no network and takes well under a second, so `make` calls it every time.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+packages=(
+  build-essential cmake ninja-build ccache mold clang-format-14 pkg-config python3
+  libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev
+  libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libfmt-dev libspdlog-dev
+  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev
+)
+oldest_node=18
+
+die() {
+  echo "install-dependencies: $*" >&2
+  exit 1
+}
+
+is_installed() {
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Node.js runs the tests with real clients. A machine may have it from elsewhere: any recent one will do.
+node_is_recent() {
+  local version
+  version=$(node --version 2>/dev/null) || return 1
+  version=${version#v}
+  [ "${version%%.*}" -ge "$oldest_node" ] && command -v npm >/dev/null
+}
+
+install_packages() {
+  local missing=() package
+  for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  node_is_recent || missing+=(nodejs npm)
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "not root and no sudo; as root run: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  echo "install-dependencies: installing ${missing[*]}" >&2
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet)
+  # The package lists may be missing (a fresh container) or stale: fetch them only when the first try fails.
+  "${apt[@]}" install --no-install-recommends "${missing[@]}" 2>/dev/null && return 0
+  "${apt[@]}" update
+  "${apt[@]}" install --no-install-recommends "${missing[@]}"
+}
+
+# The client libraries that the tests use, exactly as their lock file says.
+install_client_libraries() {
+  local folder=tests/clients
+  [ -f "$folder/package-lock.json" ] || return 0
+  [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ] || return 0
+  echo "install-dependencies: npm ci in $folder" >&2
+  npm ci --prefix "$folder" --no-audit --no-fund
+  touch "$folder/node_modules/.package-lock.json"
+}
+
+command -v dpkg-query >/dev/null || die "this is not Debian; see the packages at the top of $0"
+install_packages
+install_client_libraries

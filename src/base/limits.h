@@ -1,0 +1,98 @@
+// Every bound of the program in one place, each with its unit in its name.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace tradewind::limits {
+
+using std::chrono::milliseconds;
+
+inline constexpr size_t kNameLength = 63;
+
+// Fibers. The stacks are virtual memory; only touched pages cost anything (the deepest statement measured
+// that the SQL limits below allow needs 1.25 MiB).
+inline constexpr size_t kFiberStackBytes = 8u << 20;
+inline constexpr size_t kIdleFiberStacks = 256;
+// The idle stacks that will be used next keep all their memory, since touching it anew costs more than the
+// rest of a fiber; the others keep this much. A guard at the end of each stack is wide enough that no frame
+// steps over it.
+inline constexpr size_t kIdleWholeStacks = 8;
+inline constexpr size_t kIdleStackBytes = 64u << 10;
+inline constexpr size_t kStackGuardBytes = 64u << 10;
+inline constexpr size_t kBlockingThreads = 8;
+// A busy core looks for input and output at least this often (but for a fiber that does not suspend).
+inline constexpr std::chrono::microseconds kPollInterval{20};
+inline constexpr int kListenBacklog = 1024;
+
+// Client requests.
+inline constexpr size_t kRequestBodyBytes = 64u << 20;
+inline constexpr size_t kRequestHeaderBytes = 64u << 10;
+inline constexpr size_t kResponseBytes = 10u << 20;
+inline constexpr milliseconds kStreamIdle{10'000};
+inline constexpr milliseconds kStreamSweep{1'000};
+inline constexpr milliseconds kIdleHttpConnection{300'000};
+// From the first byte of a message to the end of its header, and for each piece of its body.
+inline constexpr milliseconds kHttpMessageTime{60'000};
+inline constexpr milliseconds kHttpLinger{2'000};
+inline constexpr milliseconds kHttpAcceptPause{100};
+inline constexpr size_t kHttpConnections = 20'000;
+// What an idle connection costs; the buffer grows with a long header.
+inline constexpr size_t kHttpReadBytes = 4u << 10;
+// A larger body is written by itself instead of being copied behind its header.
+inline constexpr size_t kHttpJoinedBodyBytes = 64u << 10;
+inline constexpr size_t kAnswerBodyBytes = 64u << 20;
+inline constexpr size_t kPooledConnectionsPerAddress = 64;
+// Less than kIdleHttpConnection of the other side.
+inline constexpr milliseconds kIdlePooledConnection{60'000};
+inline constexpr size_t kStoredSqlPerStream = 50;
+inline constexpr size_t kStreamsPerTenant = 128;
+
+// Statements.
+inline constexpr milliseconds kTimeSlice{1};
+inline constexpr milliseconds kStatementTime{60'000};
+inline constexpr milliseconds kWriteTurnWait{10'000};
+inline constexpr milliseconds kWriteTurnHeldWhileWanted{5'000};
+inline constexpr int kProgressInstructions = 1'000;
+inline constexpr int kSqlTextBytes = 16 << 20;
+inline constexpr int kValueBytes = 64 << 20;
+inline constexpr int kLikePatternBytes = 1'000;
+inline constexpr int kExpressionDepth = 250;
+inline constexpr int kCompoundSelectTerms = 100;
+inline constexpr size_t kDirtyMemoryBytes = 256u << 20;
+inline constexpr int kSchemaObjects = 4'000;
+inline constexpr int kTriggerDepth = 1'000;
+inline constexpr size_t kPreparedStatements = 64;                // Kept by each connection.
+inline constexpr size_t kPreparedStatementSqlBytes = 16u << 10;  // A longer one is not kept.
+inline constexpr size_t kPooledConnections = 8;                  // Of one tenant, idle.
+inline constexpr milliseconds kBusyPause{1};                     // Between tries for a lock of SQLite's own.
+inline constexpr milliseconds kBusyPauseLongest{20};
+inline constexpr int kExportPages = 64;  // Between two turns of an export.
+
+// The write-ahead log of a tenant is checkpointed once it is longer than this.
+inline constexpr uint32_t kCheckpointFrames = 4'000;
+
+// Moves.
+inline constexpr size_t kPageBatchBytes = 256u << 10;
+inline constexpr size_t kFrameBytes = 16u << 20;
+inline constexpr milliseconds kPullDeadline{10'000};
+inline constexpr milliseconds kOpenWriterGrace{2'000};
+inline constexpr milliseconds kReadyWait{5'000};
+inline constexpr uint64_t kPresenceSyncBytes =
+    16u << 20;  // Pages that arrive between two syncs of the presence map.
+inline constexpr milliseconds kParkedRequest{15'000};
+inline constexpr milliseconds kReconnectPause{100};
+inline constexpr milliseconds kCatalogWatch{500};
+inline constexpr milliseconds kNodeCall{10'000};
+
+// How long a node that is asked to end lets requests in progress go on.
+inline constexpr milliseconds kDrain{10'000};
+inline constexpr milliseconds kLocatePause{5};
+
+// The catalog.
+inline constexpr size_t kListedMoves = 1'000;
+inline constexpr int kCatalogTries = 3;  // Of calls whose repeat is harmless.
+inline constexpr size_t kCachedLocations = 100'000;
+
+}  // namespace tradewind::limits

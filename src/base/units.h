@@ -1,0 +1,31 @@
+// Durations, sizes and rates as people write and read them: 5ms, 2s, 64MB, 50MB/s.
+//
+// A number (a fraction is fine) and a unit, without or with one space between them. Durations: us, ms, s, m,
+// h. Sizes: B, kB (or KB), MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB powers of 1024. A rate is a size
+// with "/s" after it. Case does not matter in sizes. A bare number is refused, but for 0: which unit was
+// meant is a guess.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tradewind {
+
+// Fail with kInvalid, code UNIT_INVALID, and a sentence that quotes `text` and shows an example.
+Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
+Result<uint64_t> ParseSize(std::string_view text);
+// In bytes a second; 0 is refused, as nothing would ever arrive.
+Result<uint64_t> ParseRate(std::string_view text);
+
+// "300.0 MB"; below 1000 bytes "512 B".
+std::string FormatSize(uint64_t bytes);
+// "50.0 MB/s".
+std::string FormatRate(uint64_t bytes_per_s);
+// "850 us", "4.2 ms", "1.35 s", "2 m 05 s": three digits at most, in the unit that keeps the number small.
+std::string FormatDuration(std::chrono::nanoseconds duration);
+
+}  // namespace tradewind

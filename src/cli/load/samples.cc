@@ -1,0 +1,50 @@
+#include "cli/load/samples.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace tradewind::load {
+namespace {
+
+auto FirstAt(const std::vector<Sample>& samples, runtime::TimePoint at) {
+  return std::lower_bound(
+      samples.begin(), samples.end(), at,
+      [](const Sample& sample, runtime::TimePoint time) { return sample.answered < time; });
+}
+
+// The smallest latency that at least `share` of all do not exceed (nearest rank).
+runtime::Duration Percentile(const std::vector<runtime::Duration>& sorted, double share) {
+  const auto rank = static_cast<size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  return sorted[std::max<size_t>(rank, 1) - 1];
+}
+
+}  // namespace
+
+void Samples::Record(runtime::TimePoint answered, runtime::Duration latency) {
+  TW_CHECK(samples_.empty() || samples_.back().answered <= answered, "windows are found by binary search");
+  samples_.push_back({answered, latency});
+}
+
+LatencySummary Samples::Summarize(runtime::TimePoint from, runtime::TimePoint to) const {
+  std::vector<runtime::Duration> latencies;
+  const auto end = FirstAt(samples_, to);
+  for (auto sample = FirstAt(samples_, from); sample < end; ++sample) latencies.push_back(sample->latency);
+  if (latencies.empty()) return {};
+  std::sort(latencies.begin(), latencies.end());
+  return {latencies.size(), Percentile(latencies, 0.50), Percentile(latencies, 0.99), latencies.back()};
+}
+
+runtime::Duration Samples::LongestGap(runtime::TimePoint from, runtime::TimePoint to) const {
+  runtime::Duration longest{};
+  runtime::TimePoint previous = from;
+  const auto end = FirstAt(samples_, to);
+  for (auto sample = FirstAt(samples_, from); sample < end; ++sample) {
+    longest = std::max(longest, sample->answered - previous);
+    previous = sample->answered;
+  }
+  return std::max(longest, to - previous);
+}
+
+}  // namespace tradewind::load

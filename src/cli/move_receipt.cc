@@ -1,0 +1,100 @@
+#include "cli/move_receipt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/units.h"
+#include "cli/client_command.h"
+#include "cli/table.h"
+
+namespace tradewind::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr size_t kBarWidth = 30;
+
+std::string OrDash(std::string text) {
+  return text.empty() ? "-" : text;
+}
+
+std::string MicrosecondsText(const json::value& microseconds) {
+  if (!microseconds.is_number()) return "-";
+  return FormatDuration(std::chrono::microseconds(microseconds.to_number<int64_t>()));
+}
+
+// The share of the pages that are at the destination.
+double ShareSent(const json::value& receipt) {
+  const json::value& pages = MemberAt(receipt, "pages");
+  if (TextAt(receipt, "phase") == "done") return 1;
+  const double total = NumberAt(pages, "total");
+  if (total <= 0) return 0;
+  const double sent = NumberAt(pages, "wireframe") + NumberAt(pages, "warm") + NumberAt(pages, "pulled") +
+                      NumberAt(pages, "pushed");
+  return std::clamp(sent / total, 0.0, 1.0);
+}
+
+uint64_t CountAt(const json::value& object, std::string_view name) {
+  return static_cast<uint64_t>(NumberAt(object, name));
+}
+
+}  // namespace
+
+bool MoveHasEnded(const json::value& receipt) {
+  const std::string phase = TextAt(receipt, "phase");
+  return phase == "done" || phase == "cancelled";
+}
+
+std::string MillisecondsText(const json::value& milliseconds) {
+  if (!milliseconds.is_number()) return "-";
+  return FormatDuration(
+      std::chrono::nanoseconds(static_cast<int64_t>(milliseconds.to_number<double>() * 1e6)));
+}
+
+std::string ReceiptText(const json::value& receipt) {
+  const json::value& pages = MemberAt(receipt, "pages");
+  const json::value& phases = MemberAt(receipt, "phases");
+  const uint64_t rate = CountAt(receipt, "rate_bytes_per_s");
+  return PropertyList(
+      {{"id", TextAt(receipt, "id")},
+       {"tenant", TextAt(receipt, "tenant")},
+       {"from", TextAt(receipt, "source")},
+       {"to", TextAt(receipt, "destination")},
+       {"method", TextAt(receipt, "method")},
+       {"phase", TextAt(receipt, "phase")},
+       {"epoch", std::to_string(CountAt(receipt, "epoch"))},
+       {"started", FormatTime(static_cast<int64_t>(NumberAt(receipt, "started_at")))},
+       {"ended", FormatTime(static_cast<int64_t>(NumberAt(receipt, "ended_at")))},
+       {"times", fmt::format("init {}, hand-over {}, dual {}, finish {}",
+                             MillisecondsText(MemberAt(phases, "init_ms")),
+                             MillisecondsText(MemberAt(phases, "handover_ms")),
+                             MillisecondsText(MemberAt(phases, "dual_ms")),
+                             MillisecondsText(MemberAt(phases, "finish_ms")))},
+       {"relief", MillisecondsText(MemberAt(receipt, "relief_ms"))},
+       {"pages", fmt::format("{} in all: {} wireframe, {} warm, {} pulled, {} pushed",
+                             CountAt(pages, "total"), CountAt(pages, "wireframe"), CountAt(pages, "warm"),
+                             CountAt(pages, "pulled"), CountAt(pages, "pushed"))},
+       {"pulls", fmt::format("p50 {}, p99 {}", MicrosecondsText(MemberAt(receipt, "pull_p50_us")),
+                             MicrosecondsText(MemberAt(receipt, "pull_p99_us")))},
+       {"sent", FormatSize(CountAt(receipt, "bytes_sent"))},
+       {"rate limit", rate == 0 ? "-" : FormatRate(rate)},
+       {"aborted", std::to_string(CountAt(receipt, "aborted"))},
+       {"verified", FlagAt(receipt, "verified") ? "yes, hash " + TextAt(receipt, "hash") : "no"},
+       {"waiting for", OrDash(TextAt(receipt, "waiting_for"))},
+       {"error", OrDash(TextAt(receipt, "error"))}});
+}
+
+std::string ProgressLine(const json::value& receipt) {
+  const double share = ShareSent(receipt);
+  const auto filled = static_cast<size_t>(share * kBarWidth);
+  std::string line = fmt::format("{:<9} [{}{}] {:3.0f} %  {}", TextAt(receipt, "phase"),
+                                 std::string(filled, '#'), std::string(kBarWidth - filled, '.'), share * 100,
+                                 FormatSize(CountAt(receipt, "bytes_sent")));
+  if (const std::string waiting = TextAt(receipt, "waiting_for"); !waiting.empty())
+    line += "  waiting for " + waiting;
+  return line;
+}
+
+}  // namespace tradewind::cli

@@ -1,0 +1,115 @@
+// tradewind serve: runs a node until SIGTERM or SIGINT, then drains it. A second signal ends the process at
+// once; nothing acknowledged is lost by that either.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "base/limits.h"
+#include "cli/command_line.h"
+#include "cli/folder_lock.h"
+#include "cli/listen_address.h"
+#include "node/node.h"
+#include "runtime/fiber.h"
+#include "runtime/real_core.h"
+
+namespace tradewind::cli {
+namespace {
+
+struct ServeOptions {
+  std::string name;
+  std::string listen = "127.0.0.1:8080";
+  std::string data;
+  std::string join;
+  std::string advertise;
+  std::string catalog;
+  std::string config;
+  bool insecure = false;
+};
+
+Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
+  if (!options.catalog.empty()) return NotThereYet("--catalog (the catalog in etcd)");
+  if (!options.config.empty()) return NotThereYet("--config");
+  node::NodeOptions node;
+  node.name = options.name;
+  node.data_folder = options.data;
+  if (!options.join.empty()) node.join_url = options.join;
+  if (!options.advertise.empty()) node.advertise_url = options.advertise;
+  TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
+  if (!IsLoopback(node.listen) && !options.insecure) {
+    return Fail(
+        ErrorKind::kInvalid, "LISTEN_INSECURE",
+        fmt::format("--listen {} can be reached by other machines, and this node asks nobody for a token",
+                    options.listen),
+        "listen on 127.0.0.1, or give --insecure if the network is trusted");
+  }
+  return node;
+}
+
+Error Explain(Error error, const ServeOptions& options) {
+  if (error.code == "ADDRESS_IN_USE") {
+    error.message = fmt::format("another process listens on {} already", options.listen);
+    error.action = "stop it, or give another port with --listen (port 0: any free one)";
+  }
+  return error;
+}
+
+ExitCode Serve(const ServeOptions& options) {
+  auto node_options = NodeOptionsOf(options);
+  if (!node_options) return Report(node_options.error());
+  const auto lock = FolderLock::Take(options.data);
+  if (!lock) return Report(lock.error());
+  // A reader of our output that has gone is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto core = runtime::RealCore::Create();
+  ExitCode exit_code = ExitCode::kDone;
+  core->RunUntilReturned("serve", [&] {
+    runtime::Event stop;
+    core->OnSignal([&stop](int) {
+      if (stop.is_set()) _exit(static_cast<int>(ExitCode::kFailed));
+      stop.Set();
+    });
+    auto node = node::Node::Start(*core, *node_options);
+    if (!node) {
+      exit_code = Report(Explain(std::move(node).error(), options));
+      return;
+    }
+    fmt::print("ready {} {}\n", options.name, (*node)->url());
+    std::fflush(stdout);
+    stop.Wait();
+    (*node)->Stop(core->Now() + limits::kDrain);
+  });
+  return exit_code;
+}
+
+}  // namespace
+
+void AddServeCommand(CLI::App& app, CommandLine& line) {
+  CLI::App* serve = app.add_subcommand("serve", "Run a node");
+  auto options = std::make_shared<ServeOptions>();
+  serve->add_option("--name", options->name, "The node's name, its own in the cluster")->required();
+  serve->add_option("--listen", options->listen, "Where it serves clients and other nodes")
+      ->capture_default_str()
+      ->type_name("HOST:PORT");
+  serve->add_option("--data", options->data, "Its data folder; made when it is missing")
+      ->required()
+      ->type_name("DIR");
+  serve
+      ->add_option("--join", options->join,
+                   "Any node of the cluster to join; default: host a new cluster's catalog")
+      ->type_name("URL");
+  serve
+      ->add_option("--advertise", options->advertise,
+                   "How other nodes reach this one; default: as it listens")
+      ->type_name("URL");
+  serve->add_option("--catalog", options->catalog, "A catalog outside the nodes (not there yet)");
+  serve->add_option("--config", options->config, "A configuration file (not there yet)");
+  serve->add_flag("--insecure", options->insecure,
+                  "Listen on an address that other machines reach, without tokens");
+  serve->callback([&line, options] { line.action = [options] { return Serve(*options); }; });
+}
+
+}  // namespace tradewind::cli

@@ -1,0 +1,120 @@
+// tradewind tenant create | list | show | delete
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <memory>
+
+#include "base/units.h"
+#include "cli/client_command.h"
+#include "cli/command_line.h"
+#include "cli/table.h"
+
+namespace tradewind::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct TenantOptions {
+  std::string name;
+  std::string engine = "sqlite";
+  std::string node;
+};
+
+std::string SizeText(const json::value& tenant) {
+  return FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes")));
+}
+
+void PrintTenant(const json::value& tenant, const ClientContext& context) {
+  if (context.json()) return PrintJson(tenant);
+  const std::string move = TextAt(tenant, "move");
+  fmt::print("{}",
+             PropertyList({{"name", TextAt(tenant, "name")},
+                           {"engine", TextAt(tenant, "engine")},
+                           {"owner", TextAt(tenant, "owner")},
+                           {"epoch", fmt::format("{:.0f}", NumberAt(tenant, "epoch"))},
+                           {"state", TextAt(tenant, "state")},
+                           {"size", SizeText(tenant)},
+                           {"pages", fmt::format("{:.0f} of {:.0f} bytes", NumberAt(tenant, "page_count"),
+                                                 NumberAt(tenant, "page_size"))},
+                           {"created", FormatTime(static_cast<int64_t>(NumberAt(tenant, "created_at")))},
+                           {"move", move.empty() ? "-" : move}}));
+}
+
+Result<void> Create(ClientContext& context, const TenantOptions& options) {
+  if (options.engine == "mariadb") return NotThereYet("the engine mariadb");
+  json::object request{{"name", options.name}, {"engine", options.engine}};
+  if (!options.node.empty()) request["node"] = options.node;
+  TW_TRY_ASSIGN(const json::value tenant, context.admin.Post("/v1/tenants", request));
+  PrintTenant(tenant, context);
+  return {};
+}
+
+Result<void> List(ClientContext& context) {
+  TW_TRY_ASSIGN(const json::value answer, context.admin.Get("/v1/tenants"));
+  const json::value& tenants = MemberAt(answer, "tenants");
+  if (context.json()) {
+    PrintJson(tenants);
+    return {};
+  }
+  Table table({"NAME", "ENGINE", "OWNER", "EPOCH", "STATE", "SIZE"});
+  if (const json::array* rows = tenants.if_array()) {
+    for (const json::value& tenant : *rows) {
+      table.AddRow({TextAt(tenant, "name"), TextAt(tenant, "engine"), TextAt(tenant, "owner"),
+                    fmt::format("{:.0f}", NumberAt(tenant, "epoch")), TextAt(tenant, "state"),
+                    SizeText(tenant)});
+    }
+  }
+  fmt::print("{}", table.ToString());
+  return {};
+}
+
+Result<void> Show(ClientContext& context, const TenantOptions& options) {
+  TW_TRY_ASSIGN(const json::value tenant, context.admin.Get("/v1/tenants/" + EscapeSegment(options.name)));
+  PrintTenant(tenant, context);
+  return {};
+}
+
+Result<void> Delete(ClientContext& context, const TenantOptions& options) {
+  TW_TRY(context.admin.Delete("/v1/tenants/" + EscapeSegment(options.name)));
+  if (context.json())
+    PrintJson(json::object{{"deleted", options.name}});
+  else
+    fmt::print("tenant {} is deleted\n", options.name);
+  return {};
+}
+
+}  // namespace
+
+void AddTenantCommands(CLI::App& app, CommandLine& line) {
+  CLI::App* tenant = app.add_subcommand("tenant", "Tenants: databases, each owned by one node");
+  tenant->require_subcommand(1);
+  tenant->fallthrough();
+  auto options = std::make_shared<TenantOptions>();
+  const auto add = [&](const char* name, const char* what, auto run) {
+    CLI::App* command = tenant->add_subcommand(name, what);
+    command->fallthrough();
+    command->callback([&line, options, run] {
+      line.action = [&line, options, run] {
+        return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
+      };
+    });
+    return command;
+  };
+  const auto add_name = [&](CLI::App* command) {
+    command->add_option("NAME", options->name, "The tenant: letters a-z, digits, '-' and '_'")->required();
+  };
+
+  CLI::App* create = add("create", "Make an empty tenant", Create);
+  add_name(create);
+  create->add_option("--engine", options->engine, "sqlite (default) or mariadb")
+      ->check(CLI::IsMember({"sqlite", "mariadb"}));
+  create->add_option("--node", options->node, "The node to own it; default: the cluster's choice");
+  add("list", "All tenants of the cluster",
+      [](ClientContext& context, const TenantOptions&) { return List(context); });
+  add_name(add("show", "One tenant", Show));
+  add_name(add("delete", "Delete a tenant and its data", Delete));
+  AddTransferCommands(*tenant, line);
+}
+
+}  // namespace tradewind::cli

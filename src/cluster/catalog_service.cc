@@ -1,0 +1,140 @@
+#include "cluster/catalog_service.h"
+
+#include <array>
+#include <utility>
+
+#include "cluster/catalog_json.h"
+
+namespace tradewind::cluster {
+
+namespace {
+
+using boost::json::value;
+
+// The answer of a call: what it returned as JSON, null when that is nothing.
+template <typename T>
+Result<value> Answer(Result<T> result) {
+  if (!result) return Fail(std::move(result).error());
+  if constexpr (std::is_void_v<T>)
+    return value(nullptr);
+  else
+    return value(ToJson(*result));
+}
+
+Result<value> RegisterNode(Catalog& catalog, const JsonObject& request) {
+  NodeRecord node;
+  TW_TRY(FromJson(request, node));
+  return Answer(catalog.RegisterNode(node));
+}
+
+Result<value> Nodes(Catalog& catalog, const JsonObject&) {
+  return Answer(catalog.Nodes());
+}
+
+Result<value> CreateTenant(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const std::string engine, TextField(request, "engine"));
+  TW_TRY_ASSIGN(const std::string owner, TextField(request, "owner"));
+  return Answer(catalog.CreateTenant(name, engine, owner));
+}
+
+Result<value> GetTenant(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  return Answer(catalog.GetTenant(name));
+}
+
+Result<value> ListTenants(Catalog& catalog, const JsonObject&) {
+  return Answer(catalog.ListTenants());
+}
+
+Result<value> DeleteTenant(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  Ownership expected;
+  TW_TRY(FromJson(request, expected));
+  return Answer(catalog.DeleteTenant(name, expected));
+}
+
+Result<value> Swap(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const std::string to, TextField(request, "to"));
+  TW_TRY_ASSIGN(const std::string move, TextField(request, "move"));
+  Ownership from;
+  TW_TRY(FromJson(request, from));
+  return Answer(catalog.Swap(name, from, to, move));
+}
+
+Result<value> Fence(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const std::string move, TextField(request, "move"));
+  Ownership from;
+  TW_TRY(FromJson(request, from));
+  return Answer(catalog.Fence(name, from, move));
+}
+
+Result<value> BeginMove(Catalog& catalog, const JsonObject& request) {
+  MoveRecord move;
+  TW_TRY(FromJson(request, move));
+  return Answer(catalog.BeginMove(move));
+}
+
+Result<value> SetMoveState(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string id, TextField(request, "id"));
+  TW_TRY_ASSIGN(const MoveState from, StateField(request, "from"));
+  TW_TRY_ASSIGN(const MoveState to, StateField(request, "to"));
+  TW_TRY_ASSIGN(const std::string receipt, TextField(request, "receipt"));
+  return Answer(catalog.SetMoveState(id, from, to, receipt));
+}
+
+Result<value> SaveReceipt(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string id, TextField(request, "id"));
+  TW_TRY_ASSIGN(const std::string receipt, TextField(request, "receipt"));
+  return Answer(catalog.SaveReceipt(id, receipt));
+}
+
+Result<value> GetMove(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string id, TextField(request, "id"));
+  return Answer(catalog.GetMove(id));
+}
+
+Result<value> ListMoves(Catalog& catalog, const JsonObject&) {
+  return Answer(catalog.ListMoves());
+}
+
+struct Operation {
+  std::string_view name;
+  Result<value> (*run)(Catalog&, const JsonObject&);
+};
+constexpr std::array kOperations = {
+    Operation{"register-node", RegisterNode},
+    Operation{"nodes", Nodes},
+    Operation{"create-tenant", CreateTenant},
+    Operation{"tenant", GetTenant},
+    Operation{"tenants", ListTenants},
+    Operation{"delete-tenant", DeleteTenant},
+    Operation{"swap", Swap},
+    Operation{"fence", Fence},
+    Operation{"begin-move", BeginMove},
+    Operation{"set-move-state", SetMoveState},
+    Operation{"save-receipt", SaveReceipt},
+    Operation{"move", GetMove},
+    Operation{"moves", ListMoves},
+};
+
+Result<value> Run(Catalog& catalog, std::string_view operation, std::string_view request) {
+  TW_TRY_ASSIGN(const JsonObject arguments, ParseObject(request));
+  for (const Operation& known : kOperations)
+    if (known.name == operation) return known.run(catalog, arguments);
+  return Fail(ErrorKind::kInvalid, "OPERATION_UNKNOWN",
+              "the catalog has no operation '" + std::string(operation) + "'",
+              "run the same version of tradewind on every node");
+}
+
+}  // namespace
+
+std::string AnswerCatalogCall(Catalog& catalog, std::string_view operation, std::string_view request) {
+  Result<value> result = Run(catalog, operation, request);
+  if (!result) return boost::json::serialize(JsonObject{{"error", ToJson(result.error())}});
+  return boost::json::serialize(JsonObject{{"result", std::move(*result)}});
+}
+
+}  // namespace tradewind::cluster

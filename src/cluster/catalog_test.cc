@@ -1,0 +1,336 @@
+// What every catalog promises, held against the embedded one and against the remote one that asks it.
+#include "cluster/catalog.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/catalog_service.h"
+#include "cluster/remote_catalog.h"
+#include "cluster/test_catalog.h"
+#include "runtime/fiber.h"
+
+namespace tradewind::cluster {
+namespace {
+
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+enum class Kind { kEmbedded, kRemote };
+
+class CatalogContract : public testing::TestWithParam<Kind> {
+ protected:
+  // Runs `body` with two nodes n1, n2 and the tenant t on n1.
+  void Run(const std::function<void(Catalog&)>& body) {
+    WithCatalog(*core_, folder_.File("catalog"), [&](EmbeddedCatalog& embedded) {
+      RemoteCatalog remote(
+          [&](std::string_view operation, const std::string& request) -> Result<std::string> {
+            return AnswerCatalogCall(embedded, operation, request);
+          });
+      Catalog& catalog = GetParam() == Kind::kRemote ? static_cast<Catalog&>(remote) : embedded;
+      Need(catalog.RegisterNode({"n1", "http://127.0.0.1:1"}));
+      Need(catalog.RegisterNode({"n2", "http://127.0.0.1:2"}));
+      Need(catalog.CreateTenant("t", "sqlite", "n1"));
+      body(catalog);
+    });
+  }
+
+  static MoveRecord Move(const MoveId& id, const Ownership& from = {"n1", Epoch{1}}) {
+    MoveRecord move;
+    move.id = id;
+    move.tenant = "t";
+    move.source = from.owner;
+    move.destination = from.owner == "n1" ? "n2" : "n1";
+    move.method = "zephyr";
+    move.epoch_before = from.epoch;
+    return move;
+  }
+
+  const Ownership before_{"n1", Epoch{1}};
+  const Ownership after_{"n2", Epoch{2}};
+  TestFolder folder_;
+  std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
+};
+
+INSTANTIATE_TEST_SUITE_P(Catalogs, CatalogContract, testing::Values(Kind::kEmbedded, Kind::kRemote),
+                         [](const auto& test) {
+                           return std::string(test.param == Kind::kEmbedded ? "Embedded" : "Remote");
+                         });
+
+TEST_P(CatalogContract, ANodeThatComesBackAtAnotherAddressReplacesTheOldOne) {
+  Run([](Catalog& catalog) {
+    Need(catalog.RegisterNode({"n1", "http://127.0.0.1:9"}));
+    EXPECT_THAT(Need(catalog.Nodes()),
+                ElementsAre(NodeRecord{"n1", "http://127.0.0.1:9"}, NodeRecord{"n2", "http://127.0.0.1:2"}));
+    EXPECT_EQ(CodeOf(catalog.RegisterNode({"Not a name", "http://127.0.0.1:9"})), "NAME_INVALID");
+  });
+}
+
+TEST_P(CatalogContract, ATenantIsMadeOnceAndFound) {
+  Run([&](Catalog& catalog) {
+    const TenantRecord tenant = Need(catalog.GetTenant("t"));
+    EXPECT_EQ(tenant.name, "t");
+    EXPECT_EQ(tenant.engine, "sqlite");
+    EXPECT_EQ(tenant.ownership, before_);
+    EXPECT_GT(tenant.created_at_ms, 0);
+    EXPECT_EQ(tenant.move, "");
+    EXPECT_EQ(CodeOf(catalog.CreateTenant("t", "sqlite", "n2")), "TENANT_EXISTS");
+    EXPECT_EQ(CodeOf(catalog.CreateTenant("u", "sqlite", "n3")), "NODE_NOT_FOUND");
+    EXPECT_EQ(CodeOf(catalog.CreateTenant("U", "sqlite", "n1")), "NAME_INVALID");
+    EXPECT_EQ(CodeOf(catalog.GetTenant("u")), "TENANT_NOT_FOUND");
+    Need(catalog.CreateTenant("a", "sqlite", "n2"));
+    EXPECT_THAT(Need(catalog.ListTenants()),
+                ElementsAre(Field(&TenantRecord::name, "a"), Field(&TenantRecord::name, "t")));
+  });
+}
+
+TEST_P(CatalogContract, AnErrorKeepsItsKindMessageAndAction) {
+  Run([](Catalog& catalog) {
+    const Result<TenantRecord> missing = catalog.GetTenant("nobody");
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().kind, ErrorKind::kNotFound);
+    EXPECT_THAT(missing.error().message, HasSubstr("nobody"));
+    EXPECT_THAT(missing.error().action, HasSubstr("tenant list"));
+  });
+}
+
+TEST_P(CatalogContract, ATenantIsDeletedOnlyByTheOwnerThatIsExpected) {
+  Run([&](Catalog& catalog) {
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", {"n2", Epoch{1}})), "OWNER_CHANGED");
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", {"n1", Epoch{2}})), "OWNER_CHANGED");
+    Need(catalog.DeleteTenant("t", before_));
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", before_)), "TENANT_NOT_FOUND");
+    EXPECT_THAT(Need(catalog.ListTenants()), IsEmpty());
+  });
+}
+
+TEST_P(CatalogContract, ATenantIsNotDeletedInAMove) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", before_)), "MOVE_IN_PROGRESS");
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kCancelled, ""));
+    Need(catalog.DeleteTenant("t", before_));
+  });
+}
+
+TEST_P(CatalogContract, ANameNeverGetsAnEpochASecondTime) {
+  Run([&](Catalog& catalog) {
+    for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
+      EXPECT_EQ(Need(catalog.GetTenant("t")).ownership.epoch, Epoch{epoch});
+      Need(catalog.DeleteTenant("t", {"n1", Epoch{epoch}}));
+      EXPECT_EQ(Need(catalog.CreateTenant("t", "sqlite", "n1")).ownership.epoch, Epoch{epoch + 1});
+    }
+  });
+}
+
+TEST_P(CatalogContract, ASwapPassesOwnershipOn) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    const SwapOutcome outcome = Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_TRUE(outcome.applied);
+    EXPECT_EQ(outcome.record.ownership, after_);
+    EXPECT_EQ(outcome.record, Need(catalog.GetTenant("t")));
+    EXPECT_EQ(CodeOf(catalog.Swap("u", before_, "n2", "m1")), "TENANT_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, ARepeatedSwapIsRefusedAndShowsThatItWasDone) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    const SwapOutcome repeat = Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_FALSE(repeat.applied);
+    EXPECT_TRUE(repeat.Shows(after_));
+    EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, after_);
+  });
+}
+
+TEST_P(CatalogContract, ASwapNeedsItsMoveToBeOn) {
+  Run([&](Catalog& catalog) {
+    EXPECT_FALSE(Need(catalog.Swap("t", before_, "n2", "m1")).applied);
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kCancelled, ""));
+    EXPECT_FALSE(Need(catalog.Swap("t", before_, "n2", "m1")).applied);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, before_);
+  });
+}
+
+TEST_P(CatalogContract, AFenceShutsOutASwapThatIsStillUnderWay) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    const SwapOutcome fence = Need(catalog.Fence("t", before_, "m1"));
+    EXPECT_TRUE(fence.applied);
+    EXPECT_TRUE(fence.Shows({"n1", Epoch{2}}));
+    EXPECT_EQ(fence.record.move, "");
+    const MoveRecord move = Need(catalog.GetMove("m1"));
+    EXPECT_EQ(move.state, MoveState::kCancelled);
+    EXPECT_GT(move.ended_at_ms, 0);
+
+    const SwapOutcome late = Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_FALSE(late.applied);
+    EXPECT_FALSE(late.Shows(after_));
+    EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, (Ownership{"n1", Epoch{2}}));
+  });
+}
+
+TEST_P(CatalogContract, AFenceThatComesAfterTheSwapChangesNothing) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    const SwapOutcome fence = Need(catalog.Fence("t", before_, "m1"));
+    EXPECT_FALSE(fence.applied);
+    EXPECT_TRUE(fence.Shows(after_));
+    EXPECT_EQ(Need(catalog.GetMove("m1")).state, MoveState::kForward);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "m1");
+  });
+}
+
+TEST_P(CatalogContract, ATenantHasOneMoveAtATime) {
+  Run([&](Catalog& catalog) {
+    const MoveRecord begun = Need(catalog.BeginMove(Move("m1")));
+    EXPECT_EQ(begun.state, MoveState::kForward);
+    EXPECT_GT(begun.started_at_ms, 0);
+    EXPECT_EQ(begun.ended_at_ms, 0);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "m1");
+    const Result<MoveRecord> second = catalog.BeginMove(Move("m2"));
+    EXPECT_EQ(CodeOf(second), "MOVE_IN_PROGRESS");
+    EXPECT_THAT(second.error().message, HasSubstr("m1"));
+    EXPECT_EQ(CodeOf(catalog.GetMove("m2")), "MOVE_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, BeginningAMoveAgainAfterALostAnswerReturnsIt) {
+  Run([&](Catalog& catalog) {
+    const MoveRecord begun = Need(catalog.BeginMove(Move("m1")));
+    EXPECT_EQ(Need(catalog.BeginMove(Move("m1"))), begun);
+    EXPECT_EQ(Need(catalog.ListMoves()).size(), 1u);
+  });
+}
+
+TEST_P(CatalogContract, AMoveMustStartFromTheOwnerAndLeadElsewhere) {
+  Run([&](Catalog& catalog) {
+    EXPECT_EQ(CodeOf(catalog.BeginMove(Move("m1", {"n2", Epoch{1}}))), "OWNER_CHANGED");
+    EXPECT_EQ(CodeOf(catalog.BeginMove(Move("m1", {"n1", Epoch{2}}))), "OWNER_CHANGED");
+    MoveRecord nowhere = Move("m1");
+    nowhere.destination = "n1";
+    EXPECT_EQ(CodeOf(catalog.BeginMove(nowhere)), "ALREADY_THERE");
+    nowhere.destination = "n3";
+    EXPECT_EQ(CodeOf(catalog.BeginMove(nowhere)), "NODE_NOT_FOUND");
+    nowhere.tenant = "u";
+    EXPECT_EQ(CodeOf(catalog.BeginMove(nowhere)), "TENANT_NOT_FOUND");
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "");
+  });
+}
+
+TEST_P(CatalogContract, DoneFreesTheTenantForTheNextMove) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    const MoveOutcome done =
+        Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kDone, R"({"pages":3})"));
+    EXPECT_TRUE(done.applied);
+    EXPECT_EQ(done.record.state, MoveState::kDone);
+    EXPECT_EQ(done.record.receipt, R"({"pages":3})");
+    EXPECT_GT(done.record.ended_at_ms, 0);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "");
+    Need(catalog.BeginMove(Move("m2", after_)));
+    EXPECT_THAT(Need(catalog.ListMoves()),
+                ElementsAre(Field(&MoveRecord::id, "m2"), Field(&MoveRecord::id, "m1")));
+  });
+}
+
+TEST_P(CatalogContract, DoneAndReverseExcludeEachOther) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kReverse, ""));
+    const MoveOutcome late = Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kDone, "{}"));
+    EXPECT_FALSE(late.applied);
+    EXPECT_TRUE(late.Shows(MoveState::kReverse));
+    EXPECT_EQ(Need(catalog.GetMove("m1")).receipt, "");
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "m1");
+
+    EXPECT_TRUE(Need(catalog.Swap("t", after_, "n1", "m1")).applied);
+    EXPECT_TRUE(Need(catalog.SetMoveState("m1", MoveState::kReverse, MoveState::kCancelled, "")).applied);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, (Ownership{"n1", Epoch{3}}));
+  });
+}
+
+TEST_P(CatalogContract, AMoveIsNotCancelledOnceItsDestinationOwns) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_EQ(CodeOf(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kCancelled, "")),
+              "MOVE_STEP_ILLEGAL");
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kReverse, ""));
+    EXPECT_EQ(CodeOf(catalog.SetMoveState("m1", MoveState::kReverse, MoveState::kCancelled, "")),
+              "MOVE_STEP_ILLEGAL");
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "m1");
+  });
+}
+
+TEST_P(CatalogContract, AMoveIsNotDoneBeforeItsDestinationOwns) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    for (const MoveState to : {MoveState::kDone, MoveState::kReverse})
+      EXPECT_EQ(CodeOf(catalog.SetMoveState("m1", MoveState::kForward, to, "")), "MOVE_STEP_ILLEGAL");
+    EXPECT_EQ(CodeOf(catalog.SetMoveState("m2", MoveState::kForward, MoveState::kDone, "")),
+              "MOVE_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, AFenceOfAReverseMoveLeavesItReverse) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kReverse, ""));
+    const SwapOutcome fence = Need(catalog.Fence("t", after_, "m1"));
+    EXPECT_TRUE(fence.Shows({"n2", Epoch{3}}));
+    EXPECT_EQ(fence.record.move, "m1");
+    EXPECT_EQ(Need(catalog.GetMove("m1")).state, MoveState::kReverse);
+    EXPECT_FALSE(Need(catalog.Swap("t", after_, "n1", "m1")).applied);
+    EXPECT_TRUE(Need(catalog.Swap("t", {"n2", Epoch{3}}, "n1", "m1")).applied);
+  });
+}
+
+TEST_P(CatalogContract, AReceiptIsKeptWithItsMove) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.SaveReceipt("m1", R"({"phase":"init"})"));
+    EXPECT_EQ(Need(catalog.GetMove("m1")).receipt, R"({"phase":"init"})");
+    EXPECT_TRUE(Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kCancelled, "")).applied);
+    EXPECT_EQ(Need(catalog.GetMove("m1")).receipt, R"({"phase":"init"})");
+    EXPECT_EQ(CodeOf(catalog.SaveReceipt("m2", "{}")), "MOVE_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, OfManySwapsAtOnceOneIsApplied) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.BeginMove(Move("m1")));
+    int applied = 0;
+    runtime::TaskGroup group(*core_);
+    for (int i = 0; i < 20; ++i)
+      group.Spawn("swap", [&] { applied += Need(catalog.Swap("t", before_, "n2", "m1")).applied ? 1 : 0; });
+    group.Join();
+    EXPECT_EQ(applied, 1);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, after_);
+  });
+}
+
+TEST(MoveState, HasNamesThatReadBack) {
+  for (const MoveState state :
+       {MoveState::kForward, MoveState::kReverse, MoveState::kDone, MoveState::kCancelled})
+    EXPECT_EQ(ParseMoveState(MoveStateName(state)), state);
+  EXPECT_EQ(ParseMoveState("lost"), std::nullopt);
+}
+
+TEST(MoveState, NeverLeavesAnEnd) {
+  for (const MoveState from : {MoveState::kDone, MoveState::kCancelled})
+    for (const MoveState to :
+         {MoveState::kForward, MoveState::kReverse, MoveState::kDone, MoveState::kCancelled})
+      for (const bool destination_owns : {false, true}) EXPECT_FALSE(IsLegal(from, to, destination_owns));
+}
+
+}  // namespace
+}  // namespace tradewind::cluster

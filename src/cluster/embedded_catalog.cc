@@ -1,0 +1,412 @@
+#include "cluster/embedded_catalog.h"
+
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace tradewind::cluster {
+
+namespace {
+
+constexpr int64_t kFormat = 1;
+
+// epochs outlives tenants, so that a name's epochs only grow.
+constexpr std::array<std::string_view, 5> kSchema = {
+    "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
+    "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT "
+    "NULL, "
+    "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT NULL, "
+    "state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT "
+    "NULL)",
+};
+
+constexpr std::string_view kTenantColumns =
+    "SELECT name, engine, owner, epoch, created_at_ms, move FROM tenants";
+constexpr std::string_view kMoveColumns =
+    "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
+    "ended_at_ms "
+    "FROM moves";
+
+// The tables are ours and every column has one type, so another one is a defect.
+const std::string& Text(const sqlite::Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  TW_CHECK(text != nullptr, "a text column of the catalog holds something else");
+  return *text;
+}
+int64_t Integer(const sqlite::Value& value) {
+  const auto* integer = std::get_if<int64_t>(&value);
+  TW_CHECK(integer != nullptr, "an integer column of the catalog holds something else");
+  return *integer;
+}
+Epoch EpochOf(const sqlite::Value& value) {
+  return Epoch{static_cast<uint64_t>(Integer(value))};
+}
+sqlite::Value ValueOf(Epoch epoch) {
+  return static_cast<int64_t>(epoch.value);
+}
+sqlite::Value ValueOf(std::string_view text) {
+  return std::string(text);
+}
+
+TenantRecord TenantOf(const std::vector<sqlite::Value>& row) {
+  return {Text(row[0]), Text(row[1]), {Text(row[2]), EpochOf(row[3])}, Integer(row[4]), Text(row[5])};
+}
+
+MoveRecord MoveOf(const std::vector<sqlite::Value>& row) {
+  const std::optional<MoveState> state = ParseMoveState(Text(row[6]));
+  TW_CHECK(state.has_value(), "a move in the catalog has a state that does not exist");
+  return {Text(row[0]),    Text(row[1]), Text(row[2]), Text(row[3]),    Text(row[4]),
+          EpochOf(row[5]), *state,       Text(row[7]), Integer(row[8]), Integer(row[9])};
+}
+
+tl::unexpected<Error> OwnerChanged(const TenantRecord& now) {
+  return Fail(ErrorKind::kRefused, "OWNER_CHANGED",
+              "tenant " + now.name + " is owned by " + now.ownership.owner + " at epoch " +
+                  std::to_string(now.ownership.epoch.value) + " by now",
+              "look at the tenant again and repeat the command");
+}
+
+tl::unexpected<Error> MoveInProgress(const TenantRecord& tenant) {
+  return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + tenant.name + " is in move " + tenant.move,
+              "wait until it ends, or cancel it");
+}
+
+}  // namespace
+
+// The right to use the connection, handed on in the order of asking.
+class EmbeddedCatalog::Turn {
+ public:
+  explicit Turn(EmbeddedCatalog& catalog) : catalog_(catalog) {
+    if (catalog_.turn_taken_)
+      catalog_.turn_.Wait();  // Given on by the one before, still taken.
+    else
+      catalog_.turn_taken_ = true;
+  }
+  ~Turn() {
+    if (catalog_.turn_.empty())
+      catalog_.turn_taken_ = false;
+    else
+      catalog_.turn_.NotifyOne();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  EmbeddedCatalog& catalog_;
+};
+
+Result<std::unique_ptr<EmbeddedCatalog>> EmbeddedCatalog::Open(runtime::Core& core, const std::string& path) {
+  std::unique_ptr<EmbeddedCatalog> catalog(new EmbeddedCatalog(core));
+  TW_TRY_ASSIGN(catalog->store_, sqlite::PageStore::Open(core, path, runtime::OpenMode::kCreate));
+  auto opened = sqlite::Connection::Open(*catalog->store_);
+  Result<void> prepared;
+  if (opened) {
+    catalog->connection_ = std::move(*opened);
+    prepared = catalog->PrepareSchema();
+  } else {
+    prepared = Fail(std::move(opened).error());
+  }
+  if (!prepared) {
+    catalog->Close();
+    return Fail(std::move(prepared).error());
+  }
+  return catalog;
+}
+
+EmbeddedCatalog::~EmbeddedCatalog() {
+  TW_CHECK(connection_ == nullptr && calls_ == 0, "a catalog must be closed");
+}
+
+void EmbeddedCatalog::Close() {
+  if (!down_)
+    down_ = Error{ErrorKind::kUnavailable, std::string(kCatalogDownCode), "the catalog is closed", ""};
+  runtime::WaitFor(calls_ended_, [this] { return calls_ == 0; });
+  connection_.reset();
+  store_.reset();
+}
+
+Result<void> EmbeddedCatalog::PrepareSchema() {
+  return Change<void>([this]() -> Result<void> {
+    for (const std::string_view statement : kSchema) TW_TRY(Run(statement));
+    TW_TRY_ASSIGN(const Rows format, Run("SELECT version FROM format"));
+    if (format.empty()) TW_TRY(Run("INSERT INTO format VALUES(?1)", {kFormat}));
+    if (!format.empty() && Integer(format[0][0]) != kFormat)
+      return Fail(ErrorKind::kCorrupt, "CATALOG_FORMAT",
+                  "the catalog file " + store_->path() + " has format " +
+                      std::to_string(Integer(format[0][0])) + ", and this program reads " +
+                      std::to_string(kFormat),
+                  "run the version of tradewind that wrote it");
+    return {};
+  });
+}
+
+template <typename T>
+Result<T> EmbeddedCatalog::Change(std::function<Result<T>()> body) {
+  return Read<T>([&]() -> Result<T> {
+    TW_TRY(Run("BEGIN IMMEDIATE"));
+    Result<T> outcome = body();
+    if (!outcome) {
+      if (const Result<void> rolled_back = connection_->Rollback(); !rolled_back)
+        return Fail(Down(rolled_back.error()).error());
+      return outcome;
+    }
+    TW_TRY(Commit());
+    return outcome;
+  });
+}
+
+template <typename T>
+Result<T> EmbeddedCatalog::Read(std::function<Result<T>()> body) {
+  ++calls_;
+  Result<T> outcome = [&]() -> Result<T> {
+    const Turn turn(*this);
+    TW_TRY(CheckUp());
+    return body();
+  }();
+  // Errors wait as well: they may be about a change that is not synced yet. Outside the turn, so that one
+  // sync serves everyone who changed something meanwhile.
+  if (!down_)
+    if (const Result<void> durable = store_->WaitDurable(); !durable)
+      outcome = Fail(Down(durable.error()).error());
+  if (--calls_ == 0) calls_ended_.NotifyAll();
+  return outcome;
+}
+
+Result<void> EmbeddedCatalog::Commit() {
+  if (auto committed = Run("COMMIT"); !committed) return Down(committed.error());
+  CheckpointIfLong();
+  return {};
+}
+
+Result<void> EmbeddedCatalog::Down(const Error& cause) {
+  down_ =
+      Error{ErrorKind::kIo, std::string(kCatalogDownCode), "the catalog's disk failed: " + Describe(cause),
+            "mend the disk of the node that hosts the catalog and restart that node"};
+  return Fail(*down_);
+}
+
+Result<void> EmbeddedCatalog::CheckUp() const {
+  if (down_) return Fail(*down_);
+  return {};
+}
+
+void EmbeddedCatalog::CheckpointIfLong() {
+  if (store_->wal_frames() <= limits::kCheckpointFrames) return;
+  // A failure does no harm to what is committed, and shows at the next commit if it lasts.
+  static_cast<void>(connection_->Checkpoint(sqlite::CheckpointMode::kTruncate));
+}
+
+Result<EmbeddedCatalog::Rows> EmbeddedCatalog::Run(std::string_view sql, Row arguments) {
+  sqlite::Statement statement;
+  statement.sql = sql;
+  statement.arguments = std::move(arguments);
+  TW_TRY_ASSIGN(sqlite::StatementResult result, connection_->Run(statement));
+  return std::move(result.rows);
+}
+
+Result<void> EmbeddedCatalog::RequireNode(const NodeName& name) {
+  TW_TRY_ASSIGN(const Rows rows, Run("SELECT 1 FROM nodes WHERE name=?1", {name}));
+  if (rows.empty())
+    return Fail(ErrorKind::kNotFound, "NODE_NOT_FOUND", "there is no node " + name,
+                "tradewind node list shows the nodes");
+  return {};
+}
+
+Result<TenantRecord> EmbeddedCatalog::FindTenant(const TenantName& name) {
+  TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " WHERE name=?1", {name}));
+  if (rows.empty())
+    return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "there is no tenant " + name,
+                "tradewind tenant list shows the tenants");
+  return TenantOf(rows[0]);
+}
+
+Result<MoveRecord> EmbeddedCatalog::FindMove(const MoveId& id) {
+  TW_TRY_ASSIGN(const Rows rows, Run(std::string(kMoveColumns) + " WHERE id=?1", {id}));
+  if (rows.empty())
+    return Fail(ErrorKind::kNotFound, "MOVE_NOT_FOUND", "there is no move " + id,
+                "tradewind move list shows the moves");
+  return MoveOf(rows[0]);
+}
+
+// -- Nodes
+// -------------------------------------------------------------------------------------------------------------
+
+Result<void> EmbeddedCatalog::RegisterNode(const NodeRecord& node) {
+  return Change<void>([&]() -> Result<void> {
+    if (!IsValidName(node.name))
+      return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + node.name + "' cannot name a node",
+                  "use lower-case letters, digits, '-' and '_', at most 63, a letter or digit first");
+    TW_TRY(Run("INSERT INTO nodes VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET url=excluded.url",
+               {node.name, node.url}));
+    return {};
+  });
+}
+
+Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
+  return Read<std::vector<NodeRecord>>([&]() -> Result<std::vector<NodeRecord>> {
+    TW_TRY_ASSIGN(const Rows rows, Run("SELECT name, url FROM nodes ORDER BY name"));
+    std::vector<NodeRecord> nodes;
+    for (const Row& row : rows) nodes.push_back({Text(row[0]), Text(row[1])});
+    return nodes;
+  });
+}
+
+// -- Tenants
+// -----------------------------------------------------------------------------------------------------------
+
+Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const std::string& engine,
+                                                   const NodeName& owner) {
+  return Change<TenantRecord>([&]() -> Result<TenantRecord> {
+    if (!IsValidName(name))
+      return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' cannot name a tenant",
+                  "use lower-case letters, digits, '-' and '_', at most 63, a letter or digit first");
+    TW_TRY(RequireNode(owner));
+    TW_TRY_ASSIGN(const Rows existing, Run("SELECT 1 FROM tenants WHERE name=?1", {name}));
+    if (!existing.empty())
+      return Fail(ErrorKind::kExists, "TENANT_EXISTS", "there is a tenant " + name + " already",
+                  "choose another name, or delete it first");
+    TW_TRY_ASSIGN(const Rows last, Run("SELECT epoch FROM epochs WHERE name=?1", {name}));
+    const Epoch epoch = (last.empty() ? Epoch{0} : EpochOf(last[0][0])).Next();
+    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '')",
+               {name, engine, owner, ValueOf(epoch), core_.UnixMilliseconds()}));
+    return FindTenant(name);
+  });
+}
+
+Result<TenantRecord> EmbeddedCatalog::GetTenant(const TenantName& name) {
+  return Read<TenantRecord>([&] { return FindTenant(name); });
+}
+
+Result<std::vector<TenantRecord>> EmbeddedCatalog::ListTenants() {
+  return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
+    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " ORDER BY name"));
+    std::vector<TenantRecord> tenants;
+    for (const Row& row : rows) tenants.push_back(TenantOf(row));
+    return tenants;
+  });
+}
+
+Result<void> EmbeddedCatalog::DeleteTenant(const TenantName& name, const Ownership& expected) {
+  return Change<void>([&]() -> Result<void> {
+    TW_TRY_ASSIGN(const TenantRecord tenant, FindTenant(name));
+    if (!tenant.move.empty()) return MoveInProgress(tenant);
+    if (tenant.ownership != expected) return OwnerChanged(tenant);
+    TW_TRY(Run("INSERT INTO epochs VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET epoch=excluded.epoch",
+               {name, ValueOf(expected.epoch)}));
+    TW_TRY(Run("DELETE FROM tenants WHERE name=?1", {name}));
+    return {};
+  });
+}
+
+Result<void> EmbeddedCatalog::SetOwnership(const TenantName& name, const Ownership& ownership) {
+  TW_TRY(Run("UPDATE tenants SET owner=?2, epoch=?3 WHERE name=?1",
+             {name, ownership.owner, ValueOf(ownership.epoch)}));
+  return {};
+}
+
+Result<SwapOutcome> EmbeddedCatalog::Swap(const TenantName& name, const Ownership& from, const NodeName& to,
+                                          const MoveId& move) {
+  return Change<SwapOutcome>([&]() -> Result<SwapOutcome> {
+    TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
+    if (tenant.ownership != from || tenant.move != move) return SwapOutcome{false, std::move(tenant)};
+    tenant.ownership = {to, from.epoch.Next()};
+    TW_TRY(SetOwnership(name, tenant.ownership));
+    return SwapOutcome{true, std::move(tenant)};
+  });
+}
+
+Result<SwapOutcome> EmbeddedCatalog::Fence(const TenantName& name, const Ownership& from,
+                                           const MoveId& move) {
+  return Change<SwapOutcome>([&]() -> Result<SwapOutcome> {
+    TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
+    if (tenant.ownership != from) return SwapOutcome{false, std::move(tenant)};
+    TW_TRY(SetOwnership(name, {from.owner, from.epoch.Next()}));
+    if (tenant.move == move) {
+      TW_TRY_ASSIGN(const MoveRecord record, FindMove(move));
+      if (record.state == MoveState::kForward) TW_TRY(EndMove(record, MoveState::kCancelled));
+    }
+    TW_TRY_ASSIGN(tenant, FindTenant(name));
+    return SwapOutcome{true, std::move(tenant)};
+  });
+}
+
+// -- Moves
+// -------------------------------------------------------------------------------------------------------------
+
+Result<MoveRecord> EmbeddedCatalog::BeginMove(const MoveRecord& move) {
+  return Change<MoveRecord>([&]() -> Result<MoveRecord> {
+    TW_TRY_ASSIGN(const TenantRecord tenant, FindTenant(move.tenant));
+    if (!tenant.move.empty() && tenant.move != move.id) return MoveInProgress(tenant);
+    TW_TRY_ASSIGN(const Rows existing, Run("SELECT 1 FROM moves WHERE id=?1", {move.id}));
+    if (!existing.empty()) return FindMove(move.id);
+    TW_TRY(RequireNode(move.destination));
+    if (tenant.ownership != Ownership{move.source, move.epoch_before}) return OwnerChanged(tenant);
+    if (move.source == move.destination)
+      return Fail(ErrorKind::kRefused, "ALREADY_THERE",
+                  "tenant " + move.tenant + " is on node " + move.destination + " already",
+                  "name another node");
+    TW_TRY(Run("INSERT INTO moves VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, 0)",
+               {move.id, move.tenant, move.source, move.destination, move.method, ValueOf(move.epoch_before),
+                ValueOf(MoveStateName(MoveState::kForward)), core_.UnixMilliseconds()}));
+    TW_TRY(Run("UPDATE tenants SET move=?2 WHERE name=?1", {move.tenant, move.id}));
+    return FindMove(move.id);
+  });
+}
+
+Result<void> EmbeddedCatalog::EndMove(const MoveRecord& move, MoveState state) {
+  TW_TRY(Run("UPDATE moves SET state=?2, ended_at_ms=?3 WHERE id=?1",
+             {move.id, ValueOf(MoveStateName(state)), core_.UnixMilliseconds()}));
+  TW_TRY(Run("UPDATE tenants SET move='' WHERE name=?1", {move.tenant}));
+  return {};
+}
+
+Result<MoveOutcome> EmbeddedCatalog::SetMoveState(const MoveId& id, MoveState from, MoveState to,
+                                                  const std::string& receipt) {
+  return Change<MoveOutcome>([&]() -> Result<MoveOutcome> {
+    TW_TRY_ASSIGN(MoveRecord move, FindMove(id));
+    if (move.state != from) return MoveOutcome{false, std::move(move)};
+    TW_TRY_ASSIGN(const TenantRecord tenant, FindTenant(move.tenant));
+    if (!IsLegal(from, to, tenant.ownership.owner == move.destination))
+      return Fail(ErrorKind::kRefused, "MOVE_STEP_ILLEGAL",
+                  "move " + id + " cannot go from " + std::string(MoveStateName(from)) + " to " +
+                      std::string(MoveStateName(to)) + " while " + tenant.ownership.owner +
+                      " owns the tenant");
+    if (IsOver(to))
+      TW_TRY(EndMove(move, to));
+    else
+      TW_TRY(Run("UPDATE moves SET state=?2 WHERE id=?1", {id, ValueOf(MoveStateName(to))}));
+    if (!receipt.empty()) TW_TRY(Run("UPDATE moves SET receipt=?2 WHERE id=?1", {id, receipt}));
+    TW_TRY_ASSIGN(move, FindMove(id));
+    return MoveOutcome{true, std::move(move)};
+  });
+}
+
+Result<void> EmbeddedCatalog::SaveReceipt(const MoveId& id, const std::string& receipt) {
+  return Change<void>([&]() -> Result<void> {
+    TW_TRY(FindMove(id));
+    TW_TRY(Run("UPDATE moves SET receipt=?2 WHERE id=?1", {id, receipt}));
+    return {};
+  });
+}
+
+Result<MoveRecord> EmbeddedCatalog::GetMove(const MoveId& id) {
+  return Read<MoveRecord>([&] { return FindMove(id); });
+}
+
+Result<std::vector<MoveRecord>> EmbeddedCatalog::ListMoves() {
+  return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
+    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kMoveColumns) + " ORDER BY number DESC LIMIT ?1",
+                                       {static_cast<int64_t>(limits::kListedMoves)}));
+    std::vector<MoveRecord> moves;
+    for (const Row& row : rows) moves.push_back(MoveOf(row));
+    return moves;
+  });
+}
+
+}  // namespace tradewind::cluster

@@ -1,0 +1,90 @@
+// The catalog in an SQLite file on one node: the default. Its file is a PageStore like a tenant's, so it is
+// durable in the same way (group commit) and runs in the simulation.
+//
+// One connection; calls take turns on it, first come first served. A change is one transaction, and is
+// answered once a sync covers it; so is a read, which may have seen a change that is not synced yet. After a
+// failed sync everything fails with CATALOG_DOWN until the process starts again: what the disk holds is known
+// only then.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/catalog.h"
+#include "runtime/core.h"
+#include "runtime/fiber.h"
+#include "sqlite/connection.h"
+#include "sqlite/page_store.h"
+#include "sqlite/value.h"
+
+namespace tradewind::cluster {
+
+class EmbeddedCatalog final : public Catalog {
+ public:
+  // Opens the file, or makes it. Fails with CATALOG_FORMAT (kCorrupt) when another version wrote it.
+  // Suspends.
+  static Result<std::unique_ptr<EmbeddedCatalog>> Open(runtime::Core& core, const std::string& path);
+  ~EmbeddedCatalog() override;  // Requires: Close() has returned.
+  // Waits for calls in progress, then closes the file. Later calls fail with CATALOG_DOWN. Suspends.
+  void Close();
+
+  Result<void> RegisterNode(const NodeRecord& node) override;
+  Result<std::vector<NodeRecord>> Nodes() override;
+  Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
+                                    const NodeName& owner) override;
+  Result<TenantRecord> GetTenant(const TenantName& name) override;
+  Result<std::vector<TenantRecord>> ListTenants() override;
+  Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
+  Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,
+                           const MoveId& move) override;
+  Result<SwapOutcome> Fence(const TenantName& name, const Ownership& from, const MoveId& move) override;
+  Result<MoveRecord> BeginMove(const MoveRecord& move) override;
+  Result<MoveOutcome> SetMoveState(const MoveId& id, MoveState from, MoveState to,
+                                   const std::string& receipt) override;
+  Result<void> SaveReceipt(const MoveId& id, const std::string& receipt) override;
+  Result<MoveRecord> GetMove(const MoveId& id) override;
+  Result<std::vector<MoveRecord>> ListMoves() override;
+
+ private:
+  using Row = std::vector<sqlite::Value>;
+  using Rows = std::vector<Row>;
+
+  explicit EmbeddedCatalog(runtime::Core& core) : core_(core) {}
+  Result<void> PrepareSchema();
+
+  // Runs `body` in its turn and one transaction, and returns what it returned once that is durable.
+  template <typename T>
+  Result<T> Change(std::function<Result<T>()> body);
+  // The same without a transaction: `body` holds one statement.
+  template <typename T>
+  Result<T> Read(std::function<Result<T>()> body);
+  Result<void> Commit();
+  Result<void> Down(const Error& cause);
+  Result<void> CheckUp() const;
+  void CheckpointIfLong();
+
+  // The rest requires the turn.
+  Result<Rows> Run(std::string_view sql, Row arguments = {});
+  Result<void> RequireNode(const NodeName& name);
+  Result<TenantRecord> FindTenant(const TenantName& name);
+  Result<MoveRecord> FindMove(const MoveId& id);
+  Result<void> SetOwnership(const TenantName& name, const Ownership& ownership);
+  Result<void> EndMove(const MoveRecord& move, MoveState state);
+
+  runtime::Core& core_;
+  std::unique_ptr<sqlite::PageStore> store_;
+  std::unique_ptr<sqlite::Connection> connection_;
+  std::optional<Error> down_;
+  bool turn_taken_ = false;
+  runtime::WaitQueue turn_;
+  size_t calls_ = 0;  // In progress, those that wait for a sync included.
+  runtime::WaitQueue calls_ended_;
+  class Turn;
+};
+
+}  // namespace tradewind::cluster

@@ -1,0 +1,135 @@
+#include "hrana/encode.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/limits.h"
+#include "hrana/error_codes.h"
+#include "hrana/sql_store.h"
+
+namespace tradewind::hrana {
+namespace {
+
+using sqlite::Value;
+
+sqlite::StatementResult TwoRows() {
+  sqlite::StatementResult result;
+  result.columns = {{"a", "INTEGER"}, {"b\"", std::nullopt}};
+  result.rows = {{Value(int64_t{1}), Value(std::string("x"))},
+                 {Value(), Value(std::numeric_limits<double>::infinity())}};
+  result.affected_row_count = 2;
+  result.last_insert_rowid = 9'007'199'254'740'993;
+  result.duration_ms = 0.5;
+  return result;
+}
+
+TEST(StatementResult, IsEncodedAsHranaHasIt) {
+  std::string out;
+  ASSERT_TRUE(AppendStatementResult(out, TwoRows(), 10'000));
+  EXPECT_EQ(
+      out,
+      R"({"cols":[{"name":"a","decltype":"INTEGER"},{"name":"b\"","decltype":null}],)"
+      R"("rows":[[{"type":"integer","value":"1"},{"type":"text","value":"x"}],[{"type":"null"},{"type":"null"}]],)"
+      R"("affected_row_count":2,"last_insert_rowid":"9007199254740993","rows_read":0,"rows_written":0,)"
+      R"("query_duration_ms":0.5})");
+}
+
+TEST(StatementResult, HasTheKeyOfTheLastRowidAlsoWithoutOne) {
+  std::string out;
+  ASSERT_TRUE(AppendStatementResult(out, {}, 10'000));
+  EXPECT_NE(out.find(R"("last_insert_rowid":null)"), std::string::npos);
+}
+
+TEST(StatementResult, ThatIsTooLargeLeavesNothingBehind) {
+  std::string whole;
+  ASSERT_TRUE(AppendStatementResult(whole, TwoRows(), 10'000));
+  std::string out = "before";
+  EXPECT_FALSE(AppendStatementResult(out, TwoRows(), whole.size() - 1));
+  EXPECT_EQ(out, "before");
+  EXPECT_TRUE(AppendStatementResult(out, TwoRows(), whole.size()));
+}
+
+TEST(PipelineResponse, JoinsTheResultsAsTheyAre) {
+  std::vector<std::string> results = {EncodeEmptyResult("close"), R"({"any": "text"})"};
+  EXPECT_EQ(
+      EncodePipelineResponse("b", results),
+      R"({"baton":"b","base_url":null,"results":[{"type":"ok","response":{"type":"close"}},{"any": "text"}]})");
+  EXPECT_EQ(EncodePipelineResponse(std::nullopt, {}), R"({"baton":null,"base_url":null,"results":[]})");
+}
+
+TEST(Errors, AlwaysHaveACode) {
+  EXPECT_EQ(
+      EncodeErrorResult({ErrorKind::kInvalid, "SQLITE_CONSTRAINT", "UNIQUE failed", "use another"}),
+      R"({"type":"error","error":{"message":"UNIQUE failed; use another","code":"SQLITE_CONSTRAINT"}})");
+  for (auto kind : {ErrorKind::kInvalid, ErrorKind::kNotFound, ErrorKind::kExists, ErrorKind::kRefused,
+                    ErrorKind::kUnavailable, ErrorKind::kTimeout, ErrorKind::kUnauthorized,
+                    ErrorKind::kTooLarge, ErrorKind::kIo, ErrorKind::kCorrupt, ErrorKind::kInternal}) {
+    EXPECT_EQ(EncodeErrorResult({kind, "", "m", ""}).find(R"("code":"")"), std::string::npos);
+  }
+}
+
+TEST(HttpFailures, HaveTheBodiesThatClientsRead) {
+  HttpFailure expired = ToHttpFailure({ErrorKind::kNotFound, "STREAM_EXPIRED", "idle for 10 s", ""});
+  EXPECT_EQ(expired.status, 400);
+  EXPECT_EQ(expired.body, R"({"message":"idle for 10 s","code":"STREAM_EXPIRED"})");
+  HttpFailure baton = ToHttpFailure({ErrorKind::kInvalid, "BATON_INVALID", "unknown baton", ""});
+  EXPECT_EQ(baton.status, 400);
+  EXPECT_EQ(baton.content_type, "text/plain");
+  EXPECT_EQ(baton.body, "unknown baton");
+  HttpFailure missing = ToHttpFailure({ErrorKind::kNotFound, "TENANT_NOT_FOUND", "no tenant", ""});
+  EXPECT_EQ(missing.status, 404);
+  EXPECT_EQ(missing.body, R"({"error":"no tenant","code":"TENANT_NOT_FOUND"})");
+  EXPECT_EQ(ToHttpFailure({ErrorKind::kRefused, "TOO_MANY_STREAMS", "", ""}).status, 429);
+  EXPECT_EQ(ToHttpFailure({ErrorKind::kUnavailable, "NODE_UNREACHABLE", "", ""}).status, 503);
+  EXPECT_EQ(ToHttpFailure({ErrorKind::kTimeout, "", "", ""}).status, 504);
+  EXPECT_EQ(ToHttpFailure({ErrorKind::kUnauthorized, "", "", ""}).status, 401);
+  EXPECT_EQ(ToHttpFailure({ErrorKind::kCorrupt, "", "", ""}).status, 500);
+}
+
+TEST(SqlStore, ReplacesIdsByTheirTexts) {
+  SqlStore store;
+  ASSERT_TRUE(store.Store(1, "select 1"));
+  StreamRequest batch =
+      Batch{{BatchStep{std::nullopt, {{}, 1}}, BatchStep{std::nullopt, {{.sql = "select 2"}, {}}}}};
+  EXPECT_EQ(store.Prepare(batch), std::nullopt);
+  EXPECT_EQ(std::get<Batch>(batch).steps[0].statement.statement.sql, "select 1");
+  EXPECT_FALSE(std::get<Batch>(batch).steps[0].statement.sql_id);
+  EXPECT_EQ(std::get<Batch>(batch).steps[1].statement.statement.sql, "select 2");
+  StreamRequest sequence = Sequence{{"", 1}};
+  EXPECT_EQ(store.Prepare(sequence), std::nullopt);
+  EXPECT_EQ(std::get<Sequence>(sequence).sql.sql, "select 1");
+  StreamRequest describe = Describe{{"", 1}};
+  EXPECT_EQ(store.Prepare(describe), std::nullopt);
+  EXPECT_EQ(std::get<Describe>(describe).sql.sql, "select 1");
+  StreamRequest execute = Execute{{{}, 2}};
+  auto result = store.Prepare(execute);
+  ASSERT_TRUE(result);
+  EXPECT_NE(result->find("SQL_INPUT_ERROR"), std::string::npos);
+}
+
+TEST(SqlStore, AnswersStoreAndCloseItself) {
+  SqlStore store;
+  StreamRequest request = StoreSql{1, "select 1"};
+  EXPECT_EQ(store.Prepare(request), EncodeEmptyResult("store_sql"));
+  request = StoreSql{1, "select 2"};
+  EXPECT_NE(store.Prepare(request)->find("in use"), std::string::npos);
+  request = CloseSql{1};
+  EXPECT_EQ(store.Prepare(request), EncodeEmptyResult("close_sql"));
+  EXPECT_EQ(store.Prepare(request), EncodeEmptyResult("close_sql"));
+  EXPECT_EQ(store.size(), 0u);
+}
+
+TEST(SqlStore, IsBounded) {
+  SqlStore store;
+  for (int32_t id = 0; id < static_cast<int32_t>(limits::kStoredSqlPerStream); ++id)
+    ASSERT_TRUE(store.Store(id, "x"));
+  auto stored = store.Store(-1, "x");
+  ASSERT_FALSE(stored);
+  EXPECT_EQ(stored.error().code, "SQL_STORE_TOO_MANY");
+  store.Close(0);
+  EXPECT_TRUE(store.Store(-1, "x"));
+}
+
+}  // namespace
+}  // namespace tradewind::hrana

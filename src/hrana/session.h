@@ -1,0 +1,29 @@
+// What running a request needs of a stream. The tenant's stream is one (tenant_session.h); a test brings its
+// own.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "sqlite/value.h"
+
+namespace tradewind::hrana {
+
+// Every call may suspend. Code TENANT_MOVED means that nothing of the statement ran, and that it can run at
+// the new owner.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement) = 0;
+  // Runs the first statement of a text, comments around it included; returns how many bytes it took.
+  virtual Result<size_t> ExecuteFirst(std::string_view sql) = 0;
+  virtual Result<sqlite::Description> Describe(const std::string& sql) = 0;
+  virtual bool autocommit() = 0;
+};
+
+// The same as tenant::kMovedCode.
+inline constexpr std::string_view kTenantMoved = "TENANT_MOVED";
+
+}  // namespace tradewind::hrana

@@ -1,0 +1,63 @@
+#include "hrana/sql_store.h"
+
+#include <utility>
+
+#include "base/limits.h"
+#include "hrana/encode.h"
+#include "hrana/error_codes.h"
+
+namespace tradewind::hrana {
+
+std::optional<std::string> SqlStore::Prepare(StreamRequest& request) {
+  if (auto* store = std::get_if<StoreSql>(&request)) {
+    auto stored = Store(store->sql_id, std::move(store->sql));
+    return stored ? EncodeEmptyResult("store_sql") : EncodeErrorResult(stored.error());
+  }
+  if (auto* close = std::get_if<CloseSql>(&request)) {
+    Close(close->sql_id);
+    return EncodeEmptyResult("close_sql");
+  }
+  if (auto resolved = Resolve(request); !resolved) return EncodeErrorResult(resolved.error());
+  return std::nullopt;
+}
+
+Result<void> SqlStore::Store(int32_t sql_id, std::string sql) {
+  if (texts_.contains(sql_id)) {
+    return Fail(ErrorKind::kInvalid, std::string(kSqlInputError),
+                "the SQL text id " + std::to_string(sql_id) + " is in use on this stream", "close it first");
+  }
+  if (texts_.size() >= limits::kStoredSqlPerStream) {
+    return Fail(ErrorKind::kTooLarge, std::string(kSqlStoreTooMany),
+                "a stream can store " + std::to_string(limits::kStoredSqlPerStream) + " SQL texts",
+                "close some of them");
+  }
+  texts_.emplace(sql_id, std::move(sql));
+  return {};
+}
+
+Result<void> SqlStore::Resolve(StreamRequest& request) const {
+  if (auto* execute = std::get_if<Execute>(&request))
+    return ResolveOne(execute->statement.sql_id, execute->statement.statement.sql);
+  if (auto* sequence = std::get_if<Sequence>(&request))
+    return ResolveOne(sequence->sql.sql_id, sequence->sql.sql);
+  if (auto* describe = std::get_if<Describe>(&request))
+    return ResolveOne(describe->sql.sql_id, describe->sql.sql);
+  if (auto* batch = std::get_if<Batch>(&request))
+    for (BatchStep& step : batch->steps)
+      TW_TRY(ResolveOne(step.statement.sql_id, step.statement.statement.sql));
+  return {};
+}
+
+Result<void> SqlStore::ResolveOne(std::optional<int32_t>& sql_id, std::string& sql) const {
+  if (!sql_id) return {};
+  auto found = texts_.find(*sql_id);
+  if (found == texts_.end()) {
+    return Fail(ErrorKind::kInvalid, std::string(kSqlInputError),
+                "no SQL text is stored under the id " + std::to_string(*sql_id) + " on this stream");
+  }
+  sql = found->second;
+  sql_id.reset();
+  return {};
+}
+
+}  // namespace tradewind::hrana

@@ -1,0 +1,35 @@
+// The SQL texts that a client has stored on its stream. They stay with the gateway that opened the stream:
+// requests that leave it carry their SQL as text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "hrana/request.h"
+
+namespace tradewind::hrana {
+
+class SqlStore {
+ public:
+  // Makes `request` ready to run anywhere. Returns its stream result instead when it is done already:
+  // store_sql and close_sql, and requests that name an id which is not stored.
+  std::optional<std::string> Prepare(StreamRequest& request);
+
+  // Fails with SQL_STORE_TOO_MANY, or with SQL_INPUT_ERROR when the id is in use.
+  Result<void> Store(int32_t sql_id, std::string sql);
+  // An id that is not in use is fine.
+  void Close(int32_t sql_id) { texts_.erase(sql_id); }
+  // Replaces every id in the request by its text. Fails with SQL_INPUT_ERROR.
+  Result<void> Resolve(StreamRequest& request) const;
+
+  size_t size() const { return texts_.size(); }
+
+ private:
+  Result<void> ResolveOne(std::optional<int32_t>& sql_id, std::string& sql) const;
+  std::unordered_map<int32_t, std::string> texts_;
+};
+
+}  // namespace tradewind::hrana

@@ -1,0 +1,22 @@
+#include "hrana/tenant_session.h"
+
+#include "tenant/tenant.h"
+
+namespace tradewind::hrana {
+
+static_assert(kTenantMoved == tenant::kMovedCode);
+
+Result<sqlite::StatementResult> TenantSession::Execute(const sqlite::Statement& statement) {
+  return stream_.Execute(statement);
+}
+Result<size_t> TenantSession::ExecuteFirst(std::string_view sql) {
+  return stream_.ExecuteFirst(sql);
+}
+Result<sqlite::Description> TenantSession::Describe(const std::string& sql) {
+  return stream_.Describe(sql);
+}
+bool TenantSession::autocommit() {
+  return stream_.autocommit();
+}
+
+}  // namespace tradewind::hrana

@@ -1,0 +1,25 @@
+// The session that a tenant's stream is.
+#pragma once
+
+#include "hrana/session.h"
+
+namespace tradewind::tenant {
+class Stream;
+}
+
+namespace tradewind::hrana {
+
+class TenantSession : public Session {
+ public:
+  // The stream outlives the session.
+  explicit TenantSession(tenant::Stream& stream) : stream_(stream) {}
+  Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement) override;
+  Result<size_t> ExecuteFirst(std::string_view sql) override;
+  Result<sqlite::Description> Describe(const std::string& sql) override;
+  bool autocommit() override;
+
+ private:
+  tenant::Stream& stream_;
+};
+
+}  // namespace tradewind::hrana

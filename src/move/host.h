@@ -1,0 +1,36 @@
+// What a move needs of the node that it runs on. The node implements it; a test can too.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "cluster/catalog.h"
+#include "move/journal.h"
+#include "move/page_channel.h"
+#include "runtime/core.h"
+#include "tenant/tenant.h"
+
+namespace tradewind::move {
+
+class MoveHost {
+ public:
+  virtual ~MoveHost() = default;
+  virtual runtime::Core& core() = 0;
+  virtual cluster::Catalog& catalog() = 0;
+  virtual Journal& journal() = 0;
+  virtual const NodeName& self() const = 0;
+  // Where the main file of a tenant is, or would be. Its WAL and presence map lie beside it, with a suffix.
+  virtual std::string TenantPath(const TenantName& tenant) const = 0;
+  // Opens a page channel for a move to another node. Suspends.
+  virtual Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName& peer, const MoveId& move,
+                                                           runtime::TimePoint deadline) = 0;
+  // The node serves the tenant from now on. `first_answer` is called once, after the first transaction was answered.
+  virtual void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) = 0;
+  // The node is ending: whatever would be tried again is given up.
+  virtual bool stopping() const = 0;
+};
+
+}  // namespace tradewind::move

@@ -1,0 +1,236 @@
+#include "move/messages.h"
+
+#include <cstring>
+#include <type_traits>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace tradewind::move {
+
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+class Writer {
+ public:
+  Writer() : bytes_(kFrameHeaderBytes) {}
+  template <typename T>
+  void Number(T value) {
+    static_assert(std::is_unsigned_v<T>);
+    const auto at = bytes_.size();
+    bytes_.resize(at + sizeof value);
+    std::memcpy(bytes_.data() + at, &value, sizeof value);
+  }
+  void Text(const std::string& text) {
+    TW_CHECK(text.size() <= UINT16_MAX, "a text too long for a frame");
+    Number(static_cast<uint16_t>(text.size()));
+    Raw(std::as_bytes(std::span(text)));
+  }
+  void Words(const std::vector<uint64_t>& words) {
+    Number(static_cast<uint32_t>(words.size()));
+    Raw(std::as_bytes(std::span(words)));
+  }
+  void Raw(Bytes bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+  void Reserve(size_t payload) { bytes_.reserve(kFrameHeaderBytes + payload); }
+  std::vector<std::byte> Take() { return std::move(bytes_); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+// Reads what Writer wrote; after a read past the end everything is zero and ok() is false.
+class Reader {
+ public:
+  explicit Reader(Bytes bytes) : bytes_(bytes) {}
+  template <typename T>
+  T Number() {
+    T value{};
+    if (const Bytes part = Raw(sizeof value); !part.empty()) std::memcpy(&value, part.data(), sizeof value);
+    return value;
+  }
+  std::string Text() {
+    const Bytes part = Raw(Number<uint16_t>());
+    return std::string(reinterpret_cast<const char*>(part.data()), part.size());
+  }
+  std::vector<uint64_t> Words() {
+    const Bytes part = Raw(uint64_t{Number<uint32_t>()} * 8);
+    std::vector<uint64_t> words(part.size() / 8);
+    if (!words.empty()) std::memcpy(words.data(), part.data(), part.size());
+    return words;
+  }
+  Bytes Raw(uint64_t length) {
+    if (length > bytes_.size()) {
+      ok_ = false;
+      bytes_ = {};
+      return {};
+    }
+    const Bytes part = bytes_.first(length);
+    bytes_ = bytes_.subspan(length);
+    return part;
+  }
+  size_t left() const { return bytes_.size(); }
+  bool ok() const { return ok_; }
+
+ private:
+  Bytes bytes_;
+  bool ok_ = true;
+};
+
+void Put(Writer& to, const Offer& m) {
+  to.Number(static_cast<uint8_t>(m.dual));
+  to.Number(m.epoch.value);
+  to.Number(m.page_size);
+  to.Text(m.move);
+  to.Text(m.tenant);
+  to.Text(m.source);
+}
+void Put(Writer& to, const Hello& m) {
+  to.Number(static_cast<uint8_t>(m.owner));
+  to.Words(m.arrived);
+  to.Words(m.present);
+}
+void Put(Writer& to, const Pages& m) {
+  to.Reserve(4 + m.numbers.size() * 4 + m.contents.size());
+  to.Number(static_cast<uint32_t>(m.numbers.size()));
+  for (const PageNumber page : m.numbers) to.Number(page.value);
+  to.Raw(m.contents);
+}
+void Put(Writer& to, const List& m) {
+  to.Number(m.number);
+  to.Number(m.epoch.value);
+  to.Number(m.page_count);
+  to.Words(m.handed);
+}
+void Put(Writer& to, const Ready& m) { to.Number(m.list); }
+void Put(Writer& to, const Own& m) { to.Number(m.epoch.value); }
+void Put(Writer&, const Owned&) {}
+void Put(Writer&, const FirstServed&) {}
+void Put(Writer& to, const Pull& m) { to.Number(m.page.value); }
+void Put(Writer& to, const Complete& m) {
+  to.Number(m.sum);
+  to.Number(m.pages);
+}
+void Put(Writer& to, const Done& m) {
+  to.Number(m.pulls);
+  to.Number(m.pull_p50_us);
+  to.Number(m.pull_p99_us);
+}
+void Put(Writer& to, const Failed& m) {
+  to.Text(m.code);
+  to.Text(m.message);
+}
+
+void Get(Reader& from, Offer& m) {
+  m.dual = from.Number<uint8_t>() != 0;
+  m.epoch.value = from.Number<uint64_t>();
+  m.page_size = from.Number<uint32_t>();
+  m.move = from.Text();
+  m.tenant = from.Text();
+  m.source = from.Text();
+}
+void Get(Reader& from, Hello& m) {
+  m.owner = from.Number<uint8_t>() != 0;
+  m.arrived = from.Words();
+  m.present = from.Words();
+}
+void Get(Reader& from, Pages& m) {
+  const auto count = from.Number<uint32_t>();
+  const Bytes numbers = from.Raw(uint64_t{count} * 4);
+  for (size_t at = 0; at < numbers.size(); at += 4) {
+    PageNumber page;
+    std::memcpy(&page.value, numbers.data() + at, sizeof page.value);
+    m.numbers.push_back(page);
+  }
+  const Bytes contents = from.Raw(from.left());
+  m.contents.assign(contents.begin(), contents.end());
+}
+void Get(Reader& from, List& m) {
+  m.number = from.Number<uint64_t>();
+  m.epoch.value = from.Number<uint64_t>();
+  m.page_count = from.Number<uint32_t>();
+  m.handed = from.Words();
+}
+void Get(Reader& from, Ready& m) { m.list = from.Number<uint64_t>(); }
+void Get(Reader& from, Own& m) { m.epoch.value = from.Number<uint64_t>(); }
+void Get(Reader&, Owned&) {}
+void Get(Reader&, FirstServed&) {}
+void Get(Reader& from, Pull& m) { m.page.value = from.Number<uint32_t>(); }
+void Get(Reader& from, Complete& m) {
+  m.sum = from.Number<uint64_t>();
+  m.pages = from.Number<uint32_t>();
+}
+void Get(Reader& from, Done& m) {
+  m.pulls = from.Number<uint64_t>();
+  m.pull_p50_us = from.Number<uint32_t>();
+  m.pull_p99_us = from.Number<uint32_t>();
+}
+void Get(Reader& from, Failed& m) {
+  m.code = from.Text();
+  m.message = from.Text();
+}
+
+uint64_t HashFrame(Bytes start, Bytes payload) {
+  const uint64_t seed = XXH3_64bits(start.data(), 8);
+  return XXH3_64bits_withSeed(payload.data(), payload.size(), seed);
+}
+
+tl::unexpected<Error> Corrupt(const char* why) {
+  return Fail(ErrorKind::kCorrupt, "FRAME_CORRUPT", std::string("a frame of the page channel is damaged: ") + why);
+}
+
+template <size_t... kIndex>
+Message Make(uint8_t type, std::index_sequence<kIndex...>) {
+  Message message;
+  static_cast<void>(((type == kIndex ? (message.emplace<kIndex>(), true) : false) || ...));
+  return message;
+}
+
+}  // namespace
+
+std::vector<std::byte> Encode(const Message& message) {
+  Writer writer;
+  std::visit([&](const auto& m) { Put(writer, m); }, message);
+  std::vector<std::byte> frame = writer.Take();
+  const size_t length = frame.size() - kFrameHeaderBytes;
+  TW_CHECK(length <= limits::kFrameBytes, "a message too long for a frame");
+  const auto length32 = static_cast<uint32_t>(length);
+  std::memcpy(frame.data(), &length32, 4);
+  frame[4] = std::byte{kVersion};
+  frame[5] = static_cast<std::byte>(message.index());
+  frame[6] = frame[7] = std::byte{0};
+  const uint64_t hash = HashFrame(frame, Bytes(frame).subspan(kFrameHeaderBytes));
+  std::memcpy(frame.data() + 8, &hash, 8);
+  return frame;
+}
+
+Result<uint32_t> PayloadLength(Bytes header) {
+  uint32_t length = 0;
+  std::memcpy(&length, header.data(), 4);
+  if (header[4] != std::byte{kVersion})
+    return Fail(ErrorKind::kRefused, "CHANNEL_VERSION", "the other node speaks another version of the page channel",
+                "run the same version of tradewind on both nodes");
+  if (length > limits::kFrameBytes) return Corrupt("its length is beyond the limit");
+  return length;
+}
+
+Result<Message> Decode(Bytes header, Bytes payload) {
+  uint64_t hash = 0;
+  std::memcpy(&hash, header.data() + 8, 8);
+  if (hash != HashFrame(header, payload)) return Corrupt("its hash does not fit");
+  const auto type = std::to_integer<uint8_t>(header[5]);
+  if (type >= std::variant_size_v<Message>) return Corrupt("its type is unknown");
+  Message message = Make(type, std::make_index_sequence<std::variant_size_v<Message>>{});
+  Reader reader(payload);
+  std::visit([&](auto& m) { Get(reader, m); }, message);
+  if (!reader.ok() || reader.left() != 0) return Corrupt("its payload does not have its message's length");
+  if (const auto* pages = std::get_if<Pages>(&message))
+    if (pages->numbers.empty() || pages->contents.size() % pages->numbers.size() != 0)
+      return Corrupt("its pages do not fill it");
+  return message;
+}
+
+}  // namespace tradewind::move

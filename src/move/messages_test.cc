@@ -1,0 +1,65 @@
+#include "move/messages.h"
+
+#include <gtest/gtest.h>
+
+namespace tradewind::move {
+namespace {
+
+Result<Message> RoundTrip(const Message& message) {
+  const std::vector<std::byte> frame = Encode(message);
+  const Bytes bytes(frame);
+  EXPECT_EQ(PayloadLength(bytes.first(kFrameHeaderBytes)).value(), frame.size() - kFrameHeaderBytes);
+  return Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes));
+}
+
+Pages TwoPages() {
+  Pages pages;
+  pages.numbers = {PageNumber{1}, PageNumber{7}};
+  pages.contents.assign(1024, std::byte{0x5a});
+  return pages;
+}
+
+TEST(Messages, ComeBackAsTheyWereSent) {
+  auto offer = RoundTrip(Offer{true, Epoch{9}, 4096, "m12", "shop", "n1"});
+  ASSERT_TRUE(offer);
+  EXPECT_EQ(std::get<Offer>(*offer).tenant, "shop");
+  EXPECT_EQ(std::get<Offer>(*offer).epoch, Epoch{9});
+
+  auto list = RoundTrip(List{3, Epoch{4}, 100, {1, 2, 3}});
+  ASSERT_TRUE(list);
+  EXPECT_EQ(std::get<List>(*list).handed, (std::vector<uint64_t>{1, 2, 3}));
+
+  auto pages = RoundTrip(TwoPages());
+  ASSERT_TRUE(pages);
+  EXPECT_EQ(std::get<Pages>(*pages).numbers.back(), PageNumber{7});
+  EXPECT_EQ(std::get<Pages>(*pages).contents.size(), 1024u);
+}
+
+TEST(Messages, OneFlippedBitAnywhereIsFound) {
+  const std::vector<std::byte> frame = Encode(TwoPages());
+  for (size_t at = 0; at < frame.size(); ++at) {
+    std::vector<std::byte> damaged = frame;
+    damaged[at] ^= std::byte{0x10};
+    const Bytes bytes(damaged);
+    const auto length = PayloadLength(bytes.first(kFrameHeaderBytes));
+    if (!length || *length != frame.size() - kFrameHeaderBytes) continue;  // Found by the header alone.
+    EXPECT_FALSE(Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes))) << "byte " << at;
+  }
+}
+
+TEST(Messages, APayloadCutShortIsRefused) {
+  const std::vector<std::byte> frame = Encode(Hello{true, {1, 2}, {3}});
+  const Bytes bytes(frame);
+  EXPECT_FALSE(Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes, 9)));
+}
+
+TEST(Messages, AnotherVersionIsNamedAsSuch) {
+  std::vector<std::byte> frame = Encode(Own{Epoch{1}});
+  frame[4] = std::byte{2};
+  const auto length = PayloadLength(Bytes(frame).first(kFrameHeaderBytes));
+  ASSERT_FALSE(length);
+  EXPECT_EQ(length.error().code, "CHANNEL_VERSION");
+}
+
+}  // namespace
+}  // namespace tradewind::move

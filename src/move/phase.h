@@ -1,0 +1,48 @@
+// The phases of a move and the legal steps between them (Zephyr, section 3; design.md section 5): one pure function, asserted
+// at each change.
+//
+//   init ──► handover ──► dual ──► finish ──► done
+//     └─────────┴──► cancelled                           (before the swap is sent; protocol.md steps 1 and 2)
+#pragma once
+
+#include <string_view>
+
+namespace tradewind::move {
+
+enum class Phase {
+  kInit,      // The source owns and sends the wireframe, and with a warm-up pages as well.
+  kHandover,  // New transactions wait while ownership changes hands.
+  kDual,      // The destination owns; transactions that were open at the source run to their end.
+  kFinish,    // The source pushes the rest.
+  kDone,
+  kCancelled,
+};
+
+constexpr bool IsLegal(Phase from, Phase to) {
+  switch (from) {
+    case Phase::kInit: return to == Phase::kHandover || to == Phase::kCancelled;
+    case Phase::kHandover: return to == Phase::kDual || to == Phase::kCancelled;
+    case Phase::kDual: return to == Phase::kFinish;
+    case Phase::kFinish: return to == Phase::kDone;
+    case Phase::kDone:
+    case Phase::kCancelled: return false;
+  }
+  return false;
+}
+
+constexpr bool IsOver(Phase phase) { return phase == Phase::kDone || phase == Phase::kCancelled; }
+
+// The name in receipts: the hand-over counts as init there, as in Zephyr's modes.
+constexpr std::string_view PhaseName(Phase phase) {
+  switch (phase) {
+    case Phase::kInit: return "init";
+    case Phase::kHandover: return "init";
+    case Phase::kDual: return "dual";
+    case Phase::kFinish: return "finish";
+    case Phase::kDone: return "done";
+    case Phase::kCancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+}  // namespace tradewind::move

@@ -1,0 +1,59 @@
+#include "move/receipt.h"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+namespace tradewind::move {
+
+namespace {
+
+namespace json = boost::json;
+
+template <typename T>
+json::value OrNull(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+json::value TextOrNull(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+
+}  // namespace
+
+std::string ToJson(const Receipt& receipt) {
+  const json::object phases{{"init_ms", OrNull(receipt.init_ms)},
+                            {"handover_ms", OrNull(receipt.handover_ms)},
+                            {"dual_ms", OrNull(receipt.dual_ms)},
+                            {"finish_ms", OrNull(receipt.finish_ms)}};
+  const json::object pages{{"total", receipt.pages_total},
+                           {"wireframe", receipt.pages_wireframe},
+                           {"warm", receipt.pages_warm},
+                           {"pulled", receipt.pages_pulled},
+                           {"pushed", receipt.pages_pushed}};
+  const json::object object{
+      {"id", receipt.id},
+      {"tenant", receipt.tenant},
+      {"method", receipt.method},
+      {"source", receipt.source},
+      {"destination", receipt.destination},
+      {"phase", PhaseName(receipt.phase)},
+      {"epoch", receipt.epoch.value},
+      {"started_at", receipt.started_at},
+      {"ended_at", OrNull(receipt.ended_at)},
+      {"phases", phases},
+      {"relief_ms", OrNull(receipt.relief_ms)},
+      {"pages", pages},
+      {"pull_p50_us", OrNull(receipt.pull_p50_us)},
+      {"pull_p99_us", OrNull(receipt.pull_p99_us)},
+      {"bytes_sent", receipt.bytes_sent},
+      {"aborted", receipt.aborted},
+      {"p95_ms", nullptr},
+      {"setpoint_ms", nullptr},
+      {"rate_bytes_per_s", receipt.rate_bytes_per_s == 0 ? json::value(nullptr) : json::value(receipt.rate_bytes_per_s)},
+      {"eta_s", OrNull(receipt.eta_s)},
+      {"verified", receipt.verified},
+      {"hash", receipt.verified ? json::value(fmt::format("{:016x}", receipt.hash)) : json::value(nullptr)},
+      {"waiting_for", TextOrNull(receipt.waiting_for)},
+      {"error", TextOrNull(receipt.error)}};
+  return json::serialize(object);
+}
+
+}  // namespace tradewind::move

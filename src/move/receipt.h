@@ -1,0 +1,52 @@
+// What a move has done so far, for people and programs: shown while it runs and kept after it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ids.h"
+#include "move/phase.h"
+
+namespace tradewind::move {
+
+struct Receipt {
+  MoveId id;
+  TenantName tenant;
+  std::string method = "zephyr";
+  NodeName source;
+  NodeName destination;
+  Phase phase = Phase::kInit;
+  Epoch epoch;  // The tenant's, as far as this move knows.
+  int64_t started_at = 0;  // Unix milliseconds.
+  std::optional<int64_t> ended_at;
+
+  // Lengths in milliseconds, once known. The hand-over is from the first parked transaction to the destination's word that it
+  // serves; relief from the command to the first transaction answered at the destination.
+  std::optional<double> init_ms;
+  std::optional<double> handover_ms;
+  std::optional<double> dual_ms;
+  std::optional<double> finish_ms;
+  std::optional<double> relief_ms;
+
+  uint32_t pages_total = 0;
+  uint32_t pages_wireframe = 0;
+  uint32_t pages_warm = 0;
+  uint64_t pages_pulled = 0;
+  uint32_t pages_pushed = 0;
+  uint64_t bytes_sent = 0;
+  uint64_t aborted = 0;  // Commits of the source that were refused because a page of theirs was handed over.
+  std::optional<uint32_t> pull_p50_us;
+  std::optional<uint32_t> pull_p99_us;
+  uint64_t rate_bytes_per_s = 0;  // The limit; 0 is none.
+  std::optional<double> eta_s;
+  bool verified = false;
+  uint64_t hash = 0;
+  std::string waiting_for;
+  std::string error;
+};
+
+// The receipt of design.md section 9 (times in milliseconds, null where something does not apply yet).
+std::string ToJson(const Receipt& receipt);
+
+}  // namespace tradewind::move

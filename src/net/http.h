@@ -1,0 +1,99 @@
+// HTTP/1.1 messages as the rest of the program sees them: plain structures, free of Boost.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/network.h"
+
+namespace tradewind::net {
+
+// Header fields in their order. Names compare without case. All text lives in one string, so that a message
+// with many fields costs two allocations; a view that Get() returns holds until the next change.
+class Headers {
+ public:
+  Headers() = default;
+  Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+
+  // Line breaks and NUL in a name or value become spaces: a value can never start another field.
+  void Add(std::string_view name, std::string_view value);
+  // Removes every field of this name, then adds one.
+  void Set(std::string_view name, std::string_view value);
+  void Remove(std::string_view name);
+  void Clear();
+
+  // The first field of this name.
+  std::optional<std::string_view> Get(std::string_view name) const;
+  bool Has(std::string_view name) const { return Get(name).has_value(); }
+  // Whether a field of this name lists `token` between commas ("Connection: keep-alive, Upgrade").
+  bool HasToken(std::string_view name, std::string_view token) const;
+
+  size_t size() const { return fields_.size(); }
+  std::pair<std::string_view, std::string_view> operator[](size_t index) const;
+
+ private:
+  struct Field {
+    uint32_t begin;  // The value follows the name.
+    uint32_t name_size;
+    uint32_t value_size;
+  };
+  std::string text_;
+  std::vector<Field> fields_;
+};
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string target = "/";  // As it stands in the request line.
+
+  // Set by the server from `target`, with percent escapes decoded; a client ignores them. A key given twice
+  // keeps its first value.
+  std::string path;
+  std::map<std::string, std::string, std::less<>> query;
+
+  Headers headers;
+  std::string body;
+  runtime::Address peer;  // Set by the server.
+
+  // Client: running the request twice does no harm, so that it may be sent again when its answer was lost.
+  bool idempotent = false;
+};
+
+// A connection that has left HTTP by an upgrade, and what the peer sent right behind the handshake: read
+// `already_read` first.
+struct UpgradedConnection {
+  std::unique_ptr<runtime::Connection> connection;
+  std::string already_read;
+};
+
+// A handler's wish to leave HTTP on this connection.
+struct Upgrade {
+  std::string protocol;
+  // Runs in the fiber of the connection, after the 101 has been written; the connection is closed when it has
+  // returned.
+  std::function<void(UpgradedConnection)> run;
+};
+
+struct HttpResponse {
+  int status = 200;
+  Headers headers;  // Content-Length and Connection are the server's business.
+  std::string body;
+  // Set: the server answers 101 if the request asked for this protocol, else 426; status and body are
+  // ignored.
+  std::optional<Upgrade> upgrade;
+
+  static HttpResponse Json(int status, std::string body);
+  static HttpResponse Text(int status, std::string body);
+  // {"error": message}
+  static HttpResponse Error(int status, std::string_view message);
+};
+
+std::string_view StatusText(int status);
+
+}  // namespace tradewind::net

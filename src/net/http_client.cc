@@ -1,0 +1,222 @@
+#include "net/http_client.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "net/http_wire.h"
+
+namespace tradewind::net {
+namespace {
+
+Error Unreachable(const runtime::Address& address, std::string_view why) {
+  return {ErrorKind::kUnavailable, "NODE_UNREACHABLE",
+          "cannot reach " + address.ToString() + ": " + std::string(why), "check that it runs, then retry"};
+}
+
+}  // namespace
+
+// A connection to a server, in the pool or in use by one call.
+struct HttpClient::Link {
+  Link(runtime::Core& core, runtime::Address to, std::unique_ptr<runtime::Connection> connected)
+      : address(std::move(to)),
+        connection(std::move(connected)),
+        reader(core, *connection, MessageReader::Side::kClient) {}
+  void WaitForWatch() {
+    runtime::WaitFor(watch_end, [this] { return watch_ended; });
+  }
+
+  const runtime::Address address;
+  std::unique_ptr<runtime::Connection> connection;
+  MessageReader reader;
+  bool expired = false;  // Closed because the call's deadline passed.
+
+  // The watching read: in progress while the link is idle, and then until the first bytes of the next answer.
+  bool watched = false;
+  runtime::TimePoint usable_until{};
+  bool watch_ended = false;
+  runtime::WaitQueue watch_end;
+  Result<size_t> watch_result = 0;
+};
+
+// Counts a call with its link as in progress, for Close().
+class HttpClient::CallScope {
+ public:
+  CallScope(HttpClient& client, const LinkPointer& link)
+      : client_(client), position_(client.in_use_.insert(client.in_use_.end(), link)) {}
+  ~CallScope() {
+    client_.in_use_.erase(position_);
+    client_.call_ended_.NotifyAll();
+  }
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+
+ private:
+  HttpClient& client_;
+  std::list<std::weak_ptr<Link>>::iterator position_;
+};
+
+HttpClient::HttpClient(runtime::Core& core) : core_(core), watchers_(core) {}
+
+HttpClient::~HttpClient() {
+  TW_CHECK(idle_.empty() && in_use_.empty() && watchers_.size() == 0,
+           "an HTTP client must be closed before it goes away");
+}
+
+Result<HttpResponse> HttpClient::Call(std::string_view url, HttpRequest request,
+                                      runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(Url parsed, ParseUrl(url));
+  request.target = std::move(parsed.target);
+  return Call(parsed.address, request, deadline);
+}
+
+Result<HttpResponse> HttpClient::Call(const runtime::Address& address, const HttpRequest& request,
+                                      runtime::TimePoint deadline) {
+  if (LinkPointer link = TakeIdle(address)) {
+    auto response = Exchange(link, request, deadline, {});
+    bool stale = !response && link->watched && (!link->watch_result || *link->watch_result == 0);
+    if (!stale || link->expired || closed_ || !request.idempotent) return response;
+  }
+  TW_TRY_ASSIGN(LinkPointer link, Connect(address, deadline));
+  return Exchange(link, request, deadline, {});
+}
+
+Result<UpgradedConnection> HttpClient::Upgrade(std::string_view url, std::string_view protocol,
+                                               runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(Url parsed, ParseUrl(url));
+  HttpRequest request;
+  request.target = std::move(parsed.target);
+  return Upgrade(parsed.address, request, protocol, deadline);
+}
+
+Result<UpgradedConnection> HttpClient::Upgrade(const runtime::Address& address, const HttpRequest& request,
+                                               std::string_view protocol, runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(LinkPointer link, Connect(address, deadline));
+  TW_TRY_ASSIGN(HttpResponse response, Exchange(link, request, deadline, protocol));
+  if (response.status != 101 || !response.headers.HasToken("Upgrade", protocol)) {
+    return Fail(ErrorKind::kRefused, "UPGRADE_REFUSED",
+                address.ToString() + " does not agree to speak " + std::string(protocol) + " at " +
+                    request.target + ": it answered " + std::to_string(response.status) + " " +
+                    response.body);
+  }
+  return UpgradedConnection{std::move(link->connection), link->reader.TakeUnread()};
+}
+
+Result<HttpClient::LinkPointer> HttpClient::Connect(const runtime::Address& address,
+                                                    runtime::TimePoint deadline) {
+  if (closed_) return Fail(Unreachable(address, "this node is stopping"));
+  // The scope without a link yet makes Close() wait for this call.
+  CallScope scope(*this, nullptr);
+  auto connection = core_.network().Connect(address, deadline);
+  if (!connection) return Fail(Unreachable(address, connection.error().message));
+  if (closed_) return Fail(Unreachable(address, "this node is stopping"));
+  return std::make_shared<Link>(core_, address, std::move(*connection));
+}
+
+HttpClient::LinkPointer HttpClient::TakeIdle(const runtime::Address& address) {
+  auto found = idle_.find(address);
+  if (found == idle_.end()) return nullptr;
+  LinkPointer taken;
+  while (!taken && !found->second.empty()) {
+    LinkPointer link = std::move(found->second.front());
+    found->second.pop_front();
+    if (!link->watch_ended && core_.Now() < link->usable_until) {
+      taken = std::move(link);
+    } else {
+      link->connection->Close();
+    }
+  }
+  if (found->second.empty()) idle_.erase(found);
+  return taken;
+}
+
+Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpRequest& request,
+                                          runtime::TimePoint deadline, std::string_view upgrade) {
+  if (core_.Now() >= deadline) {
+    link->connection->Close();
+    return Fail(Unreachable(link->address, "the deadline of the request had passed before it was sent"));
+  }
+  CallScope scope(*this, link);
+  // Closing covers a write that waits as well as a read.
+  auto timer = core_.StartTimer(deadline, [weak = std::weak_ptr(link)] {
+    if (auto late = weak.lock(); late && late->connection) {
+      late->expired = true;
+      late->connection->Close();
+    }
+  });
+  auto exchanged = [&]() -> Result<HttpResponse> {
+    if (link->watched) link->connection->SetReadDeadline(runtime::TimePoint::max());
+    std::string header;
+    AppendRequestHeader(header, request, link->address, upgrade);
+    TW_TRY(WriteMessage(*link->connection, header, request.body));
+    if (link->watched) {
+      link->WaitForWatch();
+      TW_TRY(link->watch_result);
+    }
+    HttpResponse response;
+    TW_TRY_ASSIGN(auto facts, link->reader.ReadResponse(response, request.method == "HEAD"));
+    if (facts.keep_alive && !link->reader.has_unread() && !link->expired) Keep(link);
+    return response;
+  }();
+  core_.CancelTimer(timer);
+  if (exchanged) return exchanged;
+  link->connection->Close();
+  if (link->watched) link->WaitForWatch();
+  std::string what = link->address.ToString() + " was sent " + request.method + " " + request.target;
+  if (link->expired) {
+    return Fail(ErrorKind::kTimeout, "ANSWER_LOST", what + ", and did not answer before the deadline",
+                "the request may have run");
+  }
+  return Fail(ErrorKind::kIo, "ANSWER_LOST", what + ", and its answer was lost: " + exchanged.error().message,
+              "the request may have run");
+}
+
+// Back into the pool, with a new watch.
+void HttpClient::Keep(LinkPointer link) {
+  auto& links = idle_[link->address];
+  if (closed_ || links.size() >= limits::kPooledConnectionsPerAddress) {
+    link->connection->Close();
+    if (links.empty()) idle_.erase(link->address);
+    return;
+  }
+  // The watch must not expire on a link that was just taken: the last tenth of its time is not used.
+  runtime::Duration kept = limits::kIdlePooledConnection;
+  link->usable_until = core_.Now() + kept - kept / 10;
+  link->connection->SetReadDeadline(core_.Now() + kept);
+  link->watched = true;
+  link->watch_ended = false;
+  Watch(link);
+  links.push_front(std::move(link));
+}
+
+void HttpClient::Watch(const LinkPointer& link) {
+  watchers_.Spawn("http client watch", [this, link] {
+    link->watch_result = link->reader.Fill();
+    link->watch_ended = true;
+    link->watch_end.NotifyAll();
+    // Still in the pool, so nobody asked for what came: the server ended, or the link was idle for too long.
+    auto found = idle_.find(link->address);
+    if (found == idle_.end() || found->second.remove(link) == 0) return;
+    if (found->second.empty()) idle_.erase(found);
+    link->connection->Close();
+  });
+}
+
+void HttpClient::Close() {
+  closed_ = true;
+  for (auto& [address, links] : idle_)
+    for (const LinkPointer& link : links) link->connection->Close();
+  idle_.clear();
+  for (const auto& weak : in_use_)
+    if (auto link = weak.lock(); link && link->connection) link->connection->Close();
+  runtime::WaitFor(call_ended_, [this] { return in_use_.empty(); });
+  watchers_.Join();
+}
+
+size_t HttpClient::idle_connections() const {
+  size_t count = 0;
+  for (const auto& [address, links] : idle_) count += links.size();
+  return count;
+}
+
+}  // namespace tradewind::net

@@ -1,0 +1,183 @@
+#include "net/http_server.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "net/http_wire.h"
+#include "net/url.h"
+
+namespace tradewind::net {
+namespace {
+
+// What an upgrade's callback gets: the session keeps the connection too, so that Stop() can close it.
+class LentConnection : public runtime::Connection {
+ public:
+  explicit LentConnection(std::shared_ptr<runtime::Connection> connection)
+      : connection_(std::move(connection)) {}
+  ~LentConnection() override { connection_->Close(); }
+  Result<size_t> Read(MutableBytes into) override { return connection_->Read(into); }
+  Result<void> Write(Bytes bytes) override { return connection_->Write(bytes); }
+  void SetReadDeadline(runtime::TimePoint deadline) override { connection_->SetReadDeadline(deadline); }
+  void Close() override { connection_->Close(); }
+  runtime::Address peer() const override { return connection_->peer(); }
+
+ private:
+  std::shared_ptr<runtime::Connection> connection_;
+};
+
+}  // namespace
+
+struct HttpServer::Session {
+  Session(runtime::Core& core, std::shared_ptr<runtime::Connection> accepted)
+      : connection(std::move(accepted)), reader(core, *connection, MessageReader::Side::kServer) {
+    request.peer = connection->peer();
+  }
+  std::shared_ptr<runtime::Connection> connection;
+  MessageReader reader;
+  HttpRequest request;
+  std::string output;  // Kept for its memory.
+  bool upgraded = false;
+  bool dropped = false;  // Closed by Drain or Stop.
+};
+
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(runtime::Core& core, const runtime::Address& address,
+                                                      HttpHandler handler) {
+  TW_TRY_ASSIGN(auto listener, core.network().Listen(address));
+  std::unique_ptr<HttpServer> server(new HttpServer(core, std::move(listener), std::move(handler)));
+  server->fibers_.Spawn("http accept", [raw = server.get()] { raw->Accept(); });
+  return server;
+}
+
+HttpServer::HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler)
+    : core_(core),
+      listener_(std::move(listener)),
+      local_(listener_->local()),
+      handler_(std::move(handler)),
+      fibers_(core) {}
+
+HttpServer::~HttpServer() {
+  TW_CHECK(draining_ && fibers_.size() == 0, "an HTTP server must be stopped before it goes away");
+}
+
+void HttpServer::Accept() {
+  while (!draining_) {
+    if (sessions_.size() >= limits::kHttpConnections) {
+      session_ended_.Wait();
+      continue;
+    }
+    auto accepted = listener_->Accept();
+    if (draining_) return;
+    if (!accepted) {
+      log::warn("http: cannot accept a connection: {}", Describe(accepted.error()));
+      runtime::SleepFor(limits::kHttpAcceptPause);
+      continue;
+    }
+    auto session = sessions_.emplace(sessions_.end(), core_, std::move(*accepted));
+    fibers_.Spawn("http connection", [this, session] {
+      Serve(*session);
+      session->connection->Close();
+      sessions_.erase(session);
+      session_ended_.NotifyAll();
+    });
+  }
+}
+
+void HttpServer::Serve(Session& session) {
+  while (ServeOne(session)) {
+  }
+}
+
+bool HttpServer::ServeOne(Session& session) {
+  auto facts = session.reader.ReadRequest(session.request);
+  if (!facts) {
+    const Error& error = facts.error();
+    if (error.kind == ErrorKind::kInvalid) Refuse(session, 400, error.message);
+    if (error.kind == ErrorKind::kTooLarge)
+      Refuse(session, error.code == "BODY_TOO_LARGE" ? 413 : 431, error.message);
+    return false;  // Otherwise the connection is lost, or was idle for too long.
+  }
+  // A request that came in while the connection was being closed must not run: its answer could not be sent.
+  if (facts->ended || session.dropped) return false;
+  if (auto split = SplitTarget(session.request); !split) {
+    return Answer(session, HttpResponse::Error(400, split.error().message), facts->keep_alive,
+                  facts->http_1_1);
+  }
+  ++requests_in_progress_;
+  HttpResponse response = handler_(session.request);
+  --requests_in_progress_;
+  if (!response.upgrade) return Answer(session, response, facts->keep_alive, facts->http_1_1);
+  if (!facts->http_1_1 || !session.request.headers.HasToken("Connection", "upgrade") ||
+      !session.request.headers.HasToken("Upgrade", response.upgrade->protocol)) {
+    HttpResponse required = HttpResponse::Error(426, "this address speaks " + response.upgrade->protocol +
+                                                         " only; ask for it with an Upgrade header");
+    return Answer(session, required, facts->keep_alive, facts->http_1_1);
+  }
+  RunUpgrade(session, std::move(response));
+  return false;
+}
+
+bool HttpServer::Answer(Session& session, const HttpResponse& response, bool keep_alive, bool http_1_1) {
+  keep_alive = keep_alive && !draining_;
+  session.output.clear();
+  AppendResponseHeader(session.output, response, {.keep_alive = keep_alive, .http_1_1 = http_1_1});
+  bool has_body = session.request.method != "HEAD" && response.status != 204 && response.status != 304;
+  auto written = WriteMessage(*session.connection, session.output,
+                              has_body ? std::string_view(response.body) : std::string_view());
+  return written && keep_alive;
+}
+
+void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
+  session.output.clear();
+  AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers);
+  if (!WriteMessage(*session.connection, session.output, {})) return;
+  session.upgraded = true;
+  session_ended_.NotifyAll();
+  session.connection->SetReadDeadline(runtime::TimePoint::max());
+  response.upgrade->run({std::make_unique<LentConnection>(session.connection), session.reader.TakeUnread()});
+}
+
+// Answers a request that was not read to its end. A close with bytes unread would reset the connection, and
+// with it the answer on its way; so what still comes is thrown away until the peer ends, for a short while.
+void HttpServer::Refuse(Session& session, int status, std::string_view message) {
+  session.request.method.clear();
+  Answer(session, HttpResponse::Error(status, message), false, true);
+  session.connection->SetReadDeadline(core_.Now() + limits::kHttpLinger);
+  std::array<std::byte, 4096> dropped;
+  while (true) {
+    auto count = session.connection->Read(dropped);
+    if (!count || *count == 0) return;
+  }
+}
+
+void HttpServer::Drop(Session& session) {
+  session.dropped = true;
+  session.connection->Close();
+}
+
+size_t HttpServer::http_sessions() const {
+  return static_cast<size_t>(std::count_if(sessions_.begin(), sessions_.end(),
+                                           [](const Session& session) { return !session.upgraded; }));
+}
+
+bool HttpServer::Drain(runtime::TimePoint deadline) {
+  draining_ = true;
+  listener_->Close();
+  session_ended_.NotifyAll();  // Accept may wait for one.
+  for (Session& session : sessions_)
+    if (!session.upgraded && session.reader.idle()) Drop(session);
+  return runtime::WaitForUntil(session_ended_, deadline, [this] { return http_sessions() == 0; });
+}
+
+void HttpServer::Stop() {
+  draining_ = true;
+  listener_->Close();
+  session_ended_.NotifyAll();
+  for (Session& session : sessions_) Drop(session);
+  fibers_.Join();
+}
+
+}  // namespace tradewind::net

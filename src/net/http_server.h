@@ -1,0 +1,70 @@
+// An HTTP/1.1 server on one core: a fiber for each connection, which reads a request, calls the handler,
+// writes the answer. Keep-alive, pipelined requests (answered in order), bodies up to
+// limits::kRequestBodyBytes (413 beyond), 100-continue, and upgrades, by which a connection leaves HTTP for a
+// protocol of its own (the page channel).
+//
+// Used on its core's thread only.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+
+#include "base/result.h"
+#include "net/http.h"
+#include "runtime/core.h"
+#include "runtime/fiber.h"
+#include "runtime/network.h"
+
+namespace tradewind::net {
+
+// Runs in the fiber of the request's connection, so it may suspend; requests of other connections run
+// meanwhile. The request holds until the handler returns.
+using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+class HttpServer {
+ public:
+  // Listens and begins to accept. Fails as runtime::Network::Listen does. Does not suspend.
+  static Result<std::unique_ptr<HttpServer>> Start(runtime::Core& core, const runtime::Address& address,
+                                                   HttpHandler handler);
+  ~HttpServer();  // Requires: Stop() has returned.
+
+  // The address in use, its port filled in.
+  runtime::Address local() const { return local_; }
+
+  // Stops accepting, closes connections on which no request is in progress, and lets the others answer theirs
+  // ("Connection: close"). Suspends until none is left or the deadline has passed (false). Upgraded
+  // connections are left alone.
+  bool Drain(runtime::TimePoint deadline);
+
+  // Closes everything, upgraded connections too, and suspends until every handler has returned.
+  void Stop();
+
+  // Requests whose handler runs now.
+  size_t requests_in_progress() const { return requests_in_progress_; }
+
+ private:
+  struct Session;
+  HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler);
+  void Accept();
+  void Serve(Session& session);
+  // Whether the connection can carry another request.
+  bool ServeOne(Session& session);
+  bool Answer(Session& session, const HttpResponse& response, bool keep_alive, bool http_1_1);
+  void RunUpgrade(Session& session, HttpResponse response);
+  void Refuse(Session& session, int status, std::string_view message);
+  static void Drop(Session& session);
+  size_t http_sessions() const;
+
+  runtime::Core& core_;
+  std::unique_ptr<runtime::Listener> listener_;
+  const runtime::Address local_;
+  const HttpHandler handler_;
+  std::list<Session> sessions_;
+  size_t requests_in_progress_ = 0;
+  bool draining_ = false;
+  runtime::WaitQueue session_ended_;  // Or upgraded.
+  runtime::TaskGroup fibers_;
+};
+
+}  // namespace tradewind::net

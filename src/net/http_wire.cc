@@ -1,0 +1,327 @@
+#include "net/http_wire.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "base/limits.h"
+
+namespace tradewind::net {
+namespace {
+
+namespace http = boost::beast::http;
+using boost::beast::error_code;
+using View = boost::beast::string_view;
+
+std::string_view ToStd(View view) {
+  return {view.data(), view.size()};
+}
+
+// Beast's parser with the fields going straight into Headers. Bodies of known length bypass it
+// (MessageReader).
+template <bool kRequest>
+class Parser : public http::basic_parser<kRequest> {
+ public:
+  Parser(Headers& headers, size_t body_limit) : headers_(headers) {
+    this->header_limit(static_cast<uint32_t>(limits::kRequestHeaderBytes));
+    this->body_limit(body_limit);
+  }
+  void CollectBodyIn(std::string& body) { body_ = &body; }
+
+  std::string method;
+  std::string target;
+  int status = 0;
+  int version = 11;
+
+ private:
+  void on_request_impl(http::verb, View method_text, View target_text, int http_version,
+                       error_code&) override {
+    method = ToStd(method_text);
+    target = ToStd(target_text);
+    version = http_version;
+  }
+  void on_response_impl(int code, View, int http_version, error_code&) override {
+    status = code;
+    version = http_version;
+  }
+  void on_field_impl(http::field, View name, View value, error_code&) override {
+    headers_.Add(ToStd(name), ToStd(value));
+  }
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  size_t on_body_impl(View body, error_code&) override { return body.size(); }
+  void on_chunk_header_impl(std::uint64_t, View, error_code&) override {}
+  size_t on_chunk_body_impl(std::uint64_t, View body, error_code&) override {
+    body_->append(body.data(), body.size());
+    return body.size();
+  }
+  void on_finish_impl(error_code&) override {}
+
+  Headers& headers_;
+  std::string* body_ = nullptr;
+};
+
+Result<void> ToResult(const error_code& error) {
+  if (!error) return {};
+  if (error == http::error::body_limit)
+    return Fail(ErrorKind::kTooLarge, "BODY_TOO_LARGE", "the body of the message is larger than the limit");
+  if (error == http::error::header_limit || error == http::error::buffer_overflow)
+    return Fail(ErrorKind::kTooLarge, "HEADER_TOO_LARGE",
+                "the header of the message is larger than the limit");
+  return Fail(ErrorKind::kInvalid, "BAD_MESSAGE", "the message is not valid HTTP/1.1: " + error.message());
+}
+
+// Fields that belong to one connection, not to the message; the writer makes its own.
+bool IsOfConnection(std::string_view name) {
+  static constexpr std::array<std::string_view, 10> kNames = {
+      "connection", "content-length", "transfer-encoding", "keep-alive", "upgrade", "expect",
+      "te",         "trailer",        "proxy-connection",  "host"};
+  return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view known) {
+    return known.size() == name.size() && std::equal(known.begin(), known.end(), name.begin(),
+                                                     [](char a, char b) { return a == (b | 0x20); });
+  });
+}
+
+void AppendNumber(std::string& out, uint64_t number) {
+  std::array<char, 20> digits;
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+}
+
+void AppendField(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += ": ";
+  out += value;
+  out += "\r\n";
+}
+
+void AppendFields(std::string& out, const Headers& headers) {
+  for (size_t i = 0; i < headers.size(); ++i) {
+    auto [name, value] = headers[i];
+    if (!IsOfConnection(name)) AppendField(out, name, value);
+  }
+}
+
+void AppendLength(std::string& out, size_t length) {
+  out += "Content-Length: ";
+  AppendNumber(out, length);
+  out += "\r\n";
+}
+
+}  // namespace
+
+// -- Reading
+// ---------------------------------------------------------------------------------------------------------------
+
+Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& request) {
+  request.headers.Clear();
+  request.body.clear();
+  DropLineBreaks();
+  idle_ = !has_unread();
+  if (idle_) {
+    WantWithin(limits::kIdleHttpConnection);
+    TW_TRY_ASSIGN(size_t count, Fill());
+    if (count == 0) return RequestFacts{.ended = true};
+    idle_ = false;
+  }
+  Parser<true> parser(request.headers, limits::kRequestBodyBytes);
+  TW_TRY(ReadHeader(parser));
+  request.method = std::move(parser.method);
+  request.target = std::move(parser.target);
+  // An unknown transfer coding leaves the length of the body unknown too: what follows could be taken for a
+  // request.
+  if (!parser.chunked() && request.headers.Has("Transfer-Encoding"))
+    return Fail(ErrorKind::kInvalid, "BAD_MESSAGE", "the request has a transfer coding other than chunked");
+  RequestFacts facts{.ended = false, .keep_alive = parser.keep_alive(), .http_1_1 = parser.version == 11};
+  if (parser.is_done()) return facts;
+  TW_TRY(ContinueIfExpected(request));
+  TW_TRY(ReadBody(parser, request.body));
+  return facts;
+}
+
+Result<MessageReader::ResponseFacts> MessageReader::ReadResponse(HttpResponse& response, bool answers_head) {
+  while (true) {
+    response.headers.Clear();
+    response.body.clear();
+    Parser<false> parser(response.headers, limits::kAnswerBodyBytes);
+    parser.skip(answers_head);
+    TW_TRY(ReadHeader(parser));
+    response.status = parser.status;
+    if (response.status / 100 == 1 && response.status != 101) continue;
+    ResponseFacts facts{.keep_alive = parser.keep_alive() && response.status != 101};
+    if (!parser.is_done()) TW_TRY(ReadBody(parser, response.body));
+    return facts;
+  }
+}
+
+template <typename Parser>
+Result<void> MessageReader::ReadHeader(Parser& parser) {
+  while (!parser.is_header_done()) {
+    if (!parser.got_some()) DropLineBreaks();
+    if (has_unread()) {
+      error_code error;
+      Consume(parser.put(boost::asio::const_buffer(Unread().data(), Unread().size()), error));
+      if (error != http::error::need_more) {
+        TW_TRY(ToResult(error));
+        continue;
+      }
+    }
+    TW_TRY(FillMore());
+  }
+  return {};
+}
+
+template <typename Parser>
+Result<void> MessageReader::ReadBody(Parser& parser, std::string& body) {
+  if (parser.content_length()) return ReadSizedBody(static_cast<size_t>(*parser.content_length()), body);
+  if (parser.need_eof()) return ReadBodyToEnd(body);
+  parser.CollectBodyIn(body);
+  parser.eager(true);
+  while (!parser.is_done()) {
+    if (has_unread()) {
+      error_code error;
+      Consume(parser.put(boost::asio::const_buffer(Unread().data(), Unread().size()), error));
+      if (error != http::error::need_more) {
+        TW_TRY(ToResult(error));
+        continue;
+      }
+    }
+    TW_TRY(FillMore());
+  }
+  return {};
+}
+
+Result<void> MessageReader::ReadSizedBody(size_t size, std::string& body) {
+  size_t filled = std::min(size, Unread().size());
+  body.assign(Unread().data(), filled);
+  Consume(filled);
+  while (filled < size) {
+    if (filled == body.size()) body.resize(std::min(size, std::max<size_t>(256u << 10, 2 * filled)));
+    WantWithin(limits::kHttpMessageTime);
+    TW_TRY_ASSIGN(size_t count, connection_.Read(std::as_writable_bytes(std::span(body).subspan(filled))));
+    if (count == 0) return Fail(ErrorKind::kIo, "CONNECTION_LOST", "the peer ended in the middle of a body");
+    filled += count;
+  }
+  return {};
+}
+
+Result<void> MessageReader::ReadBodyToEnd(std::string& body) {
+  while (true) {
+    body += Unread();
+    Consume(Unread().size());
+    if (body.size() > limits::kAnswerBodyBytes)
+      return ToResult(http::make_error_code(http::error::body_limit));
+    TW_TRY_ASSIGN(size_t count, Fill());
+    if (count == 0) return {};
+  }
+}
+
+Result<void> MessageReader::ContinueIfExpected(const HttpRequest& request) {
+  if (side_ != Side::kServer || has_unread() || !request.headers.HasToken("Expect", "100-continue"))
+    return {};
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  return connection_.Write(std::as_bytes(std::span(kContinue)));
+}
+
+Result<size_t> MessageReader::Fill() {
+  if (!has_unread()) begin_ = end_ = 0;
+  if (end_ == capacity_ && begin_ > 0) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == capacity_) {
+    size_t grown = std::max(limits::kHttpReadBytes, 2 * capacity_);
+    auto larger = std::make_unique_for_overwrite<char[]>(grown);
+    if (end_ > 0) std::memcpy(larger.get(), buffer_.get(), end_);
+    buffer_ = std::move(larger);
+    capacity_ = grown;
+  }
+  TW_TRY_ASSIGN(size_t count,
+                connection_.Read(std::as_writable_bytes(std::span(buffer_.get() + end_, capacity_ - end_))));
+  end_ += count;
+  return count;
+}
+
+Result<void> MessageReader::FillMore() {
+  WantWithin(limits::kHttpMessageTime);
+  TW_TRY_ASSIGN(size_t count, Fill());
+  if (count == 0) return Fail(ErrorKind::kIo, "CONNECTION_LOST", "the peer ended in the middle of a message");
+  return {};
+}
+
+void MessageReader::WantWithin(runtime::Duration duration) {
+  if (side_ == Side::kServer) connection_.SetReadDeadline(core_.Now() + duration);
+}
+
+// Some clients send a line break behind a body (RFC 9112, section 2.2).
+void MessageReader::DropLineBreaks() {
+  while (Unread().starts_with('\r') || Unread().starts_with('\n')) Consume(1);
+}
+
+std::string MessageReader::TakeUnread() {
+  std::string unread(Unread());
+  Consume(unread.size());
+  return unread;
+}
+
+// -- Writing
+// ---------------------------------------------------------------------------------------------------------------
+
+void AppendResponseHeader(std::string& out, const HttpResponse& response, ResponseFraming framing) {
+  out += framing.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";
+  AppendNumber(out, static_cast<uint64_t>(response.status));
+  out += ' ';
+  out += StatusText(response.status);
+  out += "\r\n";
+  AppendFields(out, response.headers);
+  if (response.status != 204 && response.status != 304) AppendLength(out, response.body.size());
+  if (!framing.keep_alive) {
+    out += "Connection: close\r\n";
+  } else if (!framing.http_1_1) {
+    out += "Connection: keep-alive\r\n";
+  }
+  out += "\r\n";
+}
+
+void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Headers& headers) {
+  out += "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n";
+  AppendField(out, "Upgrade", protocol);
+  AppendFields(out, headers);
+  out += "\r\n";
+}
+
+void AppendRequestHeader(std::string& out, const HttpRequest& request, const runtime::Address& host,
+                         std::string_view upgrade) {
+  out += request.method;
+  out += ' ';
+  out += request.target;
+  out += " HTTP/1.1\r\n";
+  if (auto named = request.headers.Get("Host")) {
+    AppendField(out, "Host", *named);
+  } else {
+    AppendField(out, "Host", host.ToString());
+  }
+  AppendFields(out, request.headers);
+  if (!upgrade.empty()) {
+    out += "Connection: Upgrade\r\n";
+    AppendField(out, "Upgrade", upgrade);
+  }
+  if (!request.body.empty() || (request.method != "GET" && request.method != "HEAD"))
+    AppendLength(out, request.body.size());
+  out += "\r\n";
+}
+
+Result<void> WriteMessage(runtime::Connection& connection, std::string& header, std::string_view body) {
+  if (body.size() <= limits::kHttpJoinedBodyBytes) {
+    header += body;
+    return connection.Write(std::as_bytes(std::span(header)));
+  }
+  TW_TRY(connection.Write(std::as_bytes(std::span(header))));
+  return connection.Write(std::as_bytes(std::span(body)));
+}
+
+}  // namespace tradewind::net

@@ -1,0 +1,102 @@
+// HTTP/1.1 messages on a connection. Beast's parser is the grammar; this file decides what is read when, and
+// where it goes:
+//
+//   - header bytes pass through one small buffer, which is all that an idle connection costs;
+//   - a body of known length is read straight into the message, and its string grows with what has really
+//   come, so that a
+//     Content-Length alone reserves nothing; a chunked body goes through the parser;
+//   - bytes behind a message stay in the buffer: they are the next pipelined request, or belong to what an
+//   upgrade starts.
+//
+// Beast is included in http_wire.cc only.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "net/http.h"
+#include "runtime/network.h"
+
+namespace tradewind::net {
+
+// Reads messages from one connection. One fiber at a time; both outlive it.
+//
+// Errors: kInvalid BAD_MESSAGE (not HTTP), kTooLarge BODY_TOO_LARGE or HEADER_TOO_LARGE, or the connection's
+// own (an end in the middle of a message is kIo). After any of them the connection cannot carry another
+// message.
+class MessageReader {
+ public:
+  // A server's reader sets read deadlines: limits::kIdleHttpConnection between requests,
+  // limits::kHttpMessageTime for the parts of one, and answers "Expect: 100-continue". A client's leaves them
+  // to its caller.
+  enum class Side { kServer, kClient };
+  MessageReader(runtime::Core& core, runtime::Connection& connection, Side side)
+      : core_(core), connection_(connection), side_(side) {}
+
+  struct RequestFacts {
+    bool ended = false;  // The peer ended the stream where a request would have begun; nothing else is set.
+    bool keep_alive = false;
+    bool http_1_1 = false;
+  };
+  // Replaces all of `request` but its peer. The target is not yet split. Suspends.
+  Result<RequestFacts> ReadRequest(HttpRequest& request);
+
+  struct ResponseFacts {
+    bool keep_alive = false;
+  };
+  // Skips interim (1xx) responses, but not 101. Suspends.
+  Result<ResponseFacts> ReadResponse(HttpResponse& response, bool answers_head);
+
+  // Reads once into the buffer; 0 is the end of the stream. Suspends.
+  Result<size_t> Fill();
+
+  // No byte of a next message has come yet.
+  bool idle() const { return idle_; }
+  bool has_unread() const { return begin_ < end_; }
+  // Bytes that were read and belong to no message.
+  std::string TakeUnread();
+
+ private:
+  template <typename Parser>
+  Result<void> ReadHeader(Parser& parser);
+  template <typename Parser>
+  Result<void> ReadBody(Parser& parser, std::string& body);
+  Result<void> ReadSizedBody(size_t size, std::string& body);
+  Result<void> ReadBodyToEnd(std::string& body);
+  Result<void> ContinueIfExpected(const HttpRequest& request);
+  Result<void> FillMore();  // Like Fill, but the end of the stream is an error.
+  void WantWithin(runtime::Duration duration);
+  std::string_view Unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
+  void Consume(size_t count) { begin_ += count; }
+  void DropLineBreaks();
+
+  runtime::Core& core_;
+  runtime::Connection& connection_;
+  const Side side_;
+  std::unique_ptr<char[]> buffer_;
+  size_t capacity_ = 0;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+  bool idle_ = true;
+};
+
+// How to write a response's header; the body follows it.
+struct ResponseFraming {
+  bool keep_alive = true;
+  bool http_1_1 = true;
+};
+void AppendResponseHeader(std::string& out, const HttpResponse& response, ResponseFraming framing);
+void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Headers& headers);
+// `upgrade` names the protocol to ask for; empty for none.
+void AppendRequestHeader(std::string& out, const HttpRequest& request, const runtime::Address& host,
+                         std::string_view upgrade = {});
+
+// Writes `header` and `body`, together when the body is small: one system call then. `header` is used up.
+// Suspends.
+Result<void> WriteMessage(runtime::Connection& connection, std::string& header, std::string_view body);
+
+}  // namespace tradewind::net

@@ -1,0 +1,177 @@
+#include "net/http_wire.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/limits.h"
+#include "runtime/real_core.h"
+
+namespace tradewind::net {
+namespace {
+
+// A connection whose input is given, in pieces of a given size. It never suspends.
+class ScriptedConnection : public runtime::Connection {
+ public:
+  ScriptedConnection(std::string input, size_t piece) : input_(std::move(input)), piece_(piece) {}
+  Result<size_t> Read(MutableBytes into) override {
+    size_t count = std::min({into.size(), piece_, input_.size() - at_});
+    std::memcpy(into.data(), input_.data() + at_, count);
+    at_ += count;
+    return count;
+  }
+  Result<void> Write(Bytes bytes) override {
+    written.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return {};
+  }
+  void SetReadDeadline(runtime::TimePoint) override {}
+  void Close() override {}
+  runtime::Address peer() const override { return {}; }
+  std::vector<std::string> written;
+
+ private:
+  std::string input_;
+  size_t at_ = 0;
+  size_t piece_;
+};
+
+class Wire : public testing::TestWithParam<size_t> {
+ protected:
+  void Feed(std::string input) {
+    connection_ = std::make_unique<ScriptedConnection>(std::move(input), GetParam());
+    reader_ = std::make_unique<MessageReader>(*core_, *connection_, MessageReader::Side::kServer);
+  }
+  Result<MessageReader::RequestFacts> Read() { return reader_->ReadRequest(request_); }
+
+  std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
+  std::unique_ptr<ScriptedConnection> connection_;
+  std::unique_ptr<MessageReader> reader_;
+  HttpRequest request_;
+};
+
+INSTANTIATE_TEST_SUITE_P(PiecesOf, Wire, testing::Values(1, 2, 7, 100'000));
+
+TEST_P(Wire, ReadsPipelinedRequestsOneByOne) {
+  Feed(
+      "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+      "\r\nGET /b HTTP/1.1\r\nX: y\r\n\r\n"
+      "GET /c HTTP/1.0\r\n\r\n");
+  auto facts = Read();
+  ASSERT_TRUE(facts) << Describe(facts.error());
+  EXPECT_TRUE(facts->keep_alive);
+  EXPECT_EQ(request_.method, "POST");
+  EXPECT_EQ(request_.target, "/a");
+  EXPECT_EQ(request_.body, "abc");
+  facts = Read();
+  ASSERT_TRUE(facts) << Describe(facts.error());
+  EXPECT_EQ(request_.target, "/b");
+  EXPECT_EQ(request_.headers.Get("x"), "y");
+  EXPECT_FALSE(request_.headers.Has("Host"));
+  EXPECT_EQ(request_.body, "");
+  facts = Read();
+  ASSERT_TRUE(facts) << Describe(facts.error());
+  EXPECT_FALSE(facts->keep_alive);
+  EXPECT_FALSE(facts->http_1_1);
+  facts = Read();
+  ASSERT_TRUE(facts) << Describe(facts.error());
+  EXPECT_TRUE(facts->ended);
+}
+
+TEST_P(Wire, ReadsAChunkedBody) {
+  Feed(
+      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "4\r\nabcd\r\n2;ext=1\r\nef\r\n0\r\n\r\nGET /next HTTP/1.1\r\n\r\n");
+  auto facts = Read();
+  ASSERT_TRUE(facts) << Describe(facts.error());
+  EXPECT_EQ(request_.body, "abcdef");
+  ASSERT_TRUE(Read());
+  EXPECT_EQ(request_.target, "/next");
+}
+
+TEST_P(Wire, KeepsTheBytesBehindAMessage) {
+  Feed("GET / HTTP/1.1\r\nUpgrade: x\r\n\r\nraw");
+  ASSERT_TRUE(Read());
+  std::string rest = reader_->TakeUnread();
+  while (rest.size() < 3) {
+    ASSERT_TRUE(reader_->Fill());
+    rest += reader_->TakeUnread();
+  }
+  EXPECT_EQ(rest, "raw");
+}
+
+TEST_P(Wire, RefusesWhatIsNotHttp) {
+  for (const char* input :
+       {"hello\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
+    Feed(input);
+    auto facts = Read();
+    ASSERT_FALSE(facts) << input;
+    EXPECT_EQ(facts.error().code, "BAD_MESSAGE") << input;
+  }
+}
+
+TEST_P(Wire, SaysThatTheConnectionWasLostInTheMiddle) {
+  for (const char* input : {"GET / HT", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"}) {
+    Feed(input);
+    auto facts = Read();
+    ASSERT_FALSE(facts) << input;
+    EXPECT_EQ(facts.error().kind, ErrorKind::kIo) << input;
+  }
+}
+
+TEST_P(Wire, RefusesATooLargeBodyBeforeItComes) {
+  Feed("POST / HTTP/1.1\r\nContent-Length: " + std::to_string(limits::kRequestBodyBytes + 1) + "\r\n\r\n");
+  auto facts = Read();
+  ASSERT_FALSE(facts);
+  EXPECT_EQ(facts.error().code, "BODY_TOO_LARGE");
+}
+
+TEST_P(Wire, RefusesATooLargeHeader) {
+  Feed("GET / HTTP/1.1\r\nX: " + std::string(limits::kRequestHeaderBytes, 'x') + "\r\n\r\n");
+  auto facts = Read();
+  ASSERT_FALSE(facts);
+  EXPECT_EQ(facts.error().code, "HEADER_TOO_LARGE");
+}
+
+TEST_P(Wire, SkipsInterimResponsesAndReadsABodyThatEndsWithTheConnection) {
+  Feed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: y\r\n\r\nall of it");
+  HttpResponse response;
+  auto facts = reader_->ReadResponse(response, false);
+  ASSERT_TRUE(facts) << Describe(facts.error());
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "all of it");
+  EXPECT_FALSE(facts->keep_alive);
+}
+
+TEST(WireOutput, OfASmallResponseIsOneWrite) {
+  ScriptedConnection connection("", 1);
+  HttpResponse response = HttpResponse::Text(200, "hello");
+  std::string header;
+  AppendResponseHeader(header, response, {});
+  ASSERT_TRUE(WriteMessage(connection, header, response.body));
+  ASSERT_EQ(connection.written.size(), 1u);
+  EXPECT_EQ(connection.written[0],
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");
+}
+
+TEST(WireOutput, LeavesOutWhatBelongsToAnotherConnection) {
+  HttpResponse response;
+  response.headers = {{"Connection", "close"}, {"content-length", "99"}, {"X", "y"}};
+  std::string header;
+  AppendResponseHeader(header, response, {});
+  EXPECT_EQ(header, "HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST(WireOutput, OfARequestNamesTheHost) {
+  HttpRequest request;
+  std::string header;
+  AppendRequestHeader(header, request, {"h", 80}, "page-channel");
+  EXPECT_EQ(header, "GET / HTTP/1.1\r\nHost: h:80\r\nConnection: Upgrade\r\nUpgrade: page-channel\r\n\r\n");
+}
+
+}  // namespace
+}  // namespace tradewind::net

@@ -1,0 +1,22 @@
+#include "node/directory.h"
+
+namespace tradewind::node {
+
+Result<std::string> Directory::UrlOf(const NodeName& node) {
+  if (const auto found = urls_.find(node); found != urls_.end()) return found->second;
+  TW_TRY_ASSIGN(const auto nodes, catalog_.Nodes());
+  for (const cluster::NodeRecord& record : nodes) urls_[record.name] = record.url;
+  if (const auto found = urls_.find(node); found != urls_.end()) return found->second;
+  return Fail(ErrorKind::kNotFound, "NODE_NOT_FOUND", "there is no node " + node + " in the cluster",
+              "see tradewind node list");
+}
+
+Result<net::HttpResponse> Directory::Call(const NodeName& node, net::HttpRequest request, runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(const std::string url, UrlOf(node));
+  const std::string target = request.target;
+  Result<net::HttpResponse> answer = client_.Call(url + target, std::move(request), deadline);
+  if (!answer && answer.error().code == "NODE_UNREACHABLE") urls_.erase(node);
+  return answer;
+}
+
+}  // namespace tradewind::node

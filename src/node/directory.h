@@ -1,0 +1,32 @@
+// Where the other nodes are: the catalog's list, remembered. And the one way to call them.
+//
+// This core only.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "cluster/catalog.h"
+#include "net/http_client.h"
+
+namespace tradewind::node {
+
+class Directory {
+ public:
+  Directory(cluster::Catalog& catalog, net::HttpClient& client) : catalog_(catalog), client_(client) {}
+
+  // Fails with NODE_NOT_FOUND. Reads the catalog for a name it does not know. Suspends.
+  Result<std::string> UrlOf(const NodeName& node);
+  // Calls another node; the target begins with a slash. Fails as HttpClient::Call does; after NODE_UNREACHABLE the address is
+  // looked up anew the next time. Suspends.
+  Result<net::HttpResponse> Call(const NodeName& node, net::HttpRequest request, runtime::TimePoint deadline);
+
+ private:
+  cluster::Catalog& catalog_;
+  net::HttpClient& client_;
+  std::map<NodeName, std::string> urls_;
+};
+
+}  // namespace tradewind::node

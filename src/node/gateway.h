@@ -1,0 +1,76 @@
+// The gateway: takes a client's Hrana requests and has them run where the tenant is, here or at another node. Clients never
+// notice a hand-over: a request that finds the tenant gone is run on at the new owner from where it stopped, and a stream
+// without an open transaction changes its owner silently.
+//
+// A client's stream belongs to the gateway that opened it; its baton says which: "<node>.<stream>.<random>". Another gateway
+// that is given it passes the whole request on. The baton changes with every answer, so that each is used once.
+//
+// Loops are impossible (protocol.md, step 11): a node that is not the owner says so instead of forwarding, and this gateway goes
+// on to the owner that the catalog names, or waits for the catalog to name a newer one.
+//
+// This core only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/location_cache.h"
+#include "hrana/sql_store.h"
+#include "net/http.h"
+#include "node/metrics.h"
+#include "node/stream_service.h"
+#include "runtime/fiber.h"
+
+namespace tradewind::node {
+
+class Node;
+
+class Gateway {
+ public:
+  Gateway(Node& node, StreamService& streams);
+  ~Gateway();  // Requires: Stop() has returned.
+
+  // Anything under /db/NAME/, or with the tenant named by x-namespace or the Host. Suspends.
+  net::HttpResponse Handle(const net::HttpRequest& request);
+  std::vector<MetricSample> Metrics() const;
+  // Ends all streams. Suspends.
+  void Stop();
+
+ private:
+  struct ClientStream;
+  struct Target {
+    TenantName tenant;
+    std::string path;  // From the version on, with a leading slash.
+  };
+
+  Result<Target> FindTarget(const net::HttpRequest& request) const;
+  net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
+  Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
+  std::string NewBaton(ClientStream& stream);
+  net::HttpResponse PassOn(const net::HttpRequest& request, const NodeName& gateway);
+
+  // Runs requests whose stored SQL is resolved, wherever the tenant is; one result each.
+  Result<std::vector<std::string>> RunRequests(ClientStream& stream, std::vector<hrana::StreamRequest> requests, bool keep);
+  Result<cluster::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline);
+  Result<StreamAnswer> CallOwner(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline);
+  void CloseAtOwner(const ClientStream& stream);
+  void SweepIdle();
+
+  Node& node_;
+  runtime::Core& core_;
+  StreamService& streams_;
+  cluster::LocationCache locations_;
+  std::map<uint64_t, std::shared_ptr<ClientStream>> client_streams_;
+  uint64_t next_stream_ = 1;
+  uint64_t requests_ = 0;
+  uint64_t forwarded_ = 0;
+  bool stopping_ = false;
+  runtime::WaitQueue stop_;
+  runtime::TaskGroup fibers_;
+};
+
+}  // namespace tradewind::node

@@ -1,0 +1,302 @@
+#include "node/node.h"
+
+#include <span>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "cluster/catalog_service.h"
+#include "cluster/embedded_catalog.h"
+#include "cluster/remote_catalog.h"
+#include "node/admin_api.h"
+#include "node/api_error.h"
+#include "node/gateway.h"
+#include "node/metrics.h"
+#include "node/stream_service.h"
+#include "node/transfers.h"
+#include "sqlite/vfs.h"
+
+namespace tradewind::node {
+
+namespace {
+
+constexpr std::string_view kChannelProtocol = "tradewind-pages/1";
+constexpr std::string_view kCatalogPrefix = "/v1/internal/catalog/";
+constexpr std::string_view kMovesPrefix = "/v1/internal/moves/";
+constexpr std::string_view kStreamsPath = "/v1/internal/streams";
+
+}  // namespace
+
+Node::Node(runtime::Core& core, NodeOptions options)
+    : core_(core), options_(std::move(options)), client_(core), fibers_(core) {}
+
+Node::~Node() = default;
+
+// -- Start ------------------------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions options) {
+  if (!IsValidName(options.name))
+    return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + options.name + "' is no name for a node",
+                "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
+  sqlite::InitializeSqlite();
+  std::unique_ptr<Node> node(new Node(core, std::move(options)));
+  if (Result<void> opened = node->Open(); !opened) {
+    node->Stop(core.Now());
+    return Fail(std::move(opened).error());
+  }
+  return node;
+}
+
+Result<void> Node::Open() {
+  TW_TRY(ClaimFolder());
+  TW_TRY_ASSIGN(journal_, move::Journal::Open(core_, options_.data_folder + "/journal"));
+  const bool had_tenants = !journal_->entries().empty();
+  tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants");
+  // The port comes first, so that its number is known; requests get 503 until everything is there.
+  TW_TRY_ASSIGN(server_, net::HttpServer::Start(core_, options_.listen,
+                                                [this](const net::HttpRequest& request) { return Handle(request); }));
+  url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
+  TW_TRY(OpenCatalog());
+  directory_ = std::make_unique<Directory>(*catalog_, client_);
+  moves_ = std::make_unique<Moves>(*this, *tenants_, [this](const TenantName& tenant) { streams_->CloseIdleOf(tenant); });
+  streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_);
+  gateway_ = std::make_unique<Gateway>(*this, *streams_);
+  transfers_ = std::make_unique<Transfers>(*this, options_.data_folder + "/transfers");
+  TW_TRY(transfers_->Start());
+  admin_ = std::make_unique<AdminApi>(*this, *transfers_);
+  TW_TRY(Recover());
+  Result<void> registered = Register();
+  // A node that has tenants serves them even while the catalog is away (protocol.md step 5).
+  if (!registered && !had_tenants) return registered;
+  if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
+  serving_ = true;
+  fibers_.Spawn("register " + options_.name, [this] { RegisterAndTidy(); });
+  return {};
+}
+
+Result<void> Node::ClaimFolder() {
+  runtime::Disk& disk = core_.disk();
+  for (const char* folder : {"", "/tenants", "/transfers"}) TW_TRY(disk.CreateFolders(options_.data_folder + folder));
+  const std::string path = options_.data_folder + "/node";
+  TW_TRY_ASSIGN(const bool exists, disk.Exists(path));
+  TW_TRY_ASSIGN(auto file, disk.Open(path, runtime::OpenMode::kCreate));
+  TW_TRY_ASSIGN(const uint64_t size, file->Size());
+  std::string name(size, '\0');
+  TW_TRY(file->Read(0, std::as_writable_bytes(std::span(name))));
+  if (exists && !name.empty() && name != options_.name)
+    return Fail(ErrorKind::kRefused, "DATA_FOLDER_OF_ANOTHER_NODE",
+                options_.data_folder + " belongs to the node " + name, "start it with --name " + name + ", or give another --data");
+  if (name == options_.name) return {};
+  TW_TRY(file->Write(0, std::as_bytes(std::span(options_.name))));
+  TW_TRY(file->Sync());
+  return disk.SyncDirectory(options_.data_folder);
+}
+
+Result<void> Node::OpenCatalog() {
+  if (!options_.join_url) {
+    TW_TRY_ASSIGN(auto embedded, cluster::EmbeddedCatalog::Open(core_, options_.data_folder + "/catalog.db"));
+    embedded_ = embedded.get();
+    catalog_ = std::move(embedded);
+    return {};
+  }
+  const std::string base = *options_.join_url;
+  catalog_ = std::make_unique<cluster::RemoteCatalog>([this, base](std::string_view operation, std::string body) -> Result<std::string> {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.body = std::move(body);
+    request.headers.Set("content-type", "application/json");
+    TW_TRY_ASSIGN(const auto answer, client_.Call(base + std::string(kCatalogPrefix) + std::string(operation), std::move(request),
+                                                  core_.Now() + limits::kNodeCall));
+    if (answer.status == 200) return answer.body;
+    return Fail(ErrorKind::kUnavailable, "CATALOG_UNAVAILABLE",
+                "the catalog's node at " + base + " answered " + std::to_string(answer.status));
+  });
+  return {};
+}
+
+Result<void> Node::Register() {
+  Result<void> registered = catalog_->RegisterNode({options_.name, url_});
+  if (registered || !options_.join_url) return registered;
+  return Fail(ErrorKind::kUnavailable, "CLUSTER_UNREACHABLE",
+              "no cluster answers at " + *options_.join_url + " (" + registered.error().message + ")",
+              "check --join, and that the first node runs");
+}
+
+// What needs the catalog and may wait for it.
+void Node::RegisterAndTidy() {
+  while (!stopping_) {
+    if (Register()) break;
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+  if (stopping_) return;
+  const std::map<TenantName, move::JournalEntry> entries = journal_->entries();
+  for (const auto& [tenant, entry] : entries)
+    if (entry.role == move::Role::kCreating)
+      if (Result<void> recovered = RecoverCreating(entry); !recovered)
+        log::warn("the unfinished tenant {}: {}", tenant, Describe(recovered.error()));
+  CancelForgottenMoves();
+}
+
+// Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent (protocol.md, step 1).
+void Node::CancelForgottenMoves() {
+  Result<std::vector<cluster::MoveRecord>> records = catalog_->ListMoves();
+  if (!records) return log::warn("the moves could not be read: {}", Describe(records.error()));
+  for (const cluster::MoveRecord& record : *records) {
+    if (record.source != options_.name || record.state != cluster::MoveState::kForward) continue;
+    if (moves_->IsMoving(record.tenant) || !tenants_->Has(record.tenant)) continue;
+    move::Receipt receipt;
+    receipt.id = record.id;
+    receipt.tenant = record.tenant;
+    receipt.source = record.source;
+    receipt.destination = record.destination;
+    receipt.epoch = record.epoch_before;
+    receipt.phase = move::Phase::kCancelled;
+    receipt.started_at = record.started_at_ms;
+    receipt.ended_at = core_.UnixMilliseconds();
+    receipt.error = "node " + options_.name + " ended before the hand-over; the tenant stayed there";
+    auto set = catalog_->SetMoveState(record.id, cluster::MoveState::kForward, cluster::MoveState::kCancelled, move::ToJson(receipt));
+    if (!set) log::warn("move {} could not be recorded as cancelled: {}", record.id, Describe(set.error()));
+  }
+}
+
+Result<void> Node::Recover() {
+  const std::map<TenantName, move::JournalEntry> entries = journal_->entries();
+  for (const auto& [tenant, entry] : entries) {
+    switch (entry.role) {
+      case move::Role::kCreating: break;  // The catalog says what became of it: RegisterAndTidy.
+      case move::Role::kOwned: tenants_->AddOwned(tenant, entry.epoch); break;
+      case move::Role::kDeleting:
+        TW_TRY(tenants_->RemoveFiles(tenant));
+        TW_TRY(journal_->Erase(tenant));
+        break;
+      case move::Role::kSwapping:
+      case move::Role::kDual:
+      case move::Role::kReceiving:
+      case move::Role::kReady:
+      case move::Role::kOwner: TW_TRY(moves_->Resume(entry)); break;
+    }
+  }
+  return {};
+}
+
+Result<void> Node::RecoverCreating(const move::JournalEntry& entry) {
+  auto record = catalog_->GetTenant(entry.tenant);
+  if (record && record->ownership.owner == options_.name) {
+    TW_TRY(journal_->Put({entry.tenant, move::Role::kOwned, record->ownership.epoch, "", "", 0}));
+    tenants_->AddOwned(entry.tenant, record->ownership.epoch);
+    return {};
+  }
+  if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
+  TW_TRY(tenants_->RemoveFiles(entry.tenant));
+  return journal_->Erase(entry.tenant);
+}
+
+// -- Tenants -----------------------------------------------------------------------------------------------------------------
+
+Result<cluster::TenantRecord> Node::CreateTenant(const TenantName& name) { return CreateTenantFrom(name, ""); }
+
+// Order: the journal says creating, the file is durable, the catalog has the tenant (from here on it exists), the journal says
+// owned. A restart in between asks the catalog which it was.
+Result<cluster::TenantRecord> Node::CreateTenantFrom(const TenantName& name, const std::string& file) {
+  if (!IsValidName(name))
+    return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
+                "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
+  if (journal_->entries().contains(name))
+    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists", "choose another name, or delete it first");
+  if (auto known = catalog_->GetTenant(name))
+    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists", "choose another name, or delete it first");
+  TW_TRY(journal_->Put({name, move::Role::kCreating, Epoch{}, "", "", 0}));
+  if (!file.empty()) {
+    TW_TRY(core_.disk().Rename(file, tenants_->PathOf(name)));
+    TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
+  }
+  auto record = catalog_->CreateTenant(name, "sqlite", options_.name);
+  if (!record) {
+    if (!cluster::OutcomeIsUnknown(record.error())) {
+      TW_TRY(tenants_->RemoveFiles(name));
+      TW_TRY(journal_->Erase(name));
+    }
+    return record;
+  }
+  TW_TRY(journal_->Put({name, move::Role::kOwned, record->ownership.epoch, "", "", 0}));
+  tenants_->AddOwned(name, record->ownership.epoch);
+  return record;
+}
+
+Result<void> Node::DeleteTenant(const TenantName& name) {
+  if (!tenants_->Has(name)) return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
+  if (moves_->IsMoving(name))
+    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving", "wait until the move is over");
+  const Epoch epoch = tenants_->EpochOf(name);
+  TW_TRY(catalog_->DeleteTenant(name, {options_.name, epoch}));
+  TW_TRY(journal_->Put({name, move::Role::kDeleting, epoch, "", "", 0}));
+  tenants_->CloseAndForget(name);
+  TW_TRY(tenants_->RemoveFiles(name));
+  return journal_->Erase(name);
+}
+
+// -- MoveHost ----------------------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer, const MoveId& move,
+                                                             runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(const std::string url, directory_->UrlOf(peer));
+  TW_TRY_ASSIGN(auto upgraded, client_.Upgrade(url + std::string(kMovesPrefix) + move + "/channel", kChannelProtocol, deadline));
+  return std::make_unique<move::PageChannel>(std::move(upgraded.connection), std::move(upgraded.already_read));
+}
+
+void Node::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) {
+  tenants_->Adopt(std::move(tenant), epoch, std::move(first_answer));
+}
+
+// -- Requests ----------------------------------------------------------------------------------------------------------------
+
+net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
+  const std::string_view path = request.path;
+  if (path.starts_with(kCatalogPrefix)) {
+    if (!embedded_)
+      return ErrorResponse(Error{ErrorKind::kInvalid, "NOT_THE_CATALOG", "this node does not host the catalog",
+                                 "give --join the URL of the first node"});
+    return net::HttpResponse::Json(200, cluster::AnswerCatalogCall(*embedded_, path.substr(kCatalogPrefix.size()), request.body));
+  }
+  if (path.starts_with(kMovesPrefix)) {
+    net::HttpResponse response;
+    response.upgrade = net::Upgrade{std::string(kChannelProtocol), [this](net::UpgradedConnection upgraded) {
+                                      moves_->ServeChannel(std::make_unique<move::PageChannel>(
+                                          std::move(upgraded.connection), std::move(upgraded.already_read)));
+                                    }};
+    return response;
+  }
+  if (path == kStreamsPath) return streams_->Handle(request);
+  return ErrorResponse(Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});
+}
+
+net::HttpResponse Node::Handle(const net::HttpRequest& request) {
+  const bool internal = request.path.starts_with("/v1/internal/");
+  // While it starts a node answers for the catalog already: others need it to start.
+  const bool early = internal && embedded_ && request.path.starts_with(kCatalogPrefix);
+  if (request.path == "/health") {
+    if (serving_ && !stopping_) return net::HttpResponse::Json(200, R"({"status":"ok","node":")" + options_.name + "\"}");
+    return net::HttpResponse::Json(503, stopping_ ? R"({"status":"draining"})" : R"({"status":"starting"})");
+  }
+  if (!serving_ && !early)
+    return ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING", "node " + options_.name + " is starting", "try again"});
+  if (internal) return HandleInternal(request);
+  if (request.path == "/metrics") return net::HttpResponse::Text(200, RenderMetrics(gateway_->Metrics()));
+  if (admin_->Handles(request)) return admin_->Handle(request);
+  return gateway_->Handle(request);
+}
+
+void Node::Stop(runtime::TimePoint drain_until) {
+  if (server_) server_->Drain(drain_until);
+  stopping_ = true;
+  if (streams_) streams_->Stop();
+  if (gateway_) gateway_->Stop();
+  if (moves_) moves_->Stop();
+  if (transfers_) transfers_->Stop();
+  if (server_) server_->Stop();
+  client_.Close();
+  fibers_.Join();
+  if (tenants_) tenants_->CloseAll();
+  if (embedded_) static_cast<cluster::EmbeddedCatalog*>(embedded_)->Close();
+}
+
+}  // namespace tradewind::node

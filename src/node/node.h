@@ -1,0 +1,116 @@
+// A node: one process (or, in a simulation, one of several in a thread) with a name, an address and a data folder of its own.
+// It wires the parts together and is what `tradewind serve` runs.
+//
+//   DATA/node            its name: a folder belongs to one node
+//   DATA/journal         what it knows for sure about each tenant (move/journal.h)
+//   DATA/catalog.db      the embedded catalog, on the node that was started without --join
+//   DATA/tenants/*.db    the tenants, with -wal and, during a move, -presence beside them
+//   DATA/transfers/*     files on their way in or out (import, export)
+//
+// This core only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "cluster/catalog.h"
+#include "move/host.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "node/directory.h"
+#include "node/local_tenants.h"
+#include "node/moves.h"
+#include "runtime/core.h"
+
+namespace tradewind::cluster {
+class EmbeddedCatalog;
+}
+
+namespace tradewind::node {
+
+class AdminApi;
+class Gateway;
+class StreamService;
+class Transfers;
+
+struct NodeOptions {
+  NodeName name;
+  runtime::Address listen;
+  std::string data_folder;
+  std::optional<std::string> join_url;  // Of any node of the cluster; none: this node hosts the catalog.
+  std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
+};
+
+class Node : public move::MoveHost {
+ public:
+  // Recovers what is on disk, goes on with moves that were under way, and serves. Fails with NAME_INVALID, ADDRESS_IN_USE,
+  // DATA_FOLDER_OF_ANOTHER_NODE, CLUSTER_UNREACHABLE, or as the disk does. Suspends.
+  static Result<std::unique_ptr<Node>> Start(runtime::Core& core, NodeOptions options);
+  ~Node() override;  // Requires: Stop() has returned.
+
+  // Lets requests in progress end, at most until `drain_until`, then ends everything; moves are resumed at the next start.
+  // Suspends.
+  void Stop(runtime::TimePoint drain_until);
+
+  std::string url() const { return url_; }
+  const NodeOptions& options() const { return options_; }
+  LocalTenants& tenants() { return *tenants_; }
+  Moves& moves() { return *moves_; }
+  Directory& directory() { return *directory_; }
+  net::HttpClient& client() { return client_; }
+
+  // Makes a tenant here, empty. Fails with TENANT_EXISTS, NAME_INVALID. Suspends.
+  Result<cluster::TenantRecord> CreateTenant(const TenantName& name);
+  // The same with a file that is on this node's disk already, checked and complete; it is renamed. Suspends.
+  Result<cluster::TenantRecord> CreateTenantFrom(const TenantName& name, const std::string& file);
+  // Deletes a tenant that is here. Fails with MOVE_IN_PROGRESS, TENANT_NOT_HERE. Suspends.
+  Result<void> DeleteTenant(const TenantName& name);
+
+  // -- MoveHost
+  runtime::Core& core() override { return core_; }
+  cluster::Catalog& catalog() override { return *catalog_; }
+  move::Journal& journal() override { return *journal_; }
+  const NodeName& self() const override { return options_.name; }
+  std::string TenantPath(const TenantName& tenant) const override { return tenants_->PathOf(tenant); }
+  Result<std::unique_ptr<move::PageChannel>> OpenChannel(const NodeName& peer, const MoveId& move,
+                                                         runtime::TimePoint deadline) override;
+  void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) override;
+  bool stopping() const override { return stopping_; }
+
+ private:
+  Node(runtime::Core& core, NodeOptions options);
+  Result<void> Open();
+  Result<void> ClaimFolder();
+  Result<void> OpenCatalog();
+  Result<void> Recover();
+  Result<void> RecoverCreating(const move::JournalEntry& entry);
+  void RegisterAndTidy();
+  Result<void> Register();
+  void CancelForgottenMoves();
+  net::HttpResponse Handle(const net::HttpRequest& request);
+  net::HttpResponse HandleInternal(const net::HttpRequest& request);
+
+  runtime::Core& core_;
+  NodeOptions options_;
+  std::string url_;
+  bool stopping_ = false;
+  bool serving_ = false;
+  net::HttpClient client_;
+  std::unique_ptr<cluster::Catalog> catalog_;
+  cluster::Catalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
+  std::unique_ptr<move::Journal> journal_;
+  std::unique_ptr<LocalTenants> tenants_;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Moves> moves_;
+  std::unique_ptr<StreamService> streams_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<Transfers> transfers_;
+  std::unique_ptr<AdminApi> admin_;
+  std::unique_ptr<net::HttpServer> server_;
+  runtime::TaskGroup fibers_;
+};
+
+}  // namespace tradewind::node

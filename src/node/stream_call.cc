@@ -1,0 +1,157 @@
+#include "node/stream_call.h"
+
+#include <array>
+#include <boost/json.hpp>
+#include <optional>
+
+#include "hrana/decode.h"
+#include "hrana/encode.h"
+
+namespace tradewind::node {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<const char*, 3> kStatusNames = {"done", "moved", "lost"};
+
+tl::unexpected<Error> Invalid() {
+  return Fail(ErrorKind::kInvalid, "STREAM_CALL_INVALID", "a call between nodes makes no sense",
+              "run the same version of tradewind on all nodes");
+}
+
+std::string Frame(json::object header, const std::vector<std::string>& texts) {
+  json::array lengths;
+  size_t bytes = 0;
+  for (const std::string& text : texts) {
+    lengths.emplace_back(text.size());
+    bytes += text.size();
+  }
+  header["lengths"] = std::move(lengths);
+  std::string out = json::serialize(header);
+  out.reserve(out.size() + 1 + bytes);
+  out += '\n';
+  for (const std::string& text : texts) out += text;
+  return out;
+}
+
+struct Parts {
+  json::object header;
+  std::vector<std::string_view> texts;
+
+  std::string Text(const char* key) const {
+    const json::value* found = header.if_contains(key);
+    return found && found->is_string() ? std::string(found->get_string()) : std::string();
+  }
+  uint64_t Number(const char* key) const {
+    const json::value* found = header.if_contains(key);
+    if (!found) return 0;
+    if (const uint64_t* number = found->if_uint64()) return *number;
+    const int64_t* number = found->if_int64();
+    return number && *number > 0 ? static_cast<uint64_t>(*number) : 0;
+  }
+  bool Flag(const char* key) const {
+    const json::value* found = header.if_contains(key);
+    return found && found->is_bool() && found->get_bool();
+  }
+  std::vector<std::string> Texts(const char* key) const {
+    std::vector<std::string> texts_of_key;
+    if (const json::value* found = header.if_contains(key); found && found->is_array())
+      for (const json::value& text : found->get_array())
+        if (text.is_string()) texts_of_key.emplace_back(text.get_string());
+    return texts_of_key;
+  }
+};
+
+std::optional<Parts> Split(std::string_view text) {
+  const size_t end = text.find('\n');
+  if (end == std::string_view::npos) return std::nullopt;
+  boost::system::error_code failure;
+  const json::value value = json::parse(text.substr(0, end), failure);
+  if (failure || !value.is_object()) return std::nullopt;
+  Parts parts{value.get_object(), {}};
+  const json::value* lengths = parts.header.if_contains("lengths");
+  if (!lengths || !lengths->is_array()) return std::nullopt;
+  std::string_view rest = text.substr(end + 1);
+  for (const json::value& length : lengths->get_array()) {
+    if (!length.is_int64() || length.get_int64() < 0) return std::nullopt;
+    const auto bytes = static_cast<size_t>(length.get_int64());
+    if (bytes > rest.size()) return std::nullopt;
+    parts.texts.push_back(rest.substr(0, bytes));
+    rest.remove_prefix(bytes);
+  }
+  if (!rest.empty()) return std::nullopt;
+  return parts;
+}
+
+json::array ToArray(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& text : texts) array.emplace_back(text);
+  return array;
+}
+
+}  // namespace
+
+std::string Encode(const StreamCall& call) {
+  std::vector<std::string> texts{hrana::EncodeProgress(call.progress)};
+  for (const hrana::StreamRequest& request : call.requests) texts.push_back(hrana::EncodeRequest(request));
+  return Frame({{"tenant", call.tenant},
+                {"epoch", call.epoch.value},
+                {"gateway", call.gateway},
+                {"stream", call.stream},
+                {"keep", call.keep},
+                {"begun", ToArray(call.begun)}},
+               texts);
+}
+
+std::string Encode(const StreamAnswer& answer) {
+  std::vector<std::string> texts{hrana::EncodeProgress(answer.progress)};
+  texts.insert(texts.end(), answer.results.begin(), answer.results.end());
+  return Frame({{"status", kStatusNames[static_cast<size_t>(answer.status)]},
+                {"owner", answer.owner},
+                {"epoch", answer.epoch.value},
+                {"stream", answer.stream},
+                {"autocommit", answer.autocommit},
+                {"begun", ToArray(answer.begun)}},
+               texts);
+}
+
+Result<StreamCall> DecodeStreamCall(std::string_view text) {
+  const std::optional<Parts> parts = Split(text);
+  if (!parts || parts->texts.empty()) return Invalid();
+  StreamCall call;
+  call.tenant = parts->Text("tenant");
+  call.epoch = Epoch{parts->Number("epoch")};
+  call.gateway = parts->Text("gateway");
+  call.stream = parts->Number("stream");
+  call.keep = parts->Flag("keep");
+  call.begun = parts->Texts("begun");
+  TW_TRY_ASSIGN(call.progress, hrana::DecodeProgress(parts->texts[0]));
+  for (size_t index = 1; index < parts->texts.size(); ++index) {
+    TW_TRY_ASSIGN(auto request, hrana::DecodeRequest(parts->texts[index]));
+    call.requests.push_back(std::move(request));
+  }
+  return call;
+}
+
+Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
+  const std::optional<Parts> parts = Split(text);
+  if (!parts || parts->texts.empty()) return Invalid();
+  StreamAnswer answer;
+  const std::string status = parts->Text("status");
+  size_t index = 0;
+  while (index < kStatusNames.size() && status != kStatusNames[index]) ++index;
+  if (index == kStatusNames.size()) return Invalid();
+  answer.status = static_cast<StreamAnswer::Status>(index);
+  answer.owner = parts->Text("owner");
+  answer.epoch = Epoch{parts->Number("epoch")};
+  answer.stream = parts->Number("stream");
+  answer.autocommit = parts->Flag("autocommit");
+  answer.begun = parts->Texts("begun");
+  TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
+  for (size_t text_index = 1; text_index < parts->texts.size(); ++text_index)
+    answer.results.emplace_back(parts->texts[text_index]);
+  return answer;
+}
+
+}  // namespace tradewind::node

@@ -1,0 +1,54 @@
+// A call to the owner of a tenant: run these requests on a stream there. The gateway makes it, on its own node directly and to
+// another node as the body of POST /v1/internal/streams.
+//
+// On the wire a call or an answer is one line of JSON (the fields below, and "lengths": the byte lengths of the texts that
+// follow), a line feed, and then those texts, one after the other, as they are: results go from the owner to the client
+// without being parsed on the way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "hrana/request.h"
+#include "hrana/run.h"
+
+namespace tradewind::node {
+
+struct StreamCall {
+  TenantName tenant;
+  Epoch epoch;          // The newest that the caller knows of.
+  NodeName gateway;     // Whose stream it is.
+  uint64_t stream = 0;  // The owner's number of the stream; 0 opens one.
+  bool keep = false;    // The client goes on with the stream: keep its connection even without a transaction.
+  std::vector<std::string> begun;  // To be run first on a stream that is opened (tenant::Stream::begun).
+  std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved.
+  hrana::Progress progress;  // Of the first request.
+};
+
+struct StreamAnswer {
+  enum class Status {
+    kDone,   // Every request has its result.
+    kMoved,  // The tenant is elsewhere: the requests after the results are to be run there, the first with `progress`.
+    kLost,   // There is no such stream here: its transaction, if it had one, was rolled back.
+  };
+  Status status = Status::kDone;
+  NodeName owner;  // kMoved: where, as far as this node knows; else empty.
+  Epoch epoch;
+  uint64_t stream = 0;  // 0: closed.
+  bool autocommit = true;
+  std::vector<std::string> begun;
+  std::vector<std::string> results;
+  hrana::Progress progress;
+};
+
+std::string Encode(const StreamCall& call);
+std::string Encode(const StreamAnswer& answer);
+// Fail with code STREAM_CALL_INVALID (kInvalid).
+Result<StreamCall> DecodeStreamCall(std::string_view text);
+Result<StreamAnswer> DecodeStreamAnswer(std::string_view text);
+
+}  // namespace tradewind::node

@@ -1,0 +1,35 @@
+#include "runtime/core.h"
+
+#include <utility>
+
+#include "runtime/fiber_scheduler.h"
+
+namespace tradewind::runtime {
+
+Core::Core() : fibers_(std::make_unique<FiberScheduler>(*this)) {}
+Core::~Core() = default;
+
+void Core::Spawn(std::string name, std::function<void()> body) {
+  fibers_->Spawn(std::move(name), std::move(body));
+}
+size_t Core::fiber_count() const {
+  return fibers_->fibers().size();
+}
+
+std::vector<std::string> Core::fiber_names() const {
+  std::vector<std::string> names;
+  for (const auto& fiber : fibers_->fibers()) names.push_back(fiber->name);
+  return names;
+}
+
+void Core::Enqueue(std::function<void()> task) {
+  fibers_->Enqueue(std::move(task));
+}
+bool Core::HasReady() const {
+  return fibers_->HasReady();
+}
+void Core::RunTurn() {
+  fibers_->RunTurn();
+}
+
+}  // namespace tradewind::runtime

@@ -1,0 +1,90 @@
+// A core: one thread, one event loop, and the fibers that run on it. It is also the one way to a clock, a
+// timer, a socket, a disk, a thread and a random number (design.md section 8), so that a simulation can
+// replace all of them.
+//
+// Threads: everything of a core is used on its own thread only, except Post(), which any thread may call.
+//
+//   real_core.h     the operating system's clock, sockets, files and threads (Boost.Asio)
+//   sim/            virtual time, an in-memory network and an in-memory disk; many cores in one thread from
+//   one seed
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace tradewind::runtime {
+
+class Disk;
+class Network;
+class FiberScheduler;
+
+using Duration = std::chrono::nanoseconds;
+// Monotonic time of a core. Under simulation it is virtual and starts at zero.
+struct MonotonicClock {
+  using rep = int64_t;
+  using period = std::nano;
+  using duration = Duration;
+  using time_point = std::chrono::time_point<MonotonicClock>;
+  static constexpr bool is_steady = true;
+};
+using TimePoint = MonotonicClock::time_point;
+
+class Core {
+ public:
+  Core();
+  virtual ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // Starts a fiber; it runs for the first time at the next turn of the loop. The name is for logs. The body
+  // must return by itself: a suspended fiber is never destroyed (it may hold SQLite's write lock).
+  void Spawn(std::string name, std::function<void()> body);
+
+  // Runs `task` on the core's thread, outside any fiber, at a later turn of the loop; tasks run in the order
+  // of their posting. The task must not suspend. May be called from any thread.
+  virtual void Post(std::function<void()> task) = 0;
+
+  virtual TimePoint Now() const = 0;
+  // Milliseconds since 1970-01-01 UTC.
+  virtual int64_t UnixMilliseconds() const = 0;
+
+  // Calls `task` as Post() would, once `at` has passed. The id is never 0.
+  using TimerId = uint64_t;
+  virtual TimerId StartTimer(TimePoint at, std::function<void()> task) = 0;
+  // After this the task does not run. An id that has fired already is fine.
+  virtual void CancelTimer(TimerId id) = 0;
+
+  // Runs `work` on a thread that may block, and suspends the calling fiber until it has returned. `work` must
+  // not touch anything of the core. Outside a fiber it runs at once, on this thread.
+  virtual void RunOffCore(std::function<void()> work) = 0;
+
+  virtual void FillRandom(MutableBytes bytes) = 0;
+
+  virtual Network& network() = 0;
+  virtual Disk& disk() = 0;
+
+  // Fibers that have started and not returned.
+  size_t fiber_count() const;
+  // Their names, for logs and for finding out who does not end.
+  std::vector<std::string> fiber_names() const;
+
+ protected:
+  // For the loop of a core. Tasks and fibers that were made ready share one queue, first come first served.
+  void Enqueue(std::function<void()> task);
+  bool HasReady() const;
+  // Runs what was ready at the call; what becomes ready meanwhile is for the next turn.
+  void RunTurn();
+
+ private:
+  friend class Fiber;
+  std::unique_ptr<FiberScheduler> fibers_;
+};
+
+}  // namespace tradewind::runtime

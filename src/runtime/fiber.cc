@@ -1,0 +1,106 @@
+#include "runtime/fiber.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/fiber_scheduler.h"
+
+namespace tradewind::runtime {
+
+Core& CurrentCore() {
+  TW_CHECK(CurrentFiber() != nullptr, "CurrentCore() outside a fiber");
+  return CurrentFiber()->scheduler.core();
+}
+
+void Suspend() {
+  Fiber* fiber = CurrentFiber();
+  TW_CHECK(fiber != nullptr, "a call that suspends was made outside a fiber");
+  fiber->SwitchToLoop(Fiber::State::kSuspended);
+}
+
+void Wake(Fiber* fiber) {
+  TW_CHECK(fiber->state == Fiber::State::kSuspended,
+           "Wake() of a fiber that is not suspended, or the second one");
+  fiber->state = Fiber::State::kReady;
+  fiber->scheduler.Enqueue(fiber);
+}
+
+void Yield() {
+  Fiber* fiber = CurrentFiber();
+  TW_CHECK(fiber != nullptr, "Yield() outside a fiber");
+  fiber->scheduler.Enqueue(fiber);
+  fiber->SwitchToLoop(Fiber::State::kReady);
+}
+
+void SleepUntil(TimePoint at) {
+  CurrentCore().StartTimer(at, [fiber = CurrentFiber()] { Wake(fiber); });
+  Suspend();
+}
+
+void SleepFor(Duration duration) {
+  SleepUntil(CurrentCore().Now() + duration);
+}
+
+// Lives on the stack of the fiber that waits.
+struct WaitQueue::Waiter {
+  Fiber* fiber;
+  Core::TimerId timer = 0;
+  bool notified = false;
+};
+
+WaitQueue::~WaitQueue() {
+  TW_CHECK(waiters_.empty(), "a wait queue goes away while a fiber waits in it");
+}
+
+void WaitQueue::Wait() {
+  WaitUntil(TimePoint::max());
+}
+
+bool WaitQueue::WaitUntil(TimePoint deadline) {
+  Waiter waiter{CurrentFiber()};
+  TW_CHECK(waiter.fiber != nullptr, "a wait outside a fiber");
+  if (deadline != TimePoint::max()) {
+    waiter.timer = CurrentCore().StartTimer(deadline, [this, &waiter] {
+      waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &waiter));
+      Wake(waiter.fiber);
+    });
+  }
+  waiters_.push_back(&waiter);
+  Suspend();
+  return waiter.notified;
+}
+
+void WaitQueue::NotifyOne() {
+  if (waiters_.empty()) return;
+  Waiter* waiter = waiters_.front();
+  waiters_.pop_front();
+  waiter->notified = true;
+  // At once, not when the fiber runs again: the deadline may pass before that.
+  if (waiter->timer != 0) waiter->fiber->scheduler.core().CancelTimer(waiter->timer);
+  Wake(waiter->fiber);
+}
+
+void WaitQueue::NotifyAll() {
+  while (!waiters_.empty()) NotifyOne();
+}
+
+TaskGroup::~TaskGroup() {
+  TW_CHECK(running_ == 0, "a task group goes away while its fibers run");
+}
+
+void TaskGroup::Spawn(std::string name, std::function<void()> body) {
+  ++running_;
+  core_.Spawn(std::move(name), [this, body = std::move(body)]() mutable {
+    body();
+    body = nullptr;  // The owner may go away as soon as the group is idle; what the body captured must be
+                     // gone by then.
+    if (--running_ == 0) idle_.NotifyAll();
+  });
+}
+
+void TaskGroup::Join() {
+  WaitFor(idle_, [&] { return running_ == 0; });
+}
+
+}  // namespace tradewind::runtime

@@ -1,0 +1,176 @@
+#include "runtime/fiber_scheduler.h"
+
+#include <cxxabi.h>
+
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "runtime/fiber.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TW_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TW_ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifdef TW_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace tradewind::runtime {
+
+namespace {
+
+thread_local Fiber* current_fiber = nullptr;
+
+// AddressSanitizer must be told of every change of stack. `keep` is where it saves what it knows of the stack
+// that is left; null when that stack will not run again.
+void StartSwitch([[maybe_unused]] void** keep, [[maybe_unused]] const void* bottom,
+                 [[maybe_unused]] size_t bytes) {
+#ifdef TW_ADDRESS_SANITIZER
+  __sanitizer_start_switch_fiber(keep, bottom, bytes);
+#endif
+}
+void FinishSwitch([[maybe_unused]] void* kept, [[maybe_unused]] const void** left_bottom,
+                  [[maybe_unused]] size_t* left_bytes) {
+#ifdef TW_ADDRESS_SANITIZER
+  __sanitizer_finish_switch_fiber(kept, left_bottom, left_bytes);
+#endif
+}
+
+// The frames at the very top never return, so their poison would stay for the stack's next fiber.
+void UnpoisonTop([[maybe_unused]] const FiberStack& stack) {
+#ifdef TW_ADDRESS_SANITIZER
+  __asan_unpoison_memory_region(stack.top() - limits::kIdleStackBytes, limits::kIdleStackBytes);
+#endif
+}
+
+void SwapExceptionState(std::array<void*, 2>& fibers) {
+  std::array<void*, 2> threads;
+  void* globals = abi::__cxa_get_globals();
+  std::memcpy(&threads, globals, sizeof threads);
+  std::memcpy(globals, &fibers, sizeof fibers);
+  fibers = threads;
+}
+
+// Boost.Context asks for an allocator to give the stack back to; ours belongs to the pool.
+struct BorrowedStack {
+  void deallocate(boost::context::stack_context&) noexcept {}
+};
+
+[[noreturn]] void BodyThrew(const std::string& name, const char* what) {
+  const std::string why = "an exception left the fiber '" + name + "': " + what;
+  CheckFailed("no exception leaves a fiber", __FILE__, __LINE__, why.c_str());
+}
+
+}  // namespace
+
+Fiber* CurrentFiber() {
+  return current_fiber;
+}
+
+Fiber::Fiber(FiberScheduler& the_scheduler, std::string the_name, std::function<void()> body,
+             FiberStack the_stack)
+    : scheduler(the_scheduler),
+      name(std::move(the_name)),
+      stack(std::move(the_stack)),
+      body_(std::move(body)) {
+  boost::context::stack_context bounds;
+  bounds.sp = stack.top();
+  bounds.size = stack.size();
+  context_ =
+      boost::context::fiber(std::allocator_arg, boost::context::preallocated(bounds.sp, bounds.size, bounds),
+                            BorrowedStack(), [this](boost::context::fiber&& loop) {
+                              FinishSwitch(nullptr, &sanitizer_loop_bottom_, &sanitizer_loop_bytes_);
+                              loop_ = std::move(loop);
+                              RunBody();
+                              state = State::kReturned;
+                              StartSwitch(nullptr, sanitizer_loop_bottom_, sanitizer_loop_bytes_);
+                              return std::move(loop_);
+                            });
+}
+
+void Fiber::RunBody() {
+  try {
+    body_();
+    body_ = nullptr;  // What it captured ends in the fiber, where it may look at CurrentFiber().
+  } catch (const std::exception& exception) {
+    BodyThrew(name, exception.what());
+  } catch (...) {
+    BodyThrew(name, "not a std::exception");
+  }
+}
+
+void Fiber::Resume() {
+  state = State::kRunning;
+  Fiber* const outer = std::exchange(current_fiber, this);
+  SwapExceptionState(exceptions_);
+  void* sanitizer_loop = nullptr;
+  StartSwitch(&sanitizer_loop, stack.bottom(), stack.size());
+  context_ = std::move(context_).resume();
+  FinishSwitch(sanitizer_loop, nullptr, nullptr);
+  SwapExceptionState(exceptions_);
+  current_fiber = outer;
+}
+
+void Fiber::SwitchToLoop(State the_state) {
+  state = the_state;
+  StartSwitch(&sanitizer_fiber_, sanitizer_loop_bottom_, sanitizer_loop_bytes_);
+  loop_ = std::move(loop_).resume();
+  FinishSwitch(sanitizer_fiber_, &sanitizer_loop_bottom_, &sanitizer_loop_bytes_);
+}
+
+FiberScheduler::~FiberScheduler() {
+  for (const auto& fiber : fibers_) log::error("fiber '{}' has not returned", fiber->name);
+  TW_CHECK(fibers_.empty(), "a core goes away while fibers live");
+}
+
+void FiberScheduler::Spawn(std::string name, std::function<void()> body) {
+  auto fiber = std::make_unique<Fiber>(*this, std::move(name), std::move(body), stacks_.Take());
+  fiber->index = fibers_.size();
+  Enqueue(fiber.get());
+  fibers_.push_back(std::move(fiber));
+}
+
+void FiberScheduler::Enqueue(Fiber* fiber) {
+  ready_.push_back(Entry{fiber, nullptr});
+}
+void FiberScheduler::Enqueue(std::function<void()> task) {
+  ready_.push_back(Entry{nullptr, std::move(task)});
+}
+
+void FiberScheduler::RunTurn() {
+  TW_CHECK(!in_turn_, "the loop of a core runs inside itself");
+  in_turn_ = true;
+  turn_.swap(ready_);
+  for (Entry& entry : turn_) {
+    if (entry.fiber != nullptr) {
+      RunFiber(entry.fiber);
+    } else {
+      entry.task();
+      entry.task = nullptr;
+    }
+  }
+  turn_.clear();
+  in_turn_ = false;
+}
+
+void FiberScheduler::RunFiber(Fiber* fiber) {
+  fiber->Resume();
+  if (fiber->state != Fiber::State::kReturned) return;
+  UnpoisonTop(fiber->stack);
+  FiberStack stack = std::move(fiber->stack);
+  fibers_.back()->index = fiber->index;
+  std::swap(fibers_[fiber->index], fibers_.back());
+  fibers_.pop_back();
+  stacks_.Return(std::move(stack));
+}
+
+}  // namespace tradewind::runtime

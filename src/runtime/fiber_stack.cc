@@ -1,0 +1,69 @@
+#include "runtime/fiber_stack.h"
+
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace tradewind::runtime {
+
+namespace {
+constexpr size_t kMappingBytes = limits::kStackGuardBytes + limits::kFiberStackBytes;
+}
+
+FiberStack::FiberStack() {
+  void* mapping = ::mmap(nullptr, kMappingBytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+  TW_CHECK(mapping != MAP_FAILED,
+           "no memory for another fiber stack; see vm.max_map_count and vm.overcommit_memory");
+  mapping_ = static_cast<std::byte*>(mapping);
+  TW_CHECK(::mprotect(mapping_, limits::kStackGuardBytes, PROT_NONE) == 0,
+           "no room for the guard of another fiber stack; see vm.max_map_count");
+  // A huge page would make the first touch of every stack cost 2 MiB. Kernels without huge pages refuse the
+  // advice.
+  ::madvise(mapping_, kMappingBytes, MADV_NOHUGEPAGE);
+}
+
+FiberStack::~FiberStack() {
+  if (mapping_ != nullptr) ::munmap(mapping_, kMappingBytes);
+}
+
+FiberStack::FiberStack(FiberStack&& other) noexcept : mapping_(std::exchange(other.mapping_, nullptr)) {}
+
+FiberStack& FiberStack::operator=(FiberStack&& other) noexcept {
+  std::swap(mapping_, other.mapping_);
+  return *this;
+}
+
+std::byte* FiberStack::bottom() const {
+  return mapping_ + limits::kStackGuardBytes;
+}
+std::byte* FiberStack::top() const {
+  return mapping_ + kMappingBytes;
+}
+size_t FiberStack::size() const {
+  return limits::kFiberStackBytes;
+}
+
+void FiberStack::ReleaseDeepPart() {
+  ::madvise(bottom(), limits::kFiberStackBytes - limits::kIdleStackBytes, MADV_DONTNEED);
+}
+
+FiberStack FiberStackPool::Take() {
+  if (idle_.empty()) return FiberStack();
+  FiberStack stack = std::move(idle_.back().stack);
+  idle_.pop_back();
+  return stack;
+}
+
+void FiberStackPool::Return(FiberStack stack) {
+  if (idle_.size() >= limits::kIdleFiberStacks) return;
+  idle_.push_back(Idle{std::move(stack), true});
+  if (idle_.size() <= limits::kIdleWholeStacks) return;
+  Idle& buried = idle_[idle_.size() - 1 - limits::kIdleWholeStacks];
+  if (std::exchange(buried.whole, false)) buried.stack.ReleaseDeepPart();
+}
+
+}  // namespace tradewind::runtime

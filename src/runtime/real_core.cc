@@ -1,0 +1,176 @@
+#include "runtime/real_core.h"
+
+#include <sys/random.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "runtime/blocking_pool.h"
+#include "runtime/fiber.h"
+#include "runtime/real_disk.h"
+#include "runtime/real_network.h"
+
+namespace tradewind::runtime {
+
+namespace asio = boost::asio;
+
+namespace {
+thread_local const RealCore* core_of_thread = nullptr;
+}
+
+struct RealCore::Loop {
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+  // Wakes the loop for the core's timers. It may be armed for a time at which nothing is due any more: that
+  // is one turn for nothing, cheaper than arming it anew for each timer that was cancelled.
+  asio::steady_timer alarm{io};
+  TimePoint alarm_at = TimePoint::max();
+  std::unique_ptr<asio::signal_set> signals;
+
+  void AwaitSignal(const std::function<void(int)>& callback) {
+    signals->async_wait([this, callback](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      AwaitSignal(callback);
+      callback(signal);
+    });
+  }
+};
+
+std::unique_ptr<RealCore> RealCore::Create(std::shared_ptr<BlockingPool> pool) {
+  if (pool == nullptr) pool = std::make_shared<BlockingPool>(limits::kBlockingThreads);
+  return std::unique_ptr<RealCore>(new RealCore(std::move(pool)));
+}
+
+RealCore::RealCore(std::shared_ptr<BlockingPool> pool)
+    : loop_(std::make_unique<Loop>()),
+      pool_(std::move(pool)),
+      disk_(MakeRealDisk(*this)),
+      network_(MakeRealNetwork(*this)) {}
+
+RealCore::~RealCore() = default;
+
+asio::io_context& RealCore::io() {
+  return loop_->io;
+}
+
+void RealCore::Run() {
+  TW_CHECK(core_of_thread == nullptr, "a thread runs two cores");
+  core_of_thread = this;
+  TimePoint polled_at = Now();
+  while (!stop_.load(std::memory_order_relaxed)) {
+    RunTurn();
+    RunDueTimers();
+    if (!HasReady()) {
+      WaitForInput();
+      polled_at = Now();
+    } else if (const TimePoint now = Now(); now - polled_at >= limits::kPollInterval) {
+      loop_->io.poll();
+      polled_at = now;
+    }
+  }
+  stop_ = false;
+  core_of_thread = nullptr;
+}
+
+void RealCore::RunDueTimers() {
+  if (timers_.empty()) return;
+  // One look at the clock: a timer that starts another one for at once must not keep the loop here.
+  const TimePoint now = Now();
+  while (timers_.next() && *timers_.next() <= now) timers_.Pop()();
+}
+
+// Blocks until a handler of the io_context has run; each makes something ready, or is the alarm.
+void RealCore::WaitForInput() {
+  if (HasReady() || stop_.load(std::memory_order_relaxed)) return;
+  if (const auto next = timers_.next(); next && *next < loop_->alarm_at) {
+    loop_->alarm_at = *next;
+    loop_->alarm.expires_at(std::chrono::steady_clock::time_point(next->time_since_epoch()));
+    loop_->alarm.async_wait([this](const boost::system::error_code& error) {
+      if (!error) loop_->alarm_at = TimePoint::max();
+    });
+  }
+  loop_->io.run_one();
+}
+
+void RealCore::Stop() {
+  stop_ = true;
+  asio::post(loop_->io, [] {});
+}
+
+void RealCore::RunUntilReturned(std::string name, std::function<void()> body) {
+  Spawn(std::move(name), [this, body = std::move(body)] {
+    body();
+    Stop();
+  });
+  Run();
+}
+
+void RealCore::OnSignal(std::function<void(int)> callback) {
+  TW_CHECK(loop_->signals == nullptr, "signals have one callback");
+  loop_->signals = std::make_unique<asio::signal_set>(loop_->io, SIGTERM, SIGINT);
+  loop_->AwaitSignal(callback);
+}
+
+void RealCore::Post(std::function<void()> task) {
+  if (core_of_thread == this)
+    Enqueue(std::move(task));
+  else
+    asio::post(loop_->io, [this, task = std::move(task)]() mutable { Enqueue(std::move(task)); });
+}
+
+TimePoint RealCore::Now() const {
+  return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+int64_t RealCore::UnixMilliseconds() const {
+  using std::chrono::system_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock::now().time_since_epoch())
+      .count();
+}
+
+Core::TimerId RealCore::StartTimer(TimePoint at, std::function<void()> task) {
+  return timers_.Start(at, std::move(task));
+}
+void RealCore::CancelTimer(TimerId id) {
+  timers_.Cancel(id);
+}
+
+void RealCore::RunOffCore(std::function<void()> work) {
+  Fiber* const fiber = CurrentFiber();
+  if (fiber == nullptr) {
+    work();
+    return;
+  }
+  std::exception_ptr thrown;
+  // The fiber's stack stays as it is until it is woken, so the thread may refer to it.
+  pool_->Submit([this, fiber, &work, &thrown] {
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    Post([fiber] { Wake(fiber); });
+  });
+  Suspend();
+  if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
+}
+
+void RealCore::FillRandom(MutableBytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::getrandom(bytes.data(), bytes.size(), 0);
+    TW_CHECK(count > 0 || errno == EINTR, "the system has no random numbers");
+    if (count > 0) bytes = bytes.subspan(static_cast<size_t>(count));
+  }
+}
+
+}  // namespace tradewind::runtime

@@ -1,0 +1,235 @@
+#include "runtime/real_disk.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace tradewind::runtime {
+
+namespace {
+
+tl::unexpected<Error> DiskError(int error, const std::string& what, const std::string& path) {
+  const std::string message = "cannot " + what + " " + path + ": " + std::generic_category().message(error);
+  switch (error) {
+    case ENOENT: return Fail(ErrorKind::kNotFound, "FILE_NOT_FOUND", message);
+    case EEXIST: return Fail(ErrorKind::kExists, "FILE_EXISTS", message);
+    case ENOSPC:
+    case EDQUOT:
+      return Fail(ErrorKind::kTooLarge, "DISK_FULL", message, "free space on the disk that holds it");
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Fail(ErrorKind::kIo, "DISK_NO_PERMISSION", message, "give this user the right to use it");
+    case EMFILE:
+    case ENFILE:
+      return Fail(ErrorKind::kIo, "TOO_MANY_FILES", message, "raise the limit of open files (ulimit -n)");
+    default: return Fail(ErrorKind::kIo, "DISK_IO", message);
+  }
+}
+
+// Fsync has no form that does not block.
+Result<void> SyncOffCore(Core& core, int descriptor, int (*sync)(int), const std::string& path) {
+  int error = 0;
+  core.RunOffCore([&] {
+    if (sync(descriptor) != 0) error = errno;
+  });
+  if (error != 0) return DiskError(error, "sync", path);
+  return {};
+}
+
+class RealFile final : public File {
+ public:
+  RealFile(Core& core, int descriptor, std::string path)
+      : core_(core), descriptor_(descriptor), path_(std::move(path)) {}
+  ~RealFile() override { ::close(descriptor_); }
+  RealFile(const RealFile&) = delete;
+  RealFile& operator=(const RealFile&) = delete;
+
+  Result<size_t> Read(uint64_t offset, MutableBytes into) override;
+  Result<void> Write(uint64_t offset, Bytes bytes) override;
+  Result<void> Truncate(uint64_t size) override;
+  Result<uint64_t> Size() override;
+  Result<void> Sync() override { return SyncOffCore(core_, descriptor_, ::fdatasync, path_); }
+
+ private:
+  // How a read that must not wait is done here; some file systems cannot tell whether it would.
+  enum class CachedReads { kNoWait, kNeverWait, kUnknown };
+
+  CachedReads WithoutNoWait() const;
+  Result<size_t> ReadBlocking(uint64_t offset, MutableBytes into);
+
+  Core& core_;
+  const int descriptor_;
+  const std::string path_;
+  CachedReads cached_reads_ = CachedReads::kNoWait;
+};
+
+Result<size_t> RealFile::Read(uint64_t offset, MutableBytes into) {
+  size_t done = 0;
+  while (done < into.size() && cached_reads_ == CachedReads::kNoWait) {
+    iovec part{into.data() + done, into.size() - done};
+    const ssize_t count = ::preadv2(descriptor_, &part, 1, static_cast<off_t>(offset + done), RWF_NOWAIT);
+    if (count == 0) return done;
+    if (count > 0) {
+      done += static_cast<size_t>(count);
+    } else if (errno == EOPNOTSUPP) {
+      cached_reads_ = WithoutNoWait();
+    } else if (errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR) {
+      return DiskError(errno, "read", path_);
+    }
+  }
+  if (done == into.size()) return done;
+
+  const MutableBytes rest = into.subspan(done);
+  Result<size_t> count = size_t{0};
+  if (cached_reads_ == CachedReads::kNeverWait)
+    count = ReadBlocking(offset + done, rest);
+  else
+    core_.RunOffCore([&] { count = ReadBlocking(offset + done, rest); });
+  if (!count) return count;
+  return done + *count;
+}
+
+// Files in memory are always cached; elsewhere, nobody knows.
+RealFile::CachedReads RealFile::WithoutNoWait() const {
+  struct statfs system = {};
+  if (::fstatfs(descriptor_, &system) != 0) return CachedReads::kUnknown;
+  return system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC ? CachedReads::kNeverWait
+                                                                      : CachedReads::kUnknown;
+}
+
+Result<size_t> RealFile::ReadBlocking(uint64_t offset, MutableBytes into) {
+  size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t count =
+        ::pread(descriptor_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+    if (count == 0) break;
+    if (count > 0)
+      done += static_cast<size_t>(count);
+    else if (errno != EINTR)
+      return DiskError(errno, "read", path_);
+  }
+  return done;
+}
+
+Result<void> RealFile::Write(uint64_t offset, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return DiskError(errno, "write", path_);
+    }
+    bytes = bytes.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
+  }
+  return {};
+}
+
+Result<void> RealFile::Truncate(uint64_t size) {
+  while (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
+    if (errno != EINTR) return DiskError(errno, "set the size of", path_);
+  return {};
+}
+
+Result<uint64_t> RealFile::Size() {
+  struct stat status = {};
+  if (::fstat(descriptor_, &status) != 0) return DiskError(errno, "look at", path_);
+  return static_cast<uint64_t>(status.st_size);
+}
+
+class RealDisk final : public Disk {
+ public:
+  explicit RealDisk(Core& core) : core_(core) {}
+
+  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
+  Result<bool> Exists(const std::string& path) override;
+  Result<void> Remove(const std::string& path) override;
+  Result<void> Rename(const std::string& from, const std::string& to) override;
+  Result<void> CreateFolders(const std::string& path) override;
+  Result<std::vector<std::string>> List(const std::string& path) override;
+  Result<void> SyncDirectory(const std::string& path) override;
+  Result<uint64_t> FreeBytes(const std::string& path) override;
+
+ private:
+  Core& core_;
+};
+
+Result<std::unique_ptr<File>> RealDisk::Open(const std::string& path, OpenMode mode) {
+  int flags = O_RDWR | O_CLOEXEC;
+  if (mode != OpenMode::kExisting) flags |= O_CREAT;
+  if (mode == OpenMode::kCreateExclusive) flags |= O_EXCL;
+  const int descriptor = ::open(path.c_str(), flags, 0644);
+  if (descriptor < 0) return DiskError(errno, "open", path);
+  return std::make_unique<RealFile>(core_, descriptor, path);
+}
+
+Result<bool> RealDisk::Exists(const std::string& path) {
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return DiskError(errno, "look at", path);
+}
+
+Result<void> RealDisk::Remove(const std::string& path) {
+  if (::remove(path.c_str()) != 0 && errno != ENOENT) return DiskError(errno, "remove", path);
+  return {};
+}
+
+Result<void> RealDisk::Rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return DiskError(errno, "rename", from + " to " + to);
+  return {};
+}
+
+Result<void> RealDisk::CreateFolders(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return DiskError(error.value(), "create the folder", path);
+  return {};
+}
+
+Result<std::vector<std::string>> RealDisk::List(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error))
+    names.push_back(entry->path().filename().string());
+  if (error) return DiskError(error.value(), "list", path);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> RealDisk::SyncDirectory(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return DiskError(errno, "open", path);
+  auto result = SyncOffCore(core_, descriptor, ::fsync, path);
+  ::close(descriptor);
+  return result;
+}
+
+Result<uint64_t> RealDisk::FreeBytes(const std::string& path) {
+  struct statvfs status = {};
+  if (::statvfs(path.c_str(), &status) != 0) return DiskError(errno, "look at", path);
+  return uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+}  // namespace
+
+std::unique_ptr<Disk> MakeRealDisk(Core& core) {
+  return std::make_unique<RealDisk>(core);
+}
+
+}  // namespace tradewind::runtime

@@ -1,0 +1,397 @@
+#include "runtime/real_network.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "runtime/fiber.h"
+#include "runtime/real_core.h"
+
+namespace tradewind::runtime {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+std::string Reason(int error) {
+  return std::generic_category().message(error);
+}
+
+Address ToAddress(const tcp::endpoint& endpoint) {
+  return Address{endpoint.address().to_string(), endpoint.port()};
+}
+
+// What a fiber waits for on a socket: that it can be read or written. Shared by the owner of the socket and
+// by the handlers that Boost.Asio holds, since those may outlive a wait that ended by deadline or Close().
+template <typename Socket>
+class Readiness : public std::enable_shared_from_this<Readiness<Socket>> {
+ public:
+  enum class Outcome { kReady, kExpired, kClosed };
+
+  explicit Readiness(Socket socket) : socket_(std::move(socket)) {}
+
+  int descriptor() { return socket_.native_handle(); }
+  bool closed() const { return closed_; }
+
+  // Suspends until the socket may be ready; not ready after all is possible.
+  Outcome Await(typename Socket::wait_type direction) {
+    Side& side = sides_[Index(direction)];
+    if (closed_) return Outcome::kClosed;
+    TW_CHECK(side.waiter == nullptr, "two fibers wait for the same direction of a connection");
+    if (!side.armed) {
+      side.armed = true;
+      socket_.async_wait(direction,
+                         [self = this->shared_from_this(), &side](const boost::system::error_code&) {
+                           side.armed = false;
+                           End(side, Outcome::kReady);
+                         });
+    }
+    side.waiter = CurrentFiber();
+    Suspend();
+    return side.outcome;
+  }
+
+  bool IsAwaited(typename Socket::wait_type direction) const {
+    return sides_[Index(direction)].waiter != nullptr;
+  }
+  void Expire(typename Socket::wait_type direction) { End(sides_[Index(direction)], Outcome::kExpired); }
+
+  void Close() {
+    if (std::exchange(closed_, true)) return;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    for (Side& side : sides_) End(side, Outcome::kClosed);
+  }
+
+ private:
+  struct Side {
+    Fiber* waiter = nullptr;
+    bool armed = false;  // Boost.Asio has a handler for it.
+    Outcome outcome = Outcome::kReady;
+  };
+
+  static size_t Index(typename Socket::wait_type direction) {
+    return direction == Socket::wait_write ? 1 : 0;
+  }
+  static void End(Side& side, Outcome outcome) {
+    if (side.waiter == nullptr) return;
+    side.outcome = outcome;
+    Wake(std::exchange(side.waiter, nullptr));
+  }
+
+  Socket socket_;
+  Side sides_[2];
+  bool closed_ = false;
+};
+
+using SocketReadiness = Readiness<tcp::socket>;
+using AcceptorReadiness = Readiness<tcp::acceptor>;
+
+class RealConnection final : public Connection {
+ public:
+  RealConnection(Core& core, std::shared_ptr<SocketReadiness> socket, Address peer)
+      : core_(core), socket_(std::move(socket)), peer_(std::move(peer)) {}
+  ~RealConnection() override { Close(); }
+  RealConnection(const RealConnection&) = delete;
+  RealConnection& operator=(const RealConnection&) = delete;
+
+  Result<size_t> Read(MutableBytes into) override;
+  Result<void> Write(Bytes bytes) override;
+  void SetReadDeadline(TimePoint deadline) override;
+  void Close() override;
+  Address peer() const override { return peer_; }
+
+ private:
+  void CheckDeadline();
+  tl::unexpected<Error> Failure(const char* what, int error) const;
+  tl::unexpected<Error> Closed() const {
+    return Fail(ErrorKind::kIo, "CONNECTION_CLOSED",
+                "the connection with " + peer_.ToString() + " was closed here");
+  }
+
+  Core& core_;
+  const std::shared_ptr<SocketReadiness> socket_;
+  const Address peer_;
+  TimePoint deadline_ = TimePoint::max();
+  // At most one, due at deadline_ or before it: a deadline that only moves on, as it does with each request,
+  // costs no timer.
+  Core::TimerId timer_ = 0;
+  TimePoint timer_at_ = TimePoint::max();
+};
+
+Result<size_t> RealConnection::Read(MutableBytes into) {
+  TW_CHECK(!into.empty(), "a read into nothing cannot be told from the end of the stream");
+  for (;;) {
+    if (socket_->closed()) return Closed();
+    const ssize_t count = ::recv(socket_->descriptor(), into.data(), into.size(), 0);
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return Failure("read from", errno);
+
+    CheckDeadline();
+    if (deadline_ == TimePoint::max() || core_.Now() < deadline_) {
+      const auto outcome = socket_->Await(tcp::socket::wait_read);
+      if (outcome == SocketReadiness::Outcome::kReady) continue;
+      if (outcome == SocketReadiness::Outcome::kClosed) return Closed();
+    }
+    return Fail(ErrorKind::kTimeout, "READ_TIMEOUT",
+                "nothing came from " + peer_.ToString() + " before the deadline");
+  }
+}
+
+Result<void> RealConnection::Write(Bytes bytes) {
+  while (!bytes.empty()) {
+    if (socket_->closed()) return Closed();
+    const ssize_t count = ::send(socket_->descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count >= 0) {
+      bytes = bytes.subspan(static_cast<size_t>(count));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return Failure("write to", errno);
+    socket_->Await(tcp::socket::wait_write);
+  }
+  return {};
+}
+
+void RealConnection::SetReadDeadline(TimePoint deadline) {
+  deadline_ = deadline;
+  if (socket_->IsAwaited(tcp::socket::wait_read)) CheckDeadline();
+}
+
+// Sees to it that, while a read waits, there is a timer due at the deadline or before it, and ends the read
+// when the deadline has passed.
+void RealConnection::CheckDeadline() {
+  if (deadline_ == TimePoint::max()) return;
+  if (core_.Now() >= deadline_) {
+    socket_->Expire(tcp::socket::wait_read);
+    return;
+  }
+  if (timer_at_ <= deadline_) return;
+  if (timer_ != 0) core_.CancelTimer(timer_);
+  timer_at_ = deadline_;
+  timer_ = core_.StartTimer(deadline_, [this] {
+    timer_ = 0;
+    timer_at_ = TimePoint::max();
+    if (socket_->IsAwaited(tcp::socket::wait_read)) CheckDeadline();
+  });
+}
+
+void RealConnection::Close() {
+  if (timer_ != 0) core_.CancelTimer(std::exchange(timer_, 0));
+  socket_->Close();
+}
+
+tl::unexpected<Error> RealConnection::Failure(const char* what, int error) const {
+  return Fail(ErrorKind::kIo, error == ECONNRESET || error == EPIPE ? "CONNECTION_LOST" : "CONNECTION_FAILED",
+              std::string("cannot ") + what + " " + peer_.ToString() + ": " + Reason(error));
+}
+
+// Nagle's algorithm would hold answers back for the sake of packets' sizes.
+void SendAtOnce(int descriptor) {
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+std::unique_ptr<Connection> MakeConnection(RealCore& core, tcp::socket socket, const tcp::endpoint& peer) {
+  SendAtOnce(socket.native_handle());
+  return std::make_unique<RealConnection>(core, std::make_shared<SocketReadiness>(std::move(socket)),
+                                          ToAddress(peer));
+}
+
+class RealListener final : public Listener {
+ public:
+  RealListener(RealCore& core, tcp::acceptor acceptor, Address local)
+      : core_(core),
+        acceptor_(std::make_shared<AcceptorReadiness>(std::move(acceptor))),
+        local_(std::move(local)) {}
+  ~RealListener() override { Close(); }
+
+  Result<std::unique_ptr<Connection>> Accept() override;
+  Address local() const override { return local_; }
+  void Close() override { acceptor_->Close(); }
+
+ private:
+  RealCore& core_;
+  const std::shared_ptr<AcceptorReadiness> acceptor_;
+  const Address local_;
+};
+
+Result<std::unique_ptr<Connection>> RealListener::Accept() {
+  for (;;) {
+    if (acceptor_->closed())
+      return Fail(ErrorKind::kIo, "LISTENER_CLOSED", "no longer listening on " + local_.ToString());
+    tcp::endpoint peer;
+    socklen_t size = static_cast<socklen_t>(peer.capacity());
+    const int descriptor =
+        ::accept4(acceptor_->descriptor(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      peer.resize(size);
+      tcp::socket socket(core_.io());
+      boost::system::error_code error;
+      socket.assign(peer.protocol(), descriptor, error);
+      if (!error) return MakeConnection(core_, std::move(socket), peer);
+      ::close(descriptor);
+      return Fail(ErrorKind::kIo, "ACCEPT_FAILED", "cannot take a connection: " + error.message());
+    }
+    // A client that went away again is no error of ours.
+    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      acceptor_->Await(tcp::acceptor::wait_read);
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE)
+      return Fail(ErrorKind::kIo, "TOO_MANY_FILES", "cannot take a connection: " + Reason(errno),
+                  "raise the limit of open files (ulimit -n)");
+    return Fail(ErrorKind::kIo, "ACCEPT_FAILED", "cannot take a connection: " + Reason(errno));
+  }
+}
+
+bool HasPeer(int descriptor) {
+  sockaddr_storage peer;
+  socklen_t size = sizeof peer;
+  return ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+// Suspends when `address` has a name, which only a blocking call can resolve.
+Result<std::vector<tcp::endpoint>> Resolve(Core& core, const Address& address) {
+  boost::system::error_code error;
+  const auto numeric = asio::ip::make_address(address.host, error);
+  if (!error) return std::vector{tcp::endpoint(numeric, address.port)};
+
+  std::vector<tcp::endpoint> endpoints;
+  int failure = 0;
+  core.RunOffCore([&] {
+    addrinfo hints = {};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    failure = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &found);
+    if (failure != 0) return;
+    for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+      tcp::endpoint endpoint;
+      if (entry->ai_addrlen > endpoint.capacity()) continue;
+      endpoint.resize(entry->ai_addrlen);
+      std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), entry->ai_addrlen,
+                  reinterpret_cast<char*>(endpoint.data()));
+      endpoint.port(address.port);
+      endpoints.push_back(endpoint);
+    }
+    ::freeaddrinfo(found);
+  });
+  if (failure != 0 || endpoints.empty())
+    return Fail(ErrorKind::kUnavailable, "HOST_UNKNOWN",
+                "cannot find the address of " + address.host + ": " + ::gai_strerror(failure));
+  return endpoints;
+}
+
+class RealNetwork final : public Network {
+ public:
+  explicit RealNetwork(RealCore& core) : core_(core) {}
+
+  Result<std::unique_ptr<Listener>> Listen(const Address& address) override;
+  Result<std::unique_ptr<Connection>> Connect(const Address& address, TimePoint deadline) override;
+
+ private:
+  Result<std::unique_ptr<Connection>> ConnectTo(const tcp::endpoint& endpoint, const Address& address,
+                                                TimePoint deadline);
+  RealCore& core_;
+};
+
+Result<std::unique_ptr<Listener>> RealNetwork::Listen(const Address& address) {
+  TW_TRY_ASSIGN(const auto endpoints, Resolve(core_, address));
+  tcp::acceptor acceptor(core_.io());
+  boost::system::error_code error;
+  acceptor.open(endpoints.front().protocol(), error);
+  // Without it, a restarted node would have to wait a minute for the old connections' remains.
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoints.front(), error);
+  if (!error) acceptor.listen(limits::kListenBacklog, error);
+  if (!error) acceptor.native_non_blocking(true, error);
+  if (error == boost::system::errc::address_in_use)
+    return Fail(ErrorKind::kRefused, "ADDRESS_IN_USE", "another process listens on " + address.ToString(),
+                "stop it, or choose another port");
+  tcp::endpoint local;
+  if (!error) local = acceptor.local_endpoint(error);
+  if (error)
+    return Fail(ErrorKind::kInvalid, "CANNOT_LISTEN",
+                "cannot listen on " + address.ToString() + ": " + error.message(),
+                "choose an address of this machine, and a port that this user may use");
+  return std::make_unique<RealListener>(core_, std::move(acceptor), ToAddress(local));
+}
+
+Result<std::unique_ptr<Connection>> RealNetwork::Connect(const Address& address, TimePoint deadline) {
+  TW_TRY_ASSIGN(const auto endpoints, Resolve(core_, address));
+  Result<std::unique_ptr<Connection>> result = Fail(ErrorKind::kInternal, "NO_ENDPOINT", "");
+  for (const tcp::endpoint& endpoint : endpoints) {
+    result = ConnectTo(endpoint, address, deadline);
+    if (result || result.error().kind == ErrorKind::kTimeout) break;
+  }
+  return result;
+}
+
+Result<std::unique_ptr<Connection>> RealNetwork::ConnectTo(const tcp::endpoint& endpoint,
+                                                           const Address& address, TimePoint deadline) {
+  const auto failure = [&](int error) {
+    return Fail(ErrorKind::kUnavailable, error == ECONNREFUSED ? "CONNECTION_REFUSED" : "CANNOT_CONNECT",
+                "cannot connect to " + address.ToString() + ": " + Reason(error));
+  };
+  boost::system::error_code error;
+  tcp::socket socket(core_.io());
+  socket.open(endpoint.protocol(), error);
+  if (!error) socket.native_non_blocking(true, error);
+  if (error) return failure(error.value());
+
+  int status = 0;
+  if (::connect(socket.native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
+    status = errno;
+  if (status != EINPROGRESS && status != EINTR && status != 0) return failure(status);
+
+  SendAtOnce(socket.native_handle());
+  auto readiness = std::make_shared<SocketReadiness>(std::move(socket));
+  if (status != 0) {
+    Core::TimerId timer = 0;
+    if (deadline != TimePoint::max())
+      timer = core_.StartTimer(deadline, [&readiness] { readiness->Expire(tcp::socket::wait_write); });
+    // A socket may seem ready before it is; it is connected once it has a peer, and failed once it has an
+    // error.
+    auto outcome = SocketReadiness::Outcome::kReady;
+    status = 0;
+    while (outcome == SocketReadiness::Outcome::kReady && status == 0 && !HasPeer(readiness->descriptor())) {
+      outcome = readiness->Await(tcp::socket::wait_write);
+      socklen_t size = sizeof status;
+      ::getsockopt(readiness->descriptor(), SOL_SOCKET, SO_ERROR, &status, &size);
+    }
+    if (timer != 0) core_.CancelTimer(timer);
+    if (outcome == SocketReadiness::Outcome::kExpired) {
+      readiness->Close();
+      return Fail(ErrorKind::kTimeout, "CONNECT_TIMEOUT",
+                  address.ToString() + " did not answer before the deadline");
+    }
+    if (status != 0) {
+      readiness->Close();
+      return failure(status);
+    }
+  }
+  return std::make_unique<RealConnection>(core_, std::move(readiness), ToAddress(endpoint));
+}
+
+}  // namespace
+
+std::unique_ptr<Network> MakeRealNetwork(RealCore& core) {
+  return std::make_unique<RealNetwork>(core);
+}
+
+}  // namespace tradewind::runtime

@@ -1,0 +1,231 @@
+#include "runtime/real_network.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/fiber.h"
+#include "runtime/real_core.h"
+
+namespace tradewind::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Address kAnyPort{"127.0.0.1", 0};
+
+Bytes AsBytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// Reads until the end of the stream, or `size` bytes.
+std::string ReadText(Connection& connection, size_t size) {
+  std::string text;
+  while (text.size() < size) {
+    std::string part(size - text.size(), '\0');
+    const auto count = connection.Read(std::as_writable_bytes(std::span(part)));
+    EXPECT_TRUE(count) << Describe(count.error());
+    if (!count || *count == 0) break;
+    text.append(part, 0, *count);
+  }
+  return text;
+}
+
+class RealNetworkTest : public testing::Test {
+ protected:
+  void Run(std::function<void()> body) { core_->RunUntilReturned("test", std::move(body)); }
+  // Both ends of a new connection.
+  std::pair<std::unique_ptr<Connection>, std::unique_ptr<Connection>> Connect() {
+    auto listener = core_->network().Listen(kAnyPort).value();
+    auto client = core_->network().Connect(listener->local(), core_->Now() + 10s).value();
+    return {std::move(client), listener->Accept().value()};
+  }
+
+  std::unique_ptr<RealCore> core_ = RealCore::Create();
+};
+
+TEST_F(RealNetworkTest, EchoesMoreThanTheBuffersHold) {
+  Run([&] {
+    auto [client, server] = Connect();
+    EXPECT_EQ(server->peer().host, "127.0.0.1");
+    std::string text(20 << 20, '\0');
+    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 7919 >> 8);
+    TaskGroup group(*core_);
+    group.Spawn("server", [&] {
+      std::vector<std::byte> buffer(100'000);
+      for (;;) {
+        const auto count = server->Read(buffer);
+        ASSERT_TRUE(count) << Describe(count.error());
+        if (*count == 0) return;
+        ASSERT_TRUE(server->Write(Bytes(buffer).first(*count)));
+      }
+    });
+    group.Spawn("sender", [&] { ASSERT_TRUE(client->Write(AsBytes(text))); });
+    EXPECT_TRUE(ReadText(*client, text.size()) == text);
+    client->Close();
+    group.Join();
+  });
+}
+
+TEST_F(RealNetworkTest, ServesManyConnections) {
+  Run([&] {
+    auto listener = core_->network().Listen(kAnyPort).value();
+    TaskGroup group(*core_);
+    group.Spawn("server", [&] {
+      for (int i = 0; i < 200; ++i) {
+        group.Spawn("session", [server = std::shared_ptr(listener->Accept().value())] {
+          EXPECT_TRUE(server->Write(AsBytes(ReadText(*server, 5))));
+        });
+      }
+    });
+    int answered = 0;
+    for (int i = 0; i < 200; ++i) {
+      group.Spawn("client", [&, i] {
+        auto client = core_->network().Connect(listener->local(), core_->Now() + 10s).value();
+        const std::string question = "n" + std::to_string(1000 + i);
+        EXPECT_TRUE(client->Write(AsBytes(question)));
+        EXPECT_EQ(ReadText(*client, 5), question);
+        ++answered;
+      });
+    }
+    group.Join();
+    EXPECT_EQ(answered, 200);
+  });
+}
+
+TEST_F(RealNetworkTest, TellsTheEndOfTheStreamFromALostOne) {
+  Run([&] {
+    auto [client, server] = Connect();
+    ASSERT_TRUE(client->Write(AsBytes("last")));
+    client->Close();
+    EXPECT_EQ(ReadText(*server, 100), "last");
+    std::byte byte;
+    EXPECT_EQ(server->Read({&byte, 1}).value(), 0u);
+  });
+}
+
+TEST_F(RealNetworkTest, CloseEndsAReadAndAWriteInProgress) {
+  Run([&] {
+    auto [client, server] = Connect();
+    TaskGroup group(*core_);
+    int ended = 0;
+    group.Spawn("reader", [&] {
+      std::byte byte;
+      const auto read = client->Read({&byte, 1});
+      ASSERT_FALSE(read);
+      EXPECT_EQ(read.error().kind, ErrorKind::kIo);
+      ++ended;
+    });
+    group.Spawn("writer", [&] {
+      const std::vector<std::byte> much(64u << 20);
+      const auto written = client->Write(much);
+      ASSERT_FALSE(written);
+      EXPECT_EQ(written.error().kind, ErrorKind::kIo);
+      ++ended;
+    });
+    SleepFor(1ms);
+    EXPECT_EQ(ended, 0);
+    client->Close();
+    client->Close();
+    group.Join();
+    EXPECT_EQ(ended, 2);
+  });
+}
+
+TEST_F(RealNetworkTest, EndsAReadAtItsDeadline) {
+  Run([&] {
+    auto [client, server] = Connect();
+    std::byte byte;
+    const TimePoint deadline = core_->Now() + 5ms;
+    client->SetReadDeadline(deadline);
+    const auto read = client->Read({&byte, 1});
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().kind, ErrorKind::kTimeout);
+    EXPECT_GE(core_->Now(), deadline);
+
+    client->SetReadDeadline(TimePoint::max());
+    ASSERT_TRUE(server->Write(AsBytes("x")));
+    EXPECT_EQ(ReadText(*client, 1), "x") << "the deadline was lifted";
+  });
+}
+
+TEST_F(RealNetworkTest, AppliesANewDeadlineToAReadInProgress) {
+  Run([&] {
+    auto [client, server] = Connect();
+    client->SetReadDeadline(core_->Now() + 1h);
+    TimePoint deadline;
+    core_->Post([&] {
+      deadline = core_->Now() + 3ms;
+      client->SetReadDeadline(deadline);
+    });
+    std::byte byte;
+    EXPECT_EQ(client->Read({&byte, 1}).error().kind, ErrorKind::kTimeout);
+    EXPECT_GE(core_->Now(), deadline);
+  });
+}
+
+TEST_F(RealNetworkTest, MovesADeadlineOnWithoutEndingTheRead) {
+  Run([&] {
+    auto [client, server] = Connect();
+    const TimePoint start = core_->Now();
+    client->SetReadDeadline(start + 2ms);
+    core_->Post([&] { client->SetReadDeadline(start + 1h); });
+    core_->StartTimer(start + 6ms, [&] { EXPECT_TRUE(server->Write(AsBytes("x"))); });
+    EXPECT_EQ(ReadText(*client, 1), "x");
+  });
+}
+
+TEST_F(RealNetworkTest, RefusesAnAddressInUse) {
+  Run([&] {
+    auto listener = core_->network().Listen(kAnyPort).value();
+    const auto second = core_->network().Listen(listener->local());
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, "ADDRESS_IN_USE");
+    EXPECT_EQ(second.error().kind, ErrorKind::kRefused);
+    EXPECT_NE(second.error().message.find(listener->local().ToString()), std::string::npos);
+
+    listener->Close();
+    EXPECT_TRUE(core_->network().Listen(listener->local())) << "a closed listener's port is free";
+  });
+}
+
+TEST_F(RealNetworkTest, ClosingTheListenerEndsAnAccept) {
+  Run([&] {
+    auto listener = core_->network().Listen(kAnyPort).value();
+    core_->Post([&] { listener->Close(); });
+    EXPECT_EQ(listener->Accept().error().code, "LISTENER_CLOSED");
+    EXPECT_EQ(listener->Accept().error().code, "LISTENER_CLOSED");
+  });
+}
+
+TEST_F(RealNetworkTest, SaysThatNobodyListens) {
+  Run([&] {
+    Address address;
+    { address = core_->network().Listen(kAnyPort).value()->local(); }
+    const auto connection = core_->network().Connect(address, core_->Now() + 10s);
+    ASSERT_FALSE(connection);
+    EXPECT_EQ(connection.error().kind, ErrorKind::kUnavailable);
+    EXPECT_EQ(connection.error().code, "CONNECTION_REFUSED");
+  });
+}
+
+TEST_F(RealNetworkTest, ConnectsByName) {
+  Run([&] {
+    auto listener = core_->network().Listen(kAnyPort).value();
+    EXPECT_TRUE(core_->network().Connect({"localhost", listener->local().port}, core_->Now() + 10s));
+    EXPECT_EQ(core_->network().Connect({"no-such-host.invalid", 1}, core_->Now() + 10s).error().code,
+              "HOST_UNKNOWN");
+  });
+}
+
+TEST(Address, PutsBracketsAroundIpv6) {
+  EXPECT_EQ((Address{"::1", 80}).ToString(), "[::1]:80");
+  EXPECT_EQ((Address{"127.0.0.1", 80}).ToString(), "127.0.0.1:80");
+}
+
+}  // namespace
+}  // namespace tradewind::runtime

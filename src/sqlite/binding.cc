@@ -1,0 +1,129 @@
+#include "sqlite/binding.h"
+
+#include <sqlite3.h>
+
+#include <string_view>
+#include <unordered_map>
+
+namespace tradewind::sqlite {
+
+namespace {
+
+tl::unexpected<Error> ArgumentsInvalid(std::string message) {
+  return Fail(ErrorKind::kInvalid, "ARGS_INVALID", std::move(message));
+}
+
+// The library takes these only as old-style casts; both promise that the memory stays as it is.
+int BindText(sqlite3_stmt* handle, int index, const std::string& text) {
+  return sqlite3_bind_text64(handle, index, text.data(), text.size(), nullptr,
+                             SQLITE_UTF8);  // nullptr: SQLITE_STATIC.
+}
+int BindBlob(sqlite3_stmt* handle, int index, const std::string& bytes) {
+  return sqlite3_bind_blob64(handle, index, bytes.data(), bytes.size(), nullptr);
+}
+
+int BindValue(sqlite3_stmt* handle, int index, const Value& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) return sqlite3_bind_int64(handle, index, *integer);
+  if (const auto* real = std::get_if<double>(&value)) return sqlite3_bind_double(handle, index, *real);
+  if (const auto* text = std::get_if<std::string>(&value)) return BindText(handle, index, *text);
+  if (const auto* blob = std::get_if<Blob>(&value)) return BindBlob(handle, index, blob->bytes);
+  return sqlite3_bind_null(handle, index);
+}
+
+class NamedArguments {
+ public:
+  explicit NamedArguments(const std::vector<std::pair<std::string, Value>>& arguments) {
+    for (const auto& [name, value] : arguments) by_name_.emplace(name, Entry{&value, false});
+  }
+  // The argument of a parameter, by its full name or by the name without ':', '@', '$' or '?'; null when
+  // there is none.
+  const Value* Find(const char* parameter) {
+    if (!parameter || by_name_.empty()) return nullptr;
+    std::string_view name(parameter);
+    auto found = by_name_.find(name);
+    if (found == by_name_.end()) found = by_name_.find(name.substr(1));
+    if (found == by_name_.end()) return nullptr;
+    found->second.used = true;
+    return found->second.value;
+  }
+  // A name that no parameter has; empty when all were used.
+  std::string_view Unused() const {
+    for (const auto& [name, entry] : by_name_)
+      if (!entry.used) return name;
+    return {};
+  }
+
+ private:
+  struct Entry {
+    const Value* value;
+    bool used;
+  };
+  std::unordered_map<std::string_view, Entry> by_name_;
+};
+
+}  // namespace
+
+Result<void> BindArguments(sqlite3_stmt* handle, const Statement& statement) {
+  const int parameters = sqlite3_bind_parameter_count(handle);
+  if (statement.arguments.size() > static_cast<size_t>(parameters))
+    return ArgumentsInvalid("the statement has " + std::to_string(parameters) + " parameters, but " +
+                            std::to_string(statement.arguments.size()) + " positional arguments came");
+  NamedArguments named(statement.named_arguments);
+  for (int index = 1; index <= parameters; ++index) {
+    const char* name = sqlite3_bind_parameter_name(handle, index);
+    const auto position = static_cast<size_t>(index - 1);
+    const Value* value = named.Find(name);
+    if (!value && position < statement.arguments.size()) value = &statement.arguments[position];
+    if (!value) {
+      if (sqlite3_stmt_isexplain(handle)) continue;
+      return ArgumentsInvalid("no argument for the parameter " +
+                              (name ? std::string(name) : std::to_string(index)));
+    }
+    if (const int code = BindValue(handle, index, *value); code != SQLITE_OK)
+      return Fail(ErrorKind::kTooLarge, "SQLITE_TOOBIG",
+                  "the argument for parameter " + std::to_string(index) + " is too large");
+  }
+  if (const std::string_view unused = named.Unused(); !unused.empty())
+    return ArgumentsInvalid("the statement has no parameter for the argument " + std::string(unused));
+  return {};
+}
+
+std::vector<Column> ColumnsOf(sqlite3_stmt* handle) {
+  std::vector<Column> columns(static_cast<size_t>(sqlite3_column_count(handle)));
+  for (size_t at = 0; at < columns.size(); ++at) {
+    const int index = static_cast<int>(at);
+    if (const char* name = sqlite3_column_name(handle, index)) columns[at].name = name;
+    if (const char* type = sqlite3_column_decltype(handle, index)) columns[at].declared_type = type;
+  }
+  return columns;
+}
+
+std::vector<Value> CurrentRow(sqlite3_stmt* handle) {
+  std::vector<Value> row(static_cast<size_t>(sqlite3_data_count(handle)));
+  for (size_t at = 0; at < row.size(); ++at) {
+    const int index = static_cast<int>(at);
+    const auto bytes = [&](const void* from) {
+      const auto size = static_cast<size_t>(sqlite3_column_bytes(handle, index));
+      return from ? std::string(static_cast<const char*>(from), size) : std::string();
+    };
+    switch (sqlite3_column_type(handle, index)) {
+      case SQLITE_INTEGER: row[at] = int64_t{sqlite3_column_int64(handle, index)}; break;
+      case SQLITE_FLOAT: row[at] = sqlite3_column_double(handle, index); break;
+      case SQLITE_TEXT: row[at] = bytes(sqlite3_column_text(handle, index)); break;
+      case SQLITE_BLOB: row[at] = Blob{bytes(sqlite3_column_blob(handle, index))}; break;
+      default: break;  // NULL
+    }
+  }
+  return row;
+}
+
+size_t SizeOf(const std::vector<Value>& row) {
+  size_t size = sizeof(row) + row.size() * sizeof(Value);
+  for (const Value& value : row) {
+    if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
+    if (const auto* blob = std::get_if<Blob>(&value)) size += blob->bytes.size();
+  }
+  return size;
+}
+
+}  // namespace tradewind::sqlite

@@ -1,0 +1,406 @@
+#include "sqlite/connection.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/fiber.h"
+#include "sqlite/binding.h"
+#include "sqlite/error_code.h"
+#include "sqlite/page_store.h"
+#include "sqlite/sql_text.h"
+#include "sqlite/vfs.h"
+
+namespace tradewind::sqlite {
+
+namespace {
+
+// While a statement is compiled, OnProgress is called once in so many calls of the authorizer.
+constexpr uint32_t kAuthorizerCallsPerProgress = 1'000;
+// RunFirst compiles from this much of a long text first: SQLite copies what it is given, and a script would
+// otherwise be copied whole for each of its statements.
+constexpr size_t kFirstStatementBytes = 16u << 10;
+
+double Milliseconds(runtime::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+// What SQLite calls back. No exception may cross SQLite: out of memory here ends the process.
+struct ConnectionCallbacks {
+  static Connection& Self(void* context) { return *static_cast<Connection*>(context); }
+
+  static int Authorize(void* context, int action, const char* first, const char* second,
+                       const char* /*database*/, const char* inner) noexcept {
+    Connection& self = Self(context);
+    const SandboxCall call{action, first, second, inner};
+    if (self.noting_) NoteTraits(call, *self.noting_);
+    if (++self.authorizer_calls_ % kAuthorizerCallsPerProgress == 0 && !Continue(self)) return SQLITE_DENY;
+    const Result<int> verdict = Judge(call, self.phase_);
+    if (verdict) return *verdict;
+    self.interruption_ = verdict.error();
+    return SQLITE_DENY;
+  }
+
+  static int Progress(void* context) noexcept {
+    Connection& self = Self(context);
+    if (self.transaction_state() == TransactionState::kWrite) {
+      int used = 0;
+      int highest = 0;
+      sqlite3_db_status(self.handle_, SQLITE_DBSTATUS_CACHE_USED, &used, &highest, 0);
+      if (static_cast<size_t>(used) > limits::kDirtyMemoryBytes) {
+        self.interruption_ =
+            Error{ErrorKind::kTooLarge, "TRANSACTION_TOO_LARGE",
+                  "the transaction changes more than " + std::to_string(limits::kDirtyMemoryBytes >> 20) +
+                      " MiB; it was rolled back",
+                  "split it into smaller ones"};
+        return 1;
+      }
+    }
+    return Continue(self) ? 0 : 1;
+  }
+
+  // Waits a little and has SQLite try again; gives up (SQLITE_BUSY) after the time that a writer waits for
+  // its turn.
+  static int Busy(void* context, int tries) noexcept {
+    Connection& self = Self(context);
+    if (runtime::CurrentFiber() == nullptr) return 0;
+    runtime::Core& core = self.store_.core();
+    if (tries == 0) self.busy_since_ = core.Now();
+    if (core.Now() - self.busy_since_ >= limits::kWriteTurnWait || !Continue(self)) return 0;
+    runtime::SleepFor(std::min(limits::kBusyPause * (tries + 1), limits::kBusyPauseLongest));
+    return 1;
+  }
+
+  static bool Continue(Connection& self) {
+    if (!self.on_progress_) return true;
+    Result<void> result = self.on_progress_();
+    if (!result) self.interruption_ = std::move(result).error();
+    return result.has_value();
+  }
+};
+
+// -- Opening and closing
+// ------------------------------------------------------------------------------------------------
+
+Connection::Connection(PageStore& store) : store_(store) {}
+
+Connection::~Connection() {
+  Close();
+}
+
+Result<std::unique_ptr<Connection>> Connection::Open(PageStore& store) {
+  InitializeSqlite();
+  std::unique_ptr<Connection> connection(new Connection(store));
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                    SQLITE_OPEN_PRIVATECACHE;
+  const int code = sqlite3_open_v2(store.database_path().c_str(), &connection->handle_, flags, kVfsName);
+  if (code != SQLITE_OK) return Fail(connection->ErrorNow(code));
+  TW_TRY(connection->Configure());
+  return connection;
+}
+
+Result<void> Connection::Configure() {
+  static constexpr std::array<std::pair<int, int>, 9> kLimits{{
+      {SQLITE_LIMIT_LENGTH, limits::kValueBytes},
+      {SQLITE_LIMIT_SQL_LENGTH, limits::kSqlTextBytes},
+      {SQLITE_LIMIT_EXPR_DEPTH, limits::kExpressionDepth},
+      {SQLITE_LIMIT_COMPOUND_SELECT, limits::kCompoundSelectTerms},
+      {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, limits::kLikePatternBytes},
+      {SQLITE_LIMIT_TRIGGER_DEPTH, limits::kTriggerDepth},
+      {SQLITE_LIMIT_WORKER_THREADS, 0},
+      {SQLITE_LIMIT_ATTACHED, 1},  // For VACUUM alone; the sandbox refuses ATTACH.
+      {SQLITE_LIMIT_FUNCTION_ARG, 127},
+  }};
+  for (const auto& [which, bound] : kLimits) sqlite3_limit(handle_, which, bound);
+  static constexpr std::array<std::pair<int, int>, 4> kSwitches{{
+      {SQLITE_DBCONFIG_DEFENSIVE, 1},
+      {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+      {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},  // On in Debian; it takes addresses from SQL.
+      {SQLITE_DBCONFIG_ENABLE_FKEY, 1},
+  }};
+  for (const auto& [which, on] : kSwitches)
+    TW_CHECK(sqlite3_db_config(handle_, which, on, nullptr) == SQLITE_OK, "SQLite lacks a switch");
+  sqlite3_busy_handler(handle_, ConnectionCallbacks::Busy, this);
+  sqlite3_progress_handler(handle_, limits::kProgressInstructions, ConnectionCallbacks::Progress, this);
+
+  TW_TRY(RunOwn("PRAGMA cache_spill=OFF"));
+  TW_TRY(RunOwn("PRAGMA temp_store=MEMORY"));
+  TW_TRY(RunOwn("PRAGMA mmap_size=0"));
+  TW_TRY(RunOwn("PRAGMA secure_delete=OFF"));
+  TW_TRY_ASSIGN(const std::string mode, RunOwn("PRAGMA journal_mode=WAL"));
+  if (mode != "wal")
+    return Fail(ErrorKind::kIo, "WAL_UNAVAILABLE",
+                "the database cannot use a write-ahead log: its mode is " + mode);
+  TW_TRY(RunOwn("PRAGMA synchronous=NORMAL"));
+  sqlite3_wal_autocheckpoint(handle_, 0);
+  sqlite3_set_authorizer(handle_, ConnectionCallbacks::Authorize, this);
+  return {};
+}
+
+void Connection::Close(bool keep_wal) {
+  if (!handle_) return;
+  on_progress_ = {};
+  cache_.Clear();
+  if (keep_wal) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  const int code = sqlite3_close(handle_);
+  TW_CHECK(code == SQLITE_OK, "a connection is closed while a statement of it runs");
+  handle_ = nullptr;
+}
+
+// -- Errors
+// ---------------------------------------------------------------------------------------------------------------
+
+Error Connection::ExplainedOr(int code, Error otherwise) {
+  if (interruption_) return *std::exchange(interruption_, std::nullopt);
+  const int primary = code & 0xff;
+  if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN)
+    if (std::optional<Error> refusal = store_.TakeRefusal()) return *std::move(refusal);
+  return otherwise;
+}
+
+Error Connection::ErrorNow(int code) {
+  return ExplainedOr(code, ErrorFromCode(code, handle_ ? sqlite3_errmsg(handle_) : sqlite3_errstr(code)));
+}
+
+// -- Compiling
+// --------------------------------------------------------------------------------------------------------------
+
+Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPhase phase,
+                                                 StatementTraits& traits) {
+  traits = {};
+  const char* tail = nullptr;
+  Compiled compiled;
+  phase_ = phase;
+  noting_ = &traits;
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &compiled.handle, &tail);
+  noting_ = nullptr;
+  phase_ = SandboxPhase::kStepping;
+  if (code != SQLITE_OK)
+    return Fail(
+        ExplainedOr(code, ErrorFromPrepare(code, sqlite3_errmsg(handle_), sqlite3_error_offset(handle_))));
+  compiled.length = static_cast<size_t>(tail - sql.data());
+  if (!compiled.handle) return compiled;
+  traits.readonly = sqlite3_stmt_readonly(compiled.handle) != 0 || traits.never_writes;
+  traits.is_vacuum = EqualsIgnoringCase(FirstWord(sql), "VACUUM");
+  if (sqlite3_stmt_isexplain(compiled.handle)) traits = {};
+  if (!traits.setting_name.empty() && phase == SandboxPhase::kPreparing)
+    settings_[traits.setting_name] = traits.setting_sql;  // It took effect already, while it was compiled.
+  return compiled;
+}
+
+Result<std::unique_ptr<PreparedStatement>> Connection::Prepare(const std::string& sql, SandboxPhase phase) {
+  if (phase == SandboxPhase::kPreparing)
+    if (auto cached = cache_.Take(sql)) return cached;
+  if (sql.size() > limits::kSqlTextBytes)
+    return Fail(ErrorKind::kTooLarge, "SQLITE_TOOBIG",
+                "the statement is longer than " + std::to_string(limits::kSqlTextBytes) + " bytes");
+  if (sql.find('\0') != std::string::npos)
+    return Fail(ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the statement holds a zero byte");
+  auto statement = std::make_unique<PreparedStatement>();
+  const size_t readonly_begin = ReadonlyBeginLength(sql);
+  TW_TRY_ASSIGN(Compiled compiled,
+                Compile(readonly_begin ? "BEGIN" : std::string_view(sql), phase, statement->traits));
+  statement->handle = compiled.handle;
+  if (!compiled.handle)
+    return Fail(ErrorKind::kInvalid, "SQL_NO_STATEMENT", "the text holds no SQL statement");
+  const std::string_view rest =
+      std::string_view(sql).substr(readonly_begin ? readonly_begin : compiled.length);
+  if (BlankLength(rest) != rest.size())
+    return Fail(ErrorKind::kInvalid, "SQL_MANY_STATEMENTS", "the text holds more than one SQL statement",
+                "send them one by one, or as a sequence");
+  statement->sql = sql;
+  return statement;
+}
+
+Result<Description> Connection::Describe(const std::string& sql) {
+  interruption_.reset();
+  TW_TRY_ASSIGN(const auto statement, Prepare(sql, SandboxPhase::kDescribing));
+  Description description;
+  for (int index = 1; index <= sqlite3_bind_parameter_count(statement->handle); ++index) {
+    const char* name = sqlite3_bind_parameter_name(statement->handle, index);
+    description.parameters.push_back({name ? std::optional<std::string>(name) : std::nullopt});
+  }
+  description.columns = ColumnsOf(statement->handle);
+  description.is_explain = sqlite3_stmt_isexplain(statement->handle) != 0;
+  description.is_readonly = statement->traits.readonly;
+  return description;
+}
+
+// -- Running
+// ----------------------------------------------------------------------------------------------------------------
+
+Result<StatementResult> Connection::Run(const Statement& statement, const BeforeStep& before_step) {
+  interruption_.reset();
+  TW_TRY_ASSIGN(auto prepared, Prepare(statement.sql, SandboxPhase::kPreparing));
+  Result<void> bound = BindArguments(prepared->handle, statement);
+  Result<StatementResult> result = bound ? Perform(*prepared, statement.want_rows, before_step)
+                                         : Result<StatementResult>(Fail(std::move(bound).error()));
+  sqlite3_clear_bindings(prepared->handle);
+  const StatementTraits& traits = prepared->traits;
+  if (!traits.is_pragma && !traits.changes_schema &&
+      prepared->sql.size() <= limits::kPreparedStatementSqlBytes)
+    cache_.Put(std::move(prepared));
+  return result;
+}
+
+Result<size_t> Connection::RunFirst(std::string_view sql, const BeforeStep& before_step) {
+  interruption_.reset();
+  const size_t blank = BlankLength(sql);
+  const std::string_view text = sql.substr(blank);
+  if (text.empty()) return sql.size();
+  PreparedStatement statement;
+  size_t length = ReadonlyBeginLength(text);
+  Result<Compiled> compiled = Compile(length ? "BEGIN" : text.substr(0, kFirstStatementBytes),
+                                      SandboxPhase::kPreparing, statement.traits);
+  if (length == 0 && text.size() > kFirstStatementBytes) {
+    // The statement may go on past what was compiled, unless its semicolon was seen.
+    const bool whole = compiled && compiled->length > 0 && text[compiled->length - 1] == ';';
+    if (!whole) {
+      if (compiled) sqlite3_finalize(compiled->handle);
+      interruption_.reset();
+      compiled = Compile(text, SandboxPhase::kPreparing, statement.traits);
+    }
+  }
+  if (!compiled) return Fail(std::move(compiled).error());
+  statement.handle = compiled->handle;
+  if (length == 0) length = compiled->length;
+  if (!statement.handle) return Fail(ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the text holds a zero byte");
+  TW_TRY(BindArguments(statement.handle, Statement{}));
+  TW_TRY(Perform(statement, /*want_rows=*/false, before_step));
+  return blank + length;
+}
+
+Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool want_rows,
+                                            const BeforeStep& before_step) {
+  const runtime::TimePoint started = store_.core().Now();
+  StatementResult result;
+  if (statement.traits.creates) TW_TRY(CheckSchemaSize());
+  if (before_step) {
+    TW_TRY_ASSIGN(const Decision decision, before_step(statement.traits));
+    if (decision == Decision::kSkip) return result;
+  }
+  TW_TRY(Step(statement, want_rows, result));
+  const StatementTraits& traits = statement.traits;
+  if (traits.changes_rows && !traits.changes_schema)
+    result.affected_row_count = static_cast<uint64_t>(sqlite3_changes64(handle_));
+  if (traits.inserts && !traits.changes_schema) result.last_insert_rowid = sqlite3_last_insert_rowid(handle_);
+  result.rows_written = result.affected_row_count;
+  result.duration_ms = Milliseconds(store_.core().Now() - started);
+  return result;
+}
+
+Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, StatementResult& result) {
+  sqlite3_stmt* const handle = statement.handle;
+  size_t bytes = 0;
+  phase_ = statement.traits.is_vacuum ? SandboxPhase::kVacuuming : SandboxPhase::kStepping;
+  running_ = handle;
+  int code = sqlite3_step(handle);
+  result.columns = ColumnsOf(handle);  // Only now: the step compiles again when the schema has changed.
+  for (; code == SQLITE_ROW; code = sqlite3_step(handle)) {
+    ++result.rows_read;
+    if (!want_rows) continue;
+    result.rows.push_back(CurrentRow(handle));
+    bytes += SizeOf(result.rows.back());
+    if (bytes <= limits::kResponseBytes) continue;
+    want_rows = false;
+    interruption_ = Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
+                          "the rows take more than " + std::to_string(limits::kResponseBytes >> 20) + " MiB",
+                          "ask for fewer rows or columns at a time"};
+    sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
+  }
+  running_ = nullptr;
+  phase_ = SandboxPhase::kStepping;
+  const auto scanned = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+  result.rows_read = std::max(result.rows_read, static_cast<uint64_t>(scanned));
+  if (code == SQLITE_DONE) {
+    sqlite3_reset(handle);
+    return {};
+  }
+  Error error = ErrorNow(code);
+  sqlite3_reset(handle);
+  return Fail(std::move(error));
+}
+
+Result<void> Connection::CheckSchemaSize() {
+  TW_TRY_ASSIGN(const std::string objects, RunOwn("SELECT count(*) FROM main.sqlite_schema"));
+  if (std::stoi(objects) < limits::kSchemaObjects) return {};
+  return Fail(ErrorKind::kTooLarge, "SCHEMA_TOO_LARGE",
+              "the database already has " + objects + " tables, indexes, views and triggers");
+}
+
+Result<std::string> Connection::RunOwn(const char* sql) {
+  sqlite3_stmt* handle = nullptr;
+  std::string answer;
+  int code = sqlite3_prepare_v2(handle_, sql, -1, &handle, nullptr);
+  if (code == SQLITE_OK) {
+    while ((code = sqlite3_step(handle)) == SQLITE_ROW)
+      if (const auto row = CurrentRow(handle); !row.empty())
+        if (const auto* text = sqlite3_column_text(handle, 0)) answer = reinterpret_cast<const char*>(text);
+  }
+  if (code == SQLITE_DONE) {
+    sqlite3_finalize(handle);
+    return answer;
+  }
+  Error error = ErrorNow(code);
+  sqlite3_finalize(handle);
+  return Fail(std::move(error));
+}
+
+Result<void> Connection::Rollback() {
+  interruption_.reset();
+  if (autocommit()) return {};
+  TW_TRY(RunOwn("ROLLBACK"));
+  return {};
+}
+
+Result<void> Connection::Checkpoint(CheckpointMode mode) {
+  interruption_.reset();
+  const int code = sqlite3_wal_checkpoint_v2(
+      handle_, "main",
+      mode == CheckpointMode::kPassive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+      nullptr);
+  if (code == SQLITE_OK) return {};
+  return Fail(ErrorNow(code));
+}
+
+// -- State
+// ------------------------------------------------------------------------------------------------------------------
+
+bool Connection::autocommit() const {
+  return sqlite3_get_autocommit(handle_) != 0;
+}
+
+TransactionState Connection::transaction_state() const {
+  switch (sqlite3_txn_state(handle_, "main")) {
+    case SQLITE_TXN_WRITE: return TransactionState::kWrite;
+    case SQLITE_TXN_READ: return TransactionState::kRead;
+    default: return TransactionState::kNone;
+  }
+}
+
+bool Connection::statement_has_snapshot() const {
+  return running_ && transaction_state() != TransactionState::kNone && sqlite3_stmt_busy(running_) != 0;
+}
+
+std::vector<std::string> Connection::settings() const {
+  std::vector<std::string> statements;
+  for (const auto& [name, sql] : settings_)
+    if (name != "DEFER_FOREIGN_KEYS") statements.push_back(sql);  // That one ends with its transaction.
+  return statements;
+}
+
+bool Connection::ResetForReuse() {
+  if (!autocommit() || !settings_.empty()) return false;
+  on_progress_ = {};
+  interruption_.reset();
+  sqlite3_set_last_insert_rowid(handle_, 0);
+  return true;
+}
+
+}  // namespace tradewind::sqlite

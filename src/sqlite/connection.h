@@ -1,0 +1,140 @@
+// One SQLite connection to a tenant's file, set up so that SQLite's waits suspend the calling fiber (shared
+// rules in vfs.h). One fiber at a time uses a connection; all connections of a tenant live on its core's
+// thread.
+//
+// Settings of every connection, and why (each failure was seen without its rule):
+//   cache_spill=OFF         a spilled transaction that rolls back to a savepoint can leave zero checksums in
+//   the WAL: that
+//                           commit and all later ones are gone after recovery. Memory is bounded by
+//                           limits::kDirtyMemoryBytes instead
+//   synchronous=NORMAL      the tenant syncs the WAL itself and answers only then (group commit)
+//   wal_autocheckpoint=0    the tenant checkpoints; a source does not from the hand-over on
+//   temp_store=MEMORY       temporary files would escape quotas
+//   secure_delete=OFF       Debian's default would pull every freed page at a destination
+//   foreign_keys=ON         what libSQL servers do, and so what their clients expect
+//   busy handler            waits in the fiber; SQLite's own timeout would block the core
+//   limits                  base/limits.h: SQL that would overflow a fiber's stack is refused
+//   sandbox                 sandbox.h
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "runtime/core.h"
+#include "sqlite/sandbox.h"
+#include "sqlite/statement_cache.h"
+#include "sqlite/statement_traits.h"
+#include "sqlite/value.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace tradewind::sqlite {
+
+class PageStore;
+
+// A transaction that a connection has open (sqlite3_txn_state). kNone also after a BEGIN that has read
+// nothing yet.
+enum class TransactionState { kNone, kRead, kWrite };
+
+enum class CheckpointMode {
+  kPassive,   // As much as readers and writers allow, without waiting for them.
+  kTruncate,  // Waits for readers and writers, copies everything, cuts the WAL to nothing.
+};
+
+class Connection {
+ public:
+  // The store must outlive the connection. A new file becomes an empty database in WAL mode. Suspends.
+  static Result<std::unique_ptr<Connection>> Open(PageStore& store);
+  ~Connection();  // As Close().
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Rolls back and closes. The last connection of a store checkpoints and removes the WAL, unless `keep_wal`,
+  // and suspends for it; another one does no I/O. Nothing but the destructor may be called afterwards.
+  void Close(bool keep_wal = false);
+
+  // Called before a prepared statement takes its first step, when it may still wait or refuse. Suspension is
+  // allowed inside; after it returns, the step begins without one. kSkip ends the statement successfully
+  // without running it.
+  enum class Decision { kStep, kSkip };
+  using BeforeStep = std::function<Result<Decision>(const StatementTraits&)>;
+  // Called every limits::kProgressInstructions virtual machine instructions, now and then while a statement
+  // is compiled, and while SQLite waits for a lock; an error ends the statement with it. Suspension is
+  // allowed inside.
+  using OnProgress = std::function<Result<void>()>;
+
+  // Runs one statement to its end. Errors have Hrana's codes (SQLITE_CONSTRAINT, SQL_PARSE_ERROR,
+  // SQL_NO_STATEMENT, SQL_MANY_STATEMENTS, ARGS_INVALID, RESPONSE_TOO_LARGE, ...), or the store's reason
+  // (HANDED_OVER, PULL_FAILED). Some end the whole transaction: autocommit() tells. Suspends.
+  Result<StatementResult> Run(const Statement& statement, const BeforeStep& before_step = {});
+  // Runs the first statement of `sql` without arguments, drops its rows, and returns how many bytes of `sql`
+  // it took; blanks and comments alone take their length and do nothing. Suspends.
+  Result<size_t> RunFirst(std::string_view sql, const BeforeStep& before_step = {});
+  // Compiles a statement without running it. Suspends.
+  Result<Description> Describe(const std::string& sql);
+  // Ends an open transaction, if there is one. Suspends.
+  Result<void> Rollback();
+  // Fails with SQLITE_BUSY when another checkpoint is under way, or, for kTruncate, when others do not end in
+  // time. Suspends.
+  Result<void> Checkpoint(CheckpointMode mode);
+
+  void SetProgress(OnProgress on_progress) { on_progress_ = std::move(on_progress); }
+  bool autocommit() const;
+  TransactionState transaction_state() const;
+  // Whether the statement that runs now has taken the snapshot that it will run on. False while it is
+  // compiled again because the schema changed, although SQLite then reads the schema in a short transaction.
+  // For other fibers to ask.
+  bool statement_has_snapshot() const;
+  // The PRAGMAs that set this connection to what its client has changed, to be run on the connection that
+  // replaces it.
+  std::vector<std::string> settings() const;
+  // Makes the connection as new for another client; false when it cannot (then close it instead).
+  bool ResetForReuse();
+
+  PageStore& store() { return store_; }
+  sqlite3* handle() { return handle_; }
+
+ private:
+  friend struct ConnectionCallbacks;
+  explicit Connection(PageStore& store);
+  Result<void> Configure();
+  // Runs one of our own statements; returns the first column of its last row as text.
+  Result<std::string> RunOwn(const char* sql);
+
+  struct Compiled {
+    sqlite3_stmt* handle = nullptr;  // Null when the text holds nothing but blanks.
+    size_t length = 0;
+  };
+  Result<Compiled> Compile(std::string_view sql, SandboxPhase phase, StatementTraits& traits);
+  Result<std::unique_ptr<PreparedStatement>> Prepare(const std::string& sql, SandboxPhase phase);
+  Result<StatementResult> Perform(PreparedStatement& statement, bool want_rows,
+                                  const BeforeStep& before_step);
+  Result<void> Step(PreparedStatement& statement, bool want_rows, StatementResult& result);
+  Result<void> CheckSchemaSize();
+  Error ErrorNow(int code);
+  Error ExplainedOr(int code, Error otherwise);
+
+  PageStore& store_;
+  sqlite3* handle_ = nullptr;
+  StatementCache cache_{limits::kPreparedStatements};
+  OnProgress on_progress_;
+
+  SandboxPhase phase_ = SandboxPhase::kStepping;
+  StatementTraits* noting_ = nullptr;  // Of the statement that is being compiled.
+  uint32_t authorizer_calls_ = 0;
+  sqlite3_stmt* running_ = nullptr;
+  std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
+  runtime::TimePoint busy_since_{};
+  std::map<std::string, std::string> settings_;  // By PRAGMA name, what sets it.
+};
+
+}  // namespace tradewind::sqlite

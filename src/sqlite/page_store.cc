@@ -1,0 +1,248 @@
+#include "sqlite/page_store.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "sqlite/big_endian.h"
+#include "sqlite/store_registry.h"
+
+namespace tradewind::sqlite {
+
+namespace {
+
+// Extended codes of our own refusals: rare enough in SQLite's own range to be recognised in a log.
+constexpr int kRefusedHandedOver = SQLITE_IOERR | (100 << 8);
+constexpr int kRefusedFailed = SQLITE_IOERR | (101 << 8);
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+int ResultCode(const Error& error, int otherwise) {
+  return error.code == "DISK_FULL" ? SQLITE_FULL : otherwise;
+}
+
+}  // namespace
+
+PageStore::PageStore(runtime::Core& core, std::string path)
+    : core_(core), path_(std::move(path)), id_(RegisterStore(this)), database_path_(StoreDatabasePath(id_)) {}
+
+Result<std::unique_ptr<PageStore>> PageStore::Open(runtime::Core& core, const std::string& path,
+                                                   runtime::OpenMode mode) {
+  TW_TRY_ASSIGN(auto main, core.disk().Open(path, mode));
+  if (mode != runtime::OpenMode::kExisting) TW_TRY(core.disk().SyncDirectory(FolderOf(path)));
+  std::unique_ptr<PageStore> store(new PageStore(core, path));
+  store->main_ = std::move(main);
+  TW_TRY(store->ReadGeometry());
+  return store;
+}
+
+PageStore::~PageStore() {
+  TW_CHECK(wal_index_users_ == 0, "a connection is open on a store that goes away");
+  UnregisterStore(id_);
+}
+
+int PageStore::Refuse(int result_code, Error error) {
+  refusal_ = std::move(error);
+  return result_code;
+}
+
+Result<void> PageStore::ReadGeometry() {
+  std::array<std::byte, 100> header;
+  TW_TRY_ASSIGN(const size_t got, main_->Read(0, header));
+  if (got < header.size()) return {};  // Not written yet.
+  const uint32_t size = ReadBigEndian16(header.data() + 16);
+  page_size_ = size == 1 ? 65536 : size;
+  if (page_size_ < 512)
+    return Fail(ErrorKind::kCorrupt, "NOT_A_DATABASE", path_ + " is not an SQLite database");
+  TW_TRY_ASSIGN(const uint64_t bytes, main_->Size());
+  page_count_ = static_cast<uint32_t>(bytes / page_size_);
+  return {};
+}
+
+// -- Durability ---------------------------------------------------------------------------------------------------------
+
+Result<void> PageStore::SyncWalFile() {
+  if (!wal_) return {};
+  const CommitSequence covered = committed_;
+  Result<void> synced = wal_->Sync();
+  if (synced && !wal_name_durable_) {
+    synced = core_.disk().SyncDirectory(FolderOf(path_));
+    if (synced) wal_name_durable_ = true;
+  }
+  if (!synced) {
+    if (!failed_) failed_ = synced.error();
+    return synced;
+  }
+  durable_ = std::max(durable_, covered);
+  return {};
+}
+
+Result<void> PageStore::WaitDurable() {
+  const CommitSequence wanted = committed_;
+  while (durable_ < wanted) {
+    if (failed_) return Fail(*failed_);
+    if (syncing_) {
+      sync_ended_.Wait();
+      continue;
+    }
+    syncing_ = true;
+    const Result<void> synced = SyncWalFile();
+    syncing_ = false;
+    sync_ended_.NotifyAll();
+    TW_TRY(synced);
+  }
+  if (failed_) return Fail(*failed_);
+  return {};
+}
+
+Result<void> PageStore::SyncMainAndPresence() {
+  if (failed_) return Fail(*failed_);
+  PresenceMap::Changes changes;
+  if (presence_) changes = presence_->TakeChanges();
+  Result<void> synced = main_->Sync();
+  if (synced && presence_) synced = presence_->Write(changes);
+  if (!synced && !failed_) failed_ = synced.error();
+  return synced;
+}
+
+// -- The main file ------------------------------------------------------------------------------------------------------
+
+int PageStore::ReadMain(uint64_t offset, MutableBytes into) {
+  if (presence_) {
+    const PageNumber page{static_cast<uint32_t>(offset / presence_->page_size()) + 1};
+    if (Result<void> present = EnsurePresent(page); !present)
+      return Refuse(SQLITE_IOERR_READ, std::move(present).error());
+  }
+  auto got = main_->Read(offset, into);
+  if (!got) return Refuse(SQLITE_IOERR_READ, std::move(got).error());
+  if (*got == into.size()) return SQLITE_OK;
+  std::fill(into.begin() + static_cast<ptrdiff_t>(*got), into.end(), std::byte{0});
+  return SQLITE_IOERR_SHORT_READ;
+}
+
+int PageStore::WriteMain(uint64_t offset, Bytes bytes) {
+  if (auto written = main_->Write(offset, bytes); !written) {
+    const int code = ResultCode(written.error(), SQLITE_IOERR_WRITE);
+    return Refuse(code, std::move(written).error());
+  }
+  if (presence_) {
+    TW_CHECK(bytes.size() == presence_->page_size(), "SQLite wrote part of a page of a moving tenant");
+    presence_->NoteWrittenHere(PageNumber{static_cast<uint32_t>(offset / presence_->page_size()) + 1});
+  }
+  return SQLITE_OK;
+}
+
+int PageStore::TruncateMain(uint64_t size) {
+  if (auto cut = main_->Truncate(size); !cut) return Refuse(SQLITE_IOERR_TRUNCATE, std::move(cut).error());
+  if (presence_) presence_->NoteTruncated(static_cast<uint32_t>(size / presence_->page_size()));
+  return SQLITE_OK;
+}
+
+int PageStore::SyncMain() {
+  if (auto synced = SyncMainAndPresence(); !synced) return Refuse(SQLITE_IOERR_FSYNC, std::move(synced).error());
+  return SQLITE_OK;
+}
+
+// -- The WAL --------------------------------------------------------------------------------------------------------------
+
+int PageStore::OpenWal(bool create) {
+  if (wal_) return SQLITE_OK;
+  auto existed = core_.disk().Exists(path_ + "-wal");
+  if (!existed) return Refuse(SQLITE_CANTOPEN, std::move(existed).error());
+  auto wal = core_.disk().Open(path_ + "-wal", create ? runtime::OpenMode::kCreate : runtime::OpenMode::kExisting);
+  if (!wal) return Refuse(SQLITE_CANTOPEN, std::move(wal).error());
+  wal_ = std::move(*wal);
+  wal_name_durable_ = false;
+  return SQLITE_OK;
+}
+
+int PageStore::ReadWal(uint64_t offset, MutableBytes into) {
+  auto got = wal_->Read(offset, into);
+  if (!got) return Refuse(SQLITE_IOERR_READ, std::move(got).error());
+  if (*got == into.size()) return SQLITE_OK;
+  std::fill(into.begin() + static_cast<ptrdiff_t>(*got), into.end(), std::byte{0});
+  return SQLITE_IOERR_SHORT_READ;
+}
+
+int PageStore::JudgeCommit(uint64_t offset, Bytes frame_header) {
+  if (!handing_over_) return SQLITE_OK;
+  for (const PageNumber page : tracker_.TransactionPages(offset, frame_header)) {
+    if (!handed_.Has(page)) continue;
+    ++refused_commits_;
+    return Refuse(kRefusedHandedOver,
+                  Error{ErrorKind::kUnavailable, std::string(kHandedOverCode),
+                        "the tenant is moving and the new node already owns a page that this transaction changed; "
+                        "it was rolled back",
+                        "run the transaction again"});
+  }
+  return SQLITE_OK;
+}
+
+int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
+  if (failed_) return Refuse(kRefusedFailed, *failed_);
+  if (tracker_.Classify(offset, bytes) == WalTracker::Write::kCommitFrameHeader)
+    if (const int code = JudgeCommit(offset, bytes); code != SQLITE_OK) return code;
+  if (auto written = wal_->Write(offset, bytes); !written) {
+    const int code = ResultCode(written.error(), SQLITE_IOERR_WRITE);
+    return Refuse(code, std::move(written).error());
+  }
+  tracker_.Note(offset, bytes);
+  if (tracker_.page_size() != 0) page_size_ = tracker_.page_size();
+  return SQLITE_OK;
+}
+
+int PageStore::TruncateWal(uint64_t size) {
+  if (auto cut = wal_->Truncate(size); !cut) return Refuse(SQLITE_IOERR_TRUNCATE, std::move(cut).error());
+  if (size == 0) tracker_.NoteTruncatedToZero();
+  return SQLITE_OK;
+}
+
+int PageStore::SyncWal() {
+  if (failed_) return Refuse(kRefusedFailed, *failed_);
+  if (auto synced = SyncWalFile(); !synced) return Refuse(SQLITE_IOERR_FSYNC, std::move(synced).error());
+  return SQLITE_OK;
+}
+
+int PageStore::DeleteWal(bool sync_directory) {
+  wal_.reset();
+  tracker_.NoteTruncatedToZero();
+  auto removed = core_.disk().Remove(path_ + "-wal");
+  if (removed && sync_directory) removed = core_.disk().SyncDirectory(FolderOf(path_));
+  if (!removed) return Refuse(SQLITE_IOERR_DELETE, std::move(removed).error());
+  return SQLITE_OK;
+}
+
+void PageStore::WriteLockReleased() {
+  const uint32_t accepted = tracker_.accepted_frame();
+  if (accepted == 0) return;
+  ++committed_.value;
+  if (wal_index_.last_committed_frame() == accepted) {
+    const std::vector<PageNumber> pages = tracker_.Commit(committed_);
+    page_count_ = tracker_.database_pages();
+    if (sending_ && !handing_over_)
+      for (const PageNumber page : pages) stale_count_ += sent_.Remove(page) ? 1 : 0;
+  } else if (auto cut = wal_->Truncate(tracker_.CutAccepted()); !cut && !failed_) {
+    failed_ = std::move(cut).error();
+  }
+}
+
+Result<void> PageStore::ReadNewest(PageNumber page, MutableBytes into) {
+  while (true) {
+    const uint64_t generation = tracker_.generation();
+    const auto version = tracker_.Newest(page);
+    auto got = version ? wal_->Read(tracker_.FrameOffset(version->frame), into)
+                       : main_->Read(uint64_t{page.value - 1} * into.size(), into);
+    // The WAL may have restarted while an off-core read was under way: its frames are others now.
+    if (tracker_.generation() != generation) continue;
+    if (!got) return Fail(std::move(got).error());
+    std::fill(into.begin() + static_cast<ptrdiff_t>(*got), into.end(), std::byte{0});
+    return {};
+  }
+}
+
+}  // namespace tradewind::sqlite

@@ -1,0 +1,203 @@
+// The file of one tenant as SQLite's VFS (vfs.h), the WAL reader and a move see it: the main file, its WAL, the shared
+// memory of the WAL index (in the heap: one process, one thread), the locks, and, while a move is on, the state of each page.
+//
+// This core's fibers only.
+//
+// -- Commits ---------------------------------------------------------------------------------------------------------
+// With cache spill off SQLite writes WAL frames in order, each a 24-byte header and then the page. The store follows them:
+//   - frames after the last commit, up to and with the commit frame, are the transaction; by frame number, last write wins;
+//   - at the commit frame's header, before a byte of it reaches the file, the transaction is judged (source rule below).
+//     Refusal is SQLITE_IOERR|(n<<8): SQLite rolls back cleanly and recovery agrees. (SQLITE_BUSY would leave the
+//     transaction open, and a COMMIT tried again would "succeed" and be lost at recovery.)
+//   - from acceptance to the end of the commit nothing suspends. When SQLite releases the write lock, the WAL index says
+//     whether the commit happened (its last frame is the accepted one): then its frames become the newest versions and it gets
+//     its sequence number. This needs no hook of a connection, and holds for OR FAIL, VACUUM and every other path to a commit;
+//   - an accepted commit that did not happen all the same (out of memory in the WAL index) is cut off the WAL at once, and
+//     counts as a commit that answers wait for: live it was rolled back, but recovery would commit it;
+//   - a 32-byte write at offset 0, or a truncation to 0, starts a new generation: everything is in the main file.
+//
+// -- Source rules ------------------------------------------------------------------------------------------------------
+//   - init: a page that was sent and is then written by a commit is stale (sent is cleared).
+//   - from the list on: H is the set of handed-over pages. A commit that holds a frame of a page in H is refused.
+//   - mark first, then read: a mark is made without a suspension before the read of what is sent. Never taken back, but by
+//     AbandonHandOver() before the swap is sent.
+//   - a page version leaves only when a sync covers the commit that wrote it.
+//
+// -- Destination rules -------------------------------------------------------------------------------------------------
+//   - a read of an absent page of the main file pulls it: the reader suspends; one pull however many wait.
+//   - present is set by an arriving page or by SQLite's own write to the main file (a checkpoint), never by a WAL write: old
+//     snapshots still need the base page. An arriving page's write and its mark are one step. A page present already is
+//     dropped.
+//   - sync of the main file: copy the presence, sync the data, then write and sync the copy. SQLite syncs the database before
+//     it lets the WAL restart, so presence is never behind a checkpoint and never ahead of the data.
+//   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement can be committed).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "runtime/disk.h"
+#include "runtime/fiber.h"
+#include "sqlite/page_set.h"
+#include "sqlite/presence_map.h"
+#include "sqlite/wal_index.h"
+#include "sqlite/wal_tracker.h"
+
+namespace tradewind::sqlite {
+
+// Why the store refused a call of SQLite; the connection turns it into the error that the client sees.
+inline constexpr std::string_view kHandedOverCode = "HANDED_OVER";  // Retryable: the tenant is moving.
+inline constexpr std::string_view kPullFailedCode = "PULL_FAILED";  // Retryable: the source does not answer.
+
+class PageStore {
+ public:
+  // Opens the main file of a tenant and makes it known to the VFS under database_path(). Nothing of SQLite runs yet.
+  static Result<std::unique_ptr<PageStore>> Open(runtime::Core& core, const std::string& path,
+                                                 runtime::OpenMode mode);
+  ~PageStore();  // Requires: no connection is open on it.
+  PageStore(const PageStore&) = delete;
+  PageStore& operator=(const PageStore&) = delete;
+
+  runtime::Core& core() { return core_; }
+  // What sqlite3_open_v2 is given, with kVfsName.
+  const std::string& database_path() const { return database_path_; }
+  // Where the main file is on the disk.
+  const std::string& path() const { return path_; }
+
+  // Durability (group commit). Suspends until a sync covers every commit that has finished so far. A failure is final.
+  Result<void> WaitDurable();
+  CommitSequence committed() const { return committed_; }
+  CommitSequence durable() const { return durable_; }
+  bool commit_in_flight() const { return tracker_.accepted_frame() != 0; }
+  uint32_t wal_frames() const { return tracker_.committed_frame(); }
+  // The reason of the last refusal, once.
+  std::optional<Error> TakeRefusal() { return std::exchange(refusal_, std::nullopt); }
+
+  // Size of the newest committed version. Requires a database that has been written.
+  uint32_t page_size() const { return page_size_; }
+  uint32_t page_count() const { return page_count_; }
+  // Reads both from the file; the WAL must be empty. Needed after the file was made by something else than this store.
+  Result<void> ReadGeometry();
+
+  // Fills `into` (one page) with the newest committed version, durable or not. Suspends. Pages past the end are zero.
+  Result<void> ReadNewest(PageNumber page, MutableBytes into);
+
+  // -- Source of a move ------------------------------------------------------------------------------------------------
+  // Starts to follow which sent pages go stale.
+  void StartSending();
+  // Reads a page for sending: waits until a sync covers its newest version, marks it sent (not stale), then reads it. During
+  // init a commit may make it stale again at any suspension. Suspends.
+  Result<void> TakeForInit(PageNumber page, MutableBytes into);
+  bool IsSentAndClean(PageNumber page) const { return sent_.Has(page); }
+  uint32_t stale_count() const { return stale_count_; }
+  // The list (protocol step 2): fixes H = sent and clean, plus `with`, and refuses commits that touch H from this step on.
+  // Does not suspend. Requires: nothing committed is undurable and no commit is in flight.
+  const PageSet& MakeList(const std::vector<PageNumber>& with);
+  // The swap was not sent: nothing is refused any more, and sending starts anew.
+  void AbandonHandOver();
+  // Stops all following (the move is over for this side).
+  void StopSending();
+  bool handed_over() const { return handing_over_; }
+  const PageSet& handed() const { return handed_; }
+  // Marks pages that the destination has (its HELLO), also after a restart, when the whole file is frozen.
+  void MarkHandedOver(const PageSet& pages);
+  // Dual and finish: syncs what is not durable, then marks the page handed over and reads it. Suspends.
+  Result<void> HandOver(PageNumber page, MutableBytes into);
+  // Commits refused because of a handed-over page, since StartSending().
+  uint64_t refused_commits() const { return refused_commits_; }
+
+  // -- Destination of a move -----------------------------------------------------------------------------------------
+  // From now on pages that the map does not hold are absent: reading one calls `pull` (which must not suspend) once and waits
+  // until it arrives, the deadline passes, or FailPulls().
+  void SetPresence(std::unique_ptr<PresenceMap> presence, std::function<void(PageNumber)> pull);
+  void ReplacePull(std::function<void(PageNumber)> pull) { pull_ = std::move(pull); }
+  const PresenceMap* presence() const { return presence_.get(); }
+  // A page has arrived whole and checked: written if absent, else dropped. True when it was written.
+  Result<bool> Arrive(PageNumber page, Bytes content, uint64_t hash);
+  // Pages that readers wait for, in the order of asking; to be asked for again on a new connection.
+  std::vector<PageNumber> wanted() const;
+  // Makes the data and then the map durable. Suspends.
+  Result<void> SyncPresence();
+  // The move is done, everything is present and durable: the file is an ordinary one again.
+  void DropPresence();
+  struct PullCounters {
+    uint64_t pulls = 0;
+    std::vector<uint32_t> latencies_us;  // Of the last pulls, at most kPullSamples.
+  };
+  const PullCounters& pull_counters() const { return pull_counters_; }
+
+ private:
+  friend struct VfsCalls;
+  struct Pull {
+    runtime::WaitQueue waiters;
+    runtime::TimePoint asked;
+  };
+  static constexpr size_t kPullSamples = 100'000;
+
+  PageStore(runtime::Core& core, std::string path);
+
+  // Calls of the VFS; each returns an SQLite result code.
+  int ReadMain(uint64_t offset, MutableBytes into);
+  int WriteMain(uint64_t offset, Bytes bytes);
+  int TruncateMain(uint64_t size);
+  int SyncMain();
+  int OpenWal(bool create);
+  int ReadWal(uint64_t offset, MutableBytes into);
+  int WriteWal(uint64_t offset, Bytes bytes);
+  int TruncateWal(uint64_t size);
+  int SyncWal();
+  int DeleteWal(bool sync_directory);
+  void WriteLockReleased();
+
+  int JudgeCommit(uint64_t offset, Bytes frame_header);
+  Result<void> EnsurePresent(PageNumber page);
+  Result<void> SyncWalFile();
+  Result<void> SyncMainAndPresence();
+  int Refuse(int result_code, Error error);
+
+  runtime::Core& core_;
+  std::string path_;
+  uint64_t id_;
+  std::string database_path_;
+
+  std::unique_ptr<runtime::File> main_;
+  std::unique_ptr<runtime::File> wal_;
+  bool wal_name_durable_ = false;
+  FileLocks locks_;
+  WalIndex wal_index_;
+  int wal_index_users_ = 0;
+  uint32_t page_size_ = 0;
+  uint32_t page_count_ = 0;
+
+  WalTracker tracker_;
+  CommitSequence committed_;
+  CommitSequence durable_;
+  bool syncing_ = false;
+  runtime::WaitQueue sync_ended_;
+  std::optional<Error> failed_;
+  std::optional<Error> refusal_;
+
+  bool sending_ = false;
+  bool handing_over_ = false;
+  PageSet sent_;
+  PageSet handed_;
+  uint32_t stale_count_ = 0;
+  uint64_t refused_commits_ = 0;
+
+  std::unique_ptr<PresenceMap> presence_;
+  std::function<void(PageNumber)> pull_;
+  std::map<PageNumber, Pull> pulls_;
+  PullCounters pull_counters_;
+};
+
+}  // namespace tradewind::sqlite

@@ -1,0 +1,174 @@
+#include "sqlite/presence_map.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace tradewind::sqlite {
+
+namespace {
+
+constexpr char kMagic[8] = {'T', 'W', 'P', 'R', 'E', 'S', '0', '1'};
+constexpr uint64_t kLockByte = 0x40000000;  // SQLite's PENDING_BYTE
+
+struct Header {
+  char magic[8];
+  uint32_t page_size;
+  uint32_t page_count;
+  uint64_t list;
+  uint64_t checksum;
+};
+
+uint64_t Checksum(const Header& header) { return XXH3_64bits(&header, offsetof(Header, checksum)); }
+
+}  // namespace
+
+uint64_t HashPage(PageNumber page, Bytes content) {
+  const uint64_t hash = XXH3_64bits_withSeed(content.data(), content.size(), page.value);
+  return hash == 0 ? 1 : hash;
+}
+
+PresenceMap::PresenceMap(uint32_t page_size, uint32_t page_count, uint64_t list)
+    : page_size_(page_size),
+      page_count_(page_count),
+      list_(list),
+      lock_page_{static_cast<uint32_t>(kLockByte / page_size + 1)},
+      hashes_(page_count),
+      written_here_(page_count),
+      missing_(page_count),
+      dirty_(BitsOffset() / kBlockBytes + (uint64_t{page_count} / 64 + 2) * 8 / kBlockBytes + 1, true) {
+  if (lock_page_.value <= page_count_) NoteWrittenHere(lock_page_);
+}
+
+uint64_t PresenceMap::BitsOffset() const {
+  const uint64_t end = kBlockBytes + uint64_t{page_count_} * 8;
+  return (end + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
+
+Result<std::unique_ptr<PresenceMap>> PresenceMap::Create(runtime::Disk& disk, const std::string& path,
+                                                         uint32_t page_size, uint32_t page_count,
+                                                         uint64_t list) {
+  std::unique_ptr<PresenceMap> map(new PresenceMap(page_size, page_count, list));
+  TW_TRY(disk.Remove(path));
+  TW_TRY_ASSIGN(map->file_, disk.Open(path, runtime::OpenMode::kCreate));
+  return map;
+}
+
+Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, const std::string& path) {
+  TW_TRY_ASSIGN(auto file, disk.Open(path, runtime::OpenMode::kExisting));
+  auto corrupt = [&] {
+    return Fail(ErrorKind::kCorrupt, "PRESENCE_MAP_CORRUPT", "the presence map " + path + " is not whole",
+                "keep the file and report it; the source of the move still has its copy");
+  };
+  Header header;
+  TW_TRY_ASSIGN(size_t got, file->Read(0, std::as_writable_bytes(std::span(&header, 1))));
+  if (got != sizeof header || std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 ||
+      header.checksum != Checksum(header) || header.page_size < 512 || header.page_size > 65536)
+    return corrupt();
+  std::unique_ptr<PresenceMap> map(new PresenceMap(header.page_size, header.page_count, header.list));
+  const auto hashes = std::as_writable_bytes(std::span(map->hashes_));
+  TW_TRY_ASSIGN(got, file->Read(kBlockBytes, hashes));
+  if (got != hashes.size()) return corrupt();
+  std::vector<uint64_t> words(map->written_here_.words().size());
+  TW_TRY_ASSIGN(got, file->Read(map->BitsOffset(), std::as_writable_bytes(std::span(words))));
+  if (got != words.size() * 8) return corrupt();
+  map->written_here_ = PageSet::FromWords(std::move(words));
+  map->missing_ = map->page_count_;
+  for (uint32_t value = 1; value <= map->page_count_; ++value) {
+    const PageNumber page{value};
+    if (map->IsPresent(page)) --map->missing_;
+    map->arrived_sum_ += map->hashes_[value - 1];
+  }
+  map->dirty_.assign(map->dirty_.size(), false);
+  map->file_ = std::move(file);
+  return map;
+}
+
+bool PresenceMap::HasArrived(PageNumber page) const {
+  return page.value >= 1 && page.value <= page_count_ && hashes_[page.value - 1] != 0;
+}
+
+bool PresenceMap::IsPresent(PageNumber page) const {
+  return page.value > page_count_ || HasArrived(page) || written_here_.Has(page);
+}
+
+bool PresenceMap::NoteArrived(PageNumber page, uint64_t hash) {
+  TW_CHECK(page.value >= 1 && page.value <= page_count_, "a page outside the file arrived");
+  if (hashes_[page.value - 1] != 0) return false;
+  const bool was_present = IsPresent(page);
+  hashes_[page.value - 1] = hash;
+  arrived_sum_ += hash;
+  NotePresent(was_present);
+  MarkDirty(HashOffset(page));
+  return true;
+}
+
+void PresenceMap::NoteWrittenHere(PageNumber page) {
+  if (page.value > page_count_) return;  // Made here: never absent.
+  const bool was_present = IsPresent(page);
+  if (!written_here_.Add(page)) return;
+  NotePresent(was_present);
+  MarkDirty(BitsOffset() + uint64_t{page.value} / 64 * 8);
+}
+
+void PresenceMap::NoteTruncated(uint32_t page_count) {
+  for (uint32_t value = page_count + 1; value <= page_count_; ++value) NoteWrittenHere(PageNumber{value});
+}
+
+PageSet PresenceMap::Arrived() const {
+  PageSet set(page_count_);
+  for (uint32_t value = 1; value <= page_count_; ++value)
+    if (hashes_[value - 1] != 0) set.Add(PageNumber{value});
+  return set;
+}
+
+PageSet PresenceMap::Present() const {
+  PageSet set(page_count_);
+  for (uint32_t value = 1; value <= page_count_; ++value)
+    if (IsPresent(PageNumber{value})) set.Add(PageNumber{value});
+  return set;
+}
+
+PresenceMap::Changes PresenceMap::TakeChanges() {
+  Changes changes;
+  const auto hashes = std::as_bytes(std::span(hashes_));
+  const auto bits = std::as_bytes(std::span(written_here_.words()));
+  for (uint64_t block = 0; block < dirty_.size(); ++block) {
+    if (!dirty_[block]) continue;
+    dirty_[block] = false;
+    const uint64_t offset = block * kBlockBytes;
+    std::vector<std::byte> content;
+    auto append = [&](Bytes whole, uint64_t from) {
+      if (from >= whole.size()) return;
+      const auto part = whole.subspan(from, std::min<uint64_t>(kBlockBytes, whole.size() - from));
+      content.assign(part.begin(), part.end());
+    };
+    if (block == 0) {
+      Header header{};
+      std::memcpy(header.magic, kMagic, sizeof kMagic);
+      header.page_size = page_size_;
+      header.page_count = page_count_;
+      header.list = list_;
+      header.checksum = Checksum(header);
+      append(std::as_bytes(std::span(&header, 1)), 0);
+    } else if (offset < BitsOffset()) {
+      append(hashes, offset - kBlockBytes);
+    } else {
+      append(bits, offset - BitsOffset());
+    }
+    if (!content.empty()) changes.blocks.emplace_back(offset, std::move(content));
+  }
+  return changes;
+}
+
+Result<void> PresenceMap::Write(const Changes& changes) {
+  if (changes.blocks.empty()) return {};
+  for (const auto& [offset, content] : changes.blocks) TW_TRY(file_->Write(offset, content));
+  return file_->Sync();
+}
+
+}  // namespace tradewind::sqlite

@@ -1,0 +1,190 @@
+#include "sqlite/sandbox.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "sqlite/sql_text.h"
+
+namespace tradewind::sqlite {
+
+namespace {
+
+std::string_view View(const char* text) {
+  return text ? std::string_view(text) : std::string_view();
+}
+
+enum class PragmaUse {
+  kNameArgument,  // The value names a table, an index or a count: harmless.
+  kReadOnly,      // Only without a value.
+  kWritable,      // The value is kept in the file, or the PRAGMA does something harmless to it.
+  kSession,       // The value changes the connection.
+  kJournalMode,   // Without a value, or with the mode that there is.
+  kIgnored,       // Accepted and without effect: the server waits in its own way.
+};
+
+struct AllowedPragma {
+  std::string_view name;  // Upper case; sorted.
+  PragmaUse use;
+};
+
+constexpr std::array kAllowedPragmas = std::to_array<AllowedPragma>({
+    {"ANALYSIS_LIMIT", PragmaUse::kSession},
+    {"APPLICATION_ID", PragmaUse::kWritable},
+    {"AUTO_VACUUM", PragmaUse::kReadOnly},
+    {"BUSY_TIMEOUT", PragmaUse::kIgnored},
+    {"CASE_SENSITIVE_LIKE", PragmaUse::kSession},
+    {"COLLATION_LIST", PragmaUse::kReadOnly},
+    {"COMPILE_OPTIONS", PragmaUse::kReadOnly},
+    {"DATABASE_LIST", PragmaUse::kReadOnly},
+    {"DATA_VERSION", PragmaUse::kReadOnly},
+    {"DEFER_FOREIGN_KEYS", PragmaUse::kSession},
+    {"ENCODING", PragmaUse::kReadOnly},
+    {"FOREIGN_KEYS", PragmaUse::kSession},
+    {"FOREIGN_KEY_CHECK", PragmaUse::kNameArgument},
+    {"FOREIGN_KEY_LIST", PragmaUse::kNameArgument},
+    {"FREELIST_COUNT", PragmaUse::kReadOnly},
+    {"FUNCTION_LIST", PragmaUse::kReadOnly},
+    {"IGNORE_CHECK_CONSTRAINTS", PragmaUse::kSession},
+    {"INCREMENTAL_VACUUM", PragmaUse::kWritable},
+    {"INDEX_INFO", PragmaUse::kNameArgument},
+    {"INDEX_LIST", PragmaUse::kNameArgument},
+    {"INDEX_XINFO", PragmaUse::kNameArgument},
+    {"INTEGRITY_CHECK", PragmaUse::kNameArgument},
+    {"JOURNAL_MODE", PragmaUse::kJournalMode},
+    {"OPTIMIZE", PragmaUse::kWritable},
+    {"PAGE_COUNT", PragmaUse::kReadOnly},
+    {"PAGE_SIZE", PragmaUse::kReadOnly},
+    {"QUERY_ONLY", PragmaUse::kSession},
+    {"QUICK_CHECK", PragmaUse::kNameArgument},
+    {"RECURSIVE_TRIGGERS", PragmaUse::kSession},
+    {"SCHEMA_VERSION", PragmaUse::kReadOnly},
+    {"TABLE_INFO", PragmaUse::kNameArgument},
+    {"TABLE_LIST", PragmaUse::kNameArgument},
+    {"TABLE_XINFO", PragmaUse::kNameArgument},
+    {"USER_VERSION", PragmaUse::kWritable},
+});
+
+const AllowedPragma* FindPragma(std::string_view name) {
+  const auto found =
+      std::find_if(kAllowedPragmas.begin(), kAllowedPragmas.end(),
+                   [&](const AllowedPragma& allowed) { return EqualsIgnoringCase(name, allowed.name); });
+  return found == kAllowedPragmas.end() ? nullptr : &*found;
+}
+
+tl::unexpected<Error> Refuse(std::string message, std::string action = {}) {
+  return Fail(ErrorKind::kRefused, "SQLITE_AUTH", std::move(message), std::move(action));
+}
+
+Result<int> JudgePragma(const SandboxCall& call, SandboxPhase phase) {
+  const std::string name(View(call.first));
+  const AllowedPragma* allowed = FindPragma(name);
+  if (!allowed) return Refuse("PRAGMA " + name + " is not available on a hosted database");
+  const bool has_value = call.second != nullptr;
+  switch (allowed->use) {
+    case PragmaUse::kNameArgument:
+    case PragmaUse::kWritable: return SQLITE_OK;
+    case PragmaUse::kSession:
+      return has_value && phase == SandboxPhase::kDescribing ? SQLITE_IGNORE : SQLITE_OK;
+    case PragmaUse::kIgnored: return SQLITE_IGNORE;
+    case PragmaUse::kReadOnly:
+      if (has_value) return Refuse("PRAGMA " + name + " can be read but not set on a hosted database");
+      return SQLITE_OK;
+    case PragmaUse::kJournalMode:
+      if (has_value && !EqualsIgnoringCase(call.second, "WAL"))
+        return Refuse("the journal mode of a hosted database is WAL and cannot be changed");
+      return SQLITE_OK;
+  }
+  return Refuse("PRAGMA " + name + " is not available on a hosted database");
+}
+
+bool IsSchemaTable(std::string_view table) {
+  return table == "sqlite_master" || table == "sqlite_schema" || table == "sqlite_temp_master" ||
+         table == "sqlite_temp_schema";
+}
+
+TransactionControl ControlOf(const SandboxCall& call) {
+  const std::string_view operation = View(call.first);
+  const bool savepoint = call.action == SQLITE_SAVEPOINT;
+  if (operation == "BEGIN") return savepoint ? TransactionControl::kSavepoint : TransactionControl::kBegin;
+  if (operation == "ROLLBACK")
+    return savepoint ? TransactionControl::kRollbackTo : TransactionControl::kRollback;
+  return savepoint ? TransactionControl::kRelease : TransactionControl::kCommit;
+}
+
+void NotePragma(const SandboxCall& call, StatementTraits& traits) {
+  traits.is_pragma = true;
+  const AllowedPragma* allowed = FindPragma(View(call.first));
+  if (!allowed) return;
+  traits.never_writes = allowed->use == PragmaUse::kJournalMode;
+  if (allowed->use != PragmaUse::kSession || !call.second) return;
+  traits.setting_name.assign(allowed->name);
+  std::string quoted;
+  for (const char c : View(call.second)) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  traits.setting_sql = "PRAGMA " + traits.setting_name + "='" + quoted + "'";
+}
+
+}  // namespace
+
+Result<int> Judge(const SandboxCall& call, SandboxPhase phase) {
+  switch (call.action) {
+    case SQLITE_ATTACH:
+      // VACUUM works through a nameless attached database; VACUUM INTO gives it a name.
+      if (phase == SandboxPhase::kVacuuming && call.first && View(call.first).empty()) return SQLITE_OK;
+      if (phase == SandboxPhase::kVacuuming)
+        return Refuse("VACUUM INTO is not available on a hosted database", "use `tradewind tenant export`");
+      return Refuse("ATTACH is not available on a hosted database");
+    case SQLITE_DETACH: return Refuse("DETACH is not available on a hosted database");
+    case SQLITE_CREATE_TEMP_INDEX:
+    case SQLITE_CREATE_TEMP_TABLE:
+    case SQLITE_CREATE_TEMP_TRIGGER:
+    case SQLITE_CREATE_TEMP_VIEW:
+      return Refuse("temporary tables, views and triggers are not available on a hosted database",
+                    "use an ordinary table, or WITH");
+    case SQLITE_FUNCTION:
+      if (EqualsIgnoringCase(View(call.second), "LOAD_EXTENSION") ||
+          EqualsIgnoringCase(View(call.second), "FTS3_TOKENIZER"))
+        return Refuse("the function " + std::string(View(call.second)) +
+                      " is not available on a hosted database");
+      return SQLITE_OK;
+    case SQLITE_PRAGMA: return JudgePragma(call, phase);
+    default: return SQLITE_OK;
+  }
+}
+
+void NoteTraits(const SandboxCall& call, StatementTraits& traits) {
+  switch (call.action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT: traits.control = ControlOf(call); break;
+    case SQLITE_PRAGMA: NotePragma(call, traits); break;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+      if (call.inner || IsSchemaTable(View(call.first))) break;
+      traits.changes_rows = true;
+      traits.inserts |= call.action == SQLITE_INSERT;
+      break;
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_CREATE_VIEW:
+    case SQLITE_CREATE_VTABLE:
+      traits.creates = true;
+      traits.changes_schema = true;
+      break;
+    case SQLITE_ALTER_TABLE:
+    case SQLITE_ANALYZE:
+    case SQLITE_DROP_INDEX:
+    case SQLITE_DROP_TABLE:
+    case SQLITE_DROP_TRIGGER:
+    case SQLITE_DROP_VIEW:
+    case SQLITE_DROP_VTABLE:
+    case SQLITE_REINDEX: traits.changes_schema = true; break;
+    default: break;
+  }
+}
+
+}  // namespace tradewind::sqlite

@@ -1,0 +1,38 @@
+#include "sqlite/sql_text.h"
+
+#include <gtest/gtest.h>
+
+namespace tradewind::sqlite {
+namespace {
+
+TEST(SqlText, BlanksAreWhiteSpaceCommentsAndSemicolons) {
+  EXPECT_EQ(BlankLength("select 1"), 0u);
+  EXPECT_EQ(BlankLength(" ;\n-- note\n/* a; b */ select"), 22u);
+  EXPECT_EQ(BlankLength("-- only a comment"), 17u);
+  EXPECT_EQ(BlankLength("/* never closed"), 15u);
+  EXPECT_EQ(BlankLength("-1"), 0u);
+}
+
+TEST(SqlText, FirstWordSkipsWhatIsBlank) {
+  EXPECT_EQ(FirstWord("  /* x */ Vacuum into 'f'"), "Vacuum");
+  EXPECT_EQ(FirstWord("(select 1)"), "");
+  EXPECT_TRUE(EqualsIgnoringCase("VaCuUm", "VACUUM"));
+  EXPECT_FALSE(EqualsIgnoringCase("VACUUMS", "VACUUM"));
+}
+
+TEST(SqlText, BeginReadonlyIsRecognisedInTheFormsOfClients) {
+  EXPECT_EQ(ReadonlyBeginLength("BEGIN TRANSACTION READONLY"), 26u);
+  EXPECT_EQ(ReadonlyBeginLength("begin readonly; select 1"), 15u);
+  EXPECT_EQ(ReadonlyBeginLength("/* r */ Begin /* x */ ReadOnly  "), 32u);
+}
+
+TEST(SqlText, OtherStatementsAreNotBeginReadonly) {
+  EXPECT_EQ(ReadonlyBeginLength("BEGIN"), 0u);
+  EXPECT_EQ(ReadonlyBeginLength("BEGIN IMMEDIATE"), 0u);
+  EXPECT_EQ(ReadonlyBeginLength("BEGIN READONLY select 1"), 0u);
+  EXPECT_EQ(ReadonlyBeginLength("BEGIN READONLYX"), 0u);
+  EXPECT_EQ(ReadonlyBeginLength(""), 0u);
+}
+
+}  // namespace
+}  // namespace tradewind::sqlite

@@ -1,0 +1,200 @@
+#include "tenant/stream.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "tenant/tenant.h"
+
+namespace tradewind::tenant {
+
+using sqlite::StatementTraits;
+using sqlite::TransactionControl;
+using sqlite::TransactionState;
+using Decision = sqlite::Connection::Decision;
+
+Stream::Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection)
+    : tenant_(&tenant), connection_(std::move(connection)) {
+  connection_->SetProgress([this] { return OnProgress(); });
+}
+
+Stream::~Stream() {
+  TW_CHECK(!executing_, "a stream goes away while a request of it runs");
+  if (tenant_) tenant_->Leave(*this);
+}
+
+bool Stream::autocommit() const {
+  return !aborted_ && (!connection_ || connection_->autocommit());
+}
+
+TransactionState Stream::transaction_state() const {
+  return connection_ ? connection_->transaction_state() : TransactionState::kNone;
+}
+
+std::vector<std::string> Stream::settings() const {
+  return connection_ ? connection_->settings() : std::vector<std::string>();
+}
+
+// -- Requests
+// ---------------------------------------------------------------------------------------------------------------
+
+template <typename T>
+Result<T> Stream::Enter(std::function<Result<T>()> request) {
+  if (!tenant_)
+    return Fail(ErrorKind::kUnavailable, std::string(kDownCode), "the tenant of this stream was closed here",
+                "open a new stream");
+  // The tenant may be rolling the stream back just now.
+  runtime::WaitFor(tenant_->progress_, [&] { return !tenant_ || !executing_; });
+  if (!tenant_) return Enter<T>(std::move(request));
+  TW_TRY(tenant_->CheckUp());
+  executing_ = true;
+  cancelled_ = false;
+  slice_started_ = tenant_->core().Now();
+  deadline_ = slice_started_ + limits::kStatementTime;
+  Result<T> result = request();
+  executing_ = false;
+  tenant_->NoteProgress();
+  if (tenant_->turn_.waiting() > 0) tenant_->turn_watch_.NotifyAll();
+  return result;
+}
+
+template <typename T>
+Result<T> Stream::RunStatement(std::function<Result<T>(const sqlite::Connection::BeforeStep&)> run,
+                               std::function<std::string_view(const T&)> text) {
+  return Enter<T>([&]() -> Result<T> {
+    const bool idle = transaction_state() == TransactionState::kNone && !aborted_;
+    // Before it is compiled, too: against the schema of a tenant that has moved a good statement could fail.
+    if (idle) TW_TRY(tenant_->Admit());
+    const bool was_autocommit = connection_->autocommit();
+    bool compiled = false;
+    StatementTraits seen;
+    Result<T> result = run([&](const StatementTraits& traits) {
+      compiled = true;
+      seen = traits;
+      return BeforeStep(traits);
+    });
+    let_in_ = false;
+    const Error* error = result ? nullptr : &result.error();
+    NoteOutcome(seen, result ? text(*result) : std::string_view(), was_autocommit, error);
+    if (!compiled && idle && tenant_->gate() != Gate::kOpen) TW_TRY(tenant_->Admit());
+    return result;
+  });
+}
+
+Result<sqlite::StatementResult> Stream::Execute(const sqlite::Statement& statement) {
+  return RunStatement<sqlite::StatementResult>(
+      [&](const auto& before_step) { return connection_->Run(statement, before_step); },
+      [&](const sqlite::StatementResult&) { return std::string_view(statement.sql); });
+}
+
+Result<size_t> Stream::ExecuteFirst(std::string_view sql) {
+  return RunStatement<size_t>(
+      [&](const auto& before_step) { return connection_->RunFirst(sql, before_step); },
+      [&](size_t length) { return sql.substr(0, length); });
+}
+
+Result<sqlite::Description> Stream::Describe(const std::string& sql) {
+  return Enter<sqlite::Description>([&]() -> Result<sqlite::Description> {
+    if (transaction_state() == TransactionState::kNone) TW_TRY(tenant_->Admit());
+    return connection_->Describe(sql);
+  });
+}
+
+// -- Around a statement
+// -------------------------------------------------------------------------------------------------------
+
+Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
+  if (aborted_) {
+    const Error reason = *aborted_;
+    switch (traits.control) {
+      case TransactionControl::kRollback: aborted_.reset(); return Decision::kSkip;
+      case TransactionControl::kCommit: aborted_.reset(); return Fail(reason);
+      case TransactionControl::kBegin: aborted_.reset(); break;
+      default: return Fail(reason);
+    }
+  }
+  while (true) {
+    if (cancelled_) return Fail(OnProgress().error());
+    const bool needs_turn = !traits.readonly && tenant_->turn_.holder() != connection_.get();
+    if (transaction_state() == TransactionState::kNone && tenant_->gate() != Gate::kOpen) {
+      // Transactions that are open here may still want the turn.
+      tenant_->turn_.Release(connection_.get());
+      TW_TRY(tenant_->Admit());
+      continue;
+    }
+    if (!needs_turn) break;
+    TW_TRY(AcquireTurn());
+  }
+  TW_TRY(tenant_->CheckUp());
+  // From here to the first step nothing suspends.
+  let_in_ = transaction_state() == TransactionState::kNone;
+  slice_started_ = tenant_->core().Now();
+  deadline_ = slice_started_ + limits::kStatementTime;
+  return Decision::kStep;
+}
+
+Result<void> Stream::AcquireTurn() {
+  WriteTurn& turn = tenant_->turn_;
+  if (turn.holder()) tenant_->WatchTurn();
+  if (turn.Acquire(connection_.get(), tenant_->core().Now() + limits::kWriteTurnWait)) return {};
+  return Fail(ErrorKind::kUnavailable, "SQLITE_BUSY",
+              "database is locked: other transactions hold the write turn", "run the transaction again");
+}
+
+Result<void> Stream::OnProgress() {
+  TW_TRY(tenant_->CheckUp());
+  if (cancelled_)
+    return Fail(ErrorKind::kUnavailable, "STATEMENT_CANCELLED", "the statement was cancelled",
+                "run it again");
+  const runtime::TimePoint now = tenant_->core().Now();
+  if (now >= deadline_)
+    return Fail(ErrorKind::kTimeout, "STATEMENT_TIMEOUT",
+                "the statement ran longer than " + std::to_string(limits::kStatementTime.count() / 1000) +
+                    " s and was ended",
+                "make it touch fewer rows, or split it");
+  if (now - slice_started_ < limits::kTimeSlice) return {};
+  runtime::Yield();
+  slice_started_ = tenant_->core().Now();
+  return tenant_->CheckUp();
+}
+
+void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bool was_autocommit,
+                         const Error* error) {
+  const bool autocommit = connection_->autocommit();
+  const TransactionState state = transaction_state();
+  if (state != TransactionState::kWrite) tenant_->turn_.Release(connection_.get());
+  if (autocommit || state != TransactionState::kNone)
+    begun_.clear();
+  else if (!error &&
+           (traits.control != TransactionControl::kNone || traits.setting_name == "DEFER_FOREIGN_KEYS"))
+    begun_.emplace_back(sql);
+
+  const bool ended_by_client =
+      traits.control == TransactionControl::kCommit || traits.control == TransactionControl::kRollback ||
+      (error && error->code == "SQLITE_CONSTRAINT");  // OR ROLLBACK, RAISE(ROLLBACK): the client's own wish.
+  if (error && !was_autocommit && autocommit && !ended_by_client) {
+    aborted_ = *error;
+    aborted_->message = "the transaction was rolled back: " + error->message;
+  }
+  if (!error) tenant_->CheckpointIfLong();
+}
+
+void Stream::TakeTurnBack() {
+  executing_ = true;
+  const Result<void> rolled_back = connection_->Rollback();
+  executing_ = false;
+  if (!rolled_back) {
+    tenant_->TakeDown(rolled_back.error());
+    return;
+  }
+  begun_.clear();
+  aborted_ = Error{ErrorKind::kTimeout, "TRANSACTION_TIMEOUT",
+                   "the transaction held the write turn for more than " +
+                       std::to_string(limits::kWriteTurnHeldWhileWanted.count() / 1000) +
+                       " s while others waited; it was rolled back",
+                   "keep write transactions short, and run it again"};
+  tenant_->turn_.Release(connection_.get());
+  tenant_->NoteProgress();
+}
+
+}  // namespace tradewind::tenant

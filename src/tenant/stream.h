@@ -1,0 +1,88 @@
+// One client's SQL session at the tenant's owner: a connection of its own, and the transaction that it may
+// have open. One request at a time.
+//
+// A transaction that ended without its client's doing (a commit refused by a move, a failed pull, a write
+// turn taken back) leaves a client that believes it is open. Its next statements would each be committed on
+// their own; so the stream refuses them, with the reason, until it is told ROLLBACK (which succeeds), COMMIT
+// (which fails once more) or BEGIN.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/fiber.h"
+#include "sqlite/connection.h"
+#include "sqlite/value.h"
+
+namespace tradewind::tenant {
+
+class Tenant;
+
+class Stream {
+ public:
+  // Gives the connection back; an open transaction is rolled back by a fiber of the tenant. Requires: no
+  // request in progress. Does not suspend.
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Waits for the gate and the write turn where the statement needs them, then runs it. It does not wait for
+  // durability. Codes besides SQLite's: TENANT_MOVED (nothing ran), TRANSACTION_TIMEOUT (the transaction was
+  // rolled back because it held the write turn too long), SQLITE_BUSY (the turn did not come in time),
+  // STATEMENT_TIMEOUT, STATEMENT_CANCELLED, TENANT_MOVING, TENANT_DOWN. Suspends.
+  Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement);
+  // Runs the first statement of a text; returns how many bytes it took. Suspends.
+  Result<size_t> ExecuteFirst(std::string_view sql);
+  Result<sqlite::Description> Describe(const std::string& sql);
+
+  // As the client sees it: false also while the stream waits to be told ROLLBACK.
+  bool autocommit() const;
+  sqlite::TransactionState transaction_state() const;
+  // The statements of an explicit transaction that has no snapshot yet (BEGIN, SAVEPOINT, ...), in order.
+  // Such a stream is idle: it may change its node, and these are run there first. Empty otherwise.
+  const std::vector<std::string>& begun() const { return begun_; }
+  // The PRAGMAs to run before `begun()` on a stream that replaces this one.
+  std::vector<std::string> settings() const;
+
+  // Ends the statement in progress with STATEMENT_CANCELLED, for example because its client is gone.
+  void Cancel() { cancelled_ = true; }
+  bool executing() const { return executing_; }
+
+ private:
+  friend class Tenant;
+  Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection);
+
+  // Runs `request` with the stream marked as executing.
+  template <typename T>
+  Result<T> Enter(std::function<Result<T>()> request);
+  template <typename T>
+  Result<T> RunStatement(std::function<Result<T>(const sqlite::Connection::BeforeStep&)> run,
+                         std::function<std::string_view(const T&)> text);
+  Result<sqlite::Connection::Decision> BeforeStep(const sqlite::StatementTraits& traits);
+  Result<void> AcquireTurn();
+  Result<void> OnProgress();
+  // Keeps begun_, aborted_ and the write turn in step with what the statement did.
+  void NoteOutcome(const sqlite::StatementTraits& traits, std::string_view sql, bool was_autocommit,
+                   const Error* error);
+  // Whether a statement runs that was let in and has no snapshot yet.
+  bool starting() const { return let_in_ && !connection_->statement_has_snapshot(); }
+  // The tenant rolls back the idle stream, which has held the write turn too long. Suspends.
+  void TakeTurnBack();
+
+  Tenant* tenant_;  // Null once the tenant was closed.
+  std::unique_ptr<sqlite::Connection> connection_;
+  std::vector<std::string> begun_;
+  std::optional<Error> aborted_;  // Why the client's transaction is gone without its knowing.
+  bool executing_ = false;
+  bool let_in_ = false;
+  bool cancelled_ = false;
+  runtime::TimePoint slice_started_{};
+  runtime::TimePoint deadline_{};
+};
+
+}  // namespace tradewind::tenant

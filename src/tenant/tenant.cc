@@ -1,0 +1,291 @@
+#include "tenant/tenant.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "sqlite/export.h"
+
+namespace tradewind::tenant {
+
+using sqlite::Connection;
+using sqlite::TransactionState;
+
+namespace {
+
+// SQLite tells nobody when a statement takes its snapshot, so SettleStarting() looks this often.
+constexpr runtime::Duration kSettlePause = std::chrono::microseconds(200);
+
+}  // namespace
+
+Tenant::Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store)
+    : core_(core), name_(std::move(name)), store_(std::move(store)), turn_(core), background_(core) {}
+
+Tenant::~Tenant() {
+  TW_CHECK(closed_, "a tenant goes away before it was closed");
+}
+
+Result<std::unique_ptr<Tenant>> Tenant::Open(runtime::Core& core, TenantName name,
+                                             std::unique_ptr<sqlite::PageStore> store) {
+  TW_TRY_ASSIGN(auto anchor, Connection::Open(*store));
+  // The store's map of the newest page versions starts empty, so the WAL must be: also the one that a crash
+  // left.
+  TW_TRY(anchor->Checkpoint(sqlite::CheckpointMode::kTruncate));
+  TW_TRY(store->ReadGeometry());
+  std::unique_ptr<Tenant> tenant(new Tenant(core, std::move(name), std::move(store)));
+  tenant->anchor_ = std::move(anchor);
+  return tenant;
+}
+
+void Tenant::Close() {
+  if (closing_) {
+    runtime::WaitFor(progress_, [&] { return closed_; });
+    return;
+  }
+  closing_ = true;
+  gate_changed_.NotifyAll();
+  turn_watch_.NotifyAll();
+  while (!streams_.empty() || opening_ > 0) {
+    if (Stream* idle = IdleStream())
+      Detach(*idle);
+    else
+      progress_.Wait();
+  }
+  background_.Join();
+  for (auto& connection : pool_) connection->Close();
+  pool_.clear();
+  anchor_->Close(/*keep_wal=*/checkpoints_stopped_);
+  closed_ = true;
+  progress_.NotifyAll();
+}
+
+Result<void> Tenant::CheckUp() const {
+  if (failed_) return Fail(*failed_);
+  if (!closing_) return {};
+  return Fail(ErrorKind::kUnavailable, std::string(kDownCode), "the tenant " + name_ + " is closing here",
+              "try again");
+}
+
+void Tenant::TakeDown(const Error& cause) {
+  if (failed_) return;
+  log::error("tenant {} is down: {}", name_, Describe(cause));
+  failed_ = Error{ErrorKind::kUnavailable, std::string(kDownCode),
+                  "the tenant " + name_ + " is down: " + cause.message,
+                  "restart its node once the disk is in order"};
+  gate_changed_.NotifyAll();
+  turn_watch_.NotifyAll();
+  progress_.NotifyAll();
+}
+
+Result<void> Tenant::WaitDurable() {
+  TW_TRY(CheckUp());
+  Result<void> durable = store_->WaitDurable();
+  if (durable) return durable;
+  TakeDown(durable.error());
+  return CheckUp();
+}
+
+// -- Streams and their connections
+// ----------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Connection>> Tenant::TakeConnection() {
+  if (pool_.empty()) return Connection::Open(*store_);
+  std::unique_ptr<Connection> connection = std::move(pool_.back());
+  pool_.pop_back();
+  return connection;
+}
+
+void Tenant::ReturnConnection(std::unique_ptr<Connection> connection) {
+  if (!closing_ && pool_.size() < limits::kPooledConnections && connection->ResetForReuse())
+    pool_.push_back(std::move(connection));
+}
+
+Result<std::unique_ptr<Stream>> Tenant::OpenStream() {
+  TW_TRY(CheckUp());
+  if (streams_.size() + opening_ >= limits::kStreamsPerTenant)
+    return Fail(ErrorKind::kUnavailable, "TOO_MANY_STREAMS",
+                "the tenant " + name_ + " has " + std::to_string(limits::kStreamsPerTenant) + " streams open",
+                "close some, or try again");
+  ++opening_;
+  Result<std::unique_ptr<Connection>> connection = TakeConnection();
+  --opening_;
+  NoteProgress();
+  if (!connection) return Fail(std::move(connection).error());
+  TW_TRY(CheckUp());
+  std::unique_ptr<Stream> stream(new Stream(*this, std::move(*connection)));
+  streams_.push_back(stream.get());
+  return stream;
+}
+
+void Tenant::Leave(Stream& stream) {
+  streams_.remove(&stream);
+  std::unique_ptr<Connection> connection = std::move(stream.connection_);
+  if (connection->autocommit()) {
+    turn_.Release(connection.get());
+    ReturnConnection(std::move(connection));
+    NoteProgress();
+    return;
+  }
+  streamless_.push_back(std::move(connection));
+  background_.Spawn("roll back " + name_, [this, place = std::prev(streamless_.end())] {
+    const Connection* holder = place->get();
+    Result<void> rolled_back = (*place)->Rollback();
+    std::unique_ptr<Connection> idle = std::move(*place);
+    streamless_.erase(place);
+    if (rolled_back) ReturnConnection(std::move(idle));
+    idle.reset();  // Closing rolls back as well.
+    turn_.Release(holder);
+    NoteProgress();
+  });
+}
+
+void Tenant::Detach(Stream& stream) {
+  streams_.remove(&stream);
+  stream.tenant_ = nullptr;
+  std::unique_ptr<Connection> connection = std::move(stream.connection_);
+  const Connection* holder = connection.get();
+  connection.reset();
+  turn_.Release(holder);
+  NoteProgress();
+}
+
+Stream* Tenant::IdleStream() const {
+  const auto idle =
+      std::find_if(streams_.begin(), streams_.end(), [](Stream* stream) { return !stream->executing_; });
+  return idle == streams_.end() ? nullptr : *idle;
+}
+
+void Tenant::NoteProgress() {
+  progress_.NotifyAll();
+}
+
+// -- The gate
+// ---------------------------------------------------------------------------------------------------------------
+
+void Tenant::SetGate(Gate gate) {
+  TW_CHECK(gate_ != Gate::kMoved || gate == Gate::kMoved,
+           "a tenant that has moved is served here again without a new open");
+  gate_ = gate;
+  gate_changed_.NotifyAll();
+}
+
+Result<void> Tenant::Admit() {
+  const runtime::TimePoint deadline = core_.Now() + limits::kParkedRequest;
+  while (true) {
+    TW_TRY(CheckUp());
+    if (gate_ == Gate::kOpen) return {};
+    if (gate_ == Gate::kMoved)
+      return Fail(ErrorKind::kUnavailable, std::string(kMovedCode),
+                  "the tenant " + name_ + " has moved to another node", "send the statement there");
+    if (!gate_changed_.WaitUntil(deadline) && gate_ == Gate::kParked)
+      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
+                  "the tenant " + name_ + " is moving and its new owner is not certain yet", "try again");
+  }
+}
+
+void Tenant::SettleStarting() {
+  const auto starting = [&] {
+    return std::any_of(streams_.begin(), streams_.end(), [](Stream* stream) { return stream->starting(); });
+  };
+  while (starting()) progress_.WaitUntil(core_.Now() + kSettlePause);
+}
+
+size_t Tenant::open_transactions() const {
+  const auto open = [](const Connection& connection) {
+    return connection.transaction_state() != TransactionState::kNone;
+  };
+  const auto streams = std::count_if(streams_.begin(), streams_.end(),
+                                     [&](Stream* stream) { return open(*stream->connection_); });
+  const auto streamless = std::count_if(streamless_.begin(), streamless_.end(),
+                                        [&](const auto& connection) { return open(*connection); });
+  return static_cast<size_t>(streams + streamless);
+}
+
+bool Tenant::JoinTransactions(runtime::TimePoint deadline) {
+  return runtime::WaitForUntil(progress_, deadline, [&] { return open_transactions() == 0; });
+}
+
+// -- Checkpoints, exports
+// -----------------------------------------------------------------------------------------------------
+
+void Tenant::StopCheckpoints() {
+  checkpoints_stopped_ = true;
+  runtime::WaitFor(progress_, [&] { return !checkpointing_; });
+}
+
+void Tenant::CheckpointIfLong() {
+  const uint32_t frames = store_->wal_frames();
+  if (frames < limits::kCheckpointFrames) checkpoint_at_frames_ = limits::kCheckpointFrames;
+  if (frames < checkpoint_at_frames_ || checkpoints_stopped_ || checkpointing_ || closing_ || failed_) return;
+  checkpointing_ = true;
+  background_.Spawn("checkpoint " + name_, [this] {
+    const Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+    // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
+    // every commit.
+    checkpoint_at_frames_ = store_->wal_frames() + limits::kCheckpointFrames / 4;
+    checkpointing_ = false;
+    if (!done && done.error().kind != ErrorKind::kUnavailable)
+      log::warn("tenant {}: a checkpoint failed: {}", name_, Describe(done.error()));
+    NoteProgress();
+  });
+}
+
+Result<void> Tenant::ExportTo(const std::string& path) {
+  TW_TRY(CheckUp());
+  ++opening_;
+  Result<std::unique_ptr<Connection>> connection = Connection::Open(*store_);
+  Result<void> exported;
+  if (connection) {
+    streamless_.push_back(std::move(*connection));
+    const auto place = std::prev(streamless_.end());
+    (*place)->SetProgress([this] { return CheckUp(); });
+    exported = Admit();
+    if (exported) exported = sqlite::CopyToNewFile(**place, path);
+    streamless_.erase(place);
+  } else {
+    exported = Fail(std::move(connection).error());
+  }
+  --opening_;
+  NoteProgress();
+  return exported;
+}
+
+// -- Taking the write turn back
+// -----------------------------------------------------------------------------------------------
+
+void Tenant::WatchTurn() {
+  if (watching_turn_ || closing_) return;
+  watching_turn_ = true;
+  background_.Spawn("write turn " + name_, [this] {
+    while (!closing_ && !failed_ && turn_.holder()) {
+      if (turn_.waiting() == 0) break;
+      TakeTurnBackWhenDue();
+    }
+    watching_turn_ = false;
+  });
+}
+
+void Tenant::TakeTurnBackWhenDue() {
+  const runtime::TimePoint due = turn_.held_since() + limits::kWriteTurnHeldWhileWanted;
+  if (core_.Now() < due) {
+    turn_watch_.WaitUntil(due);
+    return;
+  }
+  Stream* holder = TurnHolder();
+  if (holder && !holder->executing_) {
+    holder->TakeTurnBack();
+    return;
+  }
+  // It is busy with a statement, or being rolled back; the end of that wakes the watch.
+  turn_watch_.WaitUntil(core_.Now() + limits::kWriteTurnHeldWhileWanted);
+}
+
+Stream* Tenant::TurnHolder() const {
+  const auto holder = std::find_if(streams_.begin(), streams_.end(), [&](Stream* stream) {
+    return stream->connection_.get() == turn_.holder();
+  });
+  return holder == streams_.end() ? nullptr : *holder;
+}
+
+}  // namespace tradewind::tenant

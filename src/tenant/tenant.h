@@ -1,0 +1,146 @@
+// A tenant at the node that serves it: its page store, connections, write turn, durability and streams.
+// Pinned to one core; everything here is for that core's fibers only.
+//
+// Answers and durability (I4). SQLite runs with synchronous=NORMAL, so COMMIT returns before the WAL is on
+// disk. A result must not leave before WaitDurable() has returned: it waits for a sync that covers every
+// commit that finished before the result was computed, reads included. One sync serves all commits that came
+// before it (group commit). A failed sync takes the tenant down (failed()); it is never retried.
+//
+// Transactions and moves (I1). A new transaction starts only while the gate is open. Closed (Park),
+// statements that would start one wait; then either the gate opens again (the move was given up) or the
+// tenant has moved, and they fail with code TENANT_MOVED, for the gateway to run them at the new owner.
+// Statements of a stream that has a snapshot go on.
+//
+// The hand-over of a source, in order: StopCheckpoints() (suspends), Park(), SettleStarting() (suspends),
+// then, once nothing is undurable and without a suspension in between, the list.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "runtime/fiber.h"
+#include "sqlite/connection.h"
+#include "sqlite/page_store.h"
+#include "tenant/stream.h"
+#include "tenant/write_turn.h"
+
+namespace tradewind::tenant {
+
+inline constexpr std::string_view kMovedCode = "TENANT_MOVED";
+inline constexpr std::string_view kDownCode = "TENANT_DOWN";
+
+// Whether new transactions may start here.
+enum class Gate { kOpen, kParked, kMoved };
+
+class Tenant {
+ public:
+  // Takes the store, opened. Opens the anchor connection, which keeps the WAL, copies a WAL that a crash left
+  // into the main file, and makes an empty database of an empty file. Suspends.
+  static Result<std::unique_ptr<Tenant>> Open(runtime::Core& core, TenantName name,
+                                              std::unique_ptr<sqlite::PageStore> store);
+  ~Tenant();  // Requires: Close() has returned.
+  Tenant(const Tenant&) = delete;
+  Tenant& operator=(const Tenant&) = delete;
+
+  // A stream on a pooled or new connection. Fails with TOO_MANY_STREAMS, or TENANT_DOWN. Suspends.
+  Result<std::unique_ptr<Stream>> OpenStream();
+
+  // Suspends until every commit that has finished so far is on disk.
+  Result<void> WaitDurable();
+
+  // The gate. Park() closes it for new transactions and does not wait; SettleStarting() suspends until no
+  // statement is running that was let in and has no snapshot yet.
+  Gate gate() const { return gate_; }
+  void Park() { SetGate(Gate::kParked); }
+  void Unpark() { SetGate(Gate::kOpen); }
+  void SetMoved() { SetGate(Gate::kMoved); }
+  void SettleStarting();
+  // Suspends while parked. Fails with TENANT_MOVED, with TENANT_MOVING when it stays parked for
+  // limits::kParkedRequest, or with TENANT_DOWN. When it succeeds the gate is open, and stays so until the
+  // caller suspends.
+  Result<void> Admit();
+
+  // From its return on the tenant does not checkpoint (source, from the hand-over on). Suspends until a
+  // running one has ended.
+  void StopCheckpoints();
+  void AllowCheckpoints() { checkpoints_stopped_ = false; }
+
+  // Transactions that have a snapshot, those included whose streams are gone and that are being rolled back,
+  // and exports.
+  size_t open_transactions() const;
+  // Suspends until there is none (true), or the deadline passes.
+  bool JoinTransactions(runtime::TimePoint deadline);
+
+  // A plain, consistent SQLite file at `path` on this node's disk, made while the tenant is in use. Fails
+  // with kExists when there is one. Suspends.
+  Result<void> ExportTo(const std::string& path);
+
+  // Ends everything: requests in progress and later ones fail with TENANT_DOWN, open transactions are rolled
+  // back, connections close, and the last one checkpoints unless StopCheckpoints() was called. Streams may
+  // outlive the tenant. Suspends.
+  void Close();
+
+  const TenantName& name() const { return name_; }
+  runtime::Core& core() { return core_; }
+  sqlite::PageStore& store() { return *store_; }
+  WriteTurn& turn() { return turn_; }
+  size_t stream_count() const { return streams_.size(); }
+  bool failed() const { return failed_.has_value(); }
+
+ private:
+  friend class Stream;
+  Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store);
+
+  void SetGate(Gate gate);
+  // Fails with TENANT_DOWN when the tenant is failed or closing.
+  Result<void> CheckUp() const;
+  void TakeDown(const Error& cause);
+  Result<std::unique_ptr<sqlite::Connection>> TakeConnection();
+  void ReturnConnection(std::unique_ptr<sqlite::Connection> connection);
+  // A stream goes away and leaves its connection, perhaps in a transaction.
+  void Leave(Stream& stream);
+  void Detach(Stream& stream);
+  Stream* IdleStream() const;
+  // A statement or transaction has ended.
+  void NoteProgress();
+  void CheckpointIfLong();
+  void WatchTurn();
+  void TakeTurnBackWhenDue();
+  Stream* TurnHolder() const;
+
+  runtime::Core& core_;
+  TenantName name_;
+  std::unique_ptr<sqlite::PageStore> store_;
+  std::unique_ptr<sqlite::Connection> anchor_;
+  std::vector<std::unique_ptr<sqlite::Connection>> pool_;
+  std::list<Stream*> streams_;
+  std::list<std::unique_ptr<sqlite::Connection>> streamless_;  // Being rolled back, or exporting.
+  size_t opening_ = 0;                                         // Streams that are being opened.
+
+  WriteTurn turn_;
+  bool watching_turn_ = false;
+  runtime::WaitQueue turn_watch_;  // The watch looks again.
+
+  Gate gate_ = Gate::kOpen;
+  runtime::WaitQueue gate_changed_;
+  runtime::WaitQueue progress_;  // A statement or a transaction ended, or a stream left.
+
+  bool checkpoints_stopped_ = false;
+  bool checkpointing_ = false;
+  uint32_t checkpoint_at_frames_ = limits::kCheckpointFrames;
+
+  bool closing_ = false;
+  bool closed_ = false;
+  std::optional<Error> failed_;
+  runtime::TaskGroup background_;
+};
+
+}  // namespace tradewind::tenant
