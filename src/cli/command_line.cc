@@ -38,7 +38,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddSqlCommand(app, line);
   AddMoveCommands(app, line);
   AddNodeCommands(app, line);
-  // AddDemoCommand(app, line);
+  AddDemoCommand(app, line);
   AddMissingCommand(app, line, "bench", "bench");
   try {
     app.parse(argc, argv);

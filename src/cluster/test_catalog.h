@@ -12,12 +12,14 @@
 #include "base/result.h"
 #include "cluster/embedded_catalog.h"
 #include "runtime/real_core.h"
+#include "sqlite/vfs.h"
 
 namespace tradewind::cluster {
 
 class TestFolder {
  public:
   TestFolder() : path_(testing::TempDir() + "/catalog-XXXXXX") {
+    sqlite::InitializeSqlite();
     if (mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << "no temporary folder at " << path_;
   }
   ~TestFolder() { std::filesystem::remove_all(path_); }

@@ -67,7 +67,7 @@ class Decoder {
     }
     if (type == "batch") return ReadBatch(*object, where, out.emplace<Batch>());
     if (type == "sequence") return Sql(*object, where, out.emplace<Sequence>().sql);
-    if (type == "describe") return Sql(*object, where, out.emplace<Describe>().sql);
+    if (type == "describe") return Sql(*object, where, out.emplace<DescribeSql>().sql);
     if (type == "store_sql") {
       auto& store = out.emplace<StoreSql>();
       const json::value* sql = Required(*object, where, "sql");

@@ -68,7 +68,7 @@ TEST(Pipeline, HoldsEveryTypeOfRequest) {
   EXPECT_TRUE(batch.steps[0].statement.statement.want_rows);
   EXPECT_EQ(std::get<Sequence>(pipeline.requests[3]).sql.sql, "a; b");
   EXPECT_EQ(std::get<Sequence>(pipeline.requests[4]).sql.sql_id, 7);
-  EXPECT_EQ(std::get<Describe>(pipeline.requests[5]).sql.sql, "select 2");
+  EXPECT_EQ(std::get<DescribeSql>(pipeline.requests[5]).sql.sql, "select 2");
   EXPECT_EQ(std::get<StoreSql>(pipeline.requests[6]).sql_id, -3);
   EXPECT_EQ(std::get<StoreSql>(pipeline.requests[6]).sql, "select 3");
   EXPECT_EQ(std::get<CloseSql>(pipeline.requests[7]).sql_id, 4);

@@ -235,7 +235,7 @@ std::string EncodeRequest(const StreamRequest& request) {
                           out += "\"sequence\",";
                           AppendSql(out, sequence.sql.sql, sequence.sql.sql_id);
                         },
-                        [&](const Describe& describe) {
+                        [&](const DescribeSql& describe) {
                           out += "\"describe\",";
                           AppendSql(out, describe.sql.sql, describe.sql.sql_id);
                         },

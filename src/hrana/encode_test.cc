@@ -99,9 +99,9 @@ TEST(SqlStore, ReplacesIdsByTheirTexts) {
   StreamRequest sequence = Sequence{{"", 1}};
   EXPECT_EQ(store.Prepare(sequence), std::nullopt);
   EXPECT_EQ(std::get<Sequence>(sequence).sql.sql, "select 1");
-  StreamRequest describe = Describe{{"", 1}};
+  StreamRequest describe = DescribeSql{{"", 1}};
   EXPECT_EQ(store.Prepare(describe), std::nullopt);
-  EXPECT_EQ(std::get<Describe>(describe).sql.sql, "select 1");
+  EXPECT_EQ(std::get<DescribeSql>(describe).sql.sql, "select 1");
   StreamRequest execute = Execute{{{}, 2}};
   auto result = store.Prepare(execute);
   ASSERT_TRUE(result);

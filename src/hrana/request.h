@@ -47,7 +47,7 @@ struct Batch {
 struct Sequence {
   SqlText sql;
 };
-struct Describe {
+struct DescribeSql {
   SqlText sql;
 };
 struct StoreSql {
@@ -60,7 +60,7 @@ struct CloseSql {
 struct GetAutocommit {};
 
 using StreamRequest =
-    std::variant<Close, Execute, Batch, Sequence, Describe, StoreSql, CloseSql, GetAutocommit>;
+    std::variant<Close, Execute, Batch, Sequence, DescribeSql, StoreSql, CloseSql, GetAutocommit>;
 
 struct PipelineRequest {
   std::optional<std::string> baton;

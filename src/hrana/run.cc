@@ -118,7 +118,7 @@ RunOutcome RunSequence(const Sequence& sequence, Session& session, Progress& pro
   return Finished(EncodeEmptyResult("sequence"));
 }
 
-RunOutcome RunDescribe(const Describe& describe, Session& session) {
+RunOutcome RunDescribe(const DescribeSql& describe, Session& session) {
   auto description = session.Describe(describe.sql.sql);
   if (!description) return Failed(description.error());
   std::string out = "{\"type\":\"ok\",\"response\":{\"type\":\"describe\",\"result\":";
@@ -140,7 +140,7 @@ RunOutcome Run(const StreamRequest& request, Session& session, Progress& progres
   if (auto* execute = std::get_if<Execute>(&request)) return RunExecute(*execute, session, limit);
   if (auto* batch = std::get_if<Batch>(&request)) return RunBatch(*batch, session, progress, limit);
   if (auto* sequence = std::get_if<Sequence>(&request)) return RunSequence(*sequence, session, progress);
-  if (auto* describe = std::get_if<Describe>(&request)) return RunDescribe(*describe, session);
+  if (auto* describe = std::get_if<DescribeSql>(&request)) return RunDescribe(*describe, session);
   if (std::holds_alternative<GetAutocommit>(request)) return Finished(EncodeAutocommit(session.autocommit()));
   if (std::holds_alternative<Close>(request)) return Finished(EncodeEmptyResult("close"));
   // store_sql and close_sql end at the gateway's SqlStore; only a broken peer sends them further.

@@ -91,7 +91,7 @@ TEST(Run, AnswersTheSmallRequests) {
   EXPECT_EQ(RunFresh(Close{}, session).result, R"({"type":"ok","response":{"type":"close"}})");
   EXPECT_EQ(RunFresh(GetAutocommit{}, session).result,
             R"({"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}})");
-  EXPECT_EQ(RunFresh(Describe{{"select", {}}}, session).result,
+  EXPECT_EQ(RunFresh(DescribeSql{{"select", {}}}, session).result,
             R"({"type":"ok","response":{"type":"describe","result":{"params":[{"name":":a"},{"name":null}],)"
             R"("cols":[{"name":"c","decltype":"TEXT"}],"is_explain":false,"is_readonly":true}}})");
   EXPECT_THAT(RunFresh(StoreSql{1, "x"}, session).result, HasSubstr("PROTOCOL_ERROR"));
@@ -135,7 +135,7 @@ TEST(Run, LeavesAStatementThatFoundTheTenantGoneToTheNewOwner) {
   FakeSession session;
   session.moves_after = 0;
   for (const StreamRequest& request :
-       {StreamRequest(Execute{{{.sql = "x"}, {}}}), StreamRequest(Describe{{"x", {}}})}) {
+       {StreamRequest(Execute{{{.sql = "x"}, {}}}), StreamRequest(DescribeSql{{"x", {}}})}) {
     RunOutcome outcome = RunFresh(request, session);
     EXPECT_TRUE(outcome.moved);
     EXPECT_EQ(outcome.result, "");
@@ -178,7 +178,8 @@ TEST(Run, DoesNotLeaveInTheMiddleOfATransaction) {
   FakeSession session;
   session.moves_after = 1;
   Progress progress;
-  RunOutcome outcome = Run(Batch{{Step("begin"), Step("a"), Step("commit"), Step("b")}}, session, progress);
+  RunOutcome outcome =
+      hrana::Run(Batch{{Step("begin"), Step("a"), Step("commit"), Step("b")}}, session, progress);
   EXPECT_TRUE(outcome.moved);
   EXPECT_THAT(session.ran, ElementsAre("begin", "a", "commit"));
   EXPECT_EQ(progress.steps.size(), 3u);
@@ -196,7 +197,7 @@ TEST(Run, GoesOnWithASequenceAtTheNewOwnerWithoutRunningAStatementTwice) {
 TEST(Run, RefusesAResultThatIsTooLarge) {
   FakeSession session;
   Progress progress;
-  EXPECT_THAT(Run(Execute{{{.sql = "x"}, {}}}, session, progress, 20).result,
+  EXPECT_THAT(hrana::Run(Execute{{{.sql = "x"}, {}}}, session, progress, 20).result,
               HasSubstr("RESPONSE_TOO_LARGE"));
 }
 
@@ -205,8 +206,8 @@ TEST(Run, TreatsAStepThatDoesNotFitAnyMoreAsFailed) {
   Progress progress;
   std::string large(400, 'x');
   RunOutcome outcome =
-      Run(Batch{{Step(large), Step(large), Step("commit", Ok(1)), Step("rollback", Failed(1))}}, session,
-          progress, 900);
+      hrana::Run(Batch{{Step(large), Step(large), Step("commit", Ok(1)), Step("rollback", Failed(1))}},
+                 session, progress, 900);
   EXPECT_THAT(session.ran, ElementsAre(large, large, "rollback"));
   EXPECT_THAT(outcome.result, HasSubstr(R"("step_errors":[null,{"message":"the statement ran)"));
 }

@@ -40,7 +40,7 @@ Result<void> SqlStore::Resolve(StreamRequest& request) const {
     return ResolveOne(execute->statement.sql_id, execute->statement.statement.sql);
   if (auto* sequence = std::get_if<Sequence>(&request))
     return ResolveOne(sequence->sql.sql_id, sequence->sql.sql);
-  if (auto* describe = std::get_if<Describe>(&request))
+  if (auto* describe = std::get_if<DescribeSql>(&request))
     return ResolveOne(describe->sql.sql_id, describe->sql.sql);
   if (auto* batch = std::get_if<Batch>(&request))
     for (BatchStep& step : batch->steps)

@@ -238,11 +238,11 @@ Result<void> Source::MakeAndSendList() {
 }
 
 Result<void> Source::HandOver() {
+  tenant_.StopCheckpoints();
   holds_turn_ = tenant_.turn().Acquire(this, core_.Now() + options_.open_writer_grace);
   Enter(Phase::kHandover);
   tenant_.Park();
   tenant_.SettleStarting();
-  tenant_.StopCheckpoints();
   TW_TRY(MakeAndSendList());
   const runtime::TimePoint deadline = core_.Now() + limits::kReadyWait;
   if (!WaitForUntil(news_, deadline, [&] { return session_->ready_list || session_->lost; }))

@@ -36,11 +36,11 @@ Result<Url> ParseUrl(std::string_view text) {
   } else {
     url.address.port = 80;
   }
+  // Boost.URL 1.81 takes "http://h:12x/q" for port 12 and a target of "x/q".
   urls::string_view target = parsed->encoded_target();
-  if (target.empty() || target.front() != '/')
-    url.target = "/" + std::string(target);
-  else
-    url.target = std::string(target);
+  if (!target.empty() && target.front() != '/' && target.front() != '?')
+    return invalid("its port is no number");
+  url.target = target.empty() || target.front() == '?' ? "/" + std::string(target) : std::string(target);
   return url;
 }
 

@@ -61,6 +61,7 @@ struct Gateway::ClientStream {
   NodeName owner;           // Where owner_stream is.
   uint64_t owner_stream = 0;
   bool autocommit = true;
+  std::vector<std::string> settings;
   std::vector<std::string> begun;
   bool busy = false;
   runtime::TimePoint last_used;
@@ -262,7 +263,8 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
     if (stream.owner_stream == 0) TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until));
     call.epoch = target.epoch;
     call.stream = stream.owner_stream;
-    call.begun = stream.owner_stream == 0 ? stream.begun : std::vector<std::string>{};
+    call.settings = stream.settings;
+    call.begun = stream.begun;
     Result<StreamAnswer> answer = CallOwner(target.owner, call, core_.Now() + limits::kStatementTime + limits::kParkedRequest);
     if (!answer) {
       // Nothing ran if the owner could not be reached: without a transaction there the request may wait for it, or follow.
@@ -288,6 +290,7 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
     stream.owner = target.owner;
     stream.owner_stream = answer->stream;
     stream.autocommit = answer->autocommit;
+    stream.settings = std::move(answer->settings);
     stream.begun = std::move(answer->begun);
     if (answer->status == StreamAnswer::Status::kMoved) {
       if (target.epoch.value == 0) continue;  // The stream's old owner: where the tenant is now is looked up above.

@@ -100,6 +100,7 @@ std::string Encode(const StreamCall& call) {
                 {"gateway", call.gateway},
                 {"stream", call.stream},
                 {"keep", call.keep},
+                {"settings", ToArray(call.settings)},
                 {"begun", ToArray(call.begun)}},
                texts);
 }
@@ -112,6 +113,7 @@ std::string Encode(const StreamAnswer& answer) {
                 {"epoch", answer.epoch.value},
                 {"stream", answer.stream},
                 {"autocommit", answer.autocommit},
+                {"settings", ToArray(answer.settings)},
                 {"begun", ToArray(answer.begun)}},
                texts);
 }
@@ -125,6 +127,7 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   call.gateway = parts->Text("gateway");
   call.stream = parts->Number("stream");
   call.keep = parts->Flag("keep");
+  call.settings = parts->Texts("settings");
   call.begun = parts->Texts("begun");
   TW_TRY_ASSIGN(call.progress, hrana::DecodeProgress(parts->texts[0]));
   for (size_t index = 1; index < parts->texts.size(); ++index) {
@@ -147,6 +150,7 @@ Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   answer.epoch = Epoch{parts->Number("epoch")};
   answer.stream = parts->Number("stream");
   answer.autocommit = parts->Flag("autocommit");
+  answer.settings = parts->Texts("settings");
   answer.begun = parts->Texts("begun");
   TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
   for (size_t text_index = 1; text_index < parts->texts.size(); ++text_index)

@@ -24,7 +24,9 @@ struct StreamCall {
   NodeName gateway;     // Whose stream it is.
   uint64_t stream = 0;  // The owner's number of the stream; 0 opens one.
   bool keep = false;    // The client goes on with the stream: keep its connection even without a transaction.
-  std::vector<std::string> begun;  // To be run first on a stream that is opened (tenant::Stream::begun).
+  // To be run first, in this order, on a stream that is opened (tenant::Stream).
+  std::vector<std::string> settings;
+  std::vector<std::string> begun;
   std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved.
   hrana::Progress progress;  // Of the first request.
 };
@@ -40,6 +42,7 @@ struct StreamAnswer {
   Epoch epoch;
   uint64_t stream = 0;  // 0: closed.
   bool autocommit = true;
+  std::vector<std::string> settings;
   std::vector<std::string> begun;
   std::vector<std::string> results;
   hrana::Progress progress;

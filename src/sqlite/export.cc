@@ -4,8 +4,8 @@
 
 #include <memory>
 
+#include "base/check.h"
 #include "runtime/disk.h"
-#include "runtime/fiber.h"
 #include "sqlite/error_code.h"
 #include "sqlite/page_store.h"
 #include "sqlite/vfs.h"
@@ -30,13 +30,16 @@ class Copy {
     return Run("PRAGMA temp_store=MEMORY; PRAGMA journal_mode=OFF; PRAGMA synchronous=NORMAL");
   }
 
-  // Requires: `from` holds a snapshot, else a write between two steps would start the copy anew.
-  Result<void> Fill(sqlite3* from) {
+  // A write of others between two steps would start the copy anew, if `from` held no snapshot.
+  Result<void> Fill(sqlite3* from, const std::function<Result<void>()>& on_progress) {
     sqlite3_backup* backup = sqlite3_backup_init(handle_, "main", from, "main");
     if (!backup) return Check(sqlite3_errcode(handle_));
-    int code;
-    while ((code = sqlite3_backup_step(backup, limits::kExportPages)) == SQLITE_OK) runtime::Yield();
+    int code = SQLITE_OK;
+    Result<void> go_on;
+    while (go_on && (code = sqlite3_backup_step(backup, limits::kExportPages)) == SQLITE_OK)
+      go_on = on_progress();
     const int finished = sqlite3_backup_finish(backup);
+    TW_TRY(go_on);
     return Check(code == SQLITE_DONE ? finished : code);
   }
 
@@ -55,24 +58,21 @@ class Copy {
   sqlite3* handle_ = nullptr;
 };
 
-Result<void> FillFile(Connection& from, PageStore& store) {
+Result<void> FillFile(Connection& from, PageStore& store, const std::function<Result<void>()>& on_progress) {
   Copy copy(store);
   TW_TRY(copy.Open());
-  TW_TRY(copy.Fill(from.handle()));
+  TW_TRY(copy.Fill(from.handle(), on_progress));
   return copy.LeaveWalMode();
 }
 
 }  // namespace
 
-Result<void> CopyToNewFile(Connection& from, const std::string& path) {
+Result<void> CopyToNewFile(Connection& from, const std::string& path,
+                           const std::function<Result<void>()>& on_progress) {
+  TW_CHECK(from.transaction_state() != TransactionState::kNone, "a copy is made without a snapshot");
   runtime::Core& core = from.store().core();
   TW_TRY_ASSIGN(auto store, PageStore::Open(core, path, runtime::OpenMode::kCreateExclusive));
-  Result<void> copied;
-  for (const char* sql : {"BEGIN", "SELECT count(*) FROM main.sqlite_schema"})
-    if (copied)
-      if (auto began = from.Run({.sql = sql}); !began) copied = Fail(std::move(began).error());
-  if (copied) copied = FillFile(from, *store);
-  if (Result<void> ended = from.Rollback(); copied && !ended) copied = std::move(ended);
+  Result<void> copied = FillFile(from, *store, on_progress);
   store.reset();
   if (copied) return copied;
   for (const char* suffix : {"", "-journal", "-wal"}) (void)core.disk().Remove(path + suffix);

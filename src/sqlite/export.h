@@ -1,6 +1,7 @@
 // A plain copy of a tenant's database, made while it is in use.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -8,10 +9,11 @@
 
 namespace tradewind::sqlite {
 
-// Writes what `from` sees at one moment to a new file at `path`: one plain SQLite file, not in WAL mode,
-// durable. `from` must be in autocommit and is used for nothing else meanwhile; others go on reading and
-// writing. Fails with kExists when there is a file already; on another failure nothing is left at `path`.
-// Suspends, also between pages, so that the core serves others.
-Result<void> CopyToNewFile(Connection& from, const std::string& path);
+// Writes what `from` sees to a new file at `path`: one plain SQLite file, not in WAL mode, durable. `from`
+// holds a snapshot and is used for nothing else meanwhile; others go on reading and writing. Calls
+// `on_progress` every limits::kExportPages pages, where it may suspend; its error ends the copy. Fails with
+// kExists when there is a file already; on another failure nothing is left at `path`. Suspends.
+Result<void> CopyToNewFile(Connection& from, const std::string& path,
+                           const std::function<Result<void>()>& on_progress);
 
 }  // namespace tradewind::sqlite

@@ -38,14 +38,14 @@ std::vector<std::string> Stream::settings() const {
 // -- Requests
 // ---------------------------------------------------------------------------------------------------------------
 
-template <typename T>
-Result<T> Stream::Enter(std::function<Result<T>()> request) {
+template <typename T, typename Request>
+Result<T> Stream::Enter(const Request& request) {
   if (!tenant_)
     return Fail(ErrorKind::kUnavailable, std::string(kDownCode), "the tenant of this stream was closed here",
                 "open a new stream");
   // The tenant may be rolling the stream back just now.
   runtime::WaitFor(tenant_->progress_, [&] { return !tenant_ || !executing_; });
-  if (!tenant_) return Enter<T>(std::move(request));
+  if (!tenant_) return Enter<T>(request);
   TW_TRY(tenant_->CheckUp());
   executing_ = true;
   cancelled_ = false;
@@ -54,13 +54,12 @@ Result<T> Stream::Enter(std::function<Result<T>()> request) {
   Result<T> result = request();
   executing_ = false;
   tenant_->NoteProgress();
-  if (tenant_->turn_.waiting() > 0) tenant_->turn_watch_.NotifyAll();
+  tenant_->WakeTurnWatchWhenDue();
   return result;
 }
 
-template <typename T>
-Result<T> Stream::RunStatement(std::function<Result<T>(const sqlite::Connection::BeforeStep&)> run,
-                               std::function<std::string_view(const T&)> text) {
+template <typename T, typename Run, typename TextOf>
+Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
   return Enter<T>([&]() -> Result<T> {
     const bool idle = transaction_state() == TransactionState::kNone && !aborted_;
     // Before it is compiled, too: against the schema of a tenant that has moved a good statement could fail.
@@ -75,7 +74,7 @@ Result<T> Stream::RunStatement(std::function<Result<T>(const sqlite::Connection:
     });
     let_in_ = false;
     const Error* error = result ? nullptr : &result.error();
-    NoteOutcome(seen, result ? text(*result) : std::string_view(), was_autocommit, error);
+    NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
     if (!compiled && idle && tenant_->gate() != Gate::kOpen) TW_TRY(tenant_->Admit());
     return result;
   });

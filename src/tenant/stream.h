@@ -7,7 +7,6 @@
 // (which fails once more) or BEGIN.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,12 +56,13 @@ class Stream {
   friend class Tenant;
   Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection);
 
-  // Runs `request` with the stream marked as executing.
-  template <typename T>
-  Result<T> Enter(std::function<Result<T>()> request);
-  template <typename T>
-  Result<T> RunStatement(std::function<Result<T>(const sqlite::Connection::BeforeStep&)> run,
-                         std::function<std::string_view(const T&)> text);
+  // Runs `request` (to a Result<T>) with the stream marked as executing.
+  template <typename T, typename Request>
+  Result<T> Enter(const Request& request);
+  // Lets `run` run a statement: it is given what the connection calls before the step, and returns a
+  // Result<T>. `text_of` gives the statement's text from its T.
+  template <typename T, typename Run, typename TextOf>
+  Result<T> RunStatement(const Run& run, const TextOf& text_of);
   Result<sqlite::Connection::Decision> BeforeStep(const sqlite::StatementTraits& traits);
   Result<void> AcquireTurn();
   Result<void> OnProgress();

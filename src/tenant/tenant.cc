@@ -188,7 +188,7 @@ void Tenant::SettleStarting() {
   const auto starting = [&] {
     return std::any_of(streams_.begin(), streams_.end(), [](Stream* stream) { return stream->starting(); });
   };
-  while (starting()) progress_.WaitUntil(core_.Now() + kSettlePause);
+  while (starting() || starting_exports_ > 0) progress_.WaitUntil(core_.Now() + kSettlePause);
 }
 
 size_t Tenant::open_transactions() const {
@@ -239,9 +239,7 @@ Result<void> Tenant::ExportTo(const std::string& path) {
   if (connection) {
     streamless_.push_back(std::move(*connection));
     const auto place = std::prev(streamless_.end());
-    (*place)->SetProgress([this] { return CheckUp(); });
-    exported = Admit();
-    if (exported) exported = sqlite::CopyToNewFile(**place, path);
+    exported = CopyTo(path, **place);
     streamless_.erase(place);
   } else {
     exported = Fail(std::move(connection).error());
@@ -249,6 +247,25 @@ Result<void> Tenant::ExportTo(const std::string& path) {
   --opening_;
   NoteProgress();
   return exported;
+}
+
+Result<void> Tenant::CopyTo(const std::string& path, Connection& from) {
+  bool let_in = false;
+  const auto before_step = [&](const sqlite::StatementTraits&) -> Result<Connection::Decision> {
+    TW_TRY(Admit());
+    let_in = true;
+    ++starting_exports_;
+    return Connection::Decision::kStep;
+  };
+  TW_TRY(from.Run({.sql = "BEGIN"}));
+  const auto began = from.Run({.sql = "SELECT count(*) FROM main.sqlite_schema"}, before_step);
+  if (let_in) --starting_exports_;
+  if (!began) return Fail(began.error());
+  const auto on_progress = [this] {
+    runtime::Yield();
+    return CheckUp();
+  };
+  return sqlite::CopyToNewFile(from, path, on_progress);
 }
 
 // -- Taking the write turn back
@@ -264,6 +281,11 @@ void Tenant::WatchTurn() {
     }
     watching_turn_ = false;
   });
+}
+
+void Tenant::WakeTurnWatchWhenDue() {
+  if (turn_.waiting() > 0 && core_.Now() >= turn_.held_since() + limits::kWriteTurnHeldWhileWanted)
+    turn_watch_.NotifyAll();
 }
 
 void Tenant::TakeTurnBackWhenDue() {

@@ -109,10 +109,13 @@ class Tenant {
   void Leave(Stream& stream);
   void Detach(Stream& stream);
   Stream* IdleStream() const;
+  Result<void> CopyTo(const std::string& path, sqlite::Connection& from);
   // A statement or transaction has ended.
   void NoteProgress();
   void CheckpointIfLong();
+  // A fiber that takes the turn back when its time is up, while anyone waits for it.
   void WatchTurn();
+  void WakeTurnWatchWhenDue();
   void TakeTurnBackWhenDue();
   Stream* TurnHolder() const;
 
@@ -123,7 +126,8 @@ class Tenant {
   std::vector<std::unique_ptr<sqlite::Connection>> pool_;
   std::list<Stream*> streams_;
   std::list<std::unique_ptr<sqlite::Connection>> streamless_;  // Being rolled back, or exporting.
-  size_t opening_ = 0;                                         // Streams that are being opened.
+  size_t opening_ = 0;                                         // Streams that are being opened, and exports.
+  size_t starting_exports_ = 0;                                // Let in, without a snapshot yet.
 
   WriteTurn turn_;
   bool watching_turn_ = false;

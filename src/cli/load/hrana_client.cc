@@ -76,9 +76,7 @@ Result<std::vector<StatementResult>> HranaStream::Execute(const std::vector<Stat
   return results;
 }
 
-Result<std::vector<StatementResult>> HranaStream::Transact(const std::vector<Statement>& statements,
-                                                           bool* in_commit) {
-  if (in_commit) *in_commit = false;
+Result<std::vector<StatementResult>> HranaStream::Transact(const std::vector<Statement>& statements) {
   json::array requests{TransactionRequest(statements)};
   const std::string body = Pipeline(std::exchange(baton_, {}), std::move(requests), true);
   TW_TRY_ASSIGN(std::string answered, client_.Post(body));
@@ -96,10 +94,7 @@ Result<std::vector<StatementResult>> HranaStream::Transact(const std::vector<Sta
     if (!steps[step])
       return Fail(ErrorKind::kCorrupt, "ANSWER_NOT_HRANA",
                   "a step was skipped though the one before succeeded");
-    if (!*steps[step]) {
-      if (in_commit) *in_commit = step == commit;
-      return Fail(std::move(*steps[step]).error());
-    }
+    if (!*steps[step]) return Fail(std::move(*steps[step]).error());
     if (step > 0 && step < commit) results.push_back(std::move(**steps[step]));
   }
   return results;

@@ -61,10 +61,8 @@ class HranaStream {
                                                bool then_close = false);
 
   // All or nothing, in one request that also closes the stream: a Hrana batch of BEGIN IMMEDIATE, the
-  // statements each on the success of the one before, COMMIT, and ROLLBACK otherwise. `in_commit` (may be
-  // null) says whether an error is that of the COMMIT itself. Suspends.
-  Result<std::vector<StatementResult>> Transact(const std::vector<Statement>& statements,
-                                                bool* in_commit = nullptr);
+  // statements each on the success of the one before, COMMIT, and ROLLBACK otherwise. Suspends.
+  Result<std::vector<StatementResult>> Transact(const std::vector<Statement>& statements);
 
   // Ends the stream; an open transaction is rolled back. Does nothing when there is none. Suspends.
   Result<void> Close();

@@ -27,24 +27,27 @@ void Samples::Record(runtime::TimePoint answered, runtime::Duration latency) {
   samples_.push_back({answered, latency});
 }
 
-LatencySummary Samples::Summarize(runtime::TimePoint from, runtime::TimePoint to) const {
+LatencySummary Samples::Summarize(const std::vector<Window>& windows) const {
   std::vector<runtime::Duration> latencies;
-  const auto end = FirstAt(samples_, to);
-  for (auto sample = FirstAt(samples_, from); sample < end; ++sample) latencies.push_back(sample->latency);
+  for (const Window& window : windows) {
+    const auto end = FirstAt(samples_, window.to);
+    for (auto sample = FirstAt(samples_, window.from); sample < end; ++sample)
+      latencies.push_back(sample->latency);
+  }
   if (latencies.empty()) return {};
   std::sort(latencies.begin(), latencies.end());
   return {latencies.size(), Percentile(latencies, 0.50), Percentile(latencies, 0.99), latencies.back()};
 }
 
-runtime::Duration Samples::LongestGap(runtime::TimePoint from, runtime::TimePoint to) const {
+runtime::Duration Samples::LongestGap(const Window& window) const {
   runtime::Duration longest{};
-  runtime::TimePoint previous = from;
-  const auto end = FirstAt(samples_, to);
-  for (auto sample = FirstAt(samples_, from); sample < end; ++sample) {
+  runtime::TimePoint previous = window.from;
+  const auto end = FirstAt(samples_, window.to);
+  for (auto sample = FirstAt(samples_, window.from); sample < end; ++sample) {
     longest = std::max(longest, sample->answered - previous);
     previous = sample->answered;
   }
-  return std::max(longest, to - previous);
+  return std::max(longest, window.to - previous);
 }
 
 }  // namespace tradewind::load

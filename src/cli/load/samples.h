@@ -19,6 +19,12 @@ struct Sample {
   runtime::Duration latency;
 };
 
+// From `from` up to, not including, `to`.
+struct Window {
+  runtime::TimePoint from;
+  runtime::TimePoint to;
+};
+
 // Percentiles are zero when there is no sample.
 struct LatencySummary {
   size_t count = 0;

@@ -1,0 +1,134 @@
+#include "sim/sim_disk.h"
+
+#include <chrono>
+#include <utility>
+
+#include "sim/disk_image.h"
+#include "sim/sim_core.h"
+#include "sim/sim_world.h"
+
+namespace tradewind::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A sync takes as long as an SSD's, and now and then as long as a busy one's.
+void PauseAsASync(SimCore& core) {
+  if (core.world().random().OneIn(16))
+    core.Pause(1ms, 10ms);
+  else
+    core.Pause(10us, 300us);
+}
+
+class SimFile final : public runtime::File {
+ public:
+  SimFile(SimCore& core, std::shared_ptr<DiskImage> disk, std::shared_ptr<FileImage> image, std::string path)
+      : core_(core), disk_(std::move(disk)), image_(std::move(image)), path_(std::move(path)) {}
+
+  Result<size_t> Read(uint64_t offset, MutableBytes into) override;
+  Result<void> Write(uint64_t offset, Bytes bytes) override;
+  Result<void> Truncate(uint64_t size) override;
+  Result<uint64_t> Size() override;
+  Result<void> Sync() override;
+
+ private:
+  SimCore& core_;
+  const std::shared_ptr<DiskImage> disk_;
+  const std::shared_ptr<FileImage> image_;
+  const std::string path_;
+};
+
+Result<size_t> SimFile::Read(uint64_t offset, MutableBytes into) {
+  // As if it were not cached, at times.
+  if (core_.world().random().OneIn(16)) core_.Pause(20us, 200us);
+  TW_TRY(core_.CheckAlive());
+  return image_->Read(offset, into);
+}
+
+Result<void> SimFile::Write(uint64_t offset, Bytes bytes) {
+  TW_TRY(core_.CheckAlive());
+  const uint64_t end = offset + bytes.size();
+  if (end > image_->size() && end - image_->size() > disk_->FreeBytes())
+    return Fail(ErrorKind::kTooLarge, "DISK_FULL", "cannot write " + path_ + ": the simulated disk is full");
+  image_->Write(offset, bytes);
+  return {};
+}
+
+Result<void> SimFile::Truncate(uint64_t size) {
+  TW_TRY(core_.CheckAlive());
+  image_->Truncate(size);
+  return {};
+}
+
+Result<uint64_t> SimFile::Size() {
+  TW_TRY(core_.CheckAlive());
+  return image_->size();
+}
+
+Result<void> SimFile::Sync() {
+  PauseAsASync(core_);
+  runtime::WaitFor(image_->sync_turn, [&] { return !image_->syncing(); });
+  TW_TRY(core_.CheckAlive());
+  image_->StartSync();
+  PauseAsASync(core_);
+  // Also when the process was killed meanwhile: the kernel goes on. After a loss of power this image is not
+  // used any more.
+  image_->FinishSync();
+  image_->sync_turn.NotifyOne();
+  TW_TRY(core_.CheckAlive());
+  core_.world().trace().Add(core_.world().now(), "sync", core_.host() + path_, image_->size());
+  return {};
+}
+
+}  // namespace
+
+SimDisk::SimDisk(SimCore& core, std::shared_ptr<DiskImage> image) : core_(core), image_(std::move(image)) {}
+
+Result<std::unique_ptr<runtime::File>> SimDisk::Open(const std::string& path, runtime::OpenMode mode) {
+  TW_TRY(core_.CheckAlive());
+  TW_TRY_ASSIGN(auto file, image_->Open(path, mode));
+  return std::make_unique<SimFile>(core_, image_, std::move(file), path);
+}
+
+Result<bool> SimDisk::Exists(const std::string& path) {
+  TW_TRY(core_.CheckAlive());
+  return image_->Exists(path);
+}
+
+Result<void> SimDisk::Remove(const std::string& path) {
+  TW_TRY(core_.CheckAlive());
+  return image_->Remove(path);
+}
+
+Result<void> SimDisk::Rename(const std::string& from, const std::string& to) {
+  TW_TRY(core_.CheckAlive());
+  return image_->Rename(from, to);
+}
+
+Result<void> SimDisk::CreateFolders(const std::string& path) {
+  TW_TRY(core_.CheckAlive());
+  return image_->CreateFolders(path);
+}
+
+Result<std::vector<std::string>> SimDisk::List(const std::string& path) {
+  TW_TRY(core_.CheckAlive());
+  return image_->List(path);
+}
+
+Result<void> SimDisk::SyncDirectory(const std::string& path) {
+  PauseAsASync(core_);
+  TW_TRY(core_.CheckAlive());
+  TW_TRY(image_->SyncDirectory(path));
+  PauseAsASync(core_);
+  TW_TRY(core_.CheckAlive());
+  core_.world().trace().Add(core_.world().now(), "sync folder", core_.host() + path, 0);
+  return {};
+}
+
+Result<uint64_t> SimDisk::FreeBytes(const std::string&) {
+  TW_TRY(core_.CheckAlive());
+  return image_->FreeBytes();
+}
+
+}  // namespace tradewind::sim

@@ -1,0 +1,105 @@
+// A whole cluster in one thread from one seed: hosts with cores, a network and disks, all on one virtual
+// clock. The same nodes that run on runtime/real_core.h run here, since a runtime::Core is the only way they
+// have to the outside.
+//
+//   SimWorld world(seed);
+//   SimCore& core = world.AddCore("n1");
+//   world.RunFiber(core, "start", [&] { ... });            // Drives everything until the body has returned.
+//   world.Crash("n1");                                      // Power loss: what was not synced is lost or
+//   torn. world.RunUntil([&] { return core.fiber_count() == 0; });  // Its fibers see only errors, and end.
+//   SimCore& again = world.Restart("n1");
+//
+// Time passes only between turns: a turn costs some microseconds, and when nothing is ready the clock jumps
+// to the next timer. Which core takes the next turn, and every delay, is drawn from the seed.
+//
+// Nothing here may depend on addresses in memory, on hash order or on the real clock: trace_hash() would
+// tell.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/core.h"
+#include "runtime/timer_queue.h"
+#include "sim/random.h"
+#include "sim/trace.h"
+
+namespace tradewind::sim {
+
+class DiskImage;
+class Fabric;
+class SimCore;
+
+class SimWorld {
+ public:
+  explicit SimWorld(uint64_t seed);
+  ~SimWorld();  // Requires: no fiber lives on any core.
+  SimWorld(const SimWorld&) = delete;
+  SimWorld& operator=(const SimWorld&) = delete;
+
+  // A core on a host, which is made, with an empty disk, when it is new. Cores live as long as the world.
+  SimCore& AddCore(const std::string& host);
+
+  // The host loses power. From then on every call of its cores to disk or network fails (code CRASHED), while
+  // their timers go on, so that their fibers run to their end. Its peers hear nothing, and lose their
+  // connections after seconds.
+  void Crash(const std::string& host);
+  // Its process ends (kill -9): the same, but that the disk keeps all that was written and peers are told at
+  // once.
+  void Kill(const std::string& host);
+  // A new core on what the disk still holds. Requires: the host is down.
+  SimCore& Restart(const std::string& host);
+
+  // Nothing passes between the two hosts until the link is healed. Connections last for some seconds of that.
+  void CutLink(const std::string& one, const std::string& other);
+  void HealLink(const std::string& one, const std::string& other);
+
+  // Writes that would take the host's files past this fail with DISK_FULL.
+  void SetDiskCapacity(const std::string& host, uint64_t bytes);
+
+  // Runs until `condition`, which is looked at after every step, holds: true. False: nothing will ever happen
+  // again, or `limit` of virtual time has passed. Not from a fiber.
+  bool RunUntil(const std::function<bool()>& condition, runtime::Duration limit = std::chrono::hours(1));
+  void RunUntilIdle(runtime::Duration limit = std::chrono::hours(1));
+  // Starts the fiber and runs until it has returned. Ends the process, naming the fibers that live, when it
+  // never does.
+  void RunFiber(SimCore& core, std::string name, std::function<void()> body,
+                runtime::Duration limit = std::chrono::hours(1));
+
+  runtime::TimePoint now() const { return now_; }
+  // Runs `task` outside any core, for faults at a certain time.
+  void After(runtime::Duration delay, std::function<void()> task);
+  Random& random() { return random_; }
+  Trace& trace() { return trace_; }
+  uint64_t trace_hash() const { return trace_.hash(); }
+  // "host: fiber", for finding out what does not end.
+  std::vector<std::string> living_fibers() const;
+
+ private:
+  friend class SimCore;
+  friend class SimDisk;
+  friend class SimNetwork;
+
+  struct Host {
+    std::shared_ptr<DiskImage> disk;
+    std::vector<SimCore*> cores;  // Those that run; none when the host is down.
+  };
+
+  bool Step(runtime::TimePoint deadline);
+  void TakeDown(const std::string& host, bool power_lost);
+  Host& FindHost(const std::string& name);
+
+  runtime::TimePoint now_{};
+  Random random_;
+  Trace trace_;
+  runtime::TimerQueue timers_;
+  std::unique_ptr<Fabric> fabric_;
+  std::map<std::string, Host> hosts_;
+  std::vector<std::unique_ptr<SimCore>> cores_;
+};
+
+}  // namespace tradewind::sim

@@ -1,0 +1,86 @@
+#include "cli/demo_display.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "base/units.h"
+#include "cli/client_command.h"
+#include "cli/move_receipt.h"
+
+namespace tradewind::cli {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+constexpr runtime::Duration kLivePause = 250ms;
+// Phases may be short: without a terminal each still gets its line.
+constexpr runtime::Duration kPause = 50ms;
+constexpr runtime::Duration kKeptEvery = 1s;
+constexpr runtime::Duration kLatencyWindow = 1s;
+
+}  // namespace
+
+DemoDisplay::DemoDisplay(runtime::Core& core, bool silent)
+    : core_(core), silent_(silent), live_(isatty(STDOUT_FILENO) == 1), started_(core.Now()) {}
+
+runtime::Duration DemoDisplay::pause() const {
+  return live_ ? kLivePause : kPause;
+}
+
+void DemoDisplay::Show(const std::string& line, bool keep) {
+  if (silent_) return;
+  if (live_)
+    fmt::print("\r{:<{}}", line, shown_width_);
+  else
+    fmt::print("{}", line);
+  shown_width_ = keep ? 0 : line.size();
+  if (keep) fmt::print("\n");
+  std::fflush(stdout);
+}
+
+void DemoDisplay::Say(const std::string& line) {
+  Show(line, true);
+}
+
+void DemoDisplay::Progress(const std::string& line) {
+  if (live_) Show(line, false);
+}
+
+void DemoDisplay::Update(const load::Bank& bank, const std::string& owner, const json::value& receipt) {
+  const runtime::TimePoint now = core_.Now();
+  const std::string phase = TextAt(receipt, "phase");
+  const bool new_phase = phase != last_phase_;
+  if (!live_ && !new_phase && now - last_kept_ < kKeptEvery) return;
+
+  const auto bytes = static_cast<uint64_t>(NumberAt(receipt, "bytes_sent"));
+  if (bytes >= last_bytes_ && now > last_update_)
+    rate_ =
+        static_cast<double>(bytes - last_bytes_) / std::chrono::duration<double>(now - last_update_).count();
+  last_bytes_ = bytes;
+  last_update_ = now;
+
+  const auto latency = bank.samples().Summarize({{now - kLatencyWindow, now}});
+  std::string line =
+      fmt::format("{:5.1f} s  on {}  {:4} requests/s  p50 {:>7}  p99 {:>7}  failed {}",
+                  std::chrono::duration<double>(now - started_).count(), owner, latency.count,
+                  FormatDuration(latency.p50), FormatDuration(latency.p99), bank.counts().failed);
+  if (!phase.empty()) {
+    const json::value& pages = MemberAt(receipt, "pages");
+    line += fmt::format("  | {:<9} {:6.0f} of {:.0f} pages ({:.0f} pulled)  {}", phase,
+                        NumberAt(pages, "wireframe") + NumberAt(pages, "warm") + NumberAt(pages, "pulled") +
+                            NumberAt(pages, "pushed"),
+                        NumberAt(pages, "total"), NumberAt(pages, "pulled"),
+                        FormatRate(static_cast<uint64_t>(rate_)));
+  }
+  // On a terminal the line of a phase stays when the next begins.
+  const bool keep = !live_ || new_phase;
+  Show(line, keep);
+  if (keep) last_kept_ = now;
+  last_phase_ = phase;
+}
+
+}  // namespace tradewind::cli

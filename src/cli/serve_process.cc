@@ -1,0 +1,149 @@
+#include "cli/serve_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+namespace tradewind::cli {
+namespace {
+
+constexpr int kReadyPatienceMs = 30'000;
+constexpr size_t kLogTailBytes = 2'000;
+
+tl::unexpected<Error> SystemError(const std::string& what) {
+  return Fail(ErrorKind::kIo, "PROCESS_NOT_STARTED", what + ": " + std::strerror(errno));
+}
+
+std::string Tail(const std::string& path) {
+  std::ifstream file(path);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  return text.size() > kLogTailBytes ? text.substr(text.size() - kLogTailBytes) : text;
+}
+
+// The first line that arrives at `descriptor`; empty when none came in time or the writer ended. Blocks.
+std::string ReadLine(int descriptor) {
+  std::string line;
+  char byte = 0;
+  pollfd wanted{descriptor, POLLIN, 0};
+  while (poll(&wanted, 1, kReadyPatienceMs) == 1 && read(descriptor, &byte, 1) == 1) {
+    if (byte == '\n') return line;
+    line += byte;
+  }
+  return {};
+}
+
+// In the child, between fork and exec: system calls only.
+[[noreturn]] void BecomeServe(char* const* arguments, int output, int log) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  dup2(output, STDOUT_FILENO);
+  dup2(log, STDERR_FILENO);
+  execv(arguments[0], arguments);
+  _exit(127);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ServeProcess>> ServeProcess::Start(runtime::Core& core, ServeProcessOptions options) {
+  std::unique_ptr<ServeProcess> process(new ServeProcess(core, std::move(options)));
+  TW_TRY(process->Launch());
+  TW_TRY(process->AwaitReady());
+  return process;
+}
+
+Result<void> ServeProcess::Launch() {
+  std::vector<std::string> words{options_.program, "serve",         "--name", options_.name,
+                                 "--listen",       options_.listen, "--data", options_.data};
+  if (!options_.join.empty()) words.insert(words.end(), {"--join", options_.join});
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  const int log = open(options_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (log < 0) return SystemError("cannot write " + options_.log);
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    close(log);
+    return SystemError("cannot make a pipe");
+  }
+  output_ = ends[0];
+  pid_ = fork();
+  if (pid_ == 0) BecomeServe(arguments.data(), ends[1], log);
+  close(ends[1]);
+  close(log);
+  if (pid_ < 0) return SystemError("cannot start a process");
+  return {};
+}
+
+Result<void> ServeProcess::AwaitReady() {
+  std::string line;
+  core_.RunOffCore([&] { line = ReadLine(output_); });
+  const std::string expected = "ready " + options_.name + " ";
+  if (!line.starts_with(expected)) {
+    return Fail(
+        ErrorKind::kUnavailable, "NODE_NOT_READY",
+        fmt::format("node {} did not get ready; its log ends with:\n{}", options_.name, Tail(options_.log)));
+  }
+  url_ = line.substr(expected.size());
+  return {};
+}
+
+int ServeProcess::Reap() {
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  return status;
+}
+
+void ServeProcess::Kill() {
+  if (!running()) return;
+  kill(pid_, SIGKILL);
+  Reap();
+}
+
+Result<void> ServeProcess::Stop(runtime::Duration patience) {
+  if (!running()) return {};
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
+  bool ended = false;
+  kill(pid_, SIGTERM);
+  core_.RunOffCore([&ended, pid = pid_, milliseconds] {
+    const int descriptor = pidfd_open(pid, 0);
+    pollfd wanted{descriptor, POLLIN, 0};
+    ended = descriptor >= 0 && poll(&wanted, 1, static_cast<int>(milliseconds.count())) == 1;
+    if (descriptor >= 0) close(descriptor);
+  });
+  if (!ended) kill(pid_, SIGKILL);
+  const int status = Reap();
+  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return Fail(ErrorKind::kInternal, "NODE_NOT_STOPPED",
+              fmt::format("node {} {} when asked to end; its log ends with:\n{}", options_.name,
+                          ended ? "failed" : "did not react", Tail(options_.log)));
+}
+
+ServeProcess::~ServeProcess() {
+  Kill();
+  if (output_ >= 0) close(output_);
+}
+
+Result<std::string> MakeTemporaryFolder(const std::string& prefix) {
+  const char* parent = std::getenv("TMPDIR");
+  std::string path = fmt::format("{}/{}-XXXXXX", parent && *parent ? parent : "/tmp", prefix);
+  if (!mkdtemp(path.data())) return SystemError("cannot make a folder like " + path);
+  return path;
+}
+
+}  // namespace tradewind::cli

@@ -1,0 +1,392 @@
+// The rules of a move at the level of pages, with real SQLite on top: what a source refuses, what a destination pulls.
+#include "sqlite/page_store.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "runtime/real_core.h"
+#include "sqlite/connection.h"
+#include "sqlite/vfs.h"
+#include "sqlite/wireframe.h"
+
+namespace tradewind::sqlite {
+namespace {
+
+class PageStoreTest : public testing::Test {
+ protected:
+  PageStoreTest() {
+    InitializeSqlite();
+    std::string pattern = testing::TempDir() + "tradewind-store-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+  }
+  ~PageStoreTest() override { std::filesystem::remove_all(folder_); }
+
+  void Run(std::function<void()> body) { core_->RunUntilReturned("test", std::move(body)); }
+
+  std::unique_ptr<PageStore> OpenStore(const std::string& name, runtime::OpenMode mode = runtime::OpenMode::kCreate) {
+    return PageStore::Open(*core_, folder_ + "/" + name, mode).value();
+  }
+  static Result<StatementResult> Sql(Connection& connection, const std::string& sql) {
+    return connection.Run(Statement{sql, {}, {}, true});
+  }
+  static int64_t Number(Connection& connection, const std::string& sql) {
+    return std::get<int64_t>(Sql(connection, sql).value().rows.at(0).at(0));
+  }
+  static PageNumber RootOf(Connection& connection, const std::string& table) {
+    return PageNumber{static_cast<uint32_t>(
+        Number(connection, "SELECT rootpage FROM sqlite_schema WHERE name='" + table + "'"))};
+  }
+  // Two tables of one leaf page each, a and b, with one row each.
+  static void MakeTwoTables(Connection& connection) {
+    for (const char* sql : {"CREATE TABLE a(x)", "CREATE TABLE b(x)", "INSERT INTO a VALUES(1)", "INSERT INTO b VALUES(1)"})
+      ASSERT_TRUE(Sql(connection, sql));
+  }
+  std::vector<std::byte> Newest(PageStore& store, PageNumber page) {
+    std::vector<std::byte> content(store.page_size());
+    EXPECT_TRUE(store.ReadNewest(page, content));
+    return content;
+  }
+  // A destination's store with every page but those in `missing`, as after Ready.
+  std::unique_ptr<PageStore> CopyWithout(PageStore& from, const std::string& name, const PageSet& missing,
+                                         std::function<void(PageNumber)> pull) {
+    {
+      auto file = core_->disk().Open(folder_ + "/" + name, runtime::OpenMode::kCreateExclusive).value();
+      EXPECT_TRUE(file->Truncate(uint64_t{from.page_count()} * from.page_size()));
+      for (uint32_t value = 1; value <= from.page_count(); ++value) {
+        if (missing.Has(PageNumber{value})) continue;
+        EXPECT_TRUE(file->Write(uint64_t{value - 1} * from.page_size(), Newest(from, PageNumber{value})));
+      }
+    }
+    auto presence =
+        PresenceMap::Create(core_->disk(), folder_ + "/" + name + "-presence", from.page_size(), from.page_count(), 1).value();
+    for (uint32_t value = 1; value <= from.page_count(); ++value)
+      if (const PageNumber page{value}; !missing.Has(page)) presence->NoteArrived(page, HashPage(page, Newest(from, page)));
+    auto store = OpenStore(name, runtime::OpenMode::kExisting);
+    store->SetPresence(std::move(presence), std::move(pull));
+    return store;
+  }
+
+  std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
+  std::string folder_;
+};
+
+// -- At rest ---------------------------------------------------------------------------------------------------------------
+
+TEST_F(PageStoreTest, AnAcknowledgedCommitIsThereAfterTheProcessDied) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    {
+      auto connection = Connection::Open(*store).value();
+      ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(x)"));
+      ASSERT_TRUE(Sql(*connection, "INSERT INTO t VALUES(42)"));
+      ASSERT_TRUE(store->WaitDurable());
+      EXPECT_EQ(store->durable(), store->committed());
+      connection->Close(/*keep_wal=*/true);
+    }
+    store.reset();
+    store = OpenStore("t.db", runtime::OpenMode::kExisting);
+    auto connection = Connection::Open(*store).value();
+    EXPECT_EQ(Number(*connection, "SELECT x FROM t"), 42);
+  });
+}
+
+TEST_F(PageStoreTest, OneSyncCoversEveryCommitBeforeIt) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(x)"));
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(Sql(*connection, "INSERT INTO t VALUES(1)"));
+    EXPECT_LT(store->durable(), store->committed());
+    runtime::TaskGroup waiters(*core_);
+    for (int i = 0; i < 5; ++i) waiters.Spawn("waiter", [&] { EXPECT_TRUE(store->WaitDurable()); });
+    waiters.Join();
+    EXPECT_EQ(store->durable(), store->committed());
+  });
+}
+
+TEST_F(PageStoreTest, TheNewestVersionComesFromTheWalAndFromTheMainFileAlike) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto connection = Connection::Open(*store).value();
+    MakeTwoTables(*connection);
+    const PageNumber a = RootOf(*connection, "a");
+    const auto in_wal = Newest(*store, a);
+    ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
+    EXPECT_EQ(store->wal_frames(), 0u);
+    EXPECT_EQ(Newest(*store, a), in_wal);
+    ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
+    EXPECT_NE(Newest(*store, a), in_wal);
+  });
+}
+
+TEST_F(PageStoreTest, AStatementThatFailsAfterPartOfItWasCommittedCountsAsACommit) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(x UNIQUE)"));
+    const CommitSequence before = store->committed();
+    EXPECT_FALSE(Sql(*connection, "INSERT OR FAIL INTO t VALUES(1),(1)"));  // The first row stays.
+    EXPECT_GT(store->committed(), before);
+    EXPECT_FALSE(store->commit_in_flight());
+    EXPECT_EQ(Number(*connection, "SELECT count(*) FROM t"), 1);
+  });
+}
+
+// -- Source ----------------------------------------------------------------------------------------------------------------
+
+TEST_F(PageStoreTest, ASentPageThatACommitChangesIsStale) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto connection = Connection::Open(*store).value();
+    MakeTwoTables(*connection);
+    const PageNumber a = RootOf(*connection, "a"), b = RootOf(*connection, "b");
+    store->StartSending();
+    std::vector<std::byte> content(store->page_size());
+    ASSERT_TRUE(store->TakeForInit(a, content));
+    ASSERT_TRUE(store->TakeForInit(b, content));
+    ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
+    EXPECT_FALSE(store->IsSentAndClean(a));
+    EXPECT_TRUE(store->IsSentAndClean(b));
+  });
+}
+
+TEST_F(PageStoreTest, APageIsNotSentBeforeItsCommitIsDurable) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto connection = Connection::Open(*store).value();
+    MakeTwoTables(*connection);
+    ASSERT_LT(store->durable(), store->committed());
+    store->StartSending();
+    std::vector<std::byte> content(store->page_size());
+    ASSERT_TRUE(store->TakeForInit(RootOf(*connection, "b"), content));
+    EXPECT_EQ(store->durable(), store->committed());
+  });
+}
+
+TEST_F(PageStoreTest, AnOpenWriterCommitsWhenItsPagesAreUntouchedAndIsRefusedWhenOneWasHandedOver) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto writer = Connection::Open(*store).value();
+    auto reader = Connection::Open(*store).value();
+    MakeTwoTables(*writer);
+    const PageNumber a = RootOf(*writer, "a"), b = RootOf(*writer, "b");
+    ASSERT_TRUE(store->WaitDurable());
+
+    ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
+    ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
+    store->StartSending();
+    store->MakeList({PageNumber{1}});
+    std::vector<std::byte> content(store->page_size());
+    ASSERT_TRUE(store->HandOver(b, content));
+    EXPECT_TRUE(Sql(*writer, "COMMIT")) << "page a was not handed over";
+
+    ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
+    ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=3"));
+    ASSERT_TRUE(store->HandOver(a, content));
+    const auto refused = Sql(*writer, "COMMIT");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, kHandedOverCode);
+    EXPECT_EQ(refused.error().kind, ErrorKind::kUnavailable);
+    EXPECT_TRUE(writer->autocommit()) << "rolled back";
+    EXPECT_EQ(store->refused_commits(), 1u);
+    EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 2);
+    EXPECT_EQ(Number(*writer, "SELECT x FROM a"), 2) << "the connection stays usable";
+
+    // A restart agrees with what was answered.
+    writer->Close(true);
+    reader->Close(true);
+    writer.reset();
+    reader.reset();
+    store.reset();
+    store = OpenStore("t.db", runtime::OpenMode::kExisting);
+    auto again = Connection::Open(*store).value();
+    EXPECT_EQ(Number(*again, "SELECT x FROM a"), 2);
+  });
+}
+
+TEST_F(PageStoreTest, TheWholeTransactionIsJudgedNotItsLastStatement) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto writer = Connection::Open(*store).value();
+    MakeTwoTables(*writer);
+    ASSERT_TRUE(store->WaitDurable());
+    store->StartSending();
+    store->MakeList({RootOf(*writer, "a")});
+    ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
+    ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
+    ASSERT_TRUE(Sql(*writer, "UPDATE b SET x=2"));
+    EXPECT_FALSE(Sql(*writer, "COMMIT"));
+    EXPECT_EQ(Number(*writer, "SELECT x FROM b"), 1);
+  });
+}
+
+TEST_F(PageStoreTest, AReaderKeepsItsSnapshotThroughAHandOver) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto reader = Connection::Open(*store).value();
+    auto writer = Connection::Open(*store).value();
+    MakeTwoTables(*writer);
+    ASSERT_TRUE(Sql(*reader, "BEGIN"));
+    EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 1);
+    ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
+    ASSERT_TRUE(store->WaitDurable());
+    store->StartSending();
+    store->MakeList({PageNumber{1}});
+    std::vector<std::byte> content(store->page_size());
+    for (uint32_t value = 1; value <= store->page_count(); ++value) ASSERT_TRUE(store->HandOver(PageNumber{value}, content));
+    EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 1);
+    EXPECT_EQ(Number(*reader, "SELECT x FROM b"), 1);
+    ASSERT_TRUE(Sql(*reader, "COMMIT"));
+    EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 2);
+  });
+}
+
+TEST_F(PageStoreTest, AHandOverThatIsGivenUpRefusesNothingAnyMore) {
+  Run([&] {
+    auto store = OpenStore("t.db");
+    auto writer = Connection::Open(*store).value();
+    MakeTwoTables(*writer);
+    ASSERT_TRUE(store->WaitDurable());
+    store->StartSending();
+    store->MakeList({PageNumber{1}, RootOf(*writer, "a")});
+    EXPECT_FALSE(Sql(*writer, "UPDATE a SET x=2"));
+    store->AbandonHandOver();
+    EXPECT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
+  });
+}
+
+// -- Destination -----------------------------------------------------------------------------------------------------------
+
+TEST_F(PageStoreTest, AReadOfAnAbsentPagePullsItOnceHoweverManyWait) {
+  Run([&] {
+    auto source = OpenStore("s.db");
+    auto writer = Connection::Open(*source).value();
+    MakeTwoTables(*writer);
+    const PageNumber a = RootOf(*writer, "a");
+    PageSet missing;
+    missing.Add(a);
+    std::vector<PageNumber> pulled;
+    auto store = CopyWithout(*source, "d.db", missing, [&](PageNumber page) { pulled.push_back(page); });
+    auto first = Connection::Open(*store).value();
+    auto second = Connection::Open(*store).value();
+    EXPECT_EQ(Number(*first, "SELECT x FROM b"), 1) << "what is present needs no pull";
+    EXPECT_TRUE(pulled.empty());
+    runtime::TaskGroup readers(*core_);
+    int answered = 0;
+    for (Connection* connection : {first.get(), second.get()})
+      readers.Spawn("reader", [&, connection] {
+        EXPECT_EQ(Number(*connection, "SELECT x FROM a"), 1);
+        ++answered;
+      });
+    while (pulled.empty()) runtime::Yield();
+    for (int turn = 0; turn < 10; ++turn) runtime::Yield();
+    EXPECT_EQ(pulled, std::vector<PageNumber>{a});
+    EXPECT_EQ(answered, 0);
+    EXPECT_EQ(store->wanted(), std::vector<PageNumber>{a});
+    const auto content = Newest(*source, a);
+    EXPECT_TRUE(store->Arrive(a, content, HashPage(a, content)).value());
+    readers.Join();
+    EXPECT_EQ(answered, 2);
+    EXPECT_TRUE(store->presence()->complete());
+    EXPECT_TRUE(store->wanted().empty());
+  });
+}
+
+TEST_F(PageStoreTest, APageThatIsPresentIsNotOverwrittenByALatePush) {
+  Run([&] {
+    auto source = OpenStore("s.db");
+    auto writer = Connection::Open(*source).value();
+    MakeTwoTables(*writer);
+    const PageNumber a = RootOf(*writer, "a");
+    const auto old_content = Newest(*source, a);
+    auto store = CopyWithout(*source, "d.db", PageSet(), [](PageNumber) {});
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
+    ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
+    EXPECT_FALSE(store->Arrive(a, old_content, HashPage(a, old_content)).value());
+    EXPECT_EQ(Number(*connection, "SELECT x FROM a"), 2);
+  });
+}
+
+TEST_F(PageStoreTest, ACheckpointMakesPagesPresentDurably) {
+  Run([&] {
+    auto source = OpenStore("s.db");
+    auto writer = Connection::Open(*source).value();
+    MakeTwoTables(*writer);
+    const PageNumber a = RootOf(*writer, "a"), b = RootOf(*writer, "b");
+    PageSet missing;
+    missing.Add(a);
+    missing.Add(b);
+    PageStore* destination = nullptr;
+    auto store = CopyWithout(*source, "d.db", missing, [&](PageNumber page) {
+      core_->Spawn("answer", [&, page] {
+        const auto content = Newest(*source, page);
+        EXPECT_TRUE(destination->Arrive(page, content, HashPage(page, content)));
+      });
+    });
+    destination = store.get();
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
+    EXPECT_FALSE(store->presence()->WasWrittenHere(a)) << "a WAL write does not make a page present";
+    ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
+    const auto durable = PresenceMap::Load(core_->disk(), folder_ + "/d.db-presence").value();
+    EXPECT_TRUE(durable->WasWrittenHere(a));
+    EXPECT_TRUE(durable->HasArrived(a));
+    EXPECT_FALSE(durable->IsPresent(b));
+    EXPECT_EQ(durable->missing(), 1u);
+    EXPECT_EQ(durable->arrived_sum(), store->presence()->arrived_sum());
+  });
+}
+
+// -- Wireframe -------------------------------------------------------------------------------------------------------------
+
+TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
+  Run([&] {
+    auto store = OpenStore("w.db");
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)"));
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE w(k TEXT PRIMARY KEY, v) WITHOUT ROWID"));
+    ASSERT_TRUE(Sql(*connection, "CREATE INDEX i ON t(body)"));
+    ASSERT_TRUE(Sql(*connection,
+                    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<20000) "
+                    "INSERT INTO t SELECT x, randomblob(100) FROM c"));
+    ASSERT_TRUE(Sql(*connection, "INSERT INTO w SELECT hex(body), id FROM t WHERE id % 4 = 0"));
+    ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id % 3 = 0"));
+    const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
+    EXPECT_EQ(wireframe.front(), PageNumber{1});
+    EXPECT_LT(wireframe.size() * 10, store->page_count());
+    PageSet found;
+    for (const PageNumber page : wireframe) EXPECT_TRUE(found.Add(page)) << "each page once";
+    // SQLite's own account of its pages (page type at its first byte: 2 and 5 are interior).
+    uint32_t interior = 0;
+    for (uint32_t value = 2; value <= store->page_count(); ++value) {
+      const auto type = std::to_integer<int>(Newest(*store, PageNumber{value})[0]);
+      if (type != 2 && type != 5) continue;
+      ++interior;
+    }
+    EXPECT_GT(interior, 3u);
+    // Pull-free descent: with only the wireframe present, each lookup by key lacks exactly leaves.
+    PageSet missing;
+    for (uint32_t value = 1; value <= store->page_count(); ++value)
+      if (!found.Has(PageNumber{value})) missing.Add(PageNumber{value});
+    PageStore* destination = nullptr;
+    size_t pulls = 0;
+    auto copy = CopyWithout(*store, "copy.db", missing, [&](PageNumber page) {
+      ++pulls;
+      core_->Spawn("answer", [&, page] {
+        const auto content = Newest(*store, page);
+        EXPECT_TRUE(destination->Arrive(page, content, HashPage(page, content)));
+      });
+    });
+    destination = copy.get();
+    auto there = Connection::Open(*copy).value();
+    EXPECT_EQ(Number(*there, "SELECT length(body) FROM t WHERE id=12500"), 100);
+    EXPECT_EQ(pulls, 1u) << "a lookup by rowid lacks its leaf and nothing else";
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::sqlite

@@ -1,0 +1,152 @@
+// For unit tests: a core with virtual time over real files, whose syncs a test can hold back or make fail.
+//
+// Time stands still but for a microsecond at every look at the clock, which stands for computing, and jumps
+// to the next timer when nothing is ready. So a test of a ten-second deadline takes no time, and every run is
+// the same.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "runtime/core.h"
+#include "runtime/disk.h"
+#include "runtime/fiber.h"
+#include "runtime/real_disk.h"
+#include "runtime/timer_queue.h"
+
+namespace tradewind::sqlite {
+
+// What a test does to the syncs of files.
+struct SyncControl {
+  bool held = false;  // Syncs wait for Release().
+  bool failing = false;
+  size_t done = 0;
+  size_t waiting = 0;
+  runtime::WaitQueue released = {};
+
+  void Release() {
+    held = false;
+    released.NotifyAll();
+  }
+};
+
+class ControlledFile final : public runtime::File {
+ public:
+  ControlledFile(std::unique_ptr<runtime::File> file, SyncControl& control)
+      : file_(std::move(file)), control_(control) {}
+  Result<size_t> Read(uint64_t offset, MutableBytes into) override { return file_->Read(offset, into); }
+  Result<void> Write(uint64_t offset, Bytes bytes) override { return file_->Write(offset, bytes); }
+  Result<void> Truncate(uint64_t size) override { return file_->Truncate(size); }
+  Result<uint64_t> Size() override { return file_->Size(); }
+  Result<void> Sync() override {
+    ++control_.waiting;
+    runtime::WaitFor(control_.released, [&] { return !control_.held; });
+    --control_.waiting;
+    if (control_.failing) return Fail(ErrorKind::kIo, "DISK_IO", "the test makes this sync fail");
+    ++control_.done;
+    return file_->Sync();
+  }
+
+ private:
+  std::unique_ptr<runtime::File> file_;
+  SyncControl& control_;
+};
+
+class ControlledDisk final : public runtime::Disk {
+ public:
+  ControlledDisk(runtime::Core& core, SyncControl& control)
+      : disk_(runtime::MakeRealDisk(core)), control_(control) {}
+  Result<std::unique_ptr<runtime::File>> Open(const std::string& path, runtime::OpenMode mode) override {
+    TW_TRY_ASSIGN(auto file, disk_->Open(path, mode));
+    return std::unique_ptr<runtime::File>(new ControlledFile(std::move(file), control_));
+  }
+  Result<bool> Exists(const std::string& path) override { return disk_->Exists(path); }
+  Result<void> Remove(const std::string& path) override { return disk_->Remove(path); }
+  Result<void> Rename(const std::string& from, const std::string& to) override {
+    return disk_->Rename(from, to);
+  }
+  Result<void> CreateFolders(const std::string& path) override { return disk_->CreateFolders(path); }
+  Result<std::vector<std::string>> List(const std::string& path) override { return disk_->List(path); }
+  Result<void> SyncDirectory(const std::string& path) override { return disk_->SyncDirectory(path); }
+  Result<uint64_t> FreeBytes(const std::string& path) override { return disk_->FreeBytes(path); }
+
+ private:
+  std::unique_ptr<runtime::Disk> disk_;
+  SyncControl& control_;
+};
+
+class TestCore final : public runtime::Core {
+ public:
+  TestCore() : disk_(*this, syncs) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
+    TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
+    folder_ = pattern;
+  }
+  ~TestCore() override { std::filesystem::remove_all(folder_); }
+
+  SyncControl syncs;
+
+  // Runs `body` as a fiber until it has returned, and then whatever is still ready.
+  void Run(std::function<void()> body) {
+    bool returned = false;
+    Spawn("test", [&] {
+      body();
+      returned = true;
+    });
+    while (!returned || HasReady()) {
+      if (HasReady()) {
+        RunTurn();
+        continue;
+      }
+      const auto next = timers_.next();
+      if (!next)
+        for (const std::string& name : fiber_names())
+          std::fprintf(stderr, "waits for ever: %s\n", name.c_str());
+      TW_CHECK(next.has_value(), "every fiber of the test waits");
+      now_ = std::max(now_, *next);
+      Enqueue(timers_.Pop());
+    }
+  }
+
+  const std::string& folder() const { return folder_; }
+
+  void Post(std::function<void()> task) override { Enqueue(std::move(task)); }
+  runtime::TimePoint Now() const override { return now_ += std::chrono::microseconds(1); }
+  int64_t UnixMilliseconds() const override {
+    return 1'700'000'000'000 +
+           std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
+  }
+  TimerId StartTimer(runtime::TimePoint at, std::function<void()> task) override {
+    return timers_.Start(at, std::move(task));
+  }
+  void CancelTimer(TimerId id) override { timers_.Cancel(id); }
+  void RunOffCore(std::function<void()> work) override {
+    work();
+    if (runtime::CurrentFiber()) runtime::Yield();
+  }
+  void FillRandom(MutableBytes bytes) override {
+    for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_ = random_ * 6364136223846793005u + 1);
+  }
+  runtime::Network& network() override {
+    CheckFailed("network()", __FILE__, __LINE__, "this core has no network");
+  }
+  runtime::Disk& disk() override { return disk_; }
+
+ private:
+  mutable runtime::TimePoint now_{};
+  uint64_t random_ = 1;
+  runtime::TimerQueue timers_;
+  ControlledDisk disk_;
+  std::string folder_;
+};
+
+}  // namespace tradewind::sqlite
