@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "runtime/fiber.h"
@@ -61,11 +62,17 @@ void SimCore::RunOffCore(std::function<void()> work) {
     work();
     return;
   }
-  StartTimer(world_.now_ + world_.random_.Between(5us, 200us), [&work, fiber] {
-    work();
+  std::exception_ptr thrown;
+  StartTimer(world_.now_ + world_.random_.Between(5us, 200us), [&work, &thrown, fiber] {
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
     runtime::Wake(fiber);
   });
   runtime::Suspend();
+  if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
 }
 
 void SimCore::FillRandom(MutableBytes bytes) {

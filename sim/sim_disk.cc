@@ -75,7 +75,7 @@ Result<void> SimFile::Sync() {
   // Also when the process was killed meanwhile: the kernel goes on. After a loss of power this image is not
   // used any more.
   image_->FinishSync();
-  image_->sync_turn.NotifyOne();
+  image_->sync_turn.NotifyAll();
   TW_TRY(core_.CheckAlive());
   core_.world().trace().Add(core_.world().now(), "sync", core_.host() + path_, image_->size());
   return {};

@@ -81,8 +81,6 @@ class SimWorld {
 
  private:
   friend class SimCore;
-  friend class SimDisk;
-  friend class SimNetwork;
 
   struct Host {
     std::shared_ptr<DiskImage> disk;

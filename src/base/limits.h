@@ -89,6 +89,15 @@ inline constexpr milliseconds kNodeCall{10'000};
 // How long a node that is asked to end lets requests in progress go on.
 inline constexpr milliseconds kDrain{10'000};
 inline constexpr milliseconds kLocatePause{5};
+inline constexpr milliseconds kLocatePauseLongest{200};
+
+// The admin API.
+inline constexpr milliseconds kNodeProbe{1'000};      // For a list that should not wait for a node that is away.
+inline constexpr milliseconds kTransferCall{600'000};  // A copy of a whole tenant, or the check of an import.
+inline constexpr size_t kOpenTransfers = 16;
+inline constexpr size_t kTransferChunkBytes = 4u << 20;
+inline constexpr size_t kTransferWriteBytes = 256u << 10;  // Between two turns of a node that takes a chunk.
+inline constexpr milliseconds kTransferIdle{300'000};
 
 // The catalog.
 inline constexpr size_t kListedMoves = 1'000;

@@ -1,6 +1,5 @@
 #include "cli/listen_address.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -33,11 +32,19 @@ Result<runtime::Address> ParseListenAddress(std::string_view text) {
 }
 
 bool IsLoopback(const runtime::Address& address) {
-  if (address.host == "localhost") return true;
-  in_addr four{};
-  if (inet_pton(AF_INET, address.host.c_str(), &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
-  in6_addr six{};
-  return inet_pton(AF_INET6, address.host.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+  if (address.host == "localhost" || address.host == "::1") return true;
+  std::string_view rest = address.host;
+  if (!rest.starts_with("127.")) return false;
+  // All four parts must be numbers: "127.0.0.1.example.org" is a name.
+  for (int part = 0; part < 4; ++part) {
+    uint8_t number = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    if (error != std::errc()) return false;
+    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+    if (part < 3 && (rest.empty() || rest.front() != '.')) return false;
+    if (part < 3) rest.remove_prefix(1);
+  }
+  return rest.empty();
 }
 
 }  // namespace tradewind::cli

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +18,7 @@
 namespace tradewind::cli {
 namespace {
 
-constexpr int kReadyPatienceMs = 30'000;
+constexpr auto kReadyPatience = std::chrono::seconds(30);
 constexpr size_t kLogTailBytes = 2'000;
 
 tl::unexpected<Error> SystemError(const std::string& what) {
@@ -33,12 +31,11 @@ std::string Tail(const std::string& path) {
   return text.size() > kLogTailBytes ? text.substr(text.size() - kLogTailBytes) : text;
 }
 
-// The first line that arrives at `descriptor`; empty when none came in time or the writer ended. Blocks.
+// The first line that arrives at `descriptor`; empty when the writer ended without one. Blocks.
 std::string ReadLine(int descriptor) {
   std::string line;
   char byte = 0;
-  pollfd wanted{descriptor, POLLIN, 0};
-  while (poll(&wanted, 1, kReadyPatienceMs) == 1 && read(descriptor, &byte, 1) == 1) {
+  while (read(descriptor, &byte, 1) == 1) {
     if (byte == '\n') return line;
     line += byte;
   }
@@ -90,7 +87,10 @@ Result<void> ServeProcess::Launch() {
 
 Result<void> ServeProcess::AwaitReady() {
   std::string line;
+  // Killing a child that says nothing ends the reading.
+  const auto timer = core_.StartTimer(core_.Now() + kReadyPatience, [pid = pid_] { kill(pid, SIGKILL); });
   core_.RunOffCore([&] { line = ReadLine(output_); });
+  core_.CancelTimer(timer);
   const std::string expected = "ready " + options_.name + " ";
   if (!line.starts_with(expected)) {
     return Fail(
@@ -117,21 +117,20 @@ void ServeProcess::Kill() {
 
 Result<void> ServeProcess::Stop(runtime::Duration patience) {
   if (!running()) return {};
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
-  bool ended = false;
   kill(pid_, SIGTERM);
-  core_.RunOffCore([&ended, pid = pid_, milliseconds] {
-    const int descriptor = pidfd_open(pid, 0);
-    pollfd wanted{descriptor, POLLIN, 0};
-    ended = descriptor >= 0 && poll(&wanted, 1, static_cast<int>(milliseconds.count())) == 1;
-    if (descriptor >= 0) close(descriptor);
+  const auto timer = core_.StartTimer(core_.Now() + patience, [pid = pid_] { kill(pid, SIGKILL); });
+  // Leaves the process to be reaped below, once the timer cannot hit another one of the same id.
+  core_.RunOffCore([pid = static_cast<id_t>(pid_)] {
+    siginfo_t ended{};
+    while (waitid(P_PID, pid, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+    }
   });
-  if (!ended) kill(pid_, SIGKILL);
+  core_.CancelTimer(timer);
   const int status = Reap();
-  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return Fail(ErrorKind::kInternal, "NODE_NOT_STOPPED",
               fmt::format("node {} {} when asked to end; its log ends with:\n{}", options_.name,
-                          ended ? "failed" : "did not react", Tail(options_.log)));
+                          WIFEXITED(status) ? "failed" : "did not react or crashed", Tail(options_.log)));
 }
 
 ServeProcess::~ServeProcess() {

@@ -260,7 +260,9 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
   Epoch tried;  // No owner up to this epoch has the tenant any more.
   while (!call.requests.empty()) {
     cluster::Ownership target{stream.owner, Epoch{}};
-    if (stream.owner_stream == 0) TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until));
+    if (stream.owner_stream == 0) {
+      TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until));
+    }
     call.epoch = target.epoch;
     call.stream = stream.owner_stream;
     call.settings = stream.settings;

@@ -39,11 +39,11 @@ class Samples {
   void Record(runtime::TimePoint answered, runtime::Duration latency);
 
   size_t size() const { return samples_.size(); }
-  // Over the answers in [from, to).
-  LatencySummary Summarize(runtime::TimePoint from, runtime::TimePoint to) const;
-  // The longest time without an answer within [from, to): between two answers, before the first, or after the
+  // Over the answers in all of the windows, which must not overlap.
+  LatencySummary Summarize(const std::vector<Window>& windows) const;
+  // The longest time without an answer within the window: between two answers, before the first, or after the
   // last.
-  runtime::Duration LongestGap(runtime::TimePoint from, runtime::TimePoint to) const;
+  runtime::Duration LongestGap(const Window& window) const;
 
  private:
   std::vector<Sample> samples_;

@@ -1,0 +1,332 @@
+#include "node/admin_api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "move/receipt.h"
+#include "node/admin_request.h"
+#include "node/api_error.h"
+#include "node/catalog_receipt.h"
+#include "node/node.h"
+#include "node/tenant_json.h"
+#include "runtime/fiber.h"
+
+namespace tradewind::node {
+
+namespace {
+
+namespace json = boost::json;
+
+net::HttpResponse Json(int status, const json::value& body) {
+  return net::HttpResponse::Json(status, json::serialize(body));
+}
+
+net::HttpResponse NoContent() {
+  net::HttpResponse response;
+  response.status = 204;
+  return response;
+}
+
+// Takes the first segment off a path: "/v1/tenants" gives "v1" and leaves "/tenants".
+std::string_view TakeSegment(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+// Whether the path has the form of the pattern; what stands for '*' goes to `name`.
+bool Matches(std::string_view pattern, std::string_view path, std::string& name) {
+  while (pattern.starts_with('/') && path.starts_with('/')) {
+    const std::string_view wanted = TakeSegment(pattern);
+    const std::string_view found = TakeSegment(path);
+    if (wanted == "*" && !found.empty())
+      name = found;
+    else if (wanted != found)
+      return false;
+  }
+  return pattern.empty() && path.empty();
+}
+
+std::string Joined(const std::vector<std::string>& texts) {
+  std::string joined;
+  for (const std::string& text : texts) joined += (joined.empty() ? "" : ",") + text;
+  return joined;
+}
+
+}  // namespace
+
+// -- Finding the call
+
+const std::vector<AdminApi::Route>& AdminApi::Routes() {
+  static const std::vector<Route> routes = {
+      {"POST", "/v1/tenants", &AdminApi::CreateTenant},
+      {"GET", "/v1/tenants", &AdminApi::ListTenants},
+      {"GET", "/v1/tenants/*", &AdminApi::ShowTenant},
+      {"DELETE", "/v1/tenants/*", &AdminApi::DeleteTenant},
+      {"POST", "/v1/imports", &AdminApi::BeginImport},
+      {"PUT", "/v1/imports/*", &AdminApi::WriteImport},
+      {"DELETE", "/v1/imports/*", &AdminApi::DropImport},
+      {"POST", "/v1/imports/*/commit", &AdminApi::CommitImport},
+      {"POST", "/v1/exports", &AdminApi::BeginExport},
+      {"GET", "/v1/exports/*", &AdminApi::ReadExport},
+      {"DELETE", "/v1/exports/*", &AdminApi::DropExport},
+      {"POST", "/v1/moves", &AdminApi::StartMove},
+      {"GET", "/v1/moves", &AdminApi::ListMoves},
+      {"GET", "/v1/moves/*", &AdminApi::ShowMove},
+      {"GET", "/v1/nodes", &AdminApi::ListNodes},
+  };
+  return routes;
+}
+
+bool AdminApi::Handles(const net::HttpRequest& request) const {
+  static constexpr std::array<std::string_view, 5> kRoots = {"/v1/tenants", "/v1/imports", "/v1/exports",
+                                                             "/v1/moves", "/v1/nodes"};
+  const std::string_view path = request.path;
+  return std::any_of(kRoots.begin(), kRoots.end(), [&](std::string_view root) {
+    return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+  });
+}
+
+net::HttpResponse AdminApi::Handle(const net::HttpRequest& request) {
+  std::string allowed;
+  Call call{request, {}};
+  for (const Route& route : Routes()) {
+    if (!Matches(route.path, request.path, call.name)) continue;
+    if (route.method == request.method) {
+      Answer answer = (this->*route.run)(call);
+      return answer ? *std::move(answer) : ErrorResponse(answer.error());
+    }
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  if (allowed.empty())
+    return ErrorResponse({ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});
+  net::HttpResponse response =
+      ErrorResponse({ErrorKind::kInvalid, "METHOD_NOT_ALLOWED",
+                     fmt::format("{} is no method of {}", request.method, request.path), "use " + allowed});
+  response.status = 405;
+  response.headers.Set("Allow", allowed);
+  return response;
+}
+
+// -- Tenants
+
+net::HttpResponse AdminApi::ShowHere(int status, const cluster::TenantRecord& record) {
+  std::optional<TenantSize> size;
+  if (const auto tenant = node_.tenants().Find(record.name))
+    size = SizeOf((*tenant)->store());
+  else
+    log::warn("the size of tenant {} is not known: {}", record.name, Describe(tenant.error()));
+  return Json(status, TenantJson(record, size));
+}
+
+Answer AdminApi::CreateTenant(const Call& call) {
+  TW_TRY_ASSIGN(const CreateTenantRequest request, ParseCreateTenant(call.request.body));
+  return forwarding_.AtNode(request.node.value_or(node_.self()), call.request, limits::kNodeCall,
+                            [&]() -> Answer {
+                              TW_TRY_ASSIGN(const auto record, node_.CreateTenant(request.name));
+                              return ShowHere(201, record);
+                            });
+}
+
+Answer AdminApi::ListTenants(const Call&) {
+  TW_TRY_ASSIGN(const auto records, node_.catalog().ListTenants());
+  json::array tenants;
+  for (const cluster::TenantRecord& record : records) {
+    const bool here = record.ownership.owner == node_.self();
+    // Not through LocalTenants, which would open each of them.
+    const auto size =
+        here ? SizeOnDisk(node_.core().disk(), node_.TenantPath(record.name)) : std::optional<TenantSize>();
+    tenants.push_back(TenantJson(record, size));
+    if (here && tenants.size() % 64 == 0) runtime::Yield();
+  }
+  return Json(200, json::object{{"tenants", std::move(tenants)}});
+}
+
+Answer AdminApi::ShowTenant(const Call& call) {
+  Answer answer = forwarding_.AtOwner(
+      call.name, call.request, limits::kNodeCall,
+      [&](const cluster::TenantRecord& record) -> Answer { return ShowHere(200, record); });
+  const bool away =
+      !answer && (answer.error().code == kPeerUnreachableCode || answer.error().code == "PEER_ANSWER_LOST");
+  if (!away || IsForwarded(call.request)) return answer;
+  // What the catalog knows is worth showing also when the owner is down.
+  TW_TRY_ASSIGN(const auto record, node_.catalog().GetTenant(call.name));
+  json::object tenant = TenantJson(record, std::nullopt);
+  tenant["state"] = "unreachable";
+  return Json(200, tenant);
+}
+
+Answer AdminApi::DeleteTenant(const Call& call) {
+  return forwarding_.AtOwner(call.name, call.request, limits::kNodeCall,
+                             [&](const cluster::TenantRecord& record) -> Answer {
+                               TW_TRY(node_.DeleteTenant(record.name));
+                               return NoContent();
+                             });
+}
+
+// -- Imports and exports
+
+Answer AdminApi::AtHolder(const Call& call, runtime::Duration patience, const std::function<Answer()>& here) {
+  const std::optional<NodeName> holder = Transfers::HolderOf(call.name);
+  if (!holder)
+    return Fail(ErrorKind::kNotFound, "TRANSFER_NOT_FOUND", "'" + call.name + "' is no import or export");
+  return forwarding_.AtNode(*holder, call.request, patience, here);
+}
+
+Answer AdminApi::BeginImport(const Call& call) {
+  TW_TRY_ASSIGN(const ImportRequest request, ParseImport(call.request.body));
+  return forwarding_.AtNode(
+      request.node.value_or(node_.self()), call.request, limits::kNodeCall, [&]() -> Answer {
+        TW_TRY_ASSIGN(const std::string id, transfers_.BeginImport(request.tenant, request.size_bytes));
+        return Json(201, json::object{{"id", id}, {"chunk_bytes", limits::kTransferChunkBytes}});
+      });
+}
+
+Answer AdminApi::WriteImport(const Call& call) {
+  TW_TRY_ASSIGN(const uint64_t offset, QueryNumber(call.request, "offset"));
+  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY(transfers_.Write(call.name, offset, call.request.body));
+    return NoContent();
+  });
+}
+
+Answer AdminApi::CommitImport(const Call& call) {
+  TW_TRY(ParseNothing(call.request.body));
+  return AtHolder(call, limits::kTransferCall, [&]() -> Answer {
+    TW_TRY_ASSIGN(const auto record, transfers_.Commit(call.name));
+    return ShowHere(201, record);
+  });
+}
+
+Answer AdminApi::DropImport(const Call& call) {
+  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY(transfers_.Drop(Transfers::Kind::kImport, call.name));
+    return NoContent();
+  });
+}
+
+Answer AdminApi::BeginExport(const Call& call) {
+  TW_TRY_ASSIGN(const TenantName tenant, ParseExport(call.request.body));
+  return forwarding_.AtOwner(tenant, call.request, limits::kTransferCall,
+                             [&](const cluster::TenantRecord& record) -> Answer {
+                               TW_TRY_ASSIGN(const auto begun, transfers_.BeginExport(record.name));
+                               return Json(201, json::object{{"id", begun.id},
+                                                             {"size_bytes", begun.size_bytes},
+                                                             {"chunk_bytes", limits::kTransferChunkBytes}});
+                             });
+}
+
+Answer AdminApi::ReadExport(const Call& call) {
+  TW_TRY_ASSIGN(const uint64_t offset, QueryNumber(call.request, "offset", 0));
+  TW_TRY_ASSIGN(const uint64_t length, QueryNumber(call.request, "length", limits::kTransferChunkBytes));
+  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY_ASSIGN(std::string bytes, transfers_.Read(call.name, offset, length));
+    net::HttpResponse response;
+    response.headers.Set("Content-Type", "application/octet-stream");
+    response.body = std::move(bytes);
+    return response;
+  });
+}
+
+Answer AdminApi::DropExport(const Call& call) {
+  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY(transfers_.Drop(Transfers::Kind::kExport, call.name));
+    return NoContent();
+  });
+}
+
+// -- Moves
+
+Answer AdminApi::StartMove(const Call& call) {
+  TW_TRY_ASSIGN(const MoveRequest request, ParseMove(call.request.body));
+  return forwarding_.AtOwner(request.tenant, call.request, limits::kNodeCall,
+                             [&](const cluster::TenantRecord&) -> Answer {
+                               TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().Start(request));
+                               return net::HttpResponse::Json(202, move::ToJson(receipt));
+                             });
+}
+
+std::string AdminApi::ReceiptNow(const cluster::MoveRecord& record, bool& source_is_away) {
+  if (const auto live = node_.moves().LiveReceipt(record.id)) return *live;
+  if (IsComplete(record)) return ReceiptOf(record);
+  if (record.source != node_.self() && !source_is_away) {
+    net::HttpRequest ask;
+    ask.target = "/v1/moves/" + record.id;
+    const Answer answer = forwarding_.Send(record.source, ask, limits::kNodeProbe);
+    if (answer && answer->status == 200) return answer->body;
+    source_is_away = !answer;
+  }
+  // Perhaps it has ended meanwhile. Or its source was restarted and has not taken it up again.
+  const auto again = node_.catalog().GetMove(record.id);
+  const cluster::MoveRecord& newest = again ? *again : record;
+  const bool waits = source_is_away && !IsComplete(newest);
+  return ReceiptOf(newest, waits ? "node " + record.source + ", the source, which cannot be reached" : "");
+}
+
+Answer AdminApi::ShowMove(const Call& call) {
+  if (const auto live = node_.moves().LiveReceipt(call.name)) return net::HttpResponse::Json(200, *live);
+  if (IsForwarded(call.request))
+    return Fail(ErrorKind::kUnavailable, "MOVE_NOT_HERE", "move " + call.name + " is not under way here",
+                "try again");
+  TW_TRY_ASSIGN(const cluster::MoveRecord record, node_.catalog().GetMove(call.name));
+  bool source_is_away = false;
+  return net::HttpResponse::Json(200, ReceiptNow(record, source_is_away));
+}
+
+// The moves of one source are asked for one after the other, all sources at once.
+Answer AdminApi::ListMoves(const Call&) {
+  TW_TRY_ASSIGN(const auto records, node_.catalog().ListMoves());
+  std::vector<std::string> receipts(records.size());
+  std::map<NodeName, std::vector<size_t>> of_source;
+  for (size_t i = 0; i < records.size(); ++i) of_source[records[i].source].push_back(i);
+  runtime::TaskGroup sources(node_.core());
+  for (const auto& [source, indexes] : of_source) {
+    const std::vector<size_t>& of_this = indexes;
+    sources.Spawn("moves of " + source, [this, &records, &receipts, &of_this] {
+      bool source_is_away = false;
+      for (const size_t i : of_this) receipts[i] = ReceiptNow(records[i], source_is_away);
+    });
+  }
+  sources.Join();
+  return net::HttpResponse::Json(200, "{\"moves\":[" + Joined(receipts) + "]}");
+}
+
+// -- Nodes
+
+std::string AdminApi::StateOf(const cluster::NodeRecord& node) {
+  if (node.name == node_.self()) return "up";
+  net::HttpRequest probe;
+  probe.target = "/health";
+  const Answer answer = forwarding_.Send(node.name, probe, limits::kNodeProbe);
+  return answer && answer->status == 200 ? "up" : "unreachable";
+}
+
+Answer AdminApi::ListNodes(const Call&) {
+  TW_TRY_ASSIGN(const auto nodes, node_.catalog().Nodes());
+  TW_TRY_ASSIGN(const auto tenants, node_.catalog().ListTenants());
+  std::map<NodeName, size_t> owned;
+  for (const cluster::TenantRecord& tenant : tenants) ++owned[tenant.ownership.owner];
+  std::vector<std::string> states(nodes.size());
+  runtime::TaskGroup probes(node_.core());
+  for (size_t i = 0; i < nodes.size(); ++i)
+    probes.Spawn("probe of " + nodes[i].name, [this, &nodes, &states, i] { states[i] = StateOf(nodes[i]); });
+  probes.Join();
+  json::array list;
+  for (size_t i = 0; i < nodes.size(); ++i)
+    list.push_back(json::object{{"name", nodes[i].name},
+                                {"url", nodes[i].url},
+                                {"state", states[i]},
+                                {"tenants", owned[nodes[i].name]}});
+  return Json(200, json::object{{"nodes", std::move(list)}});
+}
+
+}  // namespace tradewind::node

@@ -1,0 +1,77 @@
+// The admin HTTP API, version 1: tenants, imports, exports, moves, nodes. The commands use it and nothing
+// else.
+//
+// Every node answers every call: one that belongs to a certain node (the owner of a tenant, the source of a
+// move, the holder of a transfer) is sent there (forwarding.h). Errors are JSON, by api_error.h.
+//
+// This core only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cluster/catalog.h"
+#include "net/http.h"
+#include "node/forwarding.h"
+#include "node/transfers.h"
+
+namespace tradewind::node {
+
+class Node;
+
+class AdminApi {
+ public:
+  AdminApi(Node& node, Transfers& transfers) : node_(node), transfers_(transfers), forwarding_(node) {}
+
+  // Whether the path is one of this API's.
+  bool Handles(const net::HttpRequest& request) const;
+  // Suspends.
+  net::HttpResponse Handle(const net::HttpRequest& request);
+
+ private:
+  struct Call {
+    const net::HttpRequest& request;
+    std::string name;  // The segment of the path that stands for '*'.
+  };
+  struct Route {
+    std::string_view method;
+    std::string_view path;  // A segment '*' is a name.
+    Answer (AdminApi::*run)(const Call&);
+  };
+  static const std::vector<Route>& Routes();
+
+  Answer CreateTenant(const Call& call);
+  Answer ListTenants(const Call& call);
+  Answer ShowTenant(const Call& call);
+  Answer DeleteTenant(const Call& call);
+
+  Answer BeginImport(const Call& call);
+  Answer WriteImport(const Call& call);
+  Answer CommitImport(const Call& call);
+  Answer DropImport(const Call& call);
+  Answer BeginExport(const Call& call);
+  Answer ReadExport(const Call& call);
+  Answer DropExport(const Call& call);
+
+  Answer StartMove(const Call& call);
+  Answer ListMoves(const Call& call);
+  Answer ShowMove(const Call& call);
+
+  Answer ListNodes(const Call& call);
+
+  // Runs `here` on the node that holds the transfer that the call names.
+  Answer AtHolder(const Call& call, runtime::Duration patience, const std::function<Answer()>& here);
+  // The answer that shows a tenant of this node.
+  net::HttpResponse ShowHere(int status, const cluster::TenantRecord& record);
+  // The newest receipt of a move that can be had. `source_is_away` (may be set already) says that its source
+  // does not answer, for the next ones. Suspends.
+  std::string ReceiptNow(const cluster::MoveRecord& record, bool& source_is_away);
+  std::string StateOf(const cluster::NodeRecord& node);
+
+  Node& node_;
+  Transfers& transfers_;
+  Forwarding forwarding_;
+};
+
+}  // namespace tradewind::node

@@ -1,0 +1,177 @@
+#include "node/admin_request.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+namespace tradewind::node {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kNameRule = "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit";
+
+tl::unexpected<Error> Invalid(std::string_view field, std::string_view wanted) {
+  return Fail(ErrorKind::kInvalid, "FIELD_INVALID", fmt::format("\"{}\" must be {}", field, wanted));
+}
+
+tl::unexpected<Error> NotThereYet(std::string what) {
+  return Fail(ErrorKind::kRefused, "NOT_THERE_YET", what + " is not there yet");
+}
+
+// The object of a body. null counts as absent.
+class Body {
+ public:
+  static Result<Body> Parse(std::string_view text, const std::vector<std::string_view>& known) {
+    json::error_code failed;
+    json::value value = json::parse(text, failed);
+    if (failed) return Fail(ErrorKind::kInvalid, "BODY_INVALID", "the body is no JSON: " + failed.message());
+    json::object* object = value.if_object();
+    if (!object) return Fail(ErrorKind::kInvalid, "BODY_INVALID", "the body must be a JSON object");
+    for (const auto& member : *object) {
+      const std::string_view name(member.key().data(), member.key().size());
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      return Fail(ErrorKind::kInvalid, "FIELD_UNKNOWN", fmt::format("there is no field \"{}\" here", name),
+                  known.empty() ? "leave it out" : fmt::format("known are: {}", fmt::join(known, ", ")));
+    }
+    Body body;
+    body.object_ = std::move(*object);
+    return body;
+  }
+
+  bool Has(std::string_view name) const { return Find(name) != nullptr; }
+
+  Result<std::optional<std::string>> Text(std::string_view name) const {
+    const json::value* member = Find(name);
+    if (!member) return std::optional<std::string>();
+    if (!member->is_string()) return Invalid(name, "a text");
+    return std::optional(json::value_to<std::string>(*member));
+  }
+
+  Result<std::optional<std::string>> Name(std::string_view name) const {
+    TW_TRY_ASSIGN(std::optional<std::string> text, Text(name));
+    if (text && !IsValidName(*text))
+      return Fail(ErrorKind::kInvalid, "NAME_INVALID", fmt::format("\"{}\": '{}' is no name", name, *text),
+                  std::string(kNameRule));
+    return text;
+  }
+
+  Result<std::string> RequiredName(std::string_view name) const {
+    TW_TRY_ASSIGN(std::optional<std::string> text, Name(name));
+    if (!text) return Missing(name);
+    return *std::move(text);
+  }
+
+  Result<std::optional<uint64_t>> Number(std::string_view name) const {
+    const json::value* member = Find(name);
+    if (!member) return std::optional<uint64_t>();
+    json::error_code inexact;
+    const auto number = member->to_number<uint64_t>(inexact);
+    if (inexact) return Invalid(name, "a whole number that is not negative");
+    return std::optional(number);
+  }
+
+  static tl::unexpected<Error> Missing(std::string_view name) {
+    return Fail(ErrorKind::kInvalid, "FIELD_MISSING", fmt::format("the body lacks \"{}\"", name));
+  }
+
+ private:
+  const json::value* Find(std::string_view name) const {
+    const json::value* member = object_.if_contains(name);
+    return member && !member->is_null() ? member : nullptr;
+  }
+
+  json::object object_;
+};
+
+Result<void> CheckEngine(const std::optional<std::string>& engine) {
+  if (!engine || *engine == "sqlite") return {};
+  if (*engine == "mariadb") return NotThereYet("the engine mariadb");
+  return Invalid("engine", "sqlite");
+}
+
+Result<move::WarmUp> WarmUpOf(const std::optional<std::string>& text) {
+  if (!text || *text == "none") return move::WarmUp::kNone;
+  if (*text == "all") return move::WarmUp::kAll;
+  if (*text == "hot") return NotThereYet("the warm-up hot");
+  return Invalid("warm_up", "none or all");
+}
+
+Result<uint64_t> ParseQueryNumber(std::string_view name, std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size())
+    return Fail(ErrorKind::kInvalid, "FIELD_INVALID",
+                fmt::format("{}={} in the address must be a whole number that is not negative", name, text));
+  return number;
+}
+
+}  // namespace
+
+Result<CreateTenantRequest> ParseCreateTenant(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"name", "engine", "node"}));
+  CreateTenantRequest request;
+  TW_TRY_ASSIGN(request.name, body.RequiredName("name"));
+  TW_TRY_ASSIGN(const auto engine, body.Text("engine"));
+  TW_TRY(CheckEngine(engine));
+  TW_TRY_ASSIGN(request.node, body.Name("node"));
+  return request;
+}
+
+Result<ImportRequest> ParseImport(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"tenant", "node", "size_bytes"}));
+  ImportRequest request;
+  TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
+  TW_TRY_ASSIGN(request.node, body.Name("node"));
+  TW_TRY_ASSIGN(const auto size, body.Number("size_bytes"));
+  if (!size) return Body::Missing("size_bytes");
+  request.size_bytes = *size;
+  return request;
+}
+
+Result<TenantName> ParseExport(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"tenant"}));
+  return body.RequiredName("tenant");
+}
+
+Result<MoveRequest> ParseMove(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body,
+                Body::Parse(text, {"tenant", "to", "method", "warm_up", "rate_bytes_per_s", "setpoint_ms"}));
+  MoveRequest request;
+  TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
+  TW_TRY_ASSIGN(request.to, body.RequiredName("to"));
+  TW_TRY_ASSIGN(const auto method, body.Text("method"));
+  if (method && *method != "zephyr") return NotThereYet("the method " + *method);
+  if (body.Has("setpoint_ms")) return NotThereYet("a setpoint (give rate_bytes_per_s instead)");
+  TW_TRY_ASSIGN(const auto warm_up, body.Text("warm_up"));
+  TW_TRY_ASSIGN(request.options.warm_up, WarmUpOf(warm_up));
+  TW_TRY_ASSIGN(const auto rate, body.Number("rate_bytes_per_s"));
+  // With none, the move would never end.
+  if (rate && *rate == 0) return Invalid("rate_bytes_per_s", "more than 0; leave it out for no limit");
+  request.options.rate_bytes_per_s = rate.value_or(0);
+  return request;
+}
+
+Result<void> ParseNothing(std::string_view text) {
+  if (text.empty()) return {};
+  TW_TRY(Body::Parse(text, {}));
+  return {};
+}
+
+Result<uint64_t> QueryNumber(const net::HttpRequest& request, std::string_view name) {
+  const auto found = request.query.find(name);
+  if (found != request.query.end()) return ParseQueryNumber(name, found->second);
+  return Fail(ErrorKind::kInvalid, "FIELD_MISSING", fmt::format("the address lacks {}=", name));
+}
+
+Result<uint64_t> QueryNumber(const net::HttpRequest& request, std::string_view name, uint64_t otherwise) {
+  return request.query.contains(name) ? QueryNumber(request, name) : Result<uint64_t>(otherwise);
+}
+
+}  // namespace tradewind::node

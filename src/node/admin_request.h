@@ -1,0 +1,42 @@
+// The bodies of the admin API's requests, decoded strictly: a field that is not known is an error that names
+// it, since a misspelt option would otherwise be left out in silence.
+//
+// All fail with kInvalid (BODY_INVALID, FIELD_UNKNOWN, FIELD_MISSING, FIELD_INVALID, NAME_INVALID), or with
+// NOT_THERE_YET (kRefused) for what this version does not do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "net/http.h"
+#include "node/moves.h"
+
+namespace tradewind::node {
+
+struct CreateTenantRequest {
+  TenantName name;
+  std::optional<NodeName> node;
+};
+
+struct ImportRequest {
+  TenantName tenant;
+  std::optional<NodeName> node;
+  uint64_t size_bytes = 0;
+};
+
+Result<CreateTenantRequest> ParseCreateTenant(std::string_view body);
+Result<ImportRequest> ParseImport(std::string_view body);
+Result<TenantName> ParseExport(std::string_view body);
+Result<MoveRequest> ParseMove(std::string_view body);
+// A call that has nothing to say: no body, or an empty object.
+Result<void> ParseNothing(std::string_view body);
+
+// A number of the query string, such as ?offset=N.
+Result<uint64_t> QueryNumber(const net::HttpRequest& request, std::string_view name);
+Result<uint64_t> QueryNumber(const net::HttpRequest& request, std::string_view name, uint64_t otherwise);
+
+}  // namespace tradewind::node

@@ -1,0 +1,337 @@
+#include "tenant/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "tenant/tenant_fixture.h"
+
+namespace tradewind::tenant {
+namespace {
+
+using namespace std::chrono_literals;
+using sqlite::CodeOf;
+using sqlite::TransactionState;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class StreamTest : public TenantFixture {};
+
+// -- What a stream takes with it when it moves
+// --------------------------------------------------------------------------------
+
+TEST_F(StreamTest, ATransactionThatHasReadNothingIsKnownByItsStatements) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    Say(*stream, "BEGIN TRANSACTION READONLY");
+    Say(*stream, "SAVEPOINT a");
+    EXPECT_EQ(stream->ExecuteFirst("SAVEPOINT b; RELEASE b").value(), 12u);
+    Say(*stream, "RELEASE b");
+    Say(*stream, "PRAGMA defer_foreign_keys = ON");
+    EXPECT_EQ(Say(*stream, "SELECT 1"), "1");
+    EXPECT_THAT(stream->begun(), ElementsAre("BEGIN TRANSACTION READONLY", "SAVEPOINT a", "SAVEPOINT b;",
+                                             "RELEASE b", "PRAGMA defer_foreign_keys = ON"));
+    EXPECT_THAT(stream->settings(), IsEmpty());
+    EXPECT_EQ(stream->transaction_state(), TransactionState::kNone);
+    EXPECT_FALSE(stream->autocommit());
+    Say(*stream, "SELECT count(*) FROM t");
+    EXPECT_EQ(stream->transaction_state(), TransactionState::kRead);
+    EXPECT_THAT(stream->begun(), IsEmpty());
+    Say(*stream, "ROLLBACK");
+    EXPECT_TRUE(stream->autocommit());
+  });
+}
+
+TEST_F(StreamTest, NothingIsBegunOnceTheTransactionHasEnded) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    for (const char* end : {"COMMIT", "ROLLBACK"}) {
+      Say(*stream, "BEGIN");
+      EXPECT_THAT(stream->begun(), ElementsAre("BEGIN"));
+      Say(*stream, end);
+      EXPECT_THAT(stream->begun(), IsEmpty());
+    }
+    Say(*stream, "SAVEPOINT only");
+    Say(*stream, "RELEASE only");
+    EXPECT_THAT(stream->begun(), IsEmpty());
+    Say(*stream, "BEGIN IMMEDIATE");
+    EXPECT_THAT(stream->begun(), IsEmpty());
+    EXPECT_EQ(stream->transaction_state(), TransactionState::kWrite);
+  });
+}
+
+TEST_F(StreamTest, ABegunStreamWithoutSnapshotMovesAway) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    Say(*stream, "BEGIN");
+    Say(*stream, "PRAGMA foreign_keys = OFF");
+    EXPECT_EQ(tenant.open_transactions(), 0u);
+    tenant.SetMoved();
+    EXPECT_EQ(Say(*stream, "INSERT INTO t VALUES (1, 1)"), "TENANT_MOVED");
+    EXPECT_THAT(stream->begun(), ElementsAre("BEGIN"));
+    EXPECT_THAT(stream->settings(), ElementsAre("PRAGMA FOREIGN_KEYS='OFF'"));
+  });
+}
+
+// -- The write turn
+// -------------------------------------------------------------------------------------------------------------
+
+TEST_F(StreamTest, WritersWaitForEachOtherInOrderAndReadersDoNot) {
+  WithTenant([&](Tenant& tenant) {
+    const auto first = OpenStream(tenant);
+    const auto second = OpenStream(tenant);
+    const auto third = OpenStream(tenant);
+    const auto reader = OpenStream(tenant);
+    Say(*first, "BEGIN");
+    Say(*first, "INSERT INTO t VALUES (1, 'first')");
+    std::vector<std::string> order;
+    runtime::TaskGroup group(core_);
+    group.Spawn("second", [&] {
+      Say(*second, "BEGIN IMMEDIATE");
+      order.push_back("second");
+      Say(*second, "COMMIT");
+    });
+    group.Spawn("third",
+                [&] { order.push_back("third" + Say(*third, "INSERT INTO t VALUES (3, 'third')")); });
+    runtime::SleepFor(1s);
+    EXPECT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0");
+    EXPECT_THAT(order, IsEmpty());
+    EXPECT_EQ(Say(*first, "COMMIT"), "");
+    group.Join();
+    EXPECT_THAT(order, ElementsAre("second", "third"));
+    EXPECT_EQ(Say(*reader, "SELECT id FROM t"), "1 3");
+  });
+}
+
+TEST_F(StreamTest, AWriteOfItsOwnHoldsTheTurnForTheStatementOnly) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    Say(*stream, "INSERT INTO t VALUES (1, 1)");
+    EXPECT_EQ(tenant.turn().holder(), nullptr);
+    EXPECT_EQ(Say(*stream, "INSERT INTO t VALUES (1, 1)"), "SQLITE_CONSTRAINT");
+    EXPECT_EQ(tenant.turn().holder(), nullptr);
+    Say(*stream, "BEGIN");
+    EXPECT_EQ(tenant.turn().holder(), nullptr);
+    EXPECT_EQ(Say(*stream, "INSERT INTO t VALUES (1, 1)"), "SQLITE_CONSTRAINT");
+    Say(*stream, "INSERT INTO t VALUES (2, 2)");
+    EXPECT_NE(tenant.turn().holder(), nullptr);
+    Say(*stream, "ROLLBACK");
+    EXPECT_EQ(tenant.turn().holder(), nullptr);
+  });
+}
+
+TEST_F(StreamTest, ATurnThatAnIdleStreamHoldsTooLongIsTakenBack) {
+  WithTenant([&](Tenant& tenant) {
+    const auto slow = OpenStream(tenant);
+    const auto next = OpenStream(tenant);
+    Say(*slow, "BEGIN");
+    Say(*slow, "INSERT INTO t VALUES (1, 'slow')");
+    runtime::SleepFor(1min);  // As long as nobody waits it may.
+    EXPECT_EQ(Say(*slow, "INSERT INTO t VALUES (2, 'slow')"), "");
+    EXPECT_EQ(Say(*next, "INSERT INTO t VALUES (3, 'next')"), "");
+    EXPECT_FALSE(slow->autocommit());
+    EXPECT_EQ(Say(*slow, "INSERT INTO t VALUES (4, 'slow')"), "TRANSACTION_TIMEOUT");
+    EXPECT_EQ(Say(*slow, "SELECT 1"), "TRANSACTION_TIMEOUT");
+    EXPECT_EQ(Say(*slow, "COMMIT"), "TRANSACTION_TIMEOUT");
+    EXPECT_TRUE(slow->autocommit());
+    EXPECT_EQ(Say(*slow, "SELECT id FROM t"), "3");
+  });
+}
+
+TEST_F(StreamTest, AStreamThatIsBusyKeepsTheTurnUntilItsStatementEnds) {
+  WithTenant([&](Tenant& tenant) {
+    const auto busy = OpenStream(tenant);
+    const auto next = OpenStream(tenant);
+    Say(*busy, "BEGIN");
+    Say(*busy, "INSERT INTO t VALUES (1, 'busy')");
+    core_.tick = 10ms;
+    std::string ran;
+    runtime::TaskGroup group(core_);
+    group.Spawn("busy", [&] {
+      const runtime::TimePoint end = core_.Now() + 7s;
+      while (core_.Now() < end) ran = Say(*busy, LongQuery(10'000));
+      ran += " " + Say(*busy, "COMMIT");
+    });
+    runtime::SleepFor(1ms);
+    EXPECT_EQ(Say(*next, "INSERT INTO t VALUES (2, 'next')"), "");
+    group.Join();
+    EXPECT_EQ(ran, "10000 ");
+    EXPECT_EQ(Say(*next, "SELECT id FROM t"), "1 2");
+  });
+}
+
+TEST_F(StreamTest, AWriterGetsBusyWhenTheTurnDoesNotCome) {
+  WithTenant([&](Tenant& tenant) {
+    const auto busy = OpenStream(tenant);
+    const auto next = OpenStream(tenant);
+    Say(*busy, "BEGIN IMMEDIATE");
+    core_.tick = 10ms;
+    bool stop = false;
+    runtime::TaskGroup group(core_);
+    group.Spawn("busy", [&] {
+      while (!stop) EXPECT_EQ(Say(*busy, LongQuery(10'000)), "10000");
+    });
+    runtime::SleepFor(1ms);
+    const runtime::TimePoint asked = core_.Now();
+    EXPECT_EQ(Say(*next, "INSERT INTO t VALUES (2, 'next')"), "SQLITE_BUSY");
+    EXPECT_GE(core_.Now() - asked, limits::kWriteTurnWait);
+    stop = true;
+    group.Join();
+    EXPECT_EQ(tenant.turn().waiting(), 0u);
+  });
+}
+
+// -- Ends that the client did not ask for
+// -------------------------------------------------------------------------------------------
+
+TEST_F(StreamTest, AfterARollbackByTheServerOnlyTheEndOfTheTransactionIsAccepted) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    for (const char* end : {"ROLLBACK", "COMMIT", "BEGIN"}) {
+      Say(*stream, "BEGIN");
+      Say(*stream, "INSERT INTO t (v) VALUES (1)");
+      stream->Cancel();  // Of no effect: no statement is in progress.
+      runtime::TaskGroup group(core_);
+      group.Spawn("cancel", [&] { stream->Cancel(); });
+      EXPECT_EQ(Say(*stream, "INSERT INTO t (v) " + LongQuery(1'000'000)), "STATEMENT_CANCELLED");
+      group.Join();
+      EXPECT_FALSE(stream->autocommit());
+      EXPECT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "STATEMENT_CANCELLED");
+      EXPECT_EQ(Say(*stream, "ROLLBACK TO s"), "SQLITE_UNKNOWN");
+      EXPECT_EQ(Say(*stream, end), std::string(end) == "COMMIT" ? "STATEMENT_CANCELLED" : "");
+      EXPECT_EQ(stream->autocommit(), std::string(end) != "BEGIN");
+    }
+    Say(*stream, "ROLLBACK");
+    EXPECT_EQ(Say(*stream, "SELECT count(*) FROM t"), "0");
+  });
+}
+
+TEST_F(StreamTest, ARollbackThatTheStatementAskedForIsNotHeldAgainstIt) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    Say(*stream, "INSERT INTO t VALUES (1, 1)");
+    Say(*stream, "BEGIN");
+    EXPECT_EQ(Say(*stream, "INSERT OR ROLLBACK INTO t VALUES (1, 1)"), "SQLITE_CONSTRAINT");
+    EXPECT_TRUE(stream->autocommit());
+    EXPECT_EQ(Say(*stream, "SELECT count(*) FROM t"), "1");
+  });
+}
+
+TEST_F(StreamTest, ACommitOfAHandedOverPageIsRefusedAndTheTransactionGone) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    const auto other = OpenStream(tenant);
+    Say(*stream, "INSERT INTO t VALUES (1, 1)");
+    Say(*stream, "BEGIN");
+    Say(*stream, "UPDATE t SET v = 2");
+    ASSERT_TRUE(tenant.WaitDurable());
+    tenant.StopCheckpoints();
+    tenant.Park();
+    tenant.SettleStarting();
+    tenant.store().StartSending();
+    tenant.store().MakeList({PageNumber{2}});
+    EXPECT_EQ(Say(*stream, "COMMIT"), "HANDED_OVER");
+    EXPECT_EQ(tenant.open_transactions(), 0u);
+    tenant.store().StopSending();
+    tenant.AllowCheckpoints();
+    tenant.Unpark();
+    EXPECT_EQ(Say(*stream, "SELECT v FROM t"), "1");
+    EXPECT_EQ(Say(*other, "UPDATE t SET v = 3"), "");
+    EXPECT_EQ(Say(*stream, "SELECT v FROM t"), "3");
+  });
+}
+
+TEST_F(StreamTest, AStatementEndsAtItsDeadline) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    core_.tick = 10ms;
+    const runtime::TimePoint started = core_.Now();
+    EXPECT_EQ(Say(*stream, LongQuery(2'000'000'000)), "STATEMENT_TIMEOUT");
+    EXPECT_GE(core_.Now() - started, limits::kStatementTime);
+    EXPECT_EQ(Say(*stream, "SELECT 1"), "1");
+  });
+}
+
+TEST_F(StreamTest, ALongStatementLetsOthersRun) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    const auto other = OpenStream(tenant);
+    bool ended = false;
+    int others = 0;
+    runtime::TaskGroup group(core_);
+    group.Spawn("long", [&] {
+      EXPECT_EQ(Say(*stream, LongQuery(300'000)), "300000");
+      ended = true;
+    });
+    while (!ended) {
+      EXPECT_EQ(Say(*other, "SELECT count(*) FROM t"), "0");
+      ++others;
+      runtime::Yield();
+    }
+    group.Join();
+    EXPECT_GT(others, 3);
+  });
+}
+
+// -- Whole transactions
+// ---------------------------------------------------------------------------------------------------------------
+
+TEST_F(StreamTest, ScriptsBatchesAndBigTransactionsWork) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    std::string script = "BEGIN;";
+    for (int row = 0; row < 4'000; ++row)
+      script += "INSERT INTO t (v) VALUES (" + std::to_string(row) + ");\n";
+    script += "COMMIT; -- done";
+    for (std::string_view rest = script; !rest.empty();) {
+      const auto length = stream->ExecuteFirst(rest);
+      ASSERT_TRUE(length) << Describe(length.error());
+      rest.remove_prefix(*length);
+    }
+    EXPECT_EQ(Say(*stream, "SELECT count(*), sum(v) FROM t"), "4000|7998000");
+    Say(*stream, "BEGIN");
+    EXPECT_EQ(Say(*stream,
+                  "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+                  "WHERE x < 20000) SELECT randomblob(4000) FROM c"),
+              "");
+    EXPECT_EQ(Say(*stream, "COMMIT"), "");
+    ASSERT_TRUE(tenant.WaitDurable());
+    EXPECT_EQ(Say(*stream, "VACUUM"), "");
+    EXPECT_EQ(Say(*stream, "PRAGMA integrity_check"), "ok");
+    EXPECT_EQ(Say(*stream, "SELECT count(*) FROM t"), "24000");
+  });
+}
+
+TEST_F(StreamTest, TransfersOfManyStreamsKeepTheSum) {
+  WithTenant([&](Tenant& tenant) {
+    const auto setup = OpenStream(tenant);
+    Say(*setup,
+        "INSERT INTO t WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 50) "
+        "SELECT x, 100 FROM c");
+    runtime::TaskGroup group(core_);
+    int done = 0;
+    for (int client = 0; client < 10; ++client)
+      group.Spawn("client", [&, client] {
+        const auto stream = OpenStream(tenant);
+        for (int transfer = 0; transfer < 20; ++transfer) {
+          const std::string from = std::to_string((client * 7 + transfer) % 50 + 1);
+          const std::string to = std::to_string((client * 11 + transfer * 3) % 50 + 1);
+          ASSERT_EQ(Say(*stream, "BEGIN IMMEDIATE"), "");
+          ASSERT_EQ(Say(*stream, "UPDATE t SET v = v - 1 WHERE id = " + from), "");
+          runtime::SleepFor(1ms);
+          ASSERT_EQ(Say(*stream, "UPDATE t SET v = v + 1 WHERE id = " + to), "");
+          ASSERT_EQ(Say(*stream, "COMMIT"), "");
+          ASSERT_TRUE(tenant.WaitDurable());
+          EXPECT_EQ(Say(*stream, "SELECT sum(v) FROM t"), "5000");
+          ++done;
+        }
+      });
+    group.Join();
+    EXPECT_EQ(done, 200);
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::tenant

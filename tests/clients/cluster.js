@@ -1,0 +1,118 @@
+// A cluster of `tradewind serve` processes for the tests: free ports, data in a temporary folder, ended by their own ids.
+import { spawn, execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
+
+const binary = process.env.TRADEWIND_BINARY;
+if (!binary) throw new Error("TRADEWIND_BINARY must name the tradewind program");
+
+const readyPatienceMs = 30_000;
+
+// Starts `tradewind serve` with these arguments; resolves once it has said that it is ready.
+async function startNode(name, folder, join_url) {
+  const args = ["serve", "--name", name, "--listen", "127.0.0.1:0", "--data", join(folder, name)];
+  if (join_url) args.push("--join", join_url);
+  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  child.stderr.on("data", (text) => (log += text));
+  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  const line = await Promise.race([
+    new Promise((resolve) => createInterface({ input: child.stdout }).once("line", resolve)),
+    ended.then(() => ""),
+    pause(readyPatienceMs, "", { ref: false }),
+  ]);
+  const match = /^ready (\S+) (http:\/\/\S+)$/.exec(line);
+  if (!match || match[1] !== name) {
+    child.kill("SIGKILL");
+    throw new Error(`node ${name} did not get ready: ${line}\n${log}`);
+  }
+  return { name, url: match[2], child, ended, log: () => log };
+}
+
+export class Cluster {
+  static async start(count = 2) {
+    const cluster = new Cluster();
+    cluster.folder = await mkdtemp(join(tmpdir(), "tradewind-clients-"));
+    cluster.nodes = [];
+    try {
+      for (let i = 1; i <= count; i++)
+        cluster.nodes.push(await startNode(`n${i}`, cluster.folder, cluster.nodes[0]?.url));
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  // SIGTERM to each, which must end with code 0; the folder goes away in any case.
+  async stop() {
+    const ends = [];
+    for (const node of this.nodes.toReversed?.() ?? [...this.nodes].reverse()) {
+      node.child.kill("SIGTERM");
+      const killer = setTimeout(() => node.child.kill("SIGKILL"), 15_000);
+      ends.push({ node: node.name, ...(await node.ended), log: node.log() });
+      clearTimeout(killer);
+    }
+    await rm(this.folder, { recursive: true, force: true });
+    const failed = ends.filter((end) => end.code !== 0);
+    if (failed.length > 0) throw new Error(`nodes did not end well: ${JSON.stringify(failed, null, 2)}`);
+  }
+
+  get urls() {
+    return this.nodes.map((node) => node.url);
+  }
+
+  // The admin API, as a client without this program's own commands would use it.
+  async api(method, path, body) {
+    const response = await fetch(this.urls[0] + path, {
+      method,
+      headers: body ? { "content-type": "application/json" } : {},
+      body: body ? JSON.stringify(body) : undefined,
+    });
+    const text = await response.text();
+    const json = text ? JSON.parse(text) : null;
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return json;
+  }
+
+  createTenant(name, node = "n1") {
+    return this.api("POST", "/v1/tenants", { name, node });
+  }
+
+  startMove(tenant, to, options = {}) {
+    return this.api("POST", "/v1/moves", { tenant, to, ...options });
+  }
+
+  // The receipt, once `condition(receipt)` holds.
+  async moveReaches(id, condition, patienceMs = 60_000) {
+    const deadline = Date.now() + patienceMs;
+    for (;;) {
+      const receipt = await this.api("GET", `/v1/moves/${id}`);
+      if (condition(receipt)) return receipt;
+      if (receipt.phase === "cancelled" || Date.now() > deadline)
+        throw new Error(`the move did not get there: ${JSON.stringify(receipt)}`);
+      await pause(10);
+    }
+  }
+
+  moveIsDone(id) {
+    return this.moveReaches(id, (receipt) => receipt.phase === "done");
+  }
+}
+
+// Runs the program as a user would. Never rejects: the exit code is part of the result.
+export function tradewind(args, { input = "", env = {} } = {}) {
+  return new Promise((resolve) => {
+    const child = execFile(
+      binary,
+      args,
+      { env: { ...process.env, ...env }, maxBuffer: 64 << 20, timeout: 60_000 },
+      (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }),
+    );
+    child.stdin.on("error", () => {}); // A command that does not read its input may end before it is written.
+    child.stdin.end(input);
+  });
+}
