@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "runtime/fiber.h"
+#include "sim/disk_image.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
 
@@ -143,6 +144,18 @@ TEST(SimDisk, CutsAtOnceOrNotAtAll) {
     ++outcomes[old_seen ? "old" : new_seen ? "new" : "neither"];
   }
   EXPECT_EQ(outcomes.size(), 3u);
+}
+
+TEST(SimDisk, KeepsACutBeforeWhatCameAfterItWhileASyncRuns) {
+  for (uint64_t seed = 0; seed < 2 * kSeeds; ++seed) {
+    FileImage image(Filled(8, 'o'));
+    image.Truncate(1024);
+    image.StartSync();
+    image.Write(1024, AsBytes(Filled(6, 'n')));
+    Random random(seed);
+    const std::string found = image.AfterPowerLoss(random);
+    ASSERT_FALSE(found.find('o', 1024) != std::string::npos && found.find('n') != std::string::npos) << seed;
+  }
 }
 
 TEST(SimDisk, LosesANameThatWasNotSynced) {

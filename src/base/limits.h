@@ -57,6 +57,7 @@ inline constexpr milliseconds kWriteTurnHeldWhileWanted{5'000};
 inline constexpr int kProgressInstructions = 1'000;
 inline constexpr int kSqlTextBytes = 16 << 20;
 inline constexpr int kValueBytes = 64 << 20;
+inline constexpr size_t kClausesPerStatement = 2'000;  // Compiling takes time by its square.
 inline constexpr int kLikePatternBytes = 1'000;
 inline constexpr int kExpressionDepth = 250;
 inline constexpr int kCompoundSelectTerms = 100;
@@ -74,7 +75,9 @@ inline constexpr int kExportPages = 64;  // Between two turns of an export.
 inline constexpr uint32_t kCheckpointFrames = 4'000;
 
 // Moves.
-inline constexpr size_t kPageBatchBytes = 256u << 10;
+inline constexpr size_t kPageBatchBytes = 64u << 10;
+inline constexpr size_t kPushWindowBytes =
+    256u << 10;  // Pushed and not yet taken: what a pull's answer may queue behind.
 inline constexpr size_t kFrameBytes = 16u << 20;
 inline constexpr milliseconds kPullDeadline{10'000};
 inline constexpr milliseconds kOpenWriterGrace{2'000};
@@ -92,7 +95,7 @@ inline constexpr milliseconds kLocatePause{5};
 inline constexpr milliseconds kLocatePauseLongest{200};
 
 // The admin API.
-inline constexpr milliseconds kNodeProbe{1'000};      // For a list that should not wait for a node that is away.
+inline constexpr milliseconds kNodeProbe{1'000};  // For a list that should not wait for a node that is away.
 inline constexpr milliseconds kTransferCall{600'000};  // A copy of a whole tenant, or the check of an import.
 inline constexpr size_t kOpenTransfers = 16;
 inline constexpr size_t kTransferChunkBytes = 4u << 20;

@@ -65,7 +65,11 @@ void Destination::Serve(PageChannel& channel, const Offer& offer) {
     while (outcome && state_ != State::kOver) {
       Result<Message> message = channel.Receive();
       outcome = message ? Receive(channel, *message) : Result<void>(Fail(std::move(message).error()));
+      // Pushes can come as fast as they are read: requests have their turn in between.
+      runtime::Yield();
     }
+    // Closing at once could take the last message with it: the source closes when it has read it.
+    if (state_ == State::kOver && outcome) static_cast<void>(channel.ReceiveUntil(core_.Now() + limits::kReconnectPause));
     if (channel_ == &channel) channel_ = nullptr;
     channel.Close();
     pull_wanted_.NotifyAll();
@@ -85,9 +89,9 @@ void Destination::Serve(PageChannel& channel, const Offer& offer) {
 
 Result<void> Destination::Receive(PageChannel& channel, const Message& message) {
   if (const auto* pages = std::get_if<Pages>(&message)) {
-    if (state_ == State::kReceiving) return TakeInitPages(*pages);
-    if (served_) return TakePages(*pages);
-    return OutOfTurn("pages");
+    if (state_ != State::kReceiving && !served_) return OutOfTurn("pages");
+    TW_TRY(state_ == State::kReceiving ? TakeInitPages(*pages) : TakePages(*pages));
+    return channel.Send(Took{static_cast<uint32_t>(pages->contents.size())});
   }
   if (const auto* list = std::get_if<List>(&message)) return TakeList(channel, *list);
   if (const auto* own = std::get_if<Own>(&message)) {

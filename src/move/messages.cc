@@ -110,6 +110,9 @@ void Put(Writer& to, const Own& m) { to.Number(m.epoch.value); }
 void Put(Writer&, const Owned&) {}
 void Put(Writer&, const FirstServed&) {}
 void Put(Writer& to, const Pull& m) { to.Number(m.page.value); }
+void Put(Writer& to, const Took& m) {
+  to.Number(m.bytes);
+}
 void Put(Writer& to, const Complete& m) {
   to.Number(m.sum);
   to.Number(m.pages);
@@ -159,6 +162,9 @@ void Get(Reader& from, Own& m) { m.epoch.value = from.Number<uint64_t>(); }
 void Get(Reader&, Owned&) {}
 void Get(Reader&, FirstServed&) {}
 void Get(Reader& from, Pull& m) { m.page.value = from.Number<uint32_t>(); }
+void Get(Reader& from, Took& m) {
+  m.bytes = from.Number<uint32_t>();
+}
 void Get(Reader& from, Complete& m) {
   m.sum = from.Number<uint64_t>();
   m.pages = from.Number<uint32_t>();

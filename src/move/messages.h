@@ -16,6 +16,7 @@
 //   Owned           D -> S     empty: the destination serves
 //   FirstServed     D -> S     empty: it has answered its first transaction
 //   Pull            D -> S     page number u32
+//   Took            D -> S     bytes u32: of pages that were pushed and have been dealt with
 //   Complete        S -> D     sum of page hashes u64, pages u32: everything has been sent
 //   Done            D -> S     pulls u64, pull p50 u32, pull p99 u32 (microseconds)
 //   Failed          both       code, sentence (text): the sender gives this connection up
@@ -67,6 +68,9 @@ struct FirstServed {};
 struct Pull {
   PageNumber page;
 };
+struct Took {
+  uint32_t bytes = 0;
+};
 struct Complete {
   uint64_t sum = 0;
   uint32_t pages = 0;
@@ -82,7 +86,7 @@ struct Failed {
 };
 
 using Message =
-    std::variant<Offer, Hello, Pages, List, Ready, Own, Owned, FirstServed, Pull, Complete, Done, Failed>;
+    std::variant<Offer, Hello, Pages, List, Ready, Own, Owned, FirstServed, Pull, Took, Complete, Done, Failed>;
 
 inline constexpr size_t kFrameHeaderBytes = 16;
 

@@ -29,6 +29,7 @@ struct Source::Session {
   std::optional<uint64_t> ready_list;
   bool owned = false;
   std::optional<Error> lost;
+  uint64_t in_flight_bytes = 0;  // Pushed, and not yet taken.
   sqlite::PageSet sent;  // On this connection, or at the destination before it.
 };
 
@@ -130,6 +131,8 @@ void Source::ReadMessages(const std::shared_ptr<Session>& session) {
     } else if (const auto* pull = std::get_if<Pull>(&*message)) {
       if (Result<void> answered = AnswerPull(*session, pull->page); !answered)
         session->lost = std::move(answered).error();
+    } else if (const auto* took = std::get_if<Took>(&*message)) {
+      session->in_flight_bytes -= std::min<uint64_t>(session->in_flight_bytes, took->bytes);
     } else if (const auto* done = std::get_if<Done>(&*message)) {
       receipt_.pages_pulled = done->pulls;
       receipt_.pull_p50_us = done->pull_p50_us;
@@ -158,6 +161,18 @@ Result<void> Source::AnswerPull(Session& session, PageNumber page) {
   return session.channel->Send(answer, Urgency::kUrgent);
 }
 
+// Sends pages in the background: at the throttle's pace, and never so far ahead of the destination that the answer to a pull
+// would wait long behind them.
+Result<void> Source::Push(Session& session, const Pages& pages) {
+  bucket_.TakePaced(pages.contents.size());
+  WaitFor(news_, [&] { return session.in_flight_bytes < limits::kPushWindowBytes || session.lost; });
+  if (session.lost) return Fail(*session.lost);
+  session.in_flight_bytes += pages.contents.size();
+  TW_TRY(session.channel->Send(pages, Urgency::kBulk));
+  runtime::Yield();
+  return {};
+}
+
 // -- Init -----------------------------------------------------------------------------------------------------------------
 
 Result<void> Source::SendForInit(const std::vector<PageNumber>& pages) {
@@ -176,9 +191,7 @@ Result<void> Source::SendForInit(const std::vector<PageNumber>& pages) {
       batch.contents.insert(batch.contents.end(), content.begin(), content.end());
     }
     if (batch.numbers.empty()) continue;
-    bucket_.TakePaced(batch.contents.size());
-    TW_TRY(session_->channel->Send(batch, Urgency::kBulk));
-    runtime::Yield();
+    TW_TRY(Push(*session_, batch));
   }
   return {};
 }
@@ -307,10 +320,8 @@ Result<void> Source::PushRest(Session& session) {
     }
     if (batch.numbers.empty()) break;
     batch.contents.resize(batch.numbers.size() * page_size);
-    bucket_.TakePaced(batch.contents.size());
-    TW_TRY(session.channel->Send(batch, Urgency::kBulk));
+    TW_TRY(Push(session, batch));
     receipt_.pages_pushed += static_cast<uint32_t>(batch.numbers.size());
-    runtime::Yield();
   }
   return {};
 }
@@ -372,11 +383,11 @@ Source::Outcome Source::DualToDone() {
       if (session_) session_->lost = connected.error();
     }
   }
+  if (session_) session_->channel->Close();
   receipt_.waiting_for = "transactions that were open at the source";
   tenant_.JoinTransactions(runtime::TimePoint::max());
   receipt_.waiting_for.clear();
   Enter(Phase::kDone);
-  if (session_) session_->channel->Close();
   readers_.Join();
   if (auto saved = host_.catalog().SaveReceipt(receipt_.id, ToJson(receipt())); !saved)
     log::warn("move {}: its receipt could not be saved: {}", receipt_.id, Describe(saved.error()));

@@ -67,6 +67,7 @@ class Source {
   Result<void> Connect(bool dual);
   void ReadMessages(const std::shared_ptr<Session>& session);
   Result<void> AnswerPull(Session& session, PageNumber page);
+  Result<void> Push(Session& session, const Pages& pages);
 
   Result<void> Init();
   Result<void> SendForInit(const std::vector<PageNumber>& pages);

@@ -119,7 +119,7 @@ void AppendLength(std::string& out, size_t length) {
 Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& request) {
   request.headers.Clear();
   // A connection must not keep the memory of the largest body that it ever carried.
-  if (request.body.capacity() > limits::kHttpJoinedBodyBytes) request.body = {};
+  if (request.body.capacity() > limits::kHttpJoinedBodyBytes) std::string().swap(request.body);
   request.body.clear();
   DropLineBreaks();
   idle_ = !has_unread();

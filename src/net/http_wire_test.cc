@@ -100,6 +100,15 @@ TEST_P(Wire, KeepsTheBytesBehindAMessage) {
   EXPECT_EQ(rest, "raw");
 }
 
+TEST_P(Wire, DoesNotKeepTheMemoryOfALargeBody) {
+  Feed("POST / HTTP/1.1\r\nContent-Length: 200000\r\n\r\n" + std::string(200'000, 'x') +
+       "GET / HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(Read());
+  EXPECT_EQ(request_.body.size(), 200'000u);
+  ASSERT_TRUE(Read());
+  EXPECT_LT(request_.body.capacity(), 100'000u);
+}
+
 TEST_P(Wire, RefusesWhatIsNotHttp) {
   for (const char* input :
        {"hello\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",

@@ -19,7 +19,7 @@ namespace tradewind::sqlite {
 namespace {
 
 // While a statement is compiled, OnProgress is called once in so many calls of the authorizer.
-constexpr uint32_t kAuthorizerCallsPerProgress = 1'000;
+constexpr uint32_t kAuthorizerCallsPerProgress = 4;
 // RunFirst compiles from this much of a long text first: SQLite copies what it is given, and a script would
 // otherwise be copied whole for each of its statements.
 constexpr size_t kFirstStatementBytes = 16u << 10;
@@ -173,6 +173,12 @@ Error Connection::ErrorNow(int code) {
 Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPhase phase,
                                                  StatementTraits& traits) {
   traits = {};
+  // A text of less than this is compiled in milliseconds whatever it holds.
+  if (sql.size() >= kFirstStatementBytes && ClauseCount(sql) > limits::kClausesPerStatement)
+    return Fail(ErrorKind::kTooLarge, "SQL_TOO_COMPLEX",
+                "the statement has more than " + std::to_string(limits::kClausesPerStatement) +
+                    " subqueries, common table expressions and windows",
+                "split it into several");
   const char* tail = nullptr;
   Compiled compiled;
   phase_ = phase;

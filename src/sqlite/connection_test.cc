@@ -184,6 +184,28 @@ TEST_F(ConnectionTest, SqlThatWouldOverflowAFibersStackIsRefused) {
   });
 }
 
+TEST_F(ConnectionTest, SqlThatTakesSecondsToCompileIsRefusedOrPauses) {
+  WithConnection([](Connection& connection) {
+    const auto chain = [](int length) {
+      std::string sql = "WITH c0 AS (SELECT 1 AS x)";
+      for (int link = 1; link < length; ++link)
+        sql += ", c" + std::to_string(link) + " AS (SELECT x FROM c" + std::to_string(link - 1) + ")";
+      return sql + " SELECT x FROM c" + std::to_string(length - 1);
+    };
+    EXPECT_EQ(CodeOf(connection.Run({.sql = chain(20'000)})), "SQL_TOO_COMPLEX");
+    EXPECT_EQ(CodeOf(connection.RunFirst(chain(20'000))), "SQL_TOO_COMPLEX");
+    int pauses = 0;
+    connection.SetProgress([&]() -> Result<void> {
+      ++pauses;
+      return {};
+    });
+    EXPECT_TRUE(connection.Describe(chain(500)));
+    EXPECT_GT(pauses, 100);
+    connection.SetProgress([&]() -> Result<void> { return Fail(ErrorKind::kTimeout, "ENOUGH", "no more"); });
+    EXPECT_EQ(CodeOf(connection.Describe(chain(500))), "ENOUGH");
+  });
+}
+
 TEST_F(ConnectionTest, AScriptRunsStatementByStatement) {
   WithConnection([](Connection& connection) {
     EXPECT_EQ(RunScript(connection,
@@ -497,6 +519,30 @@ TEST_F(ConnectionTest, TheSnapshotOfARunningStatementIsSeenWhenItIsThere) {
     EXPECT_FALSE(during.empty());
     EXPECT_THAT(during, testing::Each(true));
     EXPECT_FALSE(connection->statement_has_snapshot());
+  });
+}
+
+TEST_F(ConnectionTest, ReadingAChangedSchemaIsNotTheSnapshotOfTheStatement) {
+  core_.Run([&] {
+    const auto store = OpenStore();
+    const auto one = Connect(*store);
+    const auto other = Connect(*store);
+    Ask(*one, "CREATE TABLE t (v)");
+    EXPECT_EQ(Ask(*one, "SELECT count(*) FROM t"), "0");
+    Ask(*other, "CREATE TABLE u (v)");
+    core_.reads.held = true;
+    runtime::TaskGroup group(core_);
+    std::string outcome;
+    group.Spawn("reader", [&] { outcome = Ask(*one, "SELECT count(*) FROM t"); });
+    int in_schema = 0;
+    while (outcome.empty()) {
+      runtime::Yield();
+      if (one->transaction_state() != TransactionState::kNone && !one->statement_has_snapshot()) ++in_schema;
+      core_.reads.ReleaseOne();
+    }
+    group.Join();
+    EXPECT_EQ(outcome, "0");
+    EXPECT_GT(in_schema, 0);
   });
 }
 

@@ -72,4 +72,44 @@ size_t ReadonlyBeginLength(std::string_view sql) {
   return sql.size() - rest.size();
 }
 
+namespace {
+
+// The length of a quoted string or name at the start of `sql`, its quotes included; 0 when there is none.
+size_t QuotedLength(std::string_view sql) {
+  const char open = sql.front();
+  if (open != '\'' && open != '"' && open != '`' && open != '[') return 0;
+  const size_t end = sql.find(open == '[' ? ']' : open, 1);
+  return end == std::string_view::npos ? sql.size() : end + 1;
+}
+
+}  // namespace
+
+size_t ClauseCount(std::string_view sql) {
+  const bool create = EqualsIgnoringCase(FirstWord(sql), "CREATE");
+  sql.remove_prefix(BlankLength(sql));
+  size_t largest = 0;
+  size_t count = 0;
+  while (!sql.empty()) {
+    if (const size_t blank = BlankLengthWithout(sql, false); blank > 0) {
+      sql.remove_prefix(blank);
+    } else if (const size_t quoted = QuotedLength(sql); quoted > 0) {
+      sql.remove_prefix(quoted);
+    } else if (IsWordCharacter(sql.front())) {
+      const std::string_view word = TakeWord(sql);
+      const bool counts =
+          EqualsIgnoringCase(word, "SELECT") || EqualsIgnoringCase(word, "VALUES") ||
+          (EqualsIgnoringCase(word, "AS") && sql.substr(BlankLengthWithout(sql, false)).starts_with('('));
+      count += counts ? 1 : 0;
+      largest = std::max(largest, count);
+    } else {
+      if (sql.front() == ';') {
+        if (!create) break;
+        count = 0;
+      }
+      sql.remove_prefix(1);
+    }
+  }
+  return largest;
+}
+
 }  // namespace tradewind::sqlite

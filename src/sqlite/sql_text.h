@@ -20,4 +20,10 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view upper_case);
 // the start of `sql`, its semicolon included; 0 when there is another one.
 size_t ReadonlyBeginLength(std::string_view sql);
 
+// How many subqueries, rows of constants, common table expressions and windows the first statement of `sql`
+// has, counted as the words SELECT and VALUES and as AS before a parenthesis. SQLite's compiler takes time by
+// the square of their number, and without pause. In CREATE, whose triggers hold statements of their own, the
+// largest of those.
+size_t ClauseCount(std::string_view sql);
+
 }  // namespace tradewind::sqlite

@@ -34,5 +34,16 @@ TEST(SqlText, OtherStatementsAreNotBeginReadonly) {
   EXPECT_EQ(ReadonlyBeginLength(""), 0u);
 }
 
+TEST(SqlText, ClausesAreCountedInTheFirstStatementOnly) {
+  EXPECT_EQ(ClauseCount("insert into t values (1), (2), (3)"), 1u);
+  EXPECT_EQ(ClauseCount("WITH a AS (SELECT 1), b AS(VALUES (1)) SELECT * FROM a; SELECT 1"), 5u);
+  EXPECT_EQ(
+      ClauseCount("SELECT 'select', \"values\", [select], `as (` -- select\n /* select */ AS x, selects"),
+      1u);
+  EXPECT_EQ(ClauseCount("CREATE TRIGGER r INSERT ON t BEGIN SELECT 1; SELECT (SELECT 2); END; SELECT 1"), 2u);
+  EXPECT_EQ(ClauseCount("SELECT 'never closed"), 1u);
+  EXPECT_EQ(ClauseCount(""), 0u);
+}
+
 }  // namespace
 }  // namespace tradewind::sqlite

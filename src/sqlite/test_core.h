@@ -1,4 +1,5 @@
-// For unit tests: a core with virtual time over real files, whose syncs a test can hold back or make fail.
+// For unit tests: a core with virtual time over real files, whose syncs and reads a test can hold back or
+// make fail.
 //
 // Time stands still but for a tick at every look at the clock, which stands for computing, and jumps
 // to the next timer when nothing is ready. So a test of a ten-second deadline takes no time, and every run is
@@ -25,9 +26,9 @@
 
 namespace tradewind::sqlite {
 
-// What a test does to the syncs of files.
-struct SyncControl {
-  bool held = false;  // Syncs wait for Release().
+// What a test does to the syncs of files, or to their reads.
+struct CallControl {
+  bool held = false;  // Calls wait for Release() or ReleaseOne().
   bool failing = false;
   size_t done = 0;
   size_t waiting = 0;
@@ -37,37 +38,50 @@ struct SyncControl {
     held = false;
     released.NotifyAll();
   }
+  // The call that has waited longest goes on.
+  void ReleaseOne() { released.NotifyOne(); }
+
+  Result<void> Pass(const char* what) {
+    if (held) {
+      ++waiting;
+      released.Wait();
+      --waiting;
+    }
+    if (failing) return Fail(ErrorKind::kIo, "DISK_IO", std::string("the test makes this ") + what + " fail");
+    ++done;
+    return {};
+  }
 };
 
 class ControlledFile final : public runtime::File {
  public:
-  ControlledFile(std::unique_ptr<runtime::File> file, SyncControl& control)
-      : file_(std::move(file)), control_(control) {}
-  Result<size_t> Read(uint64_t offset, MutableBytes into) override { return file_->Read(offset, into); }
+  ControlledFile(std::unique_ptr<runtime::File> file, CallControl& syncs, CallControl& reads)
+      : file_(std::move(file)), syncs_(syncs), reads_(reads) {}
+  Result<size_t> Read(uint64_t offset, MutableBytes into) override {
+    TW_TRY(reads_.Pass("read"));
+    return file_->Read(offset, into);
+  }
   Result<void> Write(uint64_t offset, Bytes bytes) override { return file_->Write(offset, bytes); }
   Result<void> Truncate(uint64_t size) override { return file_->Truncate(size); }
   Result<uint64_t> Size() override { return file_->Size(); }
   Result<void> Sync() override {
-    ++control_.waiting;
-    runtime::WaitFor(control_.released, [&] { return !control_.held; });
-    --control_.waiting;
-    if (control_.failing) return Fail(ErrorKind::kIo, "DISK_IO", "the test makes this sync fail");
-    ++control_.done;
+    TW_TRY(syncs_.Pass("sync"));
     return file_->Sync();
   }
 
  private:
   std::unique_ptr<runtime::File> file_;
-  SyncControl& control_;
+  CallControl& syncs_;
+  CallControl& reads_;
 };
 
 class ControlledDisk final : public runtime::Disk {
  public:
-  ControlledDisk(runtime::Core& core, SyncControl& control)
-      : disk_(runtime::MakeRealDisk(core)), control_(control) {}
+  ControlledDisk(runtime::Core& core, CallControl& syncs, CallControl& reads)
+      : disk_(runtime::MakeRealDisk(core)), syncs_(syncs), reads_(reads) {}
   Result<std::unique_ptr<runtime::File>> Open(const std::string& path, runtime::OpenMode mode) override {
     TW_TRY_ASSIGN(auto file, disk_->Open(path, mode));
-    return std::unique_ptr<runtime::File>(new ControlledFile(std::move(file), control_));
+    return std::unique_ptr<runtime::File>(new ControlledFile(std::move(file), syncs_, reads_));
   }
   Result<bool> Exists(const std::string& path) override { return disk_->Exists(path); }
   Result<void> Remove(const std::string& path) override { return disk_->Remove(path); }
@@ -81,19 +95,21 @@ class ControlledDisk final : public runtime::Disk {
 
  private:
   std::unique_ptr<runtime::Disk> disk_;
-  SyncControl& control_;
+  CallControl& syncs_;
+  CallControl& reads_;
 };
 
 class TestCore final : public runtime::Core {
  public:
-  TestCore() : disk_(*this, syncs) {
+  TestCore() : disk_(*this, syncs, reads) {
     std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
     TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
     folder_ = pattern;
   }
   ~TestCore() override { std::filesystem::remove_all(folder_); }
 
-  SyncControl syncs;
+  CallControl syncs;
+  CallControl reads;
   // What a look at the clock takes; longer ones make a busy minute short.
   runtime::Duration tick = std::chrono::microseconds(1);
 
@@ -105,17 +121,17 @@ class TestCore final : public runtime::Core {
       returned = true;
     });
     while (!returned || HasReady()) {
-      if (HasReady()) {
-        RunTurn();
+      const auto next = timers_.next();
+      if (next && (*next <= now_ || !HasReady())) {
+        now_ = std::max(now_, *next);
+        Enqueue(timers_.Pop());
         continue;
       }
-      const auto next = timers_.next();
-      if (!next)
+      if (!HasReady())
         for (const std::string& name : fiber_names())
           std::fprintf(stderr, "waits for ever: %s\n", name.c_str());
-      TW_CHECK(next.has_value(), "every fiber of the test waits");
-      now_ = std::max(now_, *next);
-      Enqueue(timers_.Pop());
+      TW_CHECK(HasReady(), "every fiber of the test waits");
+      RunTurn();
     }
   }
 

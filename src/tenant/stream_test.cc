@@ -199,7 +199,7 @@ TEST_F(StreamTest, AfterARollbackByTheServerOnlyTheEndOfTheTransactionIsAccepted
       group.Join();
       EXPECT_FALSE(stream->autocommit());
       EXPECT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "STATEMENT_CANCELLED");
-      EXPECT_EQ(Say(*stream, "ROLLBACK TO s"), "SQLITE_UNKNOWN");
+      EXPECT_EQ(Say(*stream, "ROLLBACK TO s"), "STATEMENT_CANCELLED");
       EXPECT_EQ(Say(*stream, end), std::string(end) == "COMMIT" ? "STATEMENT_CANCELLED" : "");
       EXPECT_EQ(stream->autocommit(), std::string(end) != "BEGIN");
     }
@@ -294,13 +294,13 @@ TEST_F(StreamTest, ScriptsBatchesAndBigTransactionsWork) {
     Say(*stream, "BEGIN");
     EXPECT_EQ(Say(*stream,
                   "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
-                  "WHERE x < 20000) SELECT randomblob(4000) FROM c"),
+                  "WHERE x < 5000) SELECT randomblob(4000) FROM c"),
               "");
     EXPECT_EQ(Say(*stream, "COMMIT"), "");
     ASSERT_TRUE(tenant.WaitDurable());
     EXPECT_EQ(Say(*stream, "VACUUM"), "");
     EXPECT_EQ(Say(*stream, "PRAGMA integrity_check"), "ok");
-    EXPECT_EQ(Say(*stream, "SELECT count(*) FROM t"), "24000");
+    EXPECT_EQ(Say(*stream, "SELECT count(*) FROM t"), "9000");
   });
 }
 

@@ -50,7 +50,7 @@ export class Cluster {
   // SIGTERM to each, which must end with code 0; the folder goes away in any case.
   async stop() {
     const ends = [];
-    for (const node of this.nodes.toReversed?.() ?? [...this.nodes].reverse()) {
+    for (const node of [...this.nodes].reverse()) {
       node.child.kill("SIGTERM");
       const killer = setTimeout(() => node.child.kill("SIGKILL"), 15_000);
       ends.push({ node: node.name, ...(await node.ended), log: node.log() });

@@ -1,0 +1,193 @@
+#include "node/admin_api.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "node/test_cluster.h"
+
+namespace tradewind::node {
+namespace {
+
+namespace json = boost::json;
+using testing::HasSubstr;
+
+class AdminApiTest : public TwoNodes {
+ protected:
+  std::string Text(const json::value& value, std::string_view name) {
+    const json::value* member = value.is_object() ? value.get_object().if_contains(name) : nullptr;
+    return member && member->is_string() ? json::value_to<std::string>(*member) : "";
+  }
+  // Moves a tenant and returns the receipt of the end.
+  json::value Move(Node& asked, const std::string& tenant, const std::string& to) {
+    const json::value started = Json(
+        202, Call(asked, "POST", "/v1/moves", json::serialize(json::value{{"tenant", tenant}, {"to", to}})));
+    json::value receipt;
+    Await([&] {
+      receipt = Json(200, Call(asked, "GET", "/v1/moves/" + Text(started, "id")));
+      return Text(receipt, "phase") == "done" || Text(receipt, "phase") == "cancelled" || HasFailure();
+    });
+    return receipt;
+  }
+};
+
+TEST_F(AdminApiTest, EveryNodeAnswersForEveryTenant) {
+  WithNodes([&] {
+    const json::value made = Json(201, Call(*n2_, "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})"));
+    EXPECT_EQ(Text(made, "owner"), "n1");
+    EXPECT_EQ(Text(made, "state"), "serving");
+    EXPECT_EQ(Text(made, "engine"), "sqlite");
+    EXPECT_EQ(made.at("page_size").to_number<int>(), 4096);
+    EXPECT_TRUE(made.at("move").is_null());
+    EXPECT_EQ(Json(200, Call(*n1_, "GET", "/v1/tenants/shop")), made);
+    EXPECT_EQ(Json(200, Call(*n2_, "GET", "/v1/tenants/shop")), made);
+
+    Json(201, Call(*n2_, "POST", "/v1/tenants", R"({"name":"forum"})"));
+    const json::value list = Json(200, Call(*n1_, "GET", "/v1/tenants"));
+    ASSERT_EQ(list.at("tenants").as_array().size(), 2u);
+    EXPECT_EQ(Text(list.at("tenants").at(0), "owner"), "n2");
+    EXPECT_TRUE(list.at("tenants").at(0).at("size_bytes").is_null());
+    EXPECT_EQ(Text(list.at("tenants").at(1), "owner"), "n1");
+    EXPECT_FALSE(list.at("tenants").at(1).at("size_bytes").is_null());
+
+    EXPECT_EQ(CodeOf(409, Call(*n2_, "POST", "/v1/tenants", R"({"name":"shop"})")), "TENANT_EXISTS");
+    EXPECT_EQ(Call(*n2_, "DELETE", "/v1/tenants/shop").status, 204);
+    EXPECT_EQ(CodeOf(404, Call(*n2_, "GET", "/v1/tenants/shop")), "TENANT_NOT_FOUND");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "DELETE", "/v1/tenants/shop")), "TENANT_NOT_FOUND");
+  });
+}
+
+TEST_F(AdminApiTest, AForwardedCallIsNotForwardedAgain) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    const net::Headers forwarded{{"x-tradewind-forwarded", "1"}};
+    EXPECT_EQ(CodeOf(503, Call(*n2_, "DELETE", "/v1/tenants/shop", "", forwarded)), "TENANT_MOVED_AWAY");
+    EXPECT_EQ(CodeOf(503, Call(*n2_, "GET", "/v1/tenants/shop", "", forwarded)), "TENANT_MOVED_AWAY");
+    EXPECT_EQ(CodeOf(503, Call(*n2_, "POST", "/v1/moves", R"({"tenant":"shop","to":"n2"})", forwarded)),
+              "TENANT_MOVED_AWAY");
+    EXPECT_EQ(CodeOf(503, Call(*n2_, "POST", "/v1/tenants", R"({"name":"a","node":"n1"})", forwarded)),
+              "WRONG_NODE");
+    EXPECT_EQ(Call(*n1_, "GET", "/v1/tenants/shop", "", forwarded).status, 200);
+  });
+}
+
+TEST_F(AdminApiTest, SaysWhatIsWrongWithARequest) {
+  WithNodes([&] {
+    const net::HttpResponse method = Call(*n1_, "PATCH", "/v1/tenants/shop");
+    EXPECT_EQ(CodeOf(405, method), "METHOD_NOT_ALLOWED");
+    EXPECT_EQ(method.headers.Get("allow"), "GET, DELETE");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/tenants/shop/pages")), "PATH_NOT_FOUND");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/tenants/")), "PATH_NOT_FOUND");
+    EXPECT_EQ(CodeOf(400, Call(*n1_, "POST", "/v1/tenants", R"({"nmae":"shop"})")), "FIELD_UNKNOWN");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "POST", "/v1/tenants", R"({"name":"a","node":"n9"})")),
+              "NODE_NOT_FOUND");
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "POST", "/v1/tenants", R"({"name":"a","engine":"mariadb"})")),
+              "NOT_THERE_YET");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "PUT", "/v1/imports/n2.00?offset=0", "x")), "TRANSFER_NOT_FOUND");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/exports/what")), "TRANSFER_NOT_FOUND");
+    EXPECT_EQ(CodeOf(400, Call(*n1_, "PUT", "/v1/imports/n1.00", "x")), "FIELD_MISSING");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/moves/m0")), "MOVE_NOT_FOUND");
+  });
+}
+
+TEST_F(AdminApiTest, ExportsAndImportsThroughAnyNode) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    const json::value out = Json(201, Call(*n2_, "POST", "/v1/exports", R"({"tenant":"shop"})"));
+    EXPECT_THAT(Text(out, "id"), HasSubstr("n1."));
+    const auto size = out.at("size_bytes").to_number<size_t>();
+    std::string file;
+    while (file.size() < size && !HasFailure())
+      file +=
+          Call(*n2_, "GET",
+               "/v1/exports/" + Text(out, "id") + "?offset=" + std::to_string(file.size()) + "&length=1000")
+              .body;
+    EXPECT_EQ(Call(*n2_, "DELETE", "/v1/exports/" + Text(out, "id")).status, 204);
+    EXPECT_EQ(CodeOf(404, Call(*n2_, "GET", "/v1/exports/" + Text(out, "id"))), "TRANSFER_NOT_FOUND");
+
+    const std::string body =
+        json::serialize(json::value{{"tenant", "copy"}, {"node", "n2"}, {"size_bytes", file.size()}});
+    const json::value in = Json(201, Call(*n1_, "POST", "/v1/imports", body));
+    EXPECT_EQ(in.at("chunk_bytes").to_number<size_t>(), limits::kTransferChunkBytes);
+    const std::string path = "/v1/imports/" + Text(in, "id");
+    EXPECT_EQ(Call(*n1_, "PUT", path + "?offset=0", file).status, 204);
+    const json::value tenant = Json(201, Call(*n1_, "POST", path + "/commit", "{}"));
+    EXPECT_EQ(Text(tenant, "name"), "copy");
+    EXPECT_EQ(Text(tenant, "owner"), "n2");
+    EXPECT_EQ(tenant.at("size_bytes").to_number<size_t>(), size);
+  });
+}
+
+TEST_F(AdminApiTest, MovesATenantAndShowsTheReceiptAnywhere) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    const json::value receipt = Move(*n2_, "shop", "n2");
+    EXPECT_EQ(Text(receipt, "phase"), "done") << json::serialize(receipt);
+    EXPECT_EQ(Text(receipt, "tenant"), "shop");
+    EXPECT_TRUE(receipt.at("verified").as_bool());
+    EXPECT_EQ(Text(Json(200, Call(*n1_, "GET", "/v1/tenants/shop")), "owner"), "n2");
+
+    const json::value back = Move(*n2_, "shop", "n1");
+    EXPECT_EQ(Text(back, "phase"), "done") << json::serialize(back);
+    const json::value list = Json(200, Call(*n2_, "GET", "/v1/moves"));
+    ASSERT_EQ(list.at("moves").as_array().size(), 2u);
+    EXPECT_EQ(Text(list.at("moves").at(0), "id"), Text(back, "id"));
+    EXPECT_EQ(Text(list.at("moves").at(1), "id"), Text(receipt, "id"));
+  });
+}
+
+TEST_F(AdminApiTest, RefusesMovesThatMakeNoSense) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    const auto start = [&](const char* body) { return Call(*n2_, "POST", "/v1/moves", body); };
+    EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n1"})")), "ALREADY_THERE");
+    EXPECT_EQ(CodeOf(404, start(R"({"tenant":"shop","to":"n9"})")), "NODE_NOT_FOUND");
+    EXPECT_EQ(CodeOf(404, start(R"({"tenant":"none","to":"n2"})")), "TENANT_NOT_FOUND");
+    EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n2","method":"stop-and-copy"})")), "NOT_THERE_YET");
+  });
+}
+
+TEST_F(AdminApiTest, ShowsWhatItKnowsOfANodeThatIsAway) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));
+    const json::value both = Json(200, Call(*n2_, "GET", "/v1/nodes"));
+    EXPECT_EQ(both,
+              (json::value{
+                  {"nodes",
+                   json::array{
+                       json::value{{"name", "n1"}, {"url", n1_->url()}, {"state", "up"}, {"tenants", 0}},
+                       json::value{{"name", "n2"}, {"url", n2_->url()}, {"state", "up"}, {"tenants", 1}}}}}));
+    Stop(n2_);
+    const json::value one = Json(200, Call(*n1_, "GET", "/v1/nodes"));
+    EXPECT_EQ(Text(one.at("nodes").at(0), "state"), "up");
+    EXPECT_EQ(Text(one.at("nodes").at(1), "state"), "unreachable");
+    const json::value tenant = Json(200, Call(*n1_, "GET", "/v1/tenants/shop"));
+    EXPECT_EQ(Text(tenant, "owner"), "n2");
+    EXPECT_EQ(Text(tenant, "state"), "unreachable");
+    EXPECT_TRUE(tenant.at("size_bytes").is_null());
+    EXPECT_EQ(CodeOf(503, Call(*n1_, "DELETE", "/v1/tenants/shop")), "PEER_UNREACHABLE");
+  });
+}
+
+TEST_F(AdminApiTest, ShowsTheCatalogsReceiptWhenTheSourceIsAway) {
+  WithNodes([&] {
+    const auto tenant = cluster::Need(n2_->CreateTenant("shop"));
+    cluster::MoveRecord move;
+    move.id = "m1";
+    move.tenant = "shop";
+    move.source = "n2";
+    move.destination = "n1";
+    move.method = "zephyr";
+    move.epoch_before = tenant.ownership.epoch;
+    cluster::Need(n1_->catalog().BeginMove(move));
+    Stop(n2_);
+    const json::value receipt = Json(200, Call(*n1_, "GET", "/v1/moves/m1"));
+    EXPECT_EQ(Text(receipt, "phase"), "init");
+    EXPECT_THAT(Text(receipt, "waiting_for"), HasSubstr("n2"));
+    EXPECT_EQ(Text(Json(200, Call(*n1_, "GET", "/v1/tenants/shop")), "move"), "m1");
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::node

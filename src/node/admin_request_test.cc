@@ -1,0 +1,110 @@
+#include "node/admin_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tradewind::node {
+namespace {
+
+using testing::HasSubstr;
+
+template <typename T>
+Error ErrorOf(const Result<T>& result) {
+  return result ? Error{ErrorKind::kInternal, "NO_ERROR", {}, {}} : result.error();
+}
+
+TEST(AdminRequest, TakesWhatTheApiNames) {
+  const auto tenant = ParseCreateTenant(R"({"name":"shop","engine":"sqlite","node":"n2"})");
+  ASSERT_TRUE(tenant) << Describe(tenant.error());
+  EXPECT_EQ(tenant->name, "shop");
+  EXPECT_EQ(tenant->node, "n2");
+
+  const auto import = ParseImport(R"({"tenant":"shop","size_bytes":5000000000})");
+  ASSERT_TRUE(import) << Describe(import.error());
+  EXPECT_EQ(import->tenant, "shop");
+  EXPECT_EQ(import->node, std::nullopt);
+  EXPECT_EQ(import->size_bytes, 5'000'000'000u);
+
+  const auto move = ParseMove(
+      R"({"tenant":"shop","to":"n2","method":"zephyr","warm_up":"all","rate_bytes_per_s":1e6,"setpoint_ms":null})");
+  ASSERT_TRUE(move) << Describe(move.error());
+  EXPECT_EQ(move->tenant, "shop");
+  EXPECT_EQ(move->to, "n2");
+  EXPECT_EQ(move->options.warm_up, move::WarmUp::kAll);
+  EXPECT_EQ(move->options.rate_bytes_per_s, 1'000'000u);
+
+  EXPECT_EQ(ParseExport(R"({"tenant":"shop"})").value(), "shop");
+}
+
+TEST(AdminRequest, MovesAtOnceAndUnlimitedUnlessToldOtherwise) {
+  const auto move = ParseMove(R"({"tenant":"shop","to":"n2"})");
+  ASSERT_TRUE(move) << Describe(move.error());
+  EXPECT_EQ(move->options.warm_up, move::WarmUp::kNone);
+  EXPECT_EQ(move->options.rate_bytes_per_s, 0u);
+}
+
+TEST(AdminRequest, NamesTheFieldThatItDoesNotKnow) {
+  const Error error = ErrorOf(ParseMove(R"({"tenant":"shop","to":"n2","warmup":"all"})"));
+  EXPECT_EQ(error.kind, ErrorKind::kInvalid);
+  EXPECT_EQ(error.code, "FIELD_UNKNOWN");
+  EXPECT_THAT(error.message, HasSubstr("\"warmup\""));
+  EXPECT_THAT(error.action, HasSubstr("warm_up"));
+  EXPECT_EQ(ErrorOf(ParseNothing(R"({"force":true})")).code, "FIELD_UNKNOWN");
+}
+
+TEST(AdminRequest, NamesTheFieldThatIsMissing) {
+  EXPECT_THAT(ErrorOf(ParseCreateTenant("{}")).message, HasSubstr("\"name\""));
+  EXPECT_THAT(ErrorOf(ParseImport(R"({"tenant":"shop"})")).message, HasSubstr("\"size_bytes\""));
+  EXPECT_THAT(ErrorOf(ParseMove(R"({"tenant":"shop","to":null})")).message, HasSubstr("\"to\""));
+}
+
+TEST(AdminRequest, RefusesFieldsOfAnotherType) {
+  EXPECT_EQ(ErrorOf(ParseCreateTenant(R"({"name":7})")).code, "FIELD_INVALID");
+  for (const char* size : {"-1", "1.5", "\"10\"", "1e30"}) {
+    const Error error = ErrorOf(ParseImport(std::string(R"({"tenant":"a","size_bytes":)") + size + "}"));
+    EXPECT_EQ(error.code, "FIELD_INVALID") << size;
+    EXPECT_THAT(error.message, HasSubstr("\"size_bytes\""));
+  }
+  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","rate_bytes_per_s":0})")).code, "FIELD_INVALID");
+  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","warm_up":"warm"})")).code, "FIELD_INVALID");
+  EXPECT_EQ(ErrorOf(ParseCreateTenant(R"({"name":"a","engine":"duckdb"})")).code, "FIELD_INVALID");
+}
+
+TEST(AdminRequest, RefusesNamesThatAreNone) {
+  for (const char* name : {"", "A", "-a", "a b", "a/b", "../a"})
+    EXPECT_EQ(ErrorOf(ParseCreateTenant(std::string(R"({"name":")") + name + "\"}")).code, "NAME_INVALID");
+  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"N2"})")).code, "NAME_INVALID");
+}
+
+TEST(AdminRequest, RefusesWhatIsNoObject) {
+  for (const char* body : {"", "[]", "7", "{", "{} {}"})
+    EXPECT_EQ(ErrorOf(ParseCreateTenant(body)).code, "BODY_INVALID") << body;
+  EXPECT_TRUE(ParseNothing(""));
+  EXPECT_TRUE(ParseNothing("{}"));
+}
+
+TEST(AdminRequest, SaysWhatIsNotThereYet) {
+  for (const Error& error : {
+           ErrorOf(ParseMove(R"({"tenant":"a","to":"b","method":"stop-and-copy"})")),
+           ErrorOf(ParseMove(R"({"tenant":"a","to":"b","warm_up":"hot"})")),
+           ErrorOf(ParseMove(R"({"tenant":"a","to":"b","setpoint_ms":5})")),
+           ErrorOf(ParseCreateTenant(R"({"name":"a","engine":"mariadb"})")),
+       }) {
+    EXPECT_EQ(error.kind, ErrorKind::kRefused);
+    EXPECT_EQ(error.code, "NOT_THERE_YET");
+    EXPECT_THAT(error.message, HasSubstr("is not there yet"));
+  }
+}
+
+TEST(AdminRequest, ReadsNumbersOfTheAddress) {
+  net::HttpRequest request;
+  request.query = {{"offset", "4096"}, {"length", "-1"}, {"huge", "99999999999999999999"}, {"empty", ""}};
+  EXPECT_EQ(QueryNumber(request, "offset").value(), 4096u);
+  EXPECT_EQ(QueryNumber(request, "absent", 7).value(), 7u);
+  EXPECT_EQ(ErrorOf(QueryNumber(request, "absent")).code, "FIELD_MISSING");
+  for (const char* name : {"length", "huge", "empty"})
+    EXPECT_EQ(ErrorOf(QueryNumber(request, name, 7)).code, "FIELD_INVALID") << name;
+}
+
+}  // namespace
+}  // namespace tradewind::node

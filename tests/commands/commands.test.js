@@ -1,0 +1,219 @@
+// The commands as a user runs them: output, exit codes, and what they say when something is wrong.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Cluster, tradewind } from "../clients/cluster.js";
+
+let cluster;
+let folder;
+before(async () => {
+  cluster = await Cluster.start(2);
+  folder = await mkdtemp(join(tmpdir(), "tradewind-commands-"));
+});
+after(async () => {
+  await rm(folder, { recursive: true, force: true });
+  await cluster.stop();
+});
+
+// A command through the second node, which hosts neither the catalog nor, at first, any tenant.
+const run = (...args) => tradewind(args, { env: { TRADEWIND_URL: cluster.urls[1] } });
+
+async function json(...args) {
+  const result = await run(...args, "-o", "json");
+  assert.equal(result.code, 0, result.stderr);
+  return JSON.parse(result.stdout);
+}
+
+test("a tenant is created, listed, shown and deleted", async () => {
+  const created = await json("tenant", "create", "alpha", "--node", "n2");
+  assert.equal(created.name, "alpha");
+  assert.equal(created.owner, "n2");
+  assert.equal(created.engine, "sqlite");
+  assert.ok((await json("tenant", "list")).some((tenant) => tenant.name === "alpha"));
+  const shown = await json("tenant", "show", "alpha");
+  assert.deepEqual(
+    { name: shown.name, owner: shown.owner, state: shown.state, epoch: shown.epoch },
+    { name: "alpha", owner: "n2", state: "serving", epoch: created.epoch },
+  );
+  const table = await run("tenant", "list");
+  assert.match(table.stdout, /^NAME +ENGINE +OWNER/);
+  assert.match(table.stdout, /^alpha +sqlite +n2/m);
+  assert.equal((await run("tenant", "delete", "alpha")).code, 0);
+  assert.equal((await run("tenant", "show", "alpha")).code, 3);
+});
+
+test("exit codes tell what went wrong", async () => {
+  await json("tenant", "create", "codes");
+  const twice = await run("tenant", "create", "codes");
+  assert.equal(twice.code, 4);
+  assert.match(twice.stderr, /codes/);
+  assert.equal((await run("tenant", "delete", "nobody")).code, 3);
+  assert.equal((await run("sql", "nobody", "select 1")).code, 3);
+  assert.equal((await run("move", "show", "m123")).code, 3);
+  assert.equal((await run("move", "start", "codes", "--to", "n9")).code, 3);
+  assert.equal((await run("tenant", "create", "Not A Name")).code, 2);
+  assert.equal((await run("sql", "codes", "select * from missing")).code, 1);
+  const unreachable = await tradewind(["tenant", "list", "--server", "http://127.0.0.1:1"]);
+  assert.equal(unreachable.code, 5);
+  assert.match(unreachable.stderr, /127\.0\.0\.1:1/);
+  assert.equal(unreachable.stdout, "");
+});
+
+test("wrong usage is exit code 2 with a hint", async () => {
+  for (const args of [[], ["tenant"], ["tenant", "show"], ["frobnicate"], ["tenant", "list", "--frobnicate"], ["tenant", "list", "-o", "xml"]]) {
+    const result = await run(...args);
+    assert.equal(result.code, 2, args.join(" "));
+    assert.match(result.stderr, /--help/, args.join(" "));
+  }
+  assert.equal((await run("move", "start", "x", "--to", "n1", "--rate", "fast")).code, 2);
+  assert.equal((await run("tenant", "list", "--server", "nonsense")).code, 2);
+  assert.equal((await run("--help")).code, 0);
+});
+
+test("what is not there yet says so with exit code 4", async () => {
+  for (const args of [
+    ["move", "watch", "m1"],
+    ["move", "cancel", "m1"],
+    ["move", "set", "m1", "--rate", "5MB/s"],
+    ["move", "start", "x", "--to", "n1", "--setpoint", "5ms"],
+    ["move", "start", "x", "--to", "n1", "--method", "stop-and-copy"],
+    ["move", "start", "x", "--to", "n1", "--warm-up", "hot"],
+    ["node", "drain", "n1"],
+    ["node", "undrain", "n1"],
+    ["bench", "--threads", "4"],
+    ["tenant", "create", "m", "--engine", "mariadb"],
+    ["serve", "--name", "x", "--data", join(folder, "x"), "--catalog", "etcd://127.0.0.1:2379"],
+  ]) {
+    const result = await run(...args);
+    assert.equal(result.code, 4, args.join(" "));
+    assert.match(result.stderr, /is not there yet/, args.join(" "));
+  }
+});
+
+test("sql runs statements from its argument or standard input in one session", async () => {
+  await json("tenant", "create", "books");
+  const written = await json("sql", "books", "create table b (id integer primary key, title text, cover blob)");
+  assert.deepEqual(written.rows, []);
+  const input = `
+    begin; insert into b values (1, 'Dune', x'00ff'), (2, null, null); commit;
+    -- what is left is read
+    select * from b;`;
+  const table = await tradewind(["sql", "books", "--server", cluster.urls[0]], { input });
+  assert.equal(table.code, 0, table.stderr);
+  assert.equal(table.stdout, "id  title  cover\n 1  Dune   x'00ff'\n 2  NULL   NULL\n");
+  const both = await json("sql", "books", "select count(*) as n from b; select 0.5 as half");
+  assert.deepEqual(
+    both.map((result) => [result.columns, result.rows]),
+    [
+      [["n"], [[2]]],
+      [["half"], [[0.5]]],
+    ],
+  );
+  const failed = await run("sql", "books", "begin; insert into b values (3, 'x', null); insert into b values (1, 'y', null); commit");
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /SQLITE_CONSTRAINT/);
+  assert.deepEqual((await json("sql", "books", "select max(id) from b")).rows, [[2]]);
+});
+
+test("a tenant goes out as a plain SQLite file and comes back in", async () => {
+  await json("tenant", "create", "source");
+  await json("sql", "source", "create table t (id integer primary key, b blob)");
+  await json("sql", "source", "with recursive c(x) as (select 1 union all select x + 1 from c where x < 9000) insert into t select x, randomblob(900) from c");
+  const file = join(folder, "source.sqlite");
+  const exported = await json("tenant", "export", "source", file);
+  assert.equal((await stat(file)).size, exported.size_bytes);
+  assert.equal((await readFile(file)).subarray(0, 15).toString(), "SQLite format 3");
+  const imported = await json("tenant", "import", "copy", file, "--node", "n2");
+  assert.equal(imported.owner, "n2");
+  const sum = "select count(*), sum(length(b)), hex(max(b)) from t";
+  assert.deepEqual((await json("sql", "copy", sum)).rows, (await json("sql", "source", sum)).rows);
+
+  assert.equal((await run("tenant", "import", "copy", file)).code, 4);
+  await writeFile(join(folder, "garbage"), "this is no database".repeat(1000));
+  const refused = await run("tenant", "import", "garbage", join(folder, "garbage"));
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /SQLite/);
+  assert.equal((await run("tenant", "show", "garbage")).code, 3);
+  assert.equal((await run("tenant", "import", "x", join(folder, "missing"))).code, 2);
+});
+
+test("a move is started, waited for, listed and shown", async () => {
+  await json("tenant", "create", "mover", "--node", "n1");
+  await json("sql", "mover", "create table t (id integer primary key, b blob); with recursive c(x) as (select 1 union all select x + 1 from c where x < 2000) insert into t select x, randomblob(900) from c");
+  const receipt = await json("move", "start", "mover", "--to", "n2", "--wait");
+  assert.equal(receipt.phase, "done");
+  assert.equal(receipt.verified, true);
+  assert.equal(receipt.source, "n1");
+  assert.equal(receipt.destination, "n2");
+  assert.equal((await json("tenant", "show", "mover")).owner, "n2");
+  assert.equal((await json("move", "list"))[0].id, receipt.id);
+  assert.deepEqual(await json("move", "show", receipt.id), receipt);
+  assert.match((await run("move", "show", receipt.id)).stdout, /^verified +yes/m);
+  assert.deepEqual((await json("sql", "mover", "select count(*) from t")).rows, [[2000]]);
+
+  const started = await json("move", "start", "mover", "--to", "n1", "--rate", "1MB/s");
+  assert.match(started.id, /^m[0-9a-f]+$/);
+  assert.equal((await run("tenant", "delete", "mover")).code, 4);
+  assert.equal((await cluster.moveIsDone(started.id)).verified, true);
+});
+
+test("an interrupted wait says that the move goes on, and it does", async () => {
+  await json("tenant", "create", "patience", "--node", "n1");
+  await json("sql", "patience", "create table t (id integer primary key, b blob); with recursive c(x) as (select 1 union all select x + 1 from c where x < 2000) insert into t select x, randomblob(900) from c");
+  const child = spawn(process.env.TRADEWIND_BINARY, ["move", "start", "patience", "--to", "n2", "--rate", "1MB/s", "--wait", "--server", cluster.urls[0]]);
+  let stderr = "";
+  child.stderr.on("data", (text) => (stderr += text));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  let move;
+  while (!move || move.phase === "init") {
+    move = (await cluster.api("GET", "/v1/moves")).moves.find((receipt) => receipt.tenant === "patience");
+    assert.equal(child.exitCode, null, stderr);
+  }
+  child.kill("SIGINT");
+  assert.equal(await ended, 130);
+  assert.match(stderr, new RegExp(`${move.id} goes on`));
+  assert.match(stderr, new RegExp(`tradewind move show ${move.id}`));
+  assert.equal((await cluster.moveIsDone(move.id)).verified, true);
+});
+
+test("nodes are listed with their addresses", async () => {
+  const nodes = await json("node", "list");
+  assert.deepEqual(
+    nodes.map(({ name, url, state }) => ({ name, url, state })),
+    cluster.nodes.map(({ name, url }) => ({ name, url, state: "up" })),
+  );
+});
+
+test("serve refuses what it cannot do, and says what to do", async () => {
+  const serve = (...args) => tradewind(["serve", "--name", "x", ...args]);
+  const taken = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => taken.once("listening", resolve));
+  const port = taken.address().port;
+  const in_use = await serve("--listen", `127.0.0.1:${port}`, "--data", join(folder, "port"));
+  taken.close();
+  assert.notEqual(in_use.code, 0);
+  assert.match(in_use.stderr, new RegExp(`127\\.0\\.0\\.1:${port}`));
+  assert.match(in_use.stderr, /hint: .*--listen/);
+
+  const open = await serve("--listen", "0.0.0.0:0", "--data", join(folder, "open"));
+  assert.equal(open.code, 2);
+  assert.match(open.stderr, /--insecure/);
+  assert.equal((await serve("--listen", "nowhere", "--data", join(folder, "open"))).code, 2);
+
+  const locked = await serve("--listen", "127.0.0.1:0", "--data", join(cluster.folder, "n1"));
+  assert.equal(locked.code, 4);
+  assert.match(locked.stderr, new RegExp(`in use by process ${cluster.nodes[0].child.pid}`));
+
+  await writeFile(join(folder, "file"), "");
+  const unusable = await serve("--listen", "127.0.0.1:0", "--data", join(folder, "file"));
+  assert.equal(unusable.code, 1);
+  assert.match(unusable.stderr, /data folder/);
+
+  const alone = await serve("--listen", "127.0.0.1:0", "--data", join(folder, "alone"), "--join", "http://127.0.0.1:1");
+  assert.notEqual(alone.code, 0);
+  assert.match(alone.stderr, /127\.0\.0\.1:1/);
+});
