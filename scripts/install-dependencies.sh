@@ -26,7 +26,7 @@ node_is_recent() {
   local version
   version=$(node --version 2>/dev/null) || return 1
   version=${version#v}
-  [ "${version%%.*}" -ge "$oldest_node" ] && command -v npm >/dev/null
+  [ "${version%%.*}" -ge "$oldest_node" ]
 }
 
 install_packages() {
@@ -34,7 +34,8 @@ install_packages() {
   for package in "${packages[@]}"; do
     is_installed "$package" || missing+=("$package")
   done
-  node_is_recent || missing+=(nodejs npm)
+  node_is_recent || missing+=(nodejs)
+  command -v npm >/dev/null || missing+=(npm)
   [ ${#missing[@]} -gt 0 ] || return 0
 
   local as_root=()

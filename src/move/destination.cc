@@ -69,7 +69,10 @@ void Destination::Serve(PageChannel& channel, const Offer& offer) {
       runtime::Yield();
     }
     // Closing at once could take the last message with it: the source closes when it has read it.
-    if (state_ == State::kOver && outcome) static_cast<void>(channel.ReceiveUntil(core_.Now() + limits::kReconnectPause));
+    if (state_ == State::kOver && outcome) {
+      const runtime::TimePoint deadline = core_.Now() + limits::kReconnectPause;
+      while (channel.ReceiveUntil(deadline)) continue;
+    }
     if (channel_ == &channel) channel_ = nullptr;
     channel.Close();
     pull_wanted_.NotifyAll();

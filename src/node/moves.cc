@@ -62,6 +62,7 @@ void Moves::Run(const std::shared_ptr<move::Source>& source, const TenantName& t
 }
 
 void Moves::EndSource(const TenantName& tenant, move::Source::Outcome outcome) {
+  sources_.erase(tenant);  // Its receipt looks into the tenant, which may go now; the catalog has the last one.
   if (outcome == move::Source::Outcome::kMoved) {
     end_idle_streams_(tenant);
     tenants_.CloseAndForget(tenant);
@@ -69,7 +70,6 @@ void Moves::EndSource(const TenantName& tenant, move::Source::Outcome outcome) {
     if (removed) removed = host_.journal().Erase(tenant);
     if (!removed) log::error("the moved tenant {} could not be removed here: {}", tenant, Describe(removed.error()));
   }
-  sources_.erase(tenant);
 }
 
 std::optional<std::string> Moves::LiveReceipt(const MoveId& id) const {
@@ -86,6 +86,21 @@ std::optional<std::string> Moves::LiveReceiptOf(const TenantName& tenant) const 
 
 // -- Destination ----------------------------------------------------------------------------------------------------------
 
+// A tenant that comes back finds its old copy here until that has been deleted; so does one whose last move was given up.
+Result<void> Moves::AwaitRoom(const TenantName& tenant) {
+  const runtime::TimePoint deadline = host_.core().Now() + limits::kReadyWait;
+  const auto in_the_way = [&] {
+    const auto found = destinations_.find(tenant);
+    return tenants_.Has(tenant) || (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
+  };
+  while (in_the_way()) {
+    if (host_.core().Now() >= deadline || host_.stopping())
+      return Fail(ErrorKind::kUnavailable, "COPY_IN_THE_WAY", "an earlier copy of " + tenant + " is still being dropped here", "try again");
+    runtime::SleepFor(limits::kLocatePause);
+  }
+  return {};
+}
+
 void Moves::ServeChannel(std::unique_ptr<move::PageChannel> channel) {
   ++channels_served_;
   const auto serve = [&]() -> Result<void> {
@@ -95,16 +110,15 @@ void Moves::ServeChannel(std::unique_ptr<move::PageChannel> channel) {
     TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(offer->move));
     if (record.destination != host_.self() || record.tenant != offer->tenant || cluster::IsOver(record.state))
       return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "the catalog has no such move to this node");
+    if (!offer->dual) TW_TRY(AwaitRoom(offer->tenant));
     auto found = destinations_.find(offer->tenant);
-    if (found != destinations_.end() && found->second->move() != offer->move && !offer->dual) {
-      // What is left of a move that was given up; it is dropped as soon as the catalog is read.
-      return Fail(ErrorKind::kUnavailable, "COPY_IN_THE_WAY", "a copy of an earlier move is still being dropped", "try again");
-    }
-    if (found == destinations_.end()) {
-      if (offer->dual || tenants_.Has(offer->tenant))
-        return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + offer->move);
-      found = destinations_.emplace(offer->tenant, std::make_shared<move::Destination>(host_, offer->move, offer->tenant, offer->source)).first;
-    }
+    if (found != destinations_.end() && found->second->move() != offer->move) found = destinations_.end();
+    if (found == destinations_.end() && offer->dual)
+      return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + offer->move);
+    if (found == destinations_.end())
+      found = destinations_
+                  .insert_or_assign(offer->tenant, std::make_shared<move::Destination>(host_, offer->move, offer->tenant, offer->source))
+                  .first;
     const std::shared_ptr<move::Destination> destination = found->second;
     channels_[offer->tenant] = channel.get();
     destination->Serve(*channel, *offer);
@@ -125,6 +139,11 @@ void Moves::ServeChannel(std::unique_ptr<move::PageChannel> channel) {
   channel->Close();
   --channels_served_;
   channel_ended_.NotifyAll();
+}
+
+bool Moves::IsMoving(const TenantName& tenant) const {
+  const auto found = destinations_.find(tenant);
+  return sources_.contains(tenant) || (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
 }
 
 Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline) {

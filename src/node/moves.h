@@ -46,9 +46,8 @@ class Moves {
 
   // If a copy of the tenant is on its way to this node: suspends until it serves, or the deadline passes.
   Result<void> AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline);
-  bool IsArriving(const TenantName& tenant) const { return destinations_.contains(tenant); }
   // Whether the tenant takes part in a move here, as either side.
-  bool IsMoving(const TenantName& tenant) const { return destinations_.contains(tenant) || sources_.contains(tenant); }
+  bool IsMoving(const TenantName& tenant) const;
 
   // Ends what is under way, to be resumed after a restart. Suspends. The host is stopping.
   void Stop();
@@ -56,6 +55,7 @@ class Moves {
  private:
   void Run(const std::shared_ptr<move::Source>& source, const TenantName& tenant, LocalTenants::Use use,
            std::optional<move::Role> resumed);
+  Result<void> AwaitRoom(const TenantName& tenant);
   void EndSource(const TenantName& tenant, move::Source::Outcome outcome);
 
   move::MoveHost& host_;

@@ -62,8 +62,9 @@ TEST_F(TransfersTest, TakeAFileInPiecesAndGiveItBack) {
     ASSERT_EQ(begun.size_bytes, file.size());
     std::string out;
     while (out.size() < begun.size_bytes) out += Need(transfers.Read(begun.id, out.size(), 700));
-    EXPECT_EQ(out.substr(0, 16), file.substr(0, 16));
-    EXPECT_EQ(out.size(), file.size());
+    // The file header counts changes.
+    EXPECT_EQ(out.substr(0, 24), file.substr(0, 24));
+    EXPECT_TRUE(out.substr(100) == file.substr(100));
     EXPECT_EQ(Need(transfers.Read(begun.id, file.size(), 10)), "");
     Need(transfers.Drop(kExport, begun.id));
     EXPECT_EQ(FileCount(), 0u);

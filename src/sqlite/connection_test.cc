@@ -502,13 +502,15 @@ TEST_F(ConnectionTest, TheSnapshotOfARunningStatementIsSeenWhenItIsThere) {
     const auto connection = Connect(*store);
     Ask(*connection, "CREATE TABLE t (v)");
     bool before = true;
+    bool stepping = false;
     std::vector<bool> during;
     connection->SetProgress([&]() -> Result<void> {
-      during.push_back(connection->statement_has_snapshot());
+      if (stepping) during.push_back(connection->statement_has_snapshot());
       return {};
     });
     const auto look = [&](const StatementTraits&) -> Result<Connection::Decision> {
       before = connection->statement_has_snapshot();
+      stepping = true;
       return Connection::Decision::kStep;
     };
     const std::string sql =
@@ -528,6 +530,8 @@ TEST_F(ConnectionTest, ReadingAChangedSchemaIsNotTheSnapshotOfTheStatement) {
     const auto one = Connect(*store);
     const auto other = Connect(*store);
     Ask(*one, "CREATE TABLE t (v)");
+    for (int table = 0; table < 100; ++table)  // The schema takes several pages.
+      Ask(*one, "CREATE TABLE t" + std::to_string(table) + " (v)");
     EXPECT_EQ(Ask(*one, "SELECT count(*) FROM t"), "0");
     Ask(*other, "CREATE TABLE u (v)");
     core_.reads.held = true;
@@ -540,6 +544,7 @@ TEST_F(ConnectionTest, ReadingAChangedSchemaIsNotTheSnapshotOfTheStatement) {
       if (one->transaction_state() != TransactionState::kNone && !one->statement_has_snapshot()) ++in_schema;
       core_.reads.ReleaseOne();
     }
+    core_.reads.Release();
     group.Join();
     EXPECT_EQ(outcome, "0");
     EXPECT_GT(in_schema, 0);
