@@ -108,7 +108,9 @@ Result<std::unique_ptr<EmbeddedCatalog>> EmbeddedCatalog::Open(runtime::Core& co
   Result<void> prepared;
   if (opened) {
     catalog->connection_ = std::move(*opened);
-    prepared = catalog->PrepareSchema();
+    // What a crash left in the WAL goes into the main file: the store knows only frames that it saw written.
+    prepared = catalog->connection_->Checkpoint(sqlite::CheckpointMode::kTruncate);
+    if (prepared) prepared = catalog->PrepareSchema();
   } else {
     prepared = Fail(std::move(opened).error());
   }

@@ -157,7 +157,9 @@ Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint de
 
 Result<void> Moves::Resume(const move::JournalEntry& entry) {
   if (entry.role == move::Role::kSwapping || entry.role == move::Role::kDual) {
-    tenants_.AddOwned(entry.tenant, entry.epoch);
+    // The epoch of `dual` is the new owner's: a gateway that took it for ours would wait for one beyond it.
+    const Epoch owned{entry.role == move::Role::kDual ? entry.epoch.value - 1 : entry.epoch.value};
+    tenants_.AddOwned(entry.tenant, owned);
     TW_TRY_ASSIGN(auto use, tenants_.Find(entry.tenant));
     use->Park();
     move::Receipt start;

@@ -62,6 +62,8 @@ TEST_P(KilledInTheMiddleOfAMove, LosesNothing) {
     stage.cluster().Kill(crash.victim);
     const auto started = stage.cluster().Restart(crash.victim);
     ASSERT_TRUE(started) << Describe(started.error());
+    const auto read = stage.ReadThrough(crash.victim);
+    EXPECT_TRUE(read) << "the node knows at once where to send its clients: " << Describe(read.error());
 
     const auto receipt = stage.AwaitMove(*id, IsDoneAndVerified);
     ASSERT_TRUE(receipt) << Describe(receipt.error());

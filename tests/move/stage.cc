@@ -1,8 +1,12 @@
 #include "stage.h"
 
+#include <gtest/gtest.h>
+
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 
 #include "base/check.h"
 #include "cli/client_command.h"
@@ -59,6 +63,13 @@ Result<void> Stage::Open(load::BankOptions bank, const std::string& owner) {
 
 void Stage::Close() {
   if (bank_) bank_->Stop();
+  if (!cluster_ || !testing::Test::HasFailure()) return;
+  for (const char* node : {"n1", "n2"}) {
+    std::ifstream log(cluster_->folder() + "/" + node + ".log");
+    std::cerr << "--- log of " << node << "\n" << log.rdbuf() << "\n";
+  }
+  if (bank_)
+    for (const std::string& complaint : bank_->complaints()) std::cerr << "client: " << complaint << "\n";
 }
 
 runtime::TimePoint Stage::deadline() const {
@@ -97,6 +108,16 @@ Result<json::value> Stage::AwaitMove(const std::string& id,
 Result<json::value> Stage::TenantSeenBy(const std::string& name) {
   TW_TRY_ASSIGN(auto admin, Admin(name));
   return admin.Get("/v1/tenants/" + bank_->options().tenant);
+}
+
+Result<void> Stage::ReadThrough(const std::string& node) {
+  TW_TRY_ASSIGN(const auto client,
+                load::HranaClient::Make(core_, http_, cluster_->node(node).url(), bank_->options().tenant));
+  load::HranaStream stream(client);
+  load::Statement statement;
+  statement.sql = "SELECT count(*) FROM ledger";
+  TW_TRY(stream.Execute({statement}, true));
+  return {};
 }
 
 bool Stage::Eventually(const std::function<bool()>& holds) {

@@ -20,7 +20,7 @@ class Stage {
 
   // Two nodes, and the tenant of `bank` at `owner`, filled, its clients at work. Suspends, as do the others.
   Result<void> Open(load::BankOptions bank, const std::string& owner);
-  // Ends the clients.
+  // Ends the clients; after a failure it shows what the nodes have logged.
   void Close();
 
   // The id of a new move.
@@ -31,6 +31,8 @@ class Stage {
                                        const std::function<bool(const boost::json::value&)>& holds);
   // What the node `name` says of the tenant.
   Result<boost::json::value> TenantSeenBy(const std::string& name);
+  // A read of the bank's ledger through one node.
+  Result<void> ReadThrough(const std::string& node);
   // Polls until `holds` or the deadline of every wait here has passed (false).
   bool Eventually(const std::function<bool()>& holds);
   // Whether a node has the file of the tenant on its disk.
