@@ -1,5 +1,7 @@
-// The bank on a simulated cluster: whole nodes, real SQLite, moves under load, from a seed. Time, network and disk are virtual,
-// so a hundred runs take seconds, and a run that goes wrong can be had again.
+// The bank on a simulated cluster: whole nodes, real SQLite, moves under load, from a seed. Time, network and
+// disk are virtual, so a hundred runs take seconds, and a run that goes wrong can be had again.
+#include "cli/load/bank.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -8,7 +10,6 @@
 #include <optional>
 #include <string>
 
-#include "cli/load/bank.h"
 #include "net/http_client.h"
 #include "node/node.h"
 #include "runtime/fiber.h"
@@ -39,7 +40,8 @@ class Cluster {
   void Stop() {
     world_.RunFiber(*client_core_, "close", [&] { http_->Close(); });
     for (auto& node : nodes_) {
-      world_.RunFiber(static_cast<SimCore&>(node->core()), "stop", [&] { node->Stop(node->core().Now() + 5s); });
+      world_.RunFiber(static_cast<SimCore&>(node->core()), "stop",
+                      [&] { node->Stop(node->core().Now() + 5s); });
       node.reset();
     }
     http_.reset();
@@ -51,7 +53,8 @@ class Cluster {
   void InClient(std::function<void()> body) { world_.RunFiber(*client_core_, "test", std::move(body)); }
 
   // A call of the admin API; its body must be JSON. Suspends.
-  boost::json::value Call(const std::string& method, const std::string& target, const std::string& body = "") {
+  boost::json::value Call(const std::string& method, const std::string& target,
+                          const std::string& body = "") {
     net::HttpRequest request;
     request.method = method;
     request.body = body;
@@ -64,7 +67,8 @@ class Cluster {
 
   // Moves the tenant and waits until the move is over; its receipt. Suspends.
   boost::json::object Move(const std::string& tenant, const std::string& to) {
-    const auto started = Call("POST", "/v1/moves", boost::json::serialize(boost::json::object{{"tenant", tenant}, {"to", to}}));
+    const auto started = Call("POST", "/v1/moves",
+                              boost::json::serialize(boost::json::object{{"tenant", tenant}, {"to", to}}));
     const std::string id(started.at("id").as_string());
     while (true) {
       const auto receipt = Call("GET", "/v1/moves/" + id);

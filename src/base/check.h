@@ -6,8 +6,8 @@ namespace tradewind {
 }  // namespace tradewind
 
 // Ends the process with a message when `condition` is false: continuing would risk data.
-#define TW_CHECK(condition, why)                                                                  \
-  do {                                                                                            \
-    if (!(condition)) [[unlikely]]                                                                \
-      ::tradewind::CheckFailed(#condition, __FILE__, __LINE__, why);                              \
+#define TW_CHECK(condition, why)                                     \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::tradewind::CheckFailed(#condition, __FILE__, __LINE__, why); \
   } while (false)

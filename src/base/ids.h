@@ -24,8 +24,8 @@ struct Epoch {
   Epoch Next() const { return Epoch{value + 1}; }
 };
 
-// The position of a commit in its tenant's order of commits since the tenant was opened. Not a file offset: the
-// WAL restarts, this does not.
+// The position of a commit in its tenant's order of commits since the tenant was opened. Not a file offset:
+// the WAL restarts, this does not.
 struct CommitSequence {
   uint64_t value = 0;
   auto operator<=>(const CommitSequence&) const = default;

@@ -18,10 +18,10 @@ enum class ErrorKind {
   kUnavailable,  // Not now: a retry may succeed.
   kTimeout,      // A deadline passed; the outcome is unknown unless the code says otherwise.
   kUnauthorized,
-  kTooLarge,     // A limit of base/limits.h or of the tenant.
-  kIo,           // A disk or network call failed.
-  kCorrupt,      // Stored or received bytes are not what was written.
-  kInternal,     // A defect of ours.
+  kTooLarge,  // A limit of base/limits.h or of the tenant.
+  kIo,        // A disk or network call failed.
+  kCorrupt,   // Stored or received bytes are not what was written.
+  kInternal,  // A defect of ours.
 };
 
 struct Error {
@@ -43,7 +43,9 @@ inline tl::unexpected<Error> Fail(ErrorKind kind, std::string code, std::string 
                                   std::string action = {}) {
   return tl::unexpected<Error>(Error{kind, std::move(code), std::move(message), std::move(action)});
 }
-inline tl::unexpected<Error> Fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> Fail(Error error) {
+  return tl::unexpected<Error>(std::move(error));
+}
 
 // "message; action" for logs and terminals.
 std::string Describe(const Error& error);
@@ -55,15 +57,16 @@ std::string_view KindName(ErrorKind kind);
 #define TW_CONCAT(a, b) TW_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` from the calling function, if it has one.
-#define TW_TRY(expression)                                                          \
-  do {                                                                              \
-    if (auto tw_result = (expression); !tw_result) [[unlikely]]                     \
-      return ::tradewind::Fail(std::move(tw_result).error());                       \
+#define TW_TRY(expression)                                      \
+  do {                                                          \
+    if (auto tw_result = (expression); !tw_result) [[unlikely]] \
+      return ::tradewind::Fail(std::move(tw_result).error());   \
   } while (false)
 
-// Declares `declaration` from the value of `expression`, or returns its error: TW_TRY_ASSIGN(auto file, Open(p));
-#define TW_TRY_ASSIGN(declaration, expression)                                                         \
-  auto TW_CONCAT(tw_result_, __LINE__) = (expression);                                                 \
-  if (!TW_CONCAT(tw_result_, __LINE__)) [[unlikely]]                                                   \
-    return ::tradewind::Fail(std::move(TW_CONCAT(tw_result_, __LINE__)).error());                      \
+// Declares `declaration` from the value of `expression`, or returns its error: TW_TRY_ASSIGN(auto file,
+// Open(p));
+#define TW_TRY_ASSIGN(declaration, expression)                                    \
+  auto TW_CONCAT(tw_result_, __LINE__) = (expression);                            \
+  if (!TW_CONCAT(tw_result_, __LINE__)) [[unlikely]]                              \
+    return ::tradewind::Fail(std::move(TW_CONCAT(tw_result_, __LINE__)).error()); \
   declaration = std::move(*TW_CONCAT(tw_result_, __LINE__))

@@ -8,6 +8,7 @@ namespace tradewind::cli {
 void AddMissingCommand(CLI::App& app, CommandLine& line, const std::string& name,
                        const std::string& full_name) {
   CLI::App* command = app.add_subcommand(name, "(not there yet)");
+  command->fallthrough(false);  // Else the program would look at the arguments first, and find them wrong.
   command->allow_extras();
   command->callback([&line, full_name] {
     line.action = [full_name] { return Report(NotThereYet("\"tradewind " + full_name + "\"").value()); };

@@ -76,6 +76,7 @@ class Demo {
     const runtime::TimePoint began = core_.Now();
     TW_TRY(bank_->Fill([&](uint64_t bytes) {
       display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(bank.entry_bytes)));
+      return CheckInterrupted();
     }));
     TW_TRY_ASSIGN(const json::value tenant, admin_->Get(std::string("/v1/tenants/") + kTenant));
     display_.Say(fmt::format("tenant   {} on n1: {} in {:.0f} pages, filled in {}", kTenant,
@@ -85,7 +86,7 @@ class Demo {
         fmt::format("load     {} clients through both nodes: point reads, range sums, audits of all balances,"
                     " transfers in batches and over three requests",
                     bank_->clients()));
-    return CheckInterrupted();
+    return {};
   }
 
   Result<void> CheckInterrupted() {

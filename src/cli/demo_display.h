@@ -22,7 +22,7 @@ class DemoDisplay {
   // How far something has come, on a terminal only.
   void Progress(const std::string& line);
 
-  // How often Update is worth calling.
+  // How often to call Update.
   runtime::Duration pause() const;
 
  private:
@@ -32,7 +32,6 @@ class DemoDisplay {
   const bool silent_;
   const bool live_;
   const runtime::TimePoint started_;
-  runtime::TimePoint last_kept_{};
   std::string last_phase_;
   size_t shown_width_ = 0;
   uint64_t last_bytes_ = 0;

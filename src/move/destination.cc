@@ -10,8 +10,11 @@ namespace tradewind::move {
 
 namespace {
 
+constexpr uint64_t kOnlyList = 1;  // A source makes one list for a move; a second try is another move.
+
 tl::unexpected<Error> OutOfTurn(const char* what) {
-  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED", std::string("the source sent ") + what + " out of turn");
+  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED",
+              std::string("the source sent ") + what + " out of turn");
 }
 
 uint32_t Percentile(std::vector<uint32_t>& sorted, double share) {
@@ -42,7 +45,8 @@ JournalEntry Destination::Entry(Role role) const {
   return JournalEntry{tenant_name_, role, epoch_, move_, source_, list_};
 }
 
-// -- A connection -----------------------------------------------------------------------------------------------------------
+// -- A connection
+// -----------------------------------------------------------------------------------------------------------
 
 void Destination::Serve(PageChannel& channel, const Offer& offer) {
   if (channel_) channel_->Close();
@@ -86,7 +90,8 @@ void Destination::Serve(PageChannel& channel, const Offer& offer) {
   if (channel_ == &channel) channel_ = nullptr;
   channel.Close();
   if (state_ == State::kReceiving) {  // No ready was sent: the source stays owner.
-    if (Result<void> dropped = DropCopy(); !dropped) log::warn("move {}: {}", move_, Describe(dropped.error()));
+    if (Result<void> dropped = DropCopy(); !dropped)
+      log::warn("move {}: {}", move_, Describe(dropped.error()));
   }
 }
 
@@ -96,6 +101,7 @@ Result<void> Destination::Receive(PageChannel& channel, const Message& message) 
     TW_TRY(state_ == State::kReceiving ? TakeInitPages(*pages) : TakePages(*pages));
     return channel.Send(Took{static_cast<uint32_t>(pages->contents.size())});
   }
+  if (const auto* prepare = std::get_if<Prepare>(&message)) return TakePrepare(channel, *prepare);
   if (const auto* list = std::get_if<List>(&message)) return TakeList(channel, *list);
   if (const auto* own = std::get_if<Own>(&message)) {
     SpawnBecomeOwner(own->epoch);
@@ -119,7 +125,8 @@ void Destination::SendPulls() {
   }
 }
 
-// -- Init and the list --------------------------------------------------------------------------------------------------------
+// -- Init and the list
+// --------------------------------------------------------------------------------------------------------
 
 Result<void> Destination::StartReceiving(const Offer& offer) {
   if (offer.page_size < 512 || offer.page_size > 65536 || (offer.page_size & (offer.page_size - 1)) != 0)
@@ -128,7 +135,8 @@ Result<void> Destination::StartReceiving(const Offer& offer) {
   page_size_ = offer.page_size;
   TW_TRY(host_.journal().Put(Entry(Role::kReceiving)));
   state_ = State::kReceiving;
-  for (const char* suffix : {"", "-wal", "-journal", "-presence"}) TW_TRY(core_.disk().Remove(path_ + suffix));
+  for (const char* suffix : {"", "-wal", "-journal", "-presence"})
+    TW_TRY(core_.disk().Remove(path_ + suffix));
   TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kCreateExclusive));
   return {};
 }
@@ -145,28 +153,54 @@ Result<void> Destination::TakeInitPages(const Pages& pages) {
   return {};
 }
 
+// Lays the copy out and makes what has come durable, so that the list, during which requests wait, has little
+// left to sync.
+Result<void> Destination::TakePrepare(PageChannel& channel, const Prepare& prepare) {
+  if (state_ != State::kReceiving) return OutOfTurn("a preparation");
+  TW_TRY(incoming_->Truncate(uint64_t{prepare.page_count} * page_size_));
+  TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
+                                                                prepare.page_count, kOnlyList));
+  TW_TRY(SyncIncoming());
+  TW_TRY(core_.disk().SyncDirectory(path_.substr(0, path_.rfind('/'))));
+  return channel.Send(Prepared{});
+}
+
+// The map may be durable before the data that it speaks of: until the journal says ready, nobody believes it.
+Result<void> Destination::SyncIncoming() {
+  Result<void> data, map;
+  runtime::TaskGroup syncs(core_);
+  syncs.Spawn("sync copy " + tenant_name_, [&] { data = incoming_->Sync(); });
+  syncs.Spawn("sync map " + tenant_name_,
+              [&] { map = incoming_presence_->Write(incoming_presence_->TakeChanges()); });
+  syncs.Join();
+  TW_TRY(data);
+  return map;
+}
+
 Result<void> Destination::TakeList(PageChannel& channel, const List& list) {
-  if (state_ != State::kReceiving) return OutOfTurn("a list");
+  if (state_ != State::kReceiving || !incoming_presence_) return OutOfTurn("a list");
+  if (list.number != kOnlyList) return OutOfTurn("another list");
   list_ = list.number;
   const auto handed = sqlite::PageSet::FromWords(list.handed);
   TW_TRY(incoming_->Truncate(uint64_t{list.page_count} * page_size_));
-  TW_TRY_ASSIGN(auto presence,
-                sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_, list.page_count, list.number));
+  if (!incoming_presence_->SetPageCount(list.page_count)) {
+    TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
+                                                                  list.page_count, list.number));
+    TW_TRY(core_.disk().SyncDirectory(path_.substr(0, path_.rfind('/'))));
+  }
   for (uint32_t value = 1; value <= list.page_count; ++value) {
     const PageNumber page{value};
     if (!handed.Has(page)) continue;
     const auto found = incoming_hashes_.find(page);
     if (found == incoming_hashes_.end()) return OutOfTurn("a list of pages that never came");
-    presence->NoteArrived(page, found->second);
+    incoming_presence_->NoteArrived(page, found->second);
   }
-  // First the data, then the map, then their names, then the word: each speaks of what is durable before it.
-  TW_TRY(incoming_->Sync());
-  TW_TRY(presence->Write(presence->TakeChanges()));
-  TW_TRY(core_.disk().SyncDirectory(path_.substr(0, path_.rfind('/'))));
+  // First the data and the map, then the journal, then the word: each speaks of what is durable before it.
+  TW_TRY(SyncIncoming());
   incoming_.reset();
   incoming_hashes_.clear();
   TW_TRY_ASSIGN(store_, sqlite::PageStore::Open(core_, path_, runtime::OpenMode::kExisting));
-  store_->SetPresence(std::move(presence), [this](PageNumber page) {
+  store_->SetPresence(std::move(incoming_presence_), [this](PageNumber page) {
     pulls_.push_back(page);
     pull_wanted_.NotifyAll();
   });
@@ -177,7 +211,8 @@ Result<void> Destination::TakeList(PageChannel& channel, const List& list) {
   return channel.Send(Ready{list_});
 }
 
-// -- Ownership ------------------------------------------------------------------------------------------------------------------
+// -- Ownership
+// ------------------------------------------------------------------------------------------------------------------
 
 void Destination::WatchCatalog() {
   watching_ = true;
@@ -192,8 +227,10 @@ void Destination::WatchCatalog() {
       continue;
     }
     auto record = host_.catalog().GetMove(move_);
-    if (record && record->state == cluster::MoveState::kCancelled && state_ == State::kReady && !becoming_owner_) {
-      if (Result<void> dropped = DropCopy(); !dropped) log::warn("move {}: {}", move_, Describe(dropped.error()));
+    if (record && record->state == cluster::MoveState::kCancelled && state_ == State::kReady &&
+        !becoming_owner_) {
+      if (Result<void> dropped = DropCopy(); !dropped)
+        log::warn("move {}: {}", move_, Describe(dropped.error()));
     }
   }
   watching_ = false;
@@ -202,7 +239,8 @@ void Destination::WatchCatalog() {
 Result<void> Destination::AwaitOwnership(runtime::TimePoint deadline) {
   while (state_ == State::kReady || state_ == State::kReceiving || becoming_owner_) {
     if (!state_changed_.WaitUntil(deadline))
-      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING", "the tenant is on its way to this node", "try again");
+      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING", "the tenant is on its way to this node",
+                  "try again");
   }
   return {};
 }
@@ -227,16 +265,25 @@ Result<void> Destination::BecomeOwner(Epoch epoch) {
   Result<void> opened = OpenAsOwner(epoch);
   becoming_owner_ = false;
   state_changed_.NotifyAll();
-  if (opened && channel_) static_cast<void>(channel_->Send(Owned{}));  // A broken channel shows when it is read.
+  if (opened && channel_)
+    static_cast<void>(channel_->Send(Owned{}));  // A broken channel shows when it is read.
   return opened;
 }
 
 Result<void> Destination::OpenAsOwner(Epoch epoch) {
   JournalEntry entry = Entry(Role::kOwner);
   entry.epoch = epoch;
-  TW_TRY(host_.journal().Put(entry));
+  Result<void> noted;
+  Result<std::unique_ptr<tenant::Tenant>> opened;
+  // It serves only when both are done.
+  runtime::TaskGroup steps(core_);
+  steps.Spawn("note owner " + tenant_name_, [&] { noted = host_.journal().Put(entry); });
+  opened = tenant::Tenant::Open(core_, tenant_name_, std::move(store_));
+  steps.Join();
+  if (!noted && opened) (*opened)->Close();
+  TW_TRY(noted);
+  TW_TRY_ASSIGN(auto tenant, std::move(opened));
   epoch_ = epoch;
-  TW_TRY_ASSIGN(auto tenant, tenant::Tenant::Open(core_, tenant_name_, std::move(store_)));
   state_ = State::kOwner;
   host_.Adopt(std::move(tenant), epoch, [weak = weak_from_this()] {
     const std::shared_ptr<Destination> self = weak.lock();
@@ -251,7 +298,9 @@ Result<void> Destination::OpenAsOwner(Epoch epoch) {
 Result<void> Destination::DropCopy() {
   store_.reset();
   incoming_.reset();
-  for (const char* suffix : {"", "-wal", "-journal", "-presence"}) TW_TRY(core_.disk().Remove(path_ + suffix));
+  incoming_presence_.reset();
+  for (const char* suffix : {"", "-wal", "-journal", "-presence"})
+    TW_TRY(core_.disk().Remove(path_ + suffix));
   TW_TRY(host_.journal().Erase(tenant_name_));
   state_ = State::kOver;
   state_changed_.NotifyAll();
@@ -265,7 +314,8 @@ Result<void> Destination::Resume(const JournalEntry& entry) {
   TW_TRY_ASSIGN(auto presence, sqlite::PresenceMap::Load(core_.disk(), PresencePath()));
   page_size_ = presence->page_size();
   if (entry.role == Role::kReady && presence->list() != entry.list)
-    return Fail(ErrorKind::kCorrupt, "PRESENCE_MAP_CORRUPT", "the presence map of " + tenant_name_ + " is not that of its list");
+    return Fail(ErrorKind::kCorrupt, "PRESENCE_MAP_CORRUPT",
+                "the presence map of " + tenant_name_ + " is not that of its list");
   TW_TRY_ASSIGN(store_, sqlite::PageStore::Open(core_, path_, runtime::OpenMode::kExisting));
   store_->SetPresence(std::move(presence), [this](PageNumber page) {
     pulls_.push_back(page);
@@ -294,7 +344,8 @@ void Destination::WatchForDone() {
   }
 }
 
-// -- Dual and finish --------------------------------------------------------------------------------------------------------------
+// -- Dual and finish
+// --------------------------------------------------------------------------------------------------------------
 
 Result<Hello> Destination::MakeHello() const {
   Hello hello;
@@ -325,7 +376,8 @@ void Destination::SyncInBackground() {
   unsynced_bytes_ = 0;
   fibers_.Spawn("presence sync " + tenant_name_, [this] {
     if (served_->presence())
-      if (Result<void> synced = served_->SyncPresence(); !synced) log::error("move {}: {}", move_, Describe(synced.error()));
+      if (Result<void> synced = served_->SyncPresence(); !synced)
+        log::error("move {}: {}", move_, Describe(synced.error()));
     syncing_ = false;
     state_changed_.NotifyAll();
   });
@@ -344,15 +396,19 @@ Result<void> Destination::TakeComplete(PageChannel& channel, const Complete& com
   const sqlite::PresenceMap* presence = served_->presence();
   if (!presence || complete.pages != presence->page_count()) return OutOfTurn("the end of another file");
   if (!presence->complete())
-    return Fail(ErrorKind::kUnavailable, "PAGES_MISSING", std::to_string(presence->missing()) + " pages have not arrived");
+    return Fail(ErrorKind::kUnavailable, "PAGES_MISSING",
+                std::to_string(presence->missing()) + " pages have not arrived");
   if (complete.sum != presence->arrived_sum())
-    return Fail(ErrorKind::kCorrupt, "HASH_MISMATCH", "the pages at the two nodes differ; the source keeps its copy",
+    return Fail(ErrorKind::kCorrupt, "HASH_MISMATCH",
+                "the pages at the two nodes differ; the source keeps its copy",
                 "keep both nodes as they are and report this");
   TW_TRY(served_->SyncPresence());
   // A repeat after a lost answer finds the state as it wanted it.
-  TW_TRY_ASSIGN(const auto recorded, host_.catalog().SetMoveState(move_, cluster::MoveState::kForward, cluster::MoveState::kDone, ""));
+  TW_TRY_ASSIGN(const auto recorded, host_.catalog().SetMoveState(move_, cluster::MoveState::kForward,
+                                                                  cluster::MoveState::kDone, ""));
   if (!recorded.Shows(cluster::MoveState::kDone))
-    return Fail(ErrorKind::kRefused, "MOVE_NOT_FORWARD", "the catalog has the move as " + std::string(cluster::MoveStateName(recorded.record.state)));
+    return Fail(ErrorKind::kRefused, "MOVE_NOT_FORWARD",
+                "the catalog has the move as " + std::string(cluster::MoveStateName(recorded.record.state)));
   const Done done = MakeDone();
   TW_TRY(EndMove());
   return channel.Send(done);

@@ -27,8 +27,10 @@ class MoveHost {
   // Opens a page channel for a move to another node. Suspends.
   virtual Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName& peer, const MoveId& move,
                                                            runtime::TimePoint deadline) = 0;
-  // The node serves the tenant from now on. `first_answer` is called once, after the first transaction was answered.
-  virtual void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) = 0;
+  // The node serves the tenant from now on. `first_answer` is called once, after the first transaction was
+  // answered.
+  virtual void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
+                     std::function<void()> first_answer) = 0;
   // The node is ending: whatever would be tried again is given up.
   virtual bool stopping() const = 0;
 };

@@ -52,7 +52,8 @@ std::optional<std::string_view> TakeRecord(std::string_view& bytes) {
 
 Result<void> Apply(std::string_view payload, std::map<TenantName, JournalEntry>& entries) {
   const auto corrupt = [] {
-    return Fail(ErrorKind::kCorrupt, "JOURNAL_CORRUPT", "the node's journal holds a record that makes no sense",
+    return Fail(ErrorKind::kCorrupt, "JOURNAL_CORRUPT",
+                "the node's journal holds a record that makes no sense",
                 "it may come from a newer version of tradewind; run that one");
   };
   boost::system::error_code failure;
@@ -74,7 +75,8 @@ Result<void> Apply(std::string_view payload, std::map<TenantName, JournalEntry>&
     entries.erase(text("erase"));
     return {};
   }
-  JournalEntry entry{text("tenant"), Role::kOwned, Epoch{number("epoch")}, text("move"), text("peer"), number("list")};
+  JournalEntry entry{text("tenant"), Role::kOwned, Epoch{number("epoch")},
+                     text("move"),   text("peer"), number("list")};
   const std::string role = text("role");
   size_t index = 0;
   while (index < kRoleNames.size() && role != kRoleNames[index]) ++index;
@@ -84,7 +86,9 @@ Result<void> Apply(std::string_view payload, std::map<TenantName, JournalEntry>&
   return {};
 }
 
-Bytes AsBytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+Bytes AsBytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
 
 }  // namespace
 
@@ -116,14 +120,18 @@ Result<std::unique_ptr<Journal>> Journal::Open(runtime::Core& core, const std::s
 
 Result<void> Journal::Append(const std::string& payload) {
   WaitFor(turn_, [&] { return !appending_; });
-  if (failed_) return Fail(ErrorKind::kIo, "JOURNAL_FAILED", "the node's journal could not be written", "restart the node");
+  if (failed_)
+    return Fail(ErrorKind::kIo, "JOURNAL_FAILED", "the node's journal could not be written",
+                "restart the node");
   appending_ = true;
   const std::string record = Record(payload);
   Result<void> done = file_->Write(end_, AsBytes(record));
   if (done) done = file_->Sync();
   // Whether a failed record is on disk is unknown, so nothing may follow it.
-  if (done) end_ += record.size();
-  else failed_ = true;
+  if (done)
+    end_ += record.size();
+  else
+    failed_ = true;
   appending_ = false;
   turn_.NotifyOne();
   return done;

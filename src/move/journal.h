@@ -1,23 +1,24 @@
-// What a node knows for sure about the tenants on its disk, whatever it last heard from anyone: one entry a tenant.
+// What a node knows for sure about the tenants on its disk, whatever it last heard from anyone: one entry a
+// tenant.
 //
-// File: records, one after the other: payload length u32, xxh3 of the payload u64 (little-endian), payload (JSON of an Entry, or
-// {"erase": tenant}). The last record of a tenant counts. Opening writes the file anew with one record a tenant, under another
-// name that is then renamed, so the file does not grow for ever.
+// File: records, one after the other: payload length u32, xxh3 of the payload u64 (little-endian), payload
+// (JSON of an Entry, or
+// {"erase": tenant}). The last record of a tenant counts. Opening writes the file anew with one record a
+// tenant, under another name that is then renamed, so the file does not grow for ever.
 //
-// Crash argument. Put() and Erase() return once their record is synced. A crash inside leaves either the whole record or a
-// torn tail that its hash gives away; the tail was never acknowledged to anyone, and is dropped. A record is never changed in
-// place. The rename in Open() happens after the new file is synced, and the folder is synced after it: before or after, a
-// whole journal with the same entries is there.
+// Crash argument. Put() and Erase() return once their record is synced. A crash inside leaves either the
+// whole record or a torn tail that its hash gives away; the tail was never acknowledged to anyone, and is
+// dropped. A record is never changed in place. The rename in Open() happens after the new file is synced, and
+// the folder is synced after it: before or after, a whole journal with the same entries is there.
 //
 // Roles and what a restart makes of them (protocol.md; I1, I4, I5):
 //   creating    the tenant is being made here: the catalog says whether it was
 //   owned       the tenant is served at `epoch`, without asking the catalog
-//   swapping    the source may have sent the swap: it starts nothing, and repeats the swap until its answer is known
-//   dual        the swap happened: the source answers pulls and pushes; it serves no one
-//   deleting    the move is done: the copy here is deleted
-//   receiving   a copy that no ready was sent for: it is deleted
-//   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or cancelled
-//   owner       the destination owns at `epoch`: it serves, and pulls what it lacks
+//   swapping    the source may have sent the swap: it starts nothing, and repeats the swap until its answer
+//   is known dual        the swap happened: the source answers pulls and pushes; it serves no one deleting
+//   the move is done: the copy here is deleted receiving   a copy that no ready was sent for: it is deleted
+//   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or
+//   cancelled owner       the destination owns at `epoch`: it serves, and pulls what it lacks
 #pragma once
 
 #include <cstdint>
@@ -39,8 +40,8 @@ struct JournalEntry {
   TenantName tenant;
   Role role = Role::kOwned;
   Epoch epoch;
-  MoveId move;      // Empty without one.
-  NodeName peer;    // The other side of the move.
+  MoveId move;        // Empty without one.
+  NodeName peer;      // The other side of the move.
   uint64_t list = 0;  // Of `ready`.
 };
 
@@ -49,7 +50,8 @@ class Journal {
   // Reads, drops a torn tail, and writes the file anew. Suspends.
   static Result<std::unique_ptr<Journal>> Open(runtime::Core& core, const std::string& path);
 
-  // Durable when they return. Suspend. After a failure the node must not go on with what the entry was to allow.
+  // Durable when they return. Suspend. After a failure the node must not go on with what the entry was to
+  // allow.
   Result<void> Put(const JournalEntry& entry);
   Result<void> Erase(const TenantName& tenant);
 

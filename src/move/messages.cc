@@ -99,17 +99,27 @@ void Put(Writer& to, const Pages& m) {
   for (const PageNumber page : m.numbers) to.Number(page.value);
   to.Raw(m.contents);
 }
+void Put(Writer& to, const Prepare& m) {
+  to.Number(m.page_count);
+}
+void Put(Writer&, const Prepared&) {}
 void Put(Writer& to, const List& m) {
   to.Number(m.number);
   to.Number(m.epoch.value);
   to.Number(m.page_count);
   to.Words(m.handed);
 }
-void Put(Writer& to, const Ready& m) { to.Number(m.list); }
-void Put(Writer& to, const Own& m) { to.Number(m.epoch.value); }
+void Put(Writer& to, const Ready& m) {
+  to.Number(m.list);
+}
+void Put(Writer& to, const Own& m) {
+  to.Number(m.epoch.value);
+}
 void Put(Writer&, const Owned&) {}
 void Put(Writer&, const FirstServed&) {}
-void Put(Writer& to, const Pull& m) { to.Number(m.page.value); }
+void Put(Writer& to, const Pull& m) {
+  to.Number(m.page.value);
+}
 void Put(Writer& to, const Took& m) {
   to.Number(m.bytes);
 }
@@ -151,17 +161,27 @@ void Get(Reader& from, Pages& m) {
   const Bytes contents = from.Raw(from.left());
   m.contents.assign(contents.begin(), contents.end());
 }
+void Get(Reader& from, Prepare& m) {
+  m.page_count = from.Number<uint32_t>();
+}
+void Get(Reader&, Prepared&) {}
 void Get(Reader& from, List& m) {
   m.number = from.Number<uint64_t>();
   m.epoch.value = from.Number<uint64_t>();
   m.page_count = from.Number<uint32_t>();
   m.handed = from.Words();
 }
-void Get(Reader& from, Ready& m) { m.list = from.Number<uint64_t>(); }
-void Get(Reader& from, Own& m) { m.epoch.value = from.Number<uint64_t>(); }
+void Get(Reader& from, Ready& m) {
+  m.list = from.Number<uint64_t>();
+}
+void Get(Reader& from, Own& m) {
+  m.epoch.value = from.Number<uint64_t>();
+}
 void Get(Reader&, Owned&) {}
 void Get(Reader&, FirstServed&) {}
-void Get(Reader& from, Pull& m) { m.page.value = from.Number<uint32_t>(); }
+void Get(Reader& from, Pull& m) {
+  m.page.value = from.Number<uint32_t>();
+}
 void Get(Reader& from, Took& m) {
   m.bytes = from.Number<uint32_t>();
 }
@@ -185,7 +205,8 @@ uint64_t HashFrame(Bytes start, Bytes payload) {
 }
 
 tl::unexpected<Error> Corrupt(const char* why) {
-  return Fail(ErrorKind::kCorrupt, "FRAME_CORRUPT", std::string("a frame of the page channel is damaged: ") + why);
+  return Fail(ErrorKind::kCorrupt, "FRAME_CORRUPT",
+              std::string("a frame of the page channel is damaged: ") + why);
 }
 
 template <size_t... kIndex>
@@ -217,7 +238,8 @@ Result<uint32_t> PayloadLength(Bytes header) {
   uint32_t length = 0;
   std::memcpy(&length, header.data(), 4);
   if (header[4] != std::byte{kVersion})
-    return Fail(ErrorKind::kRefused, "CHANNEL_VERSION", "the other node speaks another version of the page channel",
+    return Fail(ErrorKind::kRefused, "CHANNEL_VERSION",
+                "the other node speaks another version of the page channel",
                 "run the same version of tradewind on both nodes");
   if (length > limits::kFrameBytes) return Corrupt("its length is beyond the limit");
   return length;

@@ -1,4 +1,5 @@
-// What travels on a page channel between the source and the destination of a move: frames of bytes, and the messages in them.
+// What travels on a page channel between the source and the destination of a move: frames of bytes, and the
+// messages in them.
 //
 // Frame (little-endian):
 //   0   payload length u32 (at most limits::kFrameBytes)
@@ -7,10 +8,10 @@
 //   16  payload
 //
 // Message           direction  payload
-//   Offer           S -> D     phase u8 (0 init, 1 dual), epoch u64, page size u32, move, tenant, source (text: u16 length, bytes)
-//   Hello           D -> S     state u8 (0 empty, 1 owner), arrived (words), present (words); words: u32 count, u64 each
-//   Pages           S -> D     count u32, that many page numbers u32, that many pages
-//   List            S -> D     list number u64, epoch u64, page count u32, H (words)
+//   Offer           S -> D     phase u8 (0 init, 1 dual), epoch u64, page size u32, move, tenant, source
+//   (text: u16 length, bytes) Hello           D -> S     state u8 (0 empty, 1 owner), arrived (words),
+//   present (words); words: u32 count, u64 each Pages           S -> D     count u32, that many page numbers
+//   u32, that many pages List            S -> D     list number u64, epoch u64, page count u32, H (words)
 //   Ready           D -> S     list number u64
 //   Own             S -> D     epoch u64
 //   Owned           D -> S     empty: the destination serves
@@ -51,6 +52,10 @@ struct Pages {
   std::vector<PageNumber> numbers;
   std::vector<std::byte> contents;  // numbers.size() pages, one after the other.
 };
+struct Prepare {
+  uint32_t page_count = 0;
+};
+struct Prepared {};
 struct List {
   uint64_t number = 0;
   Epoch epoch;
@@ -85,8 +90,8 @@ struct Failed {
   std::string message;
 };
 
-using Message =
-    std::variant<Offer, Hello, Pages, List, Ready, Own, Owned, FirstServed, Pull, Took, Complete, Done, Failed>;
+using Message = std::variant<Offer, Hello, Pages, Prepare, Prepared, List, Ready, Own, Owned, FirstServed,
+                             Pull, Took, Complete, Done, Failed>;
 
 inline constexpr size_t kFrameHeaderBytes = 16;
 
@@ -95,7 +100,8 @@ std::vector<std::byte> Encode(const Message& message);
 
 // How many payload bytes follow a frame header; fails with kCorrupt.
 Result<uint32_t> PayloadLength(Bytes header);
-// The message of a frame; fails with kCorrupt (code FRAME_CORRUPT) when the hash or anything else does not fit.
+// The message of a frame; fails with kCorrupt (code FRAME_CORRUPT) when the hash or anything else does not
+// fit.
 Result<Message> Decode(Bytes header, Bytes payload);
 
 }  // namespace tradewind::move

@@ -1,6 +1,6 @@
-// One connection between the source and the destination of a move, in messages (messages.h). Urgent messages (control, pulls and
-// their answers) overtake bulk ones (pushes) that wait for the connection; a bulk message in transmission is at most
-// limits::kPageBatchBytes long.
+// One connection between the source and the destination of a move, in messages (messages.h). Urgent messages
+// (control, pulls and their answers) overtake bulk ones (pushes) that wait for the connection; a bulk message
+// in transmission is at most limits::kPageBatchBytes long.
 //
 // This core only. One fiber receives; any number send.
 #pragma once
@@ -23,7 +23,8 @@ class PageChannel {
   PageChannel(std::unique_ptr<runtime::Connection> connection, std::string leftover)
       : connection_(std::move(connection)), buffered_(std::move(leftover)) {}
 
-  // Suspends until a message has come. A Failed message is returned as its error; the end of the stream is kIo.
+  // Suspends until a message has come. A Failed message is returned as its error; the end of the stream is
+  // kIo.
   Result<Message> Receive();
   Result<Message> ReceiveUntil(runtime::TimePoint deadline);
   // Suspends until the message is with the transport: that is the back-pressure on whoever pushes.

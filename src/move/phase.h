@@ -1,5 +1,5 @@
-// The phases of a move and the legal steps between them (Zephyr, section 3; design.md section 5): one pure function, asserted
-// at each change.
+// The phases of a move and the legal steps between them (Zephyr, section 3; design.md section 5): one pure
+// function, asserted at each change.
 //
 //   init ──► handover ──► dual ──► finish ──► done
 //     └─────────┴──► cancelled                           (before the swap is sent; protocol.md steps 1 and 2)
@@ -30,7 +30,9 @@ constexpr bool IsLegal(Phase from, Phase to) {
   return false;
 }
 
-constexpr bool IsOver(Phase phase) { return phase == Phase::kDone || phase == Phase::kCancelled; }
+constexpr bool IsOver(Phase phase) {
+  return phase == Phase::kDone || phase == Phase::kCancelled;
+}
 
 // The name in receipts: the hand-over counts as init there, as in Zephyr's modes.
 constexpr std::string_view PhaseName(Phase phase) {

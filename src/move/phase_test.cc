@@ -13,7 +13,8 @@ TEST(Phase, CannotBeCancelledOnceTheSwapMayHaveHappened) {
 }
 
 TEST(Phase, EndStatesAreFinal) {
-  for (const Phase to : {Phase::kInit, Phase::kHandover, Phase::kDual, Phase::kFinish, Phase::kDone, Phase::kCancelled}) {
+  for (const Phase to :
+       {Phase::kInit, Phase::kHandover, Phase::kDual, Phase::kFinish, Phase::kDone, Phase::kCancelled}) {
     EXPECT_FALSE(IsLegal(Phase::kDone, to));
     EXPECT_FALSE(IsLegal(Phase::kCancelled, to));
   }

@@ -1,7 +1,8 @@
 #include "move/receipt.h"
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
+
+#include <boost/json.hpp>
 
 namespace tradewind::move {
 
@@ -14,7 +15,9 @@ json::value OrNull(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
-json::value TextOrNull(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+json::value TextOrNull(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
 
 }  // namespace
 
@@ -47,7 +50,8 @@ std::string ToJson(const Receipt& receipt) {
       {"aborted", receipt.aborted},
       {"p95_ms", nullptr},
       {"setpoint_ms", nullptr},
-      {"rate_bytes_per_s", receipt.rate_bytes_per_s == 0 ? json::value(nullptr) : json::value(receipt.rate_bytes_per_s)},
+      {"rate_bytes_per_s",
+       receipt.rate_bytes_per_s == 0 ? json::value(nullptr) : json::value(receipt.rate_bytes_per_s)},
       {"eta_s", OrNull(receipt.eta_s)},
       {"verified", receipt.verified},
       {"hash", receipt.verified ? json::value(fmt::format("{:016x}", receipt.hash)) : json::value(nullptr)},

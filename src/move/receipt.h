@@ -17,12 +17,13 @@ struct Receipt {
   NodeName source;
   NodeName destination;
   Phase phase = Phase::kInit;
-  Epoch epoch;  // The tenant's, as far as this move knows.
+  Epoch epoch;             // The tenant's, as far as this move knows.
   int64_t started_at = 0;  // Unix milliseconds.
   std::optional<int64_t> ended_at;
 
-  // Lengths in milliseconds, once known. The hand-over is from the first parked transaction to the destination's word that it
-  // serves; relief from the command to the first transaction answered at the destination.
+  // Lengths in milliseconds, once known. The hand-over is from the first parked transaction to the
+  // destination's word that it serves; relief from the command to the first transaction answered at the
+  // destination.
   std::optional<double> init_ms;
   std::optional<double> handover_ms;
   std::optional<double> dual_ms;

@@ -27,10 +27,11 @@ struct Source::Session {
   std::unique_ptr<PageChannel> channel;
   std::optional<Hello> hello;
   std::optional<uint64_t> ready_list;
+  bool prepared = false;
   bool owned = false;
   std::optional<Error> lost;
   uint64_t in_flight_bytes = 0;  // Pushed, and not yet taken.
-  sqlite::PageSet sent;  // On this connection, or at the destination before it.
+  sqlite::PageSet sent;          // On this connection, or at the destination before it.
 };
 
 Source::Source(MoveHost& host, tenant::Tenant& tenant, Receipt start, MoveOptions options)
@@ -55,7 +56,8 @@ Receipt Source::receipt() const {
   receipt.bytes_sent = bytes_of_ended_sessions_ + (session_ ? session_->channel->bytes_sent() : 0);
   if (receipt.phase == Phase::kFinish) {
     const double seconds = std::chrono::duration<double>(core_.Now() - phase_started_).count();
-    const double left = static_cast<double>(receipt.pages_total - std::min(receipt.pages_total, session_ ? session_->sent.size() : 0));
+    const double left = static_cast<double>(
+        receipt.pages_total - std::min(receipt.pages_total, session_ ? session_->sent.size() : 0));
     if (receipt.pages_pushed > 0 && seconds > 0) receipt.eta_s = left * seconds / receipt.pages_pushed;
   }
   return receipt;
@@ -91,7 +93,8 @@ JournalEntry Source::Entry(Role role) const {
   return JournalEntry{receipt_.tenant, role, receipt_.epoch, receipt_.id, receipt_.destination, 0};
 }
 
-// -- The connection -------------------------------------------------------------------------------------------------------
+// -- The connection
+// -------------------------------------------------------------------------------------------------------
 
 Result<void> Source::Connect(bool dual) {
   if (session_) {
@@ -108,7 +111,8 @@ Result<void> Source::Connect(bool dual) {
   TW_TRY(session->channel->Send(
       Offer{dual, receipt_.epoch, store_.page_size(), receipt_.id, receipt_.tenant, receipt_.source}));
   if (!WaitForUntil(news_, deadline, [&] { return session->hello || session->lost; }))
-    return Fail(ErrorKind::kTimeout, "DESTINATION_SILENT", "node " + receipt_.destination + " does not answer the move's offer");
+    return Fail(ErrorKind::kTimeout, "DESTINATION_SILENT",
+                "node " + receipt_.destination + " does not answer the move's offer");
   if (session->lost) return Fail(*session->lost);
   return {};
 }
@@ -124,6 +128,8 @@ void Source::ReadMessages(const std::shared_ptr<Session>& session) {
       session->hello = std::move(*hello);
     } else if (const auto* ready = std::get_if<Ready>(&*message)) {
       session->ready_list = ready->list;
+    } else if (std::holds_alternative<Prepared>(*message)) {
+      session->prepared = true;
     } else if (std::holds_alternative<Owned>(*message)) {
       session->owned = true;
     } else if (std::holds_alternative<FirstServed>(*message)) {
@@ -139,7 +145,8 @@ void Source::ReadMessages(const std::shared_ptr<Session>& session) {
       receipt_.pull_p99_us = done->pull_p99_us;
       done_ = true;
     } else {
-      session->lost = Error{ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "the destination sent a message out of turn", ""};
+      session->lost =
+          Error{ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "the destination sent a message out of turn", ""};
     }
     news_.NotifyAll();
   }
@@ -149,7 +156,8 @@ void Source::ReadMessages(const std::shared_ptr<Session>& session) {
 
 Result<void> Source::AnswerPull(Session& session, PageNumber page) {
   if (!store_.handed_over() || page.value < 1 || page.value > receipt_.pages_total)
-    return Fail(ErrorKind::kCorrupt, "PULL_OUT_OF_RANGE", "the destination asked for a page that this move does not have");
+    return Fail(ErrorKind::kCorrupt, "PULL_OUT_OF_RANGE",
+                "the destination asked for a page that this move does not have");
   Pages answer;
   answer.numbers = {page};
   answer.contents.resize(store_.page_size());
@@ -161,8 +169,8 @@ Result<void> Source::AnswerPull(Session& session, PageNumber page) {
   return session.channel->Send(answer, Urgency::kUrgent);
 }
 
-// Sends pages in the background: at the throttle's pace, and never so far ahead of the destination that the answer to a pull
-// would wait long behind them.
+// Sends pages in the background: at the throttle's pace, and never so far ahead of the destination that the
+// answer to a pull would wait long behind them.
 Result<void> Source::Push(Session& session, const Pages& pages) {
   bucket_.TakePaced(pages.contents.size());
   WaitFor(news_, [&] { return session.in_flight_bytes < limits::kPushWindowBytes || session.lost; });
@@ -173,7 +181,8 @@ Result<void> Source::Push(Session& session, const Pages& pages) {
   return {};
 }
 
-// -- Init -----------------------------------------------------------------------------------------------------------------
+// -- Init
+// -----------------------------------------------------------------------------------------------------------------
 
 Result<void> Source::SendForInit(const std::vector<PageNumber>& pages) {
   const uint32_t page_size = store_.page_size();
@@ -199,29 +208,37 @@ Result<void> Source::SendForInit(const std::vector<PageNumber>& pages) {
 Result<void> Source::Init() {
   TW_TRY(Connect(/*dual=*/false));
   if (session_->hello->owner)
-    return Fail(ErrorKind::kRefused, "DESTINATION_CONFUSED", "node " + receipt_.destination + " believes that it owns the tenant");
+    return Fail(ErrorKind::kRefused, "DESTINATION_CONFUSED",
+                "node " + receipt_.destination + " believes that it owns the tenant");
   store_.StartSending();
   hashes_.assign(store_.page_count(), 0);
   receipt_.pages_total = store_.page_count();
   TW_TRY_ASSIGN(wireframe_, sqlite::FindWireframe(store_.page_size(), store_.page_count(),
-                                                  [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); }));
+                                                  [&](PageNumber page, MutableBytes into) {
+                                                    return store_.ReadNewest(page, into);
+                                                  }));
   receipt_.pages_wireframe = static_cast<uint32_t>(wireframe_.size());
   TW_TRY(SendForInit(wireframe_));
-  if (options_.warm_up == WarmUp::kNone) return {};
-  for (int pass = 0; pass < kWarmUpPasses; ++pass) {
+  for (int pass = 0; pass < kWarmUpPasses && options_.warm_up == WarmUp::kAll; ++pass) {
     std::vector<PageNumber> missing;
     for (uint32_t value = 1; value <= store_.page_count(); ++value)
       if (!store_.IsSentAndClean(PageNumber{value})) missing.push_back(PageNumber{value});
     receipt_.pages_warm += static_cast<uint32_t>(missing.size());
     TW_TRY(SendForInit(missing));
   }
+  // What the destination can make durable now need not be made durable while requests wait.
+  TW_TRY(session_->channel->Send(Prepare{store_.page_count()}));
+  WaitFor(news_, [&] { return session_->prepared || session_->lost; });
+  if (!session_->prepared) return Fail(*session_->lost);
   return {};
 }
 
-// -- Hand-over --------------------------------------------------------------------------------------------------------------
+// -- Hand-over
+// --------------------------------------------------------------------------------------------------------------
 
 Result<void> Source::MakeAndSendList() {
-  // Those of the wireframe that went stale since they were sent; page 1 is among them, so the destination can open its copy.
+  // Those of the wireframe that went stale since they were sent; page 1 is among them, so the destination can
+  // open its copy.
   do TW_TRY(tenant_.WaitDurable());
   while (store_.commit_in_flight() || store_.durable() < store_.committed());
   // From here to MakeList nothing suspends.
@@ -259,19 +276,22 @@ Result<void> Source::HandOver() {
   TW_TRY(MakeAndSendList());
   const runtime::TimePoint deadline = core_.Now() + limits::kReadyWait;
   if (!WaitForUntil(news_, deadline, [&] { return session_->ready_list || session_->lost; }))
-    return Fail(ErrorKind::kTimeout, "DESTINATION_SLOW", "node " + receipt_.destination + " did not get ready in time",
+    return Fail(ErrorKind::kTimeout, "DESTINATION_SLOW",
+                "node " + receipt_.destination + " did not get ready in time",
                 "try the move again when its disk is less busy");
   if (!session_->ready_list) return Fail(*session_->lost);
   return {};
 }
 
-// The swap: journalled before it is sent, and repeated until its outcome is known (protocol.md step 5). Fails only when the node
-// is ending.
+// The swap: journalled before it is sent, and repeated until its outcome is known (protocol.md step 5). Fails
+// only when the node is ending.
 Result<void> Source::SwapOwnership() {
   while (!host_.stopping()) {
-    auto answer = host_.catalog().Swap(receipt_.tenant, {receipt_.source, receipt_.epoch}, receipt_.destination, receipt_.id);
+    auto answer = host_.catalog().Swap(receipt_.tenant, {receipt_.source, receipt_.epoch},
+                                       receipt_.destination, receipt_.id);
     if (answer) {
-      // Only this node sends this swap, so a refusal that shows what was asked for means that an earlier try was applied.
+      // Only this node sends this swap, so a refusal that shows what was asked for means that an earlier try
+      // was applied.
       TW_CHECK(answer->Shows({receipt_.destination, receipt_.epoch.Next()}),
                "the catalog changed the owner of a tenant whose source is this node");
       receipt_.epoch = receipt_.epoch.Next();
@@ -285,7 +305,8 @@ Result<void> Source::SwapOwnership() {
   return Fail(ErrorKind::kUnavailable, "STOPPING", "the node is ending");
 }
 
-// -- Dual, finish -------------------------------------------------------------------------------------------------------------
+// -- Dual, finish
+// -------------------------------------------------------------------------------------------------------------
 
 Result<void> Source::TakeHello(Session& session) {
   const auto arrived = sqlite::PageSet::FromWords(session.hello->arrived);
@@ -313,7 +334,8 @@ Result<void> Source::PushRest(Session& session) {
     for (; value <= receipt_.pages_total && batch.numbers.size() < per_batch; ++value) {
       const PageNumber page{value};
       if (!session.sent.Add(page)) continue;
-      const MutableBytes into = MutableBytes(batch.contents).subspan(batch.numbers.size() * page_size, page_size);
+      const MutableBytes into =
+          MutableBytes(batch.contents).subspan(batch.numbers.size() * page_size, page_size);
       TW_TRY(store_.HandOver(page, into));
       hashes_[value - 1] = sqlite::HashPage(page, into);
       batch.numbers.push_back(page);
@@ -366,7 +388,8 @@ Source::Outcome Source::DualToDone() {
     if (!finished) log::warn("move {}: {}", receipt_.id, Describe(finished.error()));
     if (!finished) receipt_.waiting_for = "node " + receipt_.destination + ": " + finished.error().message;
     // The destination may have finished while the connection was away.
-    if (auto record = host_.catalog().GetMove(receipt_.id); record && record->state == cluster::MoveState::kDone) {
+    if (auto record = host_.catalog().GetMove(receipt_.id);
+        record && record->state == cluster::MoveState::kDone) {
       receipt_.verified = true;
       receipt_.hash = SumOfHashes();
       done_ = true;
@@ -395,7 +418,8 @@ Source::Outcome Source::DualToDone() {
   return Outcome::kMoved;
 }
 
-// -- The whole -----------------------------------------------------------------------------------------------------------------
+// -- The whole
+// -----------------------------------------------------------------------------------------------------------------
 
 Source::Outcome Source::Cancel(const Error& error) {
   log::warn("move {} of {} is given up: {}", receipt_.id, receipt_.tenant, Describe(error));
@@ -409,8 +433,8 @@ Source::Outcome Source::Cancel(const Error& error) {
   readers_.Join();
   Enter(Phase::kCancelled);
   while (!host_.stopping()) {  // The tenant is served all the while; the destination waits for this word.
-    auto recorded = host_.catalog().SetMoveState(receipt_.id, cluster::MoveState::kForward, cluster::MoveState::kCancelled,
-                                                 ToJson(receipt()));
+    auto recorded = host_.catalog().SetMoveState(receipt_.id, cluster::MoveState::kForward,
+                                                 cluster::MoveState::kCancelled, ToJson(receipt()));
     if (recorded) break;
     log::warn("move {}: {}", receipt_.id, Describe(recorded.error()));
     if (recorded.error().kind == ErrorKind::kNotFound || recorded.error().kind == ErrorKind::kRefused) break;
@@ -431,11 +455,13 @@ Source::Outcome Source::Run() {
   Result<void> told = session_->channel->Send(Own{receipt_.epoch});
   if (holds_turn_) tenant_.turn().Release(this);
   holds_turn_ = false;
-  if (told) WaitForUntil(news_, core_.Now() + limits::kReadyWait, [&] { return session_->owned || session_->lost; });
+  if (told)
+    WaitForUntil(news_, core_.Now() + limits::kReadyWait, [&] { return session_->owned || session_->lost; });
   receipt_.handover_ms = Milliseconds(core_.Now() - phase_started_);
   Enter(Phase::kDual);
   if (Result<void> noted = host_.journal().Put(Entry(Role::kDual)); !noted)
-    log::warn("move {}: {}", receipt_.id, Describe(noted.error()));  // `swapping` leads to the same after a restart.
+    log::warn("move {}: {}", receipt_.id,
+              Describe(noted.error()));  // `swapping` leads to the same after a restart.
   return DualToDone();
 }
 

@@ -1,18 +1,23 @@
 // The source's side of a move (protocol.md steps 1, 2, 5 to 7 and 9).
 //
 // What is durable when, and what a crash of this process leaves (I1 to I5):
-//   init, list       journal: owned. A restart serves again without asking anyone. The move is recorded as cancelled; the
+//   init, list       journal: owned. A restart serves again without asking anyone. The move is recorded as
+//   cancelled; the
 //                    destination drops its copy when it reads that.
-//   swap             journal: swapping, synced before the swap is sent. A restart starts nothing and repeats the swap; both
-//                    answers to it (applied, or refused because it had been applied) mean that the destination owns.
-//   dual, finish     journal: dual (or still swapping, which ends up here). The file is frozen: open writers died with the
-//                    process. A restart answers pulls and pushes; the destination's presence map says what it has.
+//   swap             journal: swapping, synced before the swap is sent. A restart starts nothing and repeats
+//   the swap; both
+//                    answers to it (applied, or refused because it had been applied) mean that the
+//                    destination owns.
+//   dual, finish     journal: dual (or still swapping, which ends up here). The file is frozen: open writers
+//   died with the
+//                    process. A restart answers pulls and pushes; the destination's presence map says what it
+//                    has.
 //   done             journal: deleting, written only after the catalog says done. A restart deletes.
 // The handed-over set needs no durability: the only commits that it refuses are those of this process.
 //
-// The hand-over takes the tenant's write turn before it parks anything, so that as a rule no writer is open when the list is
-// made, and nothing is refused. A writer that keeps the turn beyond the grace stays open: it commits if none of its pages was
-// handed over (design.md section 5, step 3).
+// The hand-over takes the tenant's write turn before it parks anything, so that as a rule no writer is open
+// when the list is made, and nothing is refused. A writer that keeps the turn beyond the grace stays open: it
+// commits if none of its pages was handed over (design.md section 5, step 3).
 #pragma once
 
 #include <cstdint>
@@ -50,7 +55,8 @@ class Source {
 
   // Runs the move from its start to its end. Suspends, for as long as that takes.
   Outcome Run();
-  // Goes on after a restart that found `swapping` or `dual` in the journal. The tenant is open, parked, and serves no one.
+  // Goes on after a restart that found `swapping` or `dual` in the journal. The tenant is open, parked, and
+  // serves no one.
   Outcome Resume(Role role);
 
   // The host is stopping: ends the connection, so that Run or Resume return. Does not suspend.

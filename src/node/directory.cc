@@ -11,7 +11,8 @@ Result<std::string> Directory::UrlOf(const NodeName& node) {
               "see tradewind node list");
 }
 
-Result<net::HttpResponse> Directory::Call(const NodeName& node, net::HttpRequest request, runtime::TimePoint deadline) {
+Result<net::HttpResponse> Directory::Call(const NodeName& node, net::HttpRequest request,
+                                          runtime::TimePoint deadline) {
   TW_TRY_ASSIGN(const std::string url, UrlOf(node));
   const std::string target = request.target;
   Result<net::HttpResponse> answer = client_.Call(url + target, std::move(request), deadline);

@@ -1,9 +1,10 @@
 #include "node/gateway.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fmt/format.h>
 
 #include "base/limits.h"
 #include "hrana/decode.h"
@@ -28,7 +29,8 @@ net::HttpResponse Failure(const Error& error) {
 }
 
 tl::unexpected<Error> BadBaton() {
-  return Fail(ErrorKind::kInvalid, std::string(hrana::kBatonInvalid), "the baton is unknown or was used before");
+  return Fail(ErrorKind::kInvalid, std::string(hrana::kBatonInvalid),
+              "the baton is unknown or was used before");
 }
 
 bool IsAddress(std::string_view host) {
@@ -58,7 +60,7 @@ struct Gateway::ClientStream {
   TenantName tenant;
   std::string baton;  // The one that is valid next.
   hrana::SqlStore sql;
-  NodeName owner;           // Where owner_stream is.
+  NodeName owner;  // Where owner_stream is.
   uint64_t owner_stream = 0;
   bool autocommit = true;
   std::vector<std::string> settings;
@@ -70,16 +72,21 @@ struct Gateway::ClientStream {
 };
 
 Gateway::Gateway(Node& node, StreamService& streams)
-    : node_(node), core_(node.core()), streams_(streams), locations_(limits::kCachedLocations), fibers_(core_) {
+    : node_(node),
+      core_(node.core()),
+      streams_(streams),
+      locations_(limits::kCachedLocations),
+      fibers_(core_) {
   fibers_.Spawn("idle client streams", [this] { SweepIdle(); });
 }
 
 Gateway::~Gateway() = default;
 
-// -- Naming ------------------------------------------------------------------------------------------------------------------
+// -- Naming
+// ------------------------------------------------------------------------------------------------------------------
 
-// In this order: the header x-namespace, the path /db/NAME/ (or /dev/NAME/), the first label of a Host that has a dot and is not
-// an address, the tenant called default.
+// In this order: the header x-namespace, the path /db/NAME/ (or /dev/NAME/), the first label of a Host that
+// has a dot and is not an address, the tenant called default.
 Result<Gateway::Target> Gateway::FindTarget(const net::HttpRequest& request) const {
   Target target;
   std::string_view path = request.path;
@@ -99,7 +106,8 @@ Result<Gateway::Target> Gateway::FindTarget(const net::HttpRequest& request) con
     std::string_view host = request.headers.Get("host").value_or("");
     if (const size_t colon = host.rfind(':'); colon != std::string_view::npos) host = host.substr(0, colon);
     const size_t dot = host.find('.');
-    target.tenant = dot != std::string_view::npos && !IsAddress(host) ? std::string(host.substr(0, dot)) : "default";
+    target.tenant =
+        dot != std::string_view::npos && !IsAddress(host) ? std::string(host.substr(0, dot)) : "default";
   }
   if (!IsValidName(target.tenant))
     return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "'" + target.tenant + "' is no tenant's name");
@@ -110,18 +118,21 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
   ++requests_;
   Result<Target> target = FindTarget(request);
   if (!target) return Failure(target.error());
-  if (target->path == "/v2" || target->path == "/v3") return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
+  if (target->path == "/v2" || target->path == "/v3")
+    return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
   if (target->path == "/v2/pipeline" || target->path == "/v3/pipeline") {
     if (request.method != "POST") return net::HttpResponse::Error(405, "post a pipeline to this address");
     return Pipeline(request, target->tenant);
   }
   if (target->path == "/v3/cursor" || target->path == "/v1/execute" || target->path == "/v1/batch")
-    return Failure(Error{ErrorKind::kNotFound, "NOT_THERE_YET", target->path + " is not there yet", "use the v2 or v3 pipeline"});
+    return Failure(Error{ErrorKind::kNotFound, "NOT_THERE_YET", target->path + " is not there yet",
+                         "use the v2 or v3 pipeline"});
   return Failure(Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path,
                        "a tenant's address is http://HOST:PORT/db/NAME/"});
 }
 
-// -- Streams -----------------------------------------------------------------------------------------------------------------
+// -- Streams
+// -----------------------------------------------------------------------------------------------------------------
 
 std::string Gateway::NewBaton(ClientStream& stream) {
   std::array<std::byte, 8> random;
@@ -131,7 +142,8 @@ std::string Gateway::NewBaton(ClientStream& stream) {
   return stream.baton;
 }
 
-Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const std::string& baton, const TenantName& tenant) {
+Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const std::string& baton,
+                                                                   const TenantName& tenant) {
   const std::optional<Baton> parsed = ParseBaton(baton);
   if (!parsed) return BadBaton();
   const auto found = client_streams_.find(parsed->stream);
@@ -142,7 +154,8 @@ Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const std::st
                     " s and has ended; a transaction that it had open was rolled back",
                 "open a new one");
   }
-  if (found->second->baton != baton || found->second->tenant != tenant || found->second->busy) return BadBaton();
+  if (found->second->baton != baton || found->second->tenant != tenant || found->second->busy)
+    return BadBaton();
   return found->second;
 }
 
@@ -211,10 +224,13 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   return net::HttpResponse::Json(200, hrana::EncodePipelineResponse(NewBaton(*stream), results));
 }
 
-// -- Running -----------------------------------------------------------------------------------------------------------------
+// -- Running
+// -----------------------------------------------------------------------------------------------------------------
 
-// Where the tenant is, newer than what was tried and failed; waits for the catalog to say so until the deadline.
-Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline) {
+// Where the tenant is, newer than what was tried and failed; waits for the catalog to say so until the
+// deadline.
+Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer_than,
+                                           runtime::TimePoint deadline) {
   while (true) {
     const Epoch local = node_.tenants().EpochOf(tenant);
     const auto known = locations_.Find(tenant);
@@ -230,13 +246,15 @@ Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer
     }
     if (core_.Now() >= deadline || stopping_) {
       if (!record) return Fail(record.error());
-      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING", "tenant " + tenant + " is changing its node and that takes long", "try again");
+      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
+                  "tenant " + tenant + " is changing its node and that takes long", "try again");
     }
     runtime::SleepFor(limits::kLocatePause);
   }
 }
 
-Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline) {
+Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall& call,
+                                        runtime::TimePoint deadline) {
   if (owner == node_.self()) return streams_.Run(call);
   ++forwarded_;
   net::HttpRequest request;
@@ -248,8 +266,8 @@ Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall&
   return Fail(ParseErrorResponse(answer));
 }
 
-Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std::vector<hrana::StreamRequest> requests,
-                                                      bool keep) {
+Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
+                                                      std::vector<hrana::StreamRequest> requests, bool keep) {
   const runtime::TimePoint parked_until = core_.Now() + limits::kParkedRequest;
   std::vector<std::string> results;
   StreamCall call;
@@ -267,10 +285,13 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
     call.stream = stream.owner_stream;
     call.settings = stream.settings;
     call.begun = stream.begun;
-    Result<StreamAnswer> answer = CallOwner(target.owner, call, core_.Now() + limits::kStatementTime + limits::kParkedRequest);
+    Result<StreamAnswer> answer =
+        CallOwner(target.owner, call, core_.Now() + limits::kStatementTime + limits::kParkedRequest);
     if (!answer) {
-      // Nothing ran if the owner could not be reached: without a transaction there the request may wait for it, or follow.
-      const bool may_wait = answer.error().kind == ErrorKind::kUnavailable && !stream.InTransaction() && core_.Now() < parked_until && !stopping_;
+      // Nothing ran if the owner could not be reached: without a transaction there the request may wait for
+      // it, or follow.
+      const bool may_wait = answer.error().kind == ErrorKind::kUnavailable && !stream.InTransaction() &&
+                            core_.Now() < parked_until && !stopping_;
       stream.owner_stream = 0;
       if (!may_wait) return Fail(answer.error());
       locations_.Forget(stream.tenant, target.epoch);
@@ -281,11 +302,13 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
       stream.owner_stream = 0;
       if (stream.InTransaction())
         return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
-                    "the node of the tenant has ended the stream, and its open transaction was rolled back", "open a new one");
+                    "the node of the tenant has ended the stream, and its open transaction was rolled back",
+                    "open a new one");
       continue;
     }
     const size_t done = answer->results.size();
-    if (done > call.requests.size()) return Fail(ErrorKind::kInternal, "RESULTS_TOO_MANY", "the owner sent too many results");
+    if (done > call.requests.size())
+      return Fail(ErrorKind::kInternal, "RESULTS_TOO_MANY", "the owner sent too many results");
     std::move(answer->results.begin(), answer->results.end(), std::back_inserter(results));
     call.requests.erase(call.requests.begin(), call.requests.begin() + static_cast<ptrdiff_t>(done));
     call.progress = std::move(answer->progress);
@@ -295,7 +318,8 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
     stream.settings = std::move(answer->settings);
     stream.begun = std::move(answer->begun);
     if (answer->status == StreamAnswer::Status::kMoved) {
-      if (target.epoch.value == 0) continue;  // The stream's old owner: where the tenant is now is looked up above.
+      if (target.epoch.value == 0)
+        continue;  // The stream's old owner: where the tenant is now is looked up above.
       tried = std::max(tried, target.epoch);
       locations_.Forget(stream.tenant, target.epoch);
     } else if (!call.requests.empty() && done == 0) {
@@ -305,7 +329,8 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream, std:
     }
   }
   for (size_t left = call.requests.size(); left > 0; --left)
-    results.push_back(hrana::EncodeErrorResult(Error{ErrorKind::kInvalid, "STREAM_CLOSED", "the stream was closed by an earlier request", ""}));
+    results.push_back(hrana::EncodeErrorResult(
+        Error{ErrorKind::kInvalid, "STREAM_CLOSED", "the stream was closed by an earlier request", ""}));
   return results;
 }
 
@@ -335,12 +360,36 @@ void Gateway::SweepIdle() {
 
 std::vector<MetricSample> Gateway::Metrics() const {
   return {
-      {"tradewind_requests_total", MetricSample::Kind::kCounter, "Client requests that came to this node.", {}, static_cast<double>(requests_)},
-      {"tradewind_forwarded_requests_total", MetricSample::Kind::kCounter, "Calls made to other nodes for clients.", {}, static_cast<double>(forwarded_)},
-      {"tradewind_client_streams", MetricSample::Kind::kGauge, "Streams of clients that this gateway holds.", {}, static_cast<double>(client_streams_.size())},
-      {"tradewind_open_streams", MetricSample::Kind::kGauge, "Streams open on tenants of this node.", {}, static_cast<double>(streams_.open_streams())},
-      {"tradewind_tenants", MetricSample::Kind::kGauge, "Tenants that this node has.", {}, static_cast<double>(node_.tenants().names().size())},
-      {"tradewind_fibers", MetricSample::Kind::kGauge, "Fibers that run or wait.", {}, static_cast<double>(core_.fiber_count())},
+      {"tradewind_requests_total",
+       MetricSample::Kind::kCounter,
+       "Client requests that came to this node.",
+       {},
+       static_cast<double>(requests_)},
+      {"tradewind_forwarded_requests_total",
+       MetricSample::Kind::kCounter,
+       "Calls made to other nodes for clients.",
+       {},
+       static_cast<double>(forwarded_)},
+      {"tradewind_client_streams",
+       MetricSample::Kind::kGauge,
+       "Streams of clients that this gateway holds.",
+       {},
+       static_cast<double>(client_streams_.size())},
+      {"tradewind_open_streams",
+       MetricSample::Kind::kGauge,
+       "Streams open on tenants of this node.",
+       {},
+       static_cast<double>(streams_.open_streams())},
+      {"tradewind_tenants",
+       MetricSample::Kind::kGauge,
+       "Tenants that this node has.",
+       {},
+       static_cast<double>(node_.tenants().names().size())},
+      {"tradewind_fibers",
+       MetricSample::Kind::kGauge,
+       "Fibers that run or wait.",
+       {},
+       static_cast<double>(core_.fiber_count())},
   };
 }
 

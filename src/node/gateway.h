@@ -1,12 +1,13 @@
-// The gateway: takes a client's Hrana requests and has them run where the tenant is, here or at another node. Clients never
-// notice a hand-over: a request that finds the tenant gone is run on at the new owner from where it stopped, and a stream
-// without an open transaction changes its owner silently.
+// The gateway: takes a client's Hrana requests and has them run where the tenant is, here or at another node.
+// Clients never notice a hand-over: a request that finds the tenant gone is run on at the new owner from
+// where it stopped, and a stream without an open transaction changes its owner silently.
 //
-// A client's stream belongs to the gateway that opened it; its baton says which: "<node>.<stream>.<random>". Another gateway
-// that is given it passes the whole request on. The baton changes with every answer, so that each is used once.
+// A client's stream belongs to the gateway that opened it; its baton says which: "<node>.<stream>.<random>".
+// Another gateway that is given it passes the whole request on. The baton changes with every answer, so that
+// each is used once.
 //
-// Loops are impossible (protocol.md, step 11): a node that is not the owner says so instead of forwarding, and this gateway goes
-// on to the owner that the catalog names, or waits for the catalog to name a newer one.
+// Loops are impossible (protocol.md, step 11): a node that is not the owner says so instead of forwarding,
+// and this gateway goes on to the owner that the catalog names, or waits for the catalog to name a newer one.
 //
 // This core only.
 #pragma once
@@ -54,7 +55,8 @@ class Gateway {
   net::HttpResponse PassOn(const net::HttpRequest& request, const NodeName& gateway);
 
   // Runs requests whose stored SQL is resolved, wherever the tenant is; one result each.
-  Result<std::vector<std::string>> RunRequests(ClientStream& stream, std::vector<hrana::StreamRequest> requests, bool keep);
+  Result<std::vector<std::string>> RunRequests(ClientStream& stream,
+                                               std::vector<hrana::StreamRequest> requests, bool keep);
   Result<cluster::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline);
   Result<StreamAnswer> CallOwner(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline);
   void CloseAtOwner(const ClientStream& stream);

@@ -23,7 +23,8 @@ void LocalTenants::AddOwned(const TenantName& name, Epoch epoch) {
   TW_CHECK(added, "a tenant is added twice");
 }
 
-void LocalTenants::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) {
+void LocalTenants::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
+                         std::function<void()> first_answer) {
   auto entry = std::make_shared<Entry>();
   const TenantName name = tenant->name();
   entry->tenant = std::move(tenant);

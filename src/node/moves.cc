@@ -1,7 +1,8 @@
 #include "node/moves.h"
 
-#include <array>
 #include <fmt/format.h>
+
+#include <array>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -20,12 +21,14 @@ MoveId NewMoveId(runtime::Core& core) {
 
 }  // namespace
 
-Moves::Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_idle_streams)
+Moves::Moves(move::MoveHost& host, LocalTenants& tenants,
+             std::function<void(const TenantName&)> end_idle_streams)
     : host_(host), tenants_(tenants), end_idle_streams_(std::move(end_idle_streams)), fibers_(host.core()) {}
 
 Moves::~Moves() = default;
 
-// -- Source ---------------------------------------------------------------------------------------------------------------
+// -- Source
+// ---------------------------------------------------------------------------------------------------------------
 
 Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
@@ -62,13 +65,15 @@ void Moves::Run(const std::shared_ptr<move::Source>& source, const TenantName& t
 }
 
 void Moves::EndSource(const TenantName& tenant, move::Source::Outcome outcome) {
-  sources_.erase(tenant);  // Its receipt looks into the tenant, which may go now; the catalog has the last one.
+  sources_.erase(
+      tenant);  // Its receipt looks into the tenant, which may go now; the catalog has the last one.
   if (outcome == move::Source::Outcome::kMoved) {
     end_idle_streams_(tenant);
     tenants_.CloseAndForget(tenant);
     Result<void> removed = tenants_.RemoveFiles(tenant);
     if (removed) removed = host_.journal().Erase(tenant);
-    if (!removed) log::error("the moved tenant {} could not be removed here: {}", tenant, Describe(removed.error()));
+    if (!removed)
+      log::error("the moved tenant {} could not be removed here: {}", tenant, Describe(removed.error()));
   }
 }
 
@@ -84,18 +89,22 @@ std::optional<std::string> Moves::LiveReceiptOf(const TenantName& tenant) const 
   return move::ToJson(found->second->receipt());
 }
 
-// -- Destination ----------------------------------------------------------------------------------------------------------
+// -- Destination
+// ----------------------------------------------------------------------------------------------------------
 
-// A tenant that comes back finds its old copy here until that has been deleted; so does one whose last move was given up.
+// A tenant that comes back finds its old copy here until that has been deleted; so does one whose last move
+// was given up.
 Result<void> Moves::AwaitRoom(const TenantName& tenant) {
   const runtime::TimePoint deadline = host_.core().Now() + limits::kReadyWait;
   const auto in_the_way = [&] {
     const auto found = destinations_.find(tenant);
-    return tenants_.Has(tenant) || (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
+    return tenants_.Has(tenant) ||
+           (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
   };
   while (in_the_way()) {
     if (host_.core().Now() >= deadline || host_.stopping())
-      return Fail(ErrorKind::kUnavailable, "COPY_IN_THE_WAY", "an earlier copy of " + tenant + " is still being dropped here", "try again");
+      return Fail(ErrorKind::kUnavailable, "COPY_IN_THE_WAY",
+                  "an earlier copy of " + tenant + " is still being dropped here", "try again");
     runtime::SleepFor(limits::kLocatePause);
   }
   return {};
@@ -117,14 +126,17 @@ void Moves::ServeChannel(std::unique_ptr<move::PageChannel> channel) {
       return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + offer->move);
     if (found == destinations_.end())
       found = destinations_
-                  .insert_or_assign(offer->tenant, std::make_shared<move::Destination>(host_, offer->move, offer->tenant, offer->source))
+                  .insert_or_assign(offer->tenant, std::make_shared<move::Destination>(
+                                                       host_, offer->move, offer->tenant, offer->source))
                   .first;
     const std::shared_ptr<move::Destination> destination = found->second;
     channels_[offer->tenant] = channel.get();
     destination->Serve(*channel, *offer);
-    if (const auto current = channels_.find(offer->tenant); current != channels_.end() && current->second == channel.get())
+    if (const auto current = channels_.find(offer->tenant);
+        current != channels_.end() && current->second == channel.get())
       channels_.erase(current);
-    if (destination->state() == move::Destination::State::kOver || destination->state() == move::Destination::State::kEmpty) {
+    if (destination->state() == move::Destination::State::kOver ||
+        destination->state() == move::Destination::State::kEmpty) {
       destination->Join();
       if (const auto current = destinations_.find(offer->tenant);
           current != destinations_.end() && current->second == destination)
@@ -143,7 +155,8 @@ void Moves::ServeChannel(std::unique_ptr<move::PageChannel> channel) {
 
 bool Moves::IsMoving(const TenantName& tenant) const {
   const auto found = destinations_.find(tenant);
-  return sources_.contains(tenant) || (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
+  return sources_.contains(tenant) ||
+         (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
 }
 
 Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline) {
@@ -153,7 +166,8 @@ Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint de
   return destination->AwaitOwnership(deadline);
 }
 
-// -- Restart and end --------------------------------------------------------------------------------------------------------
+// -- Restart and end
+// --------------------------------------------------------------------------------------------------------
 
 Result<void> Moves::Resume(const move::JournalEntry& entry) {
   if (entry.role == move::Role::kSwapping || entry.role == move::Role::kDual) {

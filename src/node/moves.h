@@ -1,5 +1,5 @@
-// The moves that this node takes part in: it starts those of its own tenants, answers those of others, and goes on with either
-// after a restart.
+// The moves that this node takes part in: it starts those of its own tenants, answers those of others, and
+// goes on with either after a restart.
 //
 // This core only.
 #pragma once
@@ -32,10 +32,12 @@ class Moves {
   Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_idle_streams);
   ~Moves();  // Requires: Stop() has returned.
 
-  // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves. Suspends.
+  // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves.
+  // Suspends.
   Result<void> Resume(const move::JournalEntry& entry);
 
-  // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND, TENANT_NOT_HERE. Suspends.
+  // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND,
+  // TENANT_NOT_HERE. Suspends.
   Result<move::Receipt> Start(const MoveRequest& request);
   // The receipt, as JSON, of a move whose source is this node and that has not ended; null otherwise.
   std::optional<std::string> LiveReceipt(const MoveId& id) const;

@@ -31,7 +31,8 @@ Node::Node(runtime::Core& core, NodeOptions options)
 
 Node::~Node() = default;
 
-// -- Start ------------------------------------------------------------------------------------------------------------------
+// -- Start
+// ------------------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions options) {
   if (!IsValidName(options.name))
@@ -52,12 +53,14 @@ Result<void> Node::Open() {
   const bool had_tenants = !journal_->entries().empty();
   tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants");
   // The port comes first, so that its number is known; requests get 503 until everything is there.
-  TW_TRY_ASSIGN(server_, net::HttpServer::Start(core_, options_.listen,
-                                                [this](const net::HttpRequest& request) { return Handle(request); }));
+  TW_TRY_ASSIGN(server_,
+                net::HttpServer::Start(core_, options_.listen,
+                                       [this](const net::HttpRequest& request) { return Handle(request); }));
   url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
   TW_TRY(OpenCatalog());
   directory_ = std::make_unique<Directory>(*catalog_, client_);
-  moves_ = std::make_unique<Moves>(*this, *tenants_, [this](const TenantName& tenant) { streams_->CloseIdleOf(tenant); });
+  moves_ = std::make_unique<Moves>(*this, *tenants_,
+                                   [this](const TenantName& tenant) { streams_->CloseIdleOf(tenant); });
   streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_);
   gateway_ = std::make_unique<Gateway>(*this, *streams_);
   transfers_ = std::make_unique<Transfers>(*this, options_.data_folder + "/transfers");
@@ -75,7 +78,8 @@ Result<void> Node::Open() {
 
 Result<void> Node::ClaimFolder() {
   runtime::Disk& disk = core_.disk();
-  for (const char* folder : {"", "/tenants", "/transfers"}) TW_TRY(disk.CreateFolders(options_.data_folder + folder));
+  for (const char* folder : {"", "/tenants", "/transfers"})
+    TW_TRY(disk.CreateFolders(options_.data_folder + folder));
   const std::string path = options_.data_folder + "/node";
   TW_TRY_ASSIGN(const bool exists, disk.Exists(path));
   TW_TRY_ASSIGN(auto file, disk.Open(path, runtime::OpenMode::kCreate));
@@ -84,7 +88,8 @@ Result<void> Node::ClaimFolder() {
   TW_TRY(file->Read(0, std::as_writable_bytes(std::span(name))));
   if (exists && !name.empty() && name != options_.name)
     return Fail(ErrorKind::kRefused, "DATA_FOLDER_OF_ANOTHER_NODE",
-                options_.data_folder + " belongs to the node " + name, "start it with --name " + name + ", or give another --data");
+                options_.data_folder + " belongs to the node " + name,
+                "start it with --name " + name + ", or give another --data");
   if (name == options_.name) return {};
   TW_TRY(file->Write(0, std::as_bytes(std::span(options_.name))));
   TW_TRY(file->Sync());
@@ -99,13 +104,14 @@ Result<void> Node::OpenCatalog() {
     return {};
   }
   const std::string base = *options_.join_url;
-  catalog_ = std::make_unique<cluster::RemoteCatalog>([this, base](std::string_view operation, std::string body) -> Result<std::string> {
+  catalog_ = std::make_unique<cluster::RemoteCatalog>([this, base](std::string_view operation,
+                                                                   std::string body) -> Result<std::string> {
     net::HttpRequest request;
     request.method = "POST";
     request.body = std::move(body);
     request.headers.Set("content-type", "application/json");
-    TW_TRY_ASSIGN(const auto answer, client_.Call(base + std::string(kCatalogPrefix) + std::string(operation), std::move(request),
-                                                  core_.Now() + limits::kNodeCall));
+    TW_TRY_ASSIGN(const auto answer, client_.Call(base + std::string(kCatalogPrefix) + std::string(operation),
+                                                  std::move(request), core_.Now() + limits::kNodeCall));
     if (answer.status == 200) return answer.body;
     return Fail(ErrorKind::kUnavailable, "CATALOG_UNAVAILABLE",
                 "the catalog's node at " + base + " answered " + std::to_string(answer.status));
@@ -136,7 +142,8 @@ void Node::RegisterAndTidy() {
   CancelForgottenMoves();
 }
 
-// Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent (protocol.md, step 1).
+// Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
+// (protocol.md, step 1).
 void Node::CancelForgottenMoves() {
   Result<std::vector<cluster::MoveRecord>> records = catalog_->ListMoves();
   if (!records) return log::warn("the moves could not be read: {}", Describe(records.error()));
@@ -153,7 +160,8 @@ void Node::CancelForgottenMoves() {
     receipt.started_at = record.started_at_ms;
     receipt.ended_at = core_.UnixMilliseconds();
     receipt.error = "node " + options_.name + " ended before the hand-over; the tenant stayed there";
-    auto set = catalog_->SetMoveState(record.id, cluster::MoveState::kForward, cluster::MoveState::kCancelled, move::ToJson(receipt));
+    auto set = catalog_->SetMoveState(record.id, cluster::MoveState::kForward, cluster::MoveState::kCancelled,
+                                      move::ToJson(receipt));
     if (!set) log::warn("move {} could not be recorded as cancelled: {}", record.id, Describe(set.error()));
   }
 }
@@ -190,20 +198,25 @@ Result<void> Node::RecoverCreating(const move::JournalEntry& entry) {
   return journal_->Erase(entry.tenant);
 }
 
-// -- Tenants -----------------------------------------------------------------------------------------------------------------
+// -- Tenants
+// -----------------------------------------------------------------------------------------------------------------
 
-Result<cluster::TenantRecord> Node::CreateTenant(const TenantName& name) { return CreateTenantFrom(name, ""); }
+Result<cluster::TenantRecord> Node::CreateTenant(const TenantName& name) {
+  return CreateTenantFrom(name, "");
+}
 
-// Order: the journal says creating, the file is durable, the catalog has the tenant (from here on it exists), the journal says
-// owned. A restart in between asks the catalog which it was.
+// Order: the journal says creating, the file is durable, the catalog has the tenant (from here on it exists),
+// the journal says owned. A restart in between asks the catalog which it was.
 Result<cluster::TenantRecord> Node::CreateTenantFrom(const TenantName& name, const std::string& file) {
   if (!IsValidName(name))
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
   if (journal_->entries().contains(name))
-    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists", "choose another name, or delete it first");
+    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
+                "choose another name, or delete it first");
   if (auto known = catalog_->GetTenant(name))
-    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists", "choose another name, or delete it first");
+    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
+                "choose another name, or delete it first");
   TW_TRY(journal_->Put({name, move::Role::kCreating, Epoch{}, "", "", 0}));
   if (!file.empty()) {
     TW_TRY(core_.disk().Rename(file, tenants_->PathOf(name)));
@@ -223,9 +236,11 @@ Result<cluster::TenantRecord> Node::CreateTenantFrom(const TenantName& name, con
 }
 
 Result<void> Node::DeleteTenant(const TenantName& name) {
-  if (!tenants_->Has(name)) return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
+  if (!tenants_->Has(name))
+    return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
   if (moves_->IsMoving(name))
-    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving", "wait until the move is over");
+    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
+                "wait until the move is over");
   const Epoch epoch = tenants_->EpochOf(name);
   TW_TRY(catalog_->DeleteTenant(name, {options_.name, epoch}));
   TW_TRY(journal_->Put({name, move::Role::kDeleting, epoch, "", "", 0}));
@@ -234,28 +249,34 @@ Result<void> Node::DeleteTenant(const TenantName& name) {
   return journal_->Erase(name);
 }
 
-// -- MoveHost ----------------------------------------------------------------------------------------------------------------
+// -- MoveHost
+// ----------------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer, const MoveId& move,
                                                              runtime::TimePoint deadline) {
   TW_TRY_ASSIGN(const std::string url, directory_->UrlOf(peer));
-  TW_TRY_ASSIGN(auto upgraded, client_.Upgrade(url + std::string(kMovesPrefix) + move + "/channel", kChannelProtocol, deadline));
-  return std::make_unique<move::PageChannel>(std::move(upgraded.connection), std::move(upgraded.already_read));
+  TW_TRY_ASSIGN(auto upgraded, client_.Upgrade(url + std::string(kMovesPrefix) + move + "/channel",
+                                               kChannelProtocol, deadline));
+  return std::make_unique<move::PageChannel>(std::move(upgraded.connection),
+                                             std::move(upgraded.already_read));
 }
 
 void Node::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) {
   tenants_->Adopt(std::move(tenant), epoch, std::move(first_answer));
 }
 
-// -- Requests ----------------------------------------------------------------------------------------------------------------
+// -- Requests
+// ----------------------------------------------------------------------------------------------------------------
 
 net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
   const std::string_view path = request.path;
   if (path.starts_with(kCatalogPrefix)) {
     if (!embedded_)
-      return ErrorResponse(Error{ErrorKind::kInvalid, "NOT_THE_CATALOG", "this node does not host the catalog",
+      return ErrorResponse(Error{ErrorKind::kInvalid, "NOT_THE_CATALOG",
+                                 "this node does not host the catalog",
                                  "give --join the URL of the first node"});
-    return net::HttpResponse::Json(200, cluster::AnswerCatalogCall(*embedded_, path.substr(kCatalogPrefix.size()), request.body));
+    return net::HttpResponse::Json(
+        200, cluster::AnswerCatalogCall(*embedded_, path.substr(kCatalogPrefix.size()), request.body));
   }
   if (path.starts_with(kMovesPrefix)) {
     net::HttpResponse response;
@@ -266,7 +287,8 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
     return response;
   }
   if (path == kStreamsPath) return streams_->Handle(request);
-  return ErrorResponse(Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});
+  return ErrorResponse(
+      Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});
 }
 
 net::HttpResponse Node::Handle(const net::HttpRequest& request) {
@@ -274,11 +296,13 @@ net::HttpResponse Node::Handle(const net::HttpRequest& request) {
   // While it starts a node answers for the catalog already: others need it to start.
   const bool early = internal && embedded_ && request.path.starts_with(kCatalogPrefix);
   if (request.path == "/health") {
-    if (serving_ && !stopping_) return net::HttpResponse::Json(200, R"({"status":"ok","node":")" + options_.name + "\"}");
+    if (serving_ && !stopping_)
+      return net::HttpResponse::Json(200, R"({"status":"ok","node":")" + options_.name + "\"}");
     return net::HttpResponse::Json(503, stopping_ ? R"({"status":"draining"})" : R"({"status":"starting"})");
   }
   if (!serving_ && !early)
-    return ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING", "node " + options_.name + " is starting", "try again"});
+    return ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING",
+                               "node " + options_.name + " is starting", "try again"});
   if (internal) return HandleInternal(request);
   if (request.path == "/metrics") return net::HttpResponse::Text(200, RenderMetrics(gateway_->Metrics()));
   if (admin_->Handles(request)) return admin_->Handle(request);

@@ -1,5 +1,5 @@
-// A node: one process (or, in a simulation, one of several in a thread) with a name, an address and a data folder of its own.
-// It wires the parts together and is what `tradewind serve` runs.
+// A node: one process (or, in a simulation, one of several in a thread) with a name, an address and a data
+// folder of its own. It wires the parts together and is what `tradewind serve` runs.
 //
 //   DATA/node            its name: a folder belongs to one node
 //   DATA/journal         what it knows for sure about each tenant (move/journal.h)
@@ -40,19 +40,19 @@ struct NodeOptions {
   NodeName name;
   runtime::Address listen;
   std::string data_folder;
-  std::optional<std::string> join_url;  // Of any node of the cluster; none: this node hosts the catalog.
+  std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
 };
 
 class Node : public move::MoveHost {
  public:
-  // Recovers what is on disk, goes on with moves that were under way, and serves. Fails with NAME_INVALID, ADDRESS_IN_USE,
-  // DATA_FOLDER_OF_ANOTHER_NODE, CLUSTER_UNREACHABLE, or as the disk does. Suspends.
+  // Recovers what is on disk, goes on with moves that were under way, and serves. Fails with NAME_INVALID,
+  // ADDRESS_IN_USE, DATA_FOLDER_OF_ANOTHER_NODE, CLUSTER_UNREACHABLE, or as the disk does. Suspends.
   static Result<std::unique_ptr<Node>> Start(runtime::Core& core, NodeOptions options);
   ~Node() override;  // Requires: Stop() has returned.
 
-  // Lets requests in progress end, at most until `drain_until`, then ends everything; moves are resumed at the next start.
-  // Suspends.
+  // Lets requests in progress end, at most until `drain_until`, then ends everything; moves are resumed at
+  // the next start. Suspends.
   void Stop(runtime::TimePoint drain_until);
 
   std::string url() const { return url_; }
@@ -77,7 +77,8 @@ class Node : public move::MoveHost {
   std::string TenantPath(const TenantName& tenant) const override { return tenants_->PathOf(tenant); }
   Result<std::unique_ptr<move::PageChannel>> OpenChannel(const NodeName& peer, const MoveId& move,
                                                          runtime::TimePoint deadline) override;
-  void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) override;
+  void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
+             std::function<void()> first_answer) override;
   bool stopping() const override { return stopping_; }
 
  private:

@@ -1,9 +1,9 @@
-// A call to the owner of a tenant: run these requests on a stream there. The gateway makes it, on its own node directly and to
-// another node as the body of POST /v1/internal/streams.
+// A call to the owner of a tenant: run these requests on a stream there. The gateway makes it, on its own
+// node directly and to another node as the body of POST /v1/internal/streams.
 //
-// On the wire a call or an answer is one line of JSON (the fields below, and "lengths": the byte lengths of the texts that
-// follow), a line feed, and then those texts, one after the other, as they are: results go from the owner to the client
-// without being parsed on the way.
+// On the wire a call or an answer is one line of JSON (the fields below, and "lengths": the byte lengths of
+// the texts that follow), a line feed, and then those texts, one after the other, as they are: results go
+// from the owner to the client without being parsed on the way.
 #pragma once
 
 #include <cstdint>
@@ -28,13 +28,14 @@ struct StreamCall {
   std::vector<std::string> settings;
   std::vector<std::string> begun;
   std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved.
-  hrana::Progress progress;  // Of the first request.
+  hrana::Progress progress;                    // Of the first request.
 };
 
 struct StreamAnswer {
   enum class Status {
     kDone,   // Every request has its result.
-    kMoved,  // The tenant is elsewhere: the requests after the results are to be run there, the first with `progress`.
+    kMoved,  // The tenant is elsewhere: the requests after the results are to be run there, the first with
+             // `progress`.
     kLost,   // There is no such stream here: its transaction, if it had one, was rolled back.
   };
   Status status = Status::kDone;

@@ -31,7 +31,8 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
   TW_TRY_ASSIGN(auto stream, use->OpenStream());
   for (const std::string& sql : call.settings) TW_TRY(stream->ExecuteFirst(sql));
   for (const std::string& sql : call.begun) TW_TRY(stream->ExecuteFirst(sql));
-  return std::make_shared<OpenStream>(OpenStream{next_stream_++, std::move(use), std::move(stream), false, core_.Now()});
+  return std::make_shared<OpenStream>(
+      OpenStream{next_stream_++, std::move(use), std::move(stream), false, core_.Now()});
 }
 
 Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
@@ -47,7 +48,8 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
     open = found->second;
   } else {
     // A copy that is on its way here serves in a moment.
-    if (!tenants_.Has(call.tenant)) TW_TRY(moves_.AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
+    if (!tenants_.Has(call.tenant))
+      TW_TRY(moves_.AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
     auto opened = Open(call);
     if (!opened && (opened.error().code == kNotHereCode || opened.error().code == tenant::kMovedCode)) {
       answer.status = StreamAnswer::Status::kMoved;
@@ -106,7 +108,8 @@ void StreamService::CloseStream(const std::shared_ptr<OpenStream>& stream) {
 
 void StreamService::Close(uint64_t stream) {
   const auto found = streams_.find(stream);
-  if (found != streams_.end() && !found->second->busy) CloseStream(std::shared_ptr<OpenStream>(found->second));
+  if (found != streams_.end() && !found->second->busy)
+    CloseStream(std::shared_ptr<OpenStream>(found->second));
 }
 
 void StreamService::CloseIdleOf(const TenantName& tenant) {
@@ -118,7 +121,8 @@ void StreamService::CloseIdleOf(const TenantName& tenant) {
 
 net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
   if (request.method != "POST")
-    return ErrorResponse(Error{ErrorKind::kInvalid, "METHOD_NOT_ALLOWED", "calls between nodes are posted", ""});
+    return ErrorResponse(
+        Error{ErrorKind::kInvalid, "METHOD_NOT_ALLOWED", "calls between nodes are posted", ""});
   Result<StreamCall> call = DecodeStreamCall(request.body);
   if (!call) return ErrorResponse(call.error());
   if (call->requests.empty() && call->stream != 0) {
@@ -148,7 +152,8 @@ void StreamService::Stop() {
     std::vector<uint64_t> ids;
     for (const auto& [id, stream] : streams_) ids.push_back(id);
     for (const uint64_t id : ids) {
-      if (const auto found = streams_.find(id); found != streams_.end() && found->second->busy) found->second->stream->Cancel();
+      if (const auto found = streams_.find(id); found != streams_.end() && found->second->busy)
+        found->second->stream->Cancel();
       Close(id);
     }
     if (!streams_.empty()) runtime::SleepFor(limits::kTimeSlice);

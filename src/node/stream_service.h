@@ -1,7 +1,8 @@
 // The streams that are open on this node's tenants, and the one place where client statements run.
 //
-// An answer leaves only when it is durable: every result waits for all commits that finished before it was computed (I4). A
-// stream that is neither in a transaction nor kept is closed with its answer. Idle ones end after limits::kStreamIdle.
+// An answer leaves only when it is durable: every result waits for all commits that finished before it was
+// computed (I4). A stream that is neither in a transaction nor kept is closed with its answer. Idle ones end
+// after limits::kStreamIdle.
 //
 // This core only.
 #pragma once
@@ -23,7 +24,8 @@ class StreamService {
   StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves);
   ~StreamService();  // Requires: Stop() has returned.
 
-  // Runs the call if the tenant is here, else answers kMoved. Suspends. Fails only when the tenant's file cannot be opened.
+  // Runs the call if the tenant is here, else answers kMoved. Suspends. Fails only when the tenant's file
+  // cannot be opened.
   Result<StreamAnswer> Run(const StreamCall& call);
   // The same for another node's gateway.
   net::HttpResponse Handle(const net::HttpRequest& request);

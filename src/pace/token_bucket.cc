@@ -27,7 +27,8 @@ void TokenBucket::TakePaced(uint64_t bytes) {
     Refill();
     if (tokens_ > 0) break;
     const double seconds = static_cast<double>(1 - tokens_) / static_cast<double>(rate_);
-    rate_changed_.WaitUntil(core_.Now() + runtime::Duration(static_cast<int64_t>(seconds * kNanosPerSecond) + 1000));
+    rate_changed_.WaitUntil(core_.Now() +
+                            runtime::Duration(static_cast<int64_t>(seconds * kNanosPerSecond) + 1000));
   }
   if (rate_ != 0) tokens_ -= static_cast<int64_t>(bytes);
 }

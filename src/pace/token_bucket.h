@@ -1,5 +1,5 @@
-// The throttle of a move: a token bucket in bytes. Pushes wait for tokens; pulls never wait, but take their tokens all the
-// same, so that pushes make room for them (design.md section 6).
+// The throttle of a move: a token bucket in bytes. Pushes wait for tokens; pulls never wait, but take their
+// tokens all the same, so that pushes make room for them (design.md section 6).
 //
 // This core only. The rate may change at any moment, also while a push waits.
 #pragma once
@@ -13,7 +13,8 @@ namespace tradewind::pace {
 
 class TokenBucket {
  public:
-  // bytes_per_second 0 is no limit. The bucket holds at most `burst_bytes`, and may go into debt by what was taken at once.
+  // bytes_per_second 0 is no limit. The bucket holds at most `burst_bytes`, and may go into debt by what was
+  // taken at once.
   TokenBucket(runtime::Core& core, uint64_t bytes_per_second, uint64_t burst_bytes);
 
   // Suspends until the bucket is out of debt, then takes the bytes.

@@ -64,7 +64,8 @@ Result<void> PageStore::ReadGeometry() {
   return {};
 }
 
-// -- Durability ---------------------------------------------------------------------------------------------------------
+// -- Durability
+// ---------------------------------------------------------------------------------------------------------
 
 Result<void> PageStore::SyncWalFile() {
   if (!wal_) return {};
@@ -110,7 +111,8 @@ Result<void> PageStore::SyncMainAndPresence() {
   return synced;
 }
 
-// -- The main file ------------------------------------------------------------------------------------------------------
+// -- The main file
+// ------------------------------------------------------------------------------------------------------
 
 int PageStore::ReadMain(uint64_t offset, MutableBytes into) {
   if (presence_) {
@@ -144,17 +146,20 @@ int PageStore::TruncateMain(uint64_t size) {
 }
 
 int PageStore::SyncMain() {
-  if (auto synced = SyncMainAndPresence(); !synced) return Refuse(SQLITE_IOERR_FSYNC, std::move(synced).error());
+  if (auto synced = SyncMainAndPresence(); !synced)
+    return Refuse(SQLITE_IOERR_FSYNC, std::move(synced).error());
   return SQLITE_OK;
 }
 
-// -- The WAL --------------------------------------------------------------------------------------------------------------
+// -- The WAL
+// --------------------------------------------------------------------------------------------------------------
 
 int PageStore::OpenWal(bool create) {
   if (wal_) return SQLITE_OK;
   auto existed = core_.disk().Exists(path_ + "-wal");
   if (!existed) return Refuse(SQLITE_CANTOPEN, std::move(existed).error());
-  auto wal = core_.disk().Open(path_ + "-wal", create ? runtime::OpenMode::kCreate : runtime::OpenMode::kExisting);
+  auto wal =
+      core_.disk().Open(path_ + "-wal", create ? runtime::OpenMode::kCreate : runtime::OpenMode::kExisting);
   if (!wal) return Refuse(SQLITE_CANTOPEN, std::move(wal).error());
   wal_ = std::move(*wal);
   wal_name_durable_ = false;
@@ -174,11 +179,12 @@ int PageStore::JudgeCommit(uint64_t offset, Bytes frame_header) {
   for (const PageNumber page : tracker_.TransactionPages(offset, frame_header)) {
     if (!handed_.Has(page)) continue;
     ++refused_commits_;
-    return Refuse(kRefusedHandedOver,
-                  Error{ErrorKind::kUnavailable, std::string(kHandedOverCode),
-                        "the tenant is moving and the new node already owns a page that this transaction changed; "
-                        "it was rolled back",
-                        "run the transaction again"});
+    return Refuse(
+        kRefusedHandedOver,
+        Error{ErrorKind::kUnavailable, std::string(kHandedOverCode),
+              "the tenant is moving and the new node already owns a page that this transaction changed; "
+              "it was rolled back",
+              "run the transaction again"});
   }
   return SQLITE_OK;
 }

@@ -1,36 +1,52 @@
-// The file of one tenant as SQLite's VFS (vfs.h), the WAL reader and a move see it: the main file, its WAL, the shared
-// memory of the WAL index (in the heap: one process, one thread), the locks, and, while a move is on, the state of each page.
+// The file of one tenant as SQLite's VFS (vfs.h), the WAL reader and a move see it: the main file, its WAL,
+// the shared memory of the WAL index (in the heap: one process, one thread), the locks, and, while a move is
+// on, the state of each page.
 //
 // This core's fibers only.
 //
-// -- Commits ---------------------------------------------------------------------------------------------------------
-// With cache spill off SQLite writes WAL frames in order, each a 24-byte header and then the page. The store follows them:
-//   - frames after the last commit, up to and with the commit frame, are the transaction; by frame number, last write wins;
-//   - at the commit frame's header, before a byte of it reaches the file, the transaction is judged (source rule below).
-//     Refusal is SQLITE_IOERR|(n<<8): SQLite rolls back cleanly and recovery agrees. (SQLITE_BUSY would leave the
-//     transaction open, and a COMMIT tried again would "succeed" and be lost at recovery.)
-//   - from acceptance to the end of the commit nothing suspends. When SQLite releases the write lock, the WAL index says
-//     whether the commit happened (its last frame is the accepted one): then its frames become the newest versions and it gets
-//     its sequence number. This needs no hook of a connection, and holds for OR FAIL, VACUUM and every other path to a commit;
-//   - an accepted commit that did not happen all the same (out of memory in the WAL index) is cut off the WAL at once, and
+// -- Commits
+// ---------------------------------------------------------------------------------------------------------
+// With cache spill off SQLite writes WAL frames in order, each a 24-byte header and then the page. The store
+// follows them:
+//   - frames after the last commit, up to and with the commit frame, are the transaction; by frame number,
+//   last write wins;
+//   - at the commit frame's header, before a byte of it reaches the file, the transaction is judged (source
+//   rule below).
+//     Refusal is SQLITE_IOERR|(n<<8): SQLite rolls back cleanly and recovery agrees. (SQLITE_BUSY would leave
+//     the transaction open, and a COMMIT tried again would "succeed" and be lost at recovery.)
+//   - from acceptance to the end of the commit nothing suspends. When SQLite releases the write lock, the WAL
+//   index says
+//     whether the commit happened (its last frame is the accepted one): then its frames become the newest
+//     versions and it gets its sequence number. This needs no hook of a connection, and holds for OR FAIL,
+//     VACUUM and every other path to a commit;
+//   - an accepted commit that did not happen all the same (out of memory in the WAL index) is cut off the WAL
+//   at once, and
 //     counts as a commit that answers wait for: live it was rolled back, but recovery would commit it;
-//   - a 32-byte write at offset 0, or a truncation to 0, starts a new generation: everything is in the main file.
+//   - a 32-byte write at offset 0, or a truncation to 0, starts a new generation: everything is in the main
+//   file.
 //
-// -- Source rules ------------------------------------------------------------------------------------------------------
+// -- Source rules
+// ------------------------------------------------------------------------------------------------------
 //   - init: a page that was sent and is then written by a commit is stale (sent is cleared).
-//   - from the list on: H is the set of handed-over pages. A commit that holds a frame of a page in H is refused.
-//   - mark first, then read: a mark is made without a suspension before the read of what is sent. Never taken back, but by
+//   - from the list on: H is the set of handed-over pages. A commit that holds a frame of a page in H is
+//   refused.
+//   - mark first, then read: a mark is made without a suspension before the read of what is sent. Never taken
+//   back, but by
 //     AbandonHandOver() before the swap is sent.
 //   - a page version leaves only when a sync covers the commit that wrote it.
 //
-// -- Destination rules -------------------------------------------------------------------------------------------------
+// -- Destination rules
+// -------------------------------------------------------------------------------------------------
 //   - a read of an absent page of the main file pulls it: the reader suspends; one pull however many wait.
-//   - present is set by an arriving page or by SQLite's own write to the main file (a checkpoint), never by a WAL write: old
-//     snapshots still need the base page. An arriving page's write and its mark are one step. A page present already is
-//     dropped.
-//   - sync of the main file: copy the presence, sync the data, then write and sync the copy. SQLite syncs the database before
+//   - present is set by an arriving page or by SQLite's own write to the main file (a checkpoint), never by a
+//   WAL write: old
+//     snapshots still need the base page. An arriving page's write and its mark are one step. A page present
+//     already is dropped.
+//   - sync of the main file: copy the presence, sync the data, then write and sync the copy. SQLite syncs the
+//   database before
 //     it lets the WAL restart, so presence is never behind a checkpoint and never ahead of the data.
-//   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement can be committed).
+//   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement can
+//   be committed).
 #pragma once
 
 #include <cstddef>
@@ -61,7 +77,8 @@ inline constexpr std::string_view kPullFailedCode = "PULL_FAILED";  // Retryable
 
 class PageStore {
  public:
-  // Opens the main file of a tenant and makes it known to the VFS under database_path(). Nothing of SQLite runs yet.
+  // Opens the main file of a tenant and makes it known to the VFS under database_path(). Nothing of SQLite
+  // runs yet.
   static Result<std::unique_ptr<PageStore>> Open(runtime::Core& core, const std::string& path,
                                                  runtime::OpenMode mode);
   ~PageStore();  // Requires: no connection is open on it.
@@ -74,7 +91,8 @@ class PageStore {
   // Where the main file is on the disk.
   const std::string& path() const { return path_; }
 
-  // Durability (group commit). Suspends until a sync covers every commit that has finished so far. A failure is final.
+  // Durability (group commit). Suspends until a sync covers every commit that has finished so far. A failure
+  // is final.
   Result<void> WaitDurable();
   CommitSequence committed() const { return committed_; }
   CommitSequence durable() const { return durable_; }
@@ -86,22 +104,25 @@ class PageStore {
   // Size of the newest committed version. Requires a database that has been written.
   uint32_t page_size() const { return page_size_; }
   uint32_t page_count() const { return page_count_; }
-  // Reads both from the file; the WAL must be empty. Needed after the file was made by something else than this store.
+  // Reads both from the file; the WAL must be empty. Needed after the file was made by something else than
+  // this store.
   Result<void> ReadGeometry();
 
-  // Fills `into` (one page) with the newest committed version, durable or not. Suspends. Pages past the end are zero.
+  // Fills `into` (one page) with the newest committed version, durable or not. Suspends. Pages past the end
+  // are zero.
   Result<void> ReadNewest(PageNumber page, MutableBytes into);
 
-  // -- Source of a move ------------------------------------------------------------------------------------------------
-  // Starts to follow which sent pages go stale.
+  // -- Source of a move
+  // ------------------------------------------------------------------------------------------------ Starts
+  // to follow which sent pages go stale.
   void StartSending();
-  // Reads a page for sending: waits until a sync covers its newest version, marks it sent (not stale), then reads it. During
-  // init a commit may make it stale again at any suspension. Suspends.
+  // Reads a page for sending: waits until a sync covers its newest version, marks it sent (not stale), then
+  // reads it. During init a commit may make it stale again at any suspension. Suspends.
   Result<void> TakeForInit(PageNumber page, MutableBytes into);
   bool IsSentAndClean(PageNumber page) const { return sent_.Has(page); }
   uint32_t stale_count() const { return stale_count_; }
-  // The list (protocol step 2): fixes H = sent and clean, plus `with`, and refuses commits that touch H from this step on.
-  // Does not suspend. Requires: nothing committed is undurable and no commit is in flight.
+  // The list (protocol step 2): fixes H = sent and clean, plus `with`, and refuses commits that touch H from
+  // this step on. Does not suspend. Requires: nothing committed is undurable and no commit is in flight.
   const PageSet& MakeList(const std::vector<PageNumber>& with);
   // The swap was not sent: nothing is refused any more, and sending starts anew.
   void AbandonHandOver();
@@ -116,9 +137,10 @@ class PageStore {
   // Commits refused because of a handed-over page, since StartSending().
   uint64_t refused_commits() const { return refused_commits_; }
 
-  // -- Destination of a move -----------------------------------------------------------------------------------------
-  // From now on pages that the map does not hold are absent: reading one calls `pull` (which must not suspend) once and waits
-  // until it arrives, the deadline passes, or FailPulls().
+  // -- Destination of a move
+  // ----------------------------------------------------------------------------------------- From now on
+  // pages that the map does not hold are absent: reading one calls `pull` (which must not suspend) once and
+  // waits until it arrives, the deadline passes, or FailPulls().
   void SetPresence(std::unique_ptr<PresenceMap> presence, std::function<void(PageNumber)> pull);
   void ReplacePull(std::function<void(PageNumber)> pull) { pull_ = std::move(pull); }
   const PresenceMap* presence() const { return presence_.get(); }

@@ -1,11 +1,13 @@
-// The half of PageStore that a move uses: what the source has sent and handed over, what the destination lacks.
+// The half of PageStore that a move uses: what the source has sent and handed over, what the destination
+// lacks.
 #include "base/check.h"
 #include "base/limits.h"
 #include "sqlite/page_store.h"
 
 namespace tradewind::sqlite {
 
-// -- Source ---------------------------------------------------------------------------------------------------------------
+// -- Source
+// ---------------------------------------------------------------------------------------------------------------
 
 void PageStore::StartSending() {
   sending_ = true;
@@ -62,11 +64,13 @@ void PageStore::MarkHandedOver(const PageSet& pages) {
 Result<void> PageStore::HandOver(PageNumber page, MutableBytes into) {
   TW_CHECK(handing_over_, "a page is handed over before the list");
   while (durable_ < committed_ && !handed_.Has(page)) TW_TRY(WaitDurable());
-  handed_.Add(page);  // First the mark: from here on no commit changes the page, so the read may take its time.
+  handed_.Add(
+      page);  // First the mark: from here on no commit changes the page, so the read may take its time.
   return ReadNewest(page, into);
 }
 
-// -- Destination ----------------------------------------------------------------------------------------------------------
+// -- Destination
+// ----------------------------------------------------------------------------------------------------------
 
 void PageStore::SetPresence(std::unique_ptr<PresenceMap> presence, std::function<void(PageNumber)> pull) {
   presence_ = std::move(presence);
@@ -83,19 +87,23 @@ Result<void> PageStore::EnsurePresent(PageNumber page) {
     pull_(page);
   }
   const runtime::TimePoint deadline = core_.Now() + limits::kPullDeadline;
-  // The entry lives as long as anyone waits on it; presence_ may be dropped (all present) before a waiter runs again.
+  // The entry lives as long as anyone waits on it; presence_ may be dropped (all present) before a waiter
+  // runs again.
   const auto arrived = [&] { return !presence_ || presence_->IsPresent(page); };
   const bool came = runtime::WaitForUntil(pull.waiters, deadline, arrived);
   if (pull.waiters.empty() && arrived()) pulls_.erase(page);
   if (came) return {};
-  return Fail(ErrorKind::kUnavailable, std::string(kPullFailedCode),
-              "page " + std::to_string(page.value) + " has not come from the node that the tenant is moving from",
-              "try again once that node answers");
+  return Fail(
+      ErrorKind::kUnavailable, std::string(kPullFailedCode),
+      "page " + std::to_string(page.value) + " has not come from the node that the tenant is moving from",
+      "try again once that node answers");
 }
 
 Result<bool> PageStore::Arrive(PageNumber page, Bytes content, uint64_t hash) {
-  TW_CHECK(presence_ != nullptr && content.size() == presence_->page_size(), "a page arrives that no one expects");
-  if (page.value > presence_->page_count()) return Fail(ErrorKind::kCorrupt, "PAGE_OUT_OF_RANGE", "a page past the end of the moved file arrived");
+  TW_CHECK(presence_ != nullptr && content.size() == presence_->page_size(),
+           "a page arrives that no one expects");
+  if (page.value > presence_->page_count())
+    return Fail(ErrorKind::kCorrupt, "PAGE_OUT_OF_RANGE", "a page past the end of the moved file arrived");
   if (presence_->IsPresent(page)) {
     presence_->NoteArrived(page, hash);
     return false;
@@ -121,7 +129,9 @@ std::vector<PageNumber> PageStore::wanted() const {
   return pages;
 }
 
-Result<void> PageStore::SyncPresence() { return SyncMainAndPresence(); }
+Result<void> PageStore::SyncPresence() {
+  return SyncMainAndPresence();
+}
 
 void PageStore::DropPresence() {
   TW_CHECK(presence_ && presence_->complete(), "a presence map is dropped while pages are missing");

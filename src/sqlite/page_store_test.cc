@@ -1,4 +1,5 @@
-// The rules of a move at the level of pages, with real SQLite on top: what a source refuses, what a destination pulls.
+// The rules of a move at the level of pages, with real SQLite on top: what a source refuses, what a
+// destination pulls.
 #include "sqlite/page_store.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +26,8 @@ class PageStoreTest : public testing::Test {
 
   void Run(std::function<void()> body) { core_->RunUntilReturned("test", std::move(body)); }
 
-  std::unique_ptr<PageStore> OpenStore(const std::string& name, runtime::OpenMode mode = runtime::OpenMode::kCreate) {
+  std::unique_ptr<PageStore> OpenStore(const std::string& name,
+                                       runtime::OpenMode mode = runtime::OpenMode::kCreate) {
     return PageStore::Open(*core_, folder_ + "/" + name, mode).value();
   }
   static Result<StatementResult> Sql(Connection& connection, const std::string& sql) {
@@ -40,7 +42,8 @@ class PageStoreTest : public testing::Test {
   }
   // Two tables of one leaf page each, a and b, with one row each.
   static void MakeTwoTables(Connection& connection) {
-    for (const char* sql : {"CREATE TABLE a(x)", "CREATE TABLE b(x)", "INSERT INTO a VALUES(1)", "INSERT INTO b VALUES(1)"})
+    for (const char* sql :
+         {"CREATE TABLE a(x)", "CREATE TABLE b(x)", "INSERT INTO a VALUES(1)", "INSERT INTO b VALUES(1)"})
       ASSERT_TRUE(Sql(connection, sql));
   }
   std::vector<std::byte> Newest(PageStore& store, PageNumber page) {
@@ -59,10 +62,12 @@ class PageStoreTest : public testing::Test {
         EXPECT_TRUE(file->Write(uint64_t{value - 1} * from.page_size(), Newest(from, PageNumber{value})));
       }
     }
-    auto presence =
-        PresenceMap::Create(core_->disk(), folder_ + "/" + name + "-presence", from.page_size(), from.page_count(), 1).value();
+    auto presence = PresenceMap::Create(core_->disk(), folder_ + "/" + name + "-presence", from.page_size(),
+                                        from.page_count(), 1)
+                        .value();
     for (uint32_t value = 1; value <= from.page_count(); ++value)
-      if (const PageNumber page{value}; !missing.Has(page)) presence->NoteArrived(page, HashPage(page, Newest(from, page)));
+      if (const PageNumber page{value}; !missing.Has(page))
+        presence->NoteArrived(page, HashPage(page, Newest(from, page)));
     auto store = OpenStore(name, runtime::OpenMode::kExisting);
     store->SetPresence(std::move(presence), std::move(pull));
     return store;
@@ -72,7 +77,8 @@ class PageStoreTest : public testing::Test {
   std::string folder_;
 };
 
-// -- At rest ---------------------------------------------------------------------------------------------------------------
+// -- At rest
+// ---------------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, AnAcknowledgedCommitIsThereAfterTheProcessDied) {
   Run([&] {
@@ -134,7 +140,8 @@ TEST_F(PageStoreTest, AStatementThatFailsAfterPartOfItWasCommittedCountsAsACommi
   });
 }
 
-// -- Source ----------------------------------------------------------------------------------------------------------------
+// -- Source
+// ----------------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, ASentPageThatACommitChangesIsStale) {
   Run([&] {
@@ -235,7 +242,8 @@ TEST_F(PageStoreTest, AReaderKeepsItsSnapshotThroughAHandOver) {
     store->StartSending();
     store->MakeList({PageNumber{1}});
     std::vector<std::byte> content(store->page_size());
-    for (uint32_t value = 1; value <= store->page_count(); ++value) ASSERT_TRUE(store->HandOver(PageNumber{value}, content));
+    for (uint32_t value = 1; value <= store->page_count(); ++value)
+      ASSERT_TRUE(store->HandOver(PageNumber{value}, content));
     EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 1);
     EXPECT_EQ(Number(*reader, "SELECT x FROM b"), 1);
     ASSERT_TRUE(Sql(*reader, "COMMIT"));
@@ -257,7 +265,8 @@ TEST_F(PageStoreTest, AHandOverThatIsGivenUpRefusesNothingAnyMore) {
   });
 }
 
-// -- Destination -----------------------------------------------------------------------------------------------------------
+// -- Destination
+// -----------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, AReadOfAnAbsentPagePullsItOnceHoweverManyWait) {
   Run([&] {
@@ -340,7 +349,8 @@ TEST_F(PageStoreTest, ACheckpointMakesPagesPresentDurably) {
   });
 }
 
-// -- Wireframe -------------------------------------------------------------------------------------------------------------
+// -- Wireframe
+// -------------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
   Run([&] {

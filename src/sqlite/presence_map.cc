@@ -12,18 +12,23 @@ namespace tradewind::sqlite {
 
 namespace {
 
-constexpr char kMagic[8] = {'T', 'W', 'P', 'R', 'E', 'S', '0', '1'};
+constexpr char kMagic[8] = {'T', 'W', 'P', 'R', 'E', 'S', '0', '2'};
+constexpr uint32_t kSparePages = 1024;  // For what a file grows by between the offer of a move and its list.
 constexpr uint64_t kLockByte = 0x40000000;  // SQLite's PENDING_BYTE
 
 struct Header {
   char magic[8];
   uint32_t page_size;
   uint32_t page_count;
+  uint32_t capacity;
+  uint32_t zero;
   uint64_t list;
   uint64_t checksum;
 };
 
-uint64_t Checksum(const Header& header) { return XXH3_64bits(&header, offsetof(Header, checksum)); }
+uint64_t Checksum(const Header& header) {
+  return XXH3_64bits(&header, offsetof(Header, checksum));
+}
 
 }  // namespace
 
@@ -32,27 +37,29 @@ uint64_t HashPage(PageNumber page, Bytes content) {
   return hash == 0 ? 1 : hash;
 }
 
-PresenceMap::PresenceMap(uint32_t page_size, uint32_t page_count, uint64_t list)
+PresenceMap::PresenceMap(uint32_t page_size, uint32_t page_count, uint32_t capacity, uint64_t list)
     : page_size_(page_size),
       page_count_(page_count),
+      capacity_(capacity),
       list_(list),
       lock_page_{static_cast<uint32_t>(kLockByte / page_size + 1)},
-      hashes_(page_count),
-      written_here_(page_count),
+      hashes_(capacity),
+      written_here_(capacity),
       missing_(page_count),
-      dirty_(BitsOffset() / kBlockBytes + (uint64_t{page_count} / 64 + 2) * 8 / kBlockBytes + 1, true) {
+      dirty_(BitsOffset() / kBlockBytes + (uint64_t{capacity} / 64 + 2) * 8 / kBlockBytes + 1, true) {
   if (lock_page_.value <= page_count_) NoteWrittenHere(lock_page_);
 }
 
 uint64_t PresenceMap::BitsOffset() const {
-  const uint64_t end = kBlockBytes + uint64_t{page_count_} * 8;
+  const uint64_t end = kBlockBytes + uint64_t{capacity_} * 8;
   return (end + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
 }
 
 Result<std::unique_ptr<PresenceMap>> PresenceMap::Create(runtime::Disk& disk, const std::string& path,
                                                          uint32_t page_size, uint32_t page_count,
                                                          uint64_t list) {
-  std::unique_ptr<PresenceMap> map(new PresenceMap(page_size, page_count, list));
+  std::unique_ptr<PresenceMap> map(
+      new PresenceMap(page_size, page_count, page_count + page_count / 8 + kSparePages, list));
   TW_TRY(disk.Remove(path));
   TW_TRY_ASSIGN(map->file_, disk.Open(path, runtime::OpenMode::kCreate));
   return map;
@@ -67,9 +74,11 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, cons
   Header header;
   TW_TRY_ASSIGN(size_t got, file->Read(0, std::as_writable_bytes(std::span(&header, 1))));
   if (got != sizeof header || std::memcmp(header.magic, kMagic, sizeof kMagic) != 0 ||
-      header.checksum != Checksum(header) || header.page_size < 512 || header.page_size > 65536)
+      header.checksum != Checksum(header) || header.page_size < 512 || header.page_size > 65536 ||
+      header.capacity < header.page_count)
     return corrupt();
-  std::unique_ptr<PresenceMap> map(new PresenceMap(header.page_size, header.page_count, header.list));
+  std::unique_ptr<PresenceMap> map(
+      new PresenceMap(header.page_size, header.page_count, header.capacity, header.list));
   const auto hashes = std::as_writable_bytes(std::span(map->hashes_));
   TW_TRY_ASSIGN(got, file->Read(kBlockBytes, hashes));
   if (got != hashes.size()) return corrupt();
@@ -86,6 +95,22 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, cons
   map->dirty_.assign(map->dirty_.size(), false);
   map->file_ = std::move(file);
   return map;
+}
+
+bool PresenceMap::SetPageCount(uint32_t page_count) {
+  TW_CHECK(arrived_sum_ == 0, "the size of a file changes after pages of it have arrived");
+  if (page_count > capacity_) return false;
+  page_count_ = page_count;
+  missing_ = page_count;
+  if (lock_page_.value <= page_count) {
+    if (written_here_.Has(lock_page_)) {
+      --missing_;
+    } else {
+      NoteWrittenHere(lock_page_);
+    }
+  }
+  MarkDirty(0);
+  return true;
 }
 
 bool PresenceMap::HasArrived(PageNumber page) const {
@@ -152,6 +177,7 @@ PresenceMap::Changes PresenceMap::TakeChanges() {
       std::memcpy(header.magic, kMagic, sizeof kMagic);
       header.page_size = page_size_;
       header.page_count = page_count_;
+      header.capacity = capacity_;
       header.list = list_;
       header.checksum = Checksum(header);
       append(std::as_bytes(std::span(&header, 1)), 0);

@@ -1,19 +1,20 @@
-// Which pages of a moving tenant its destination has, and what arrived: durable beside the file until the move is done.
+// Which pages of a moving tenant its destination has, and what arrived: durable beside the file until the
+// move is done.
 //
-// A page is present when it arrived, or when SQLite wrote it here itself (a checkpoint). For each page the map holds the hash
-// of the content that arrived (0: none) and one bit "written here". Sums of the hashes at both ends verify a move without a
-// scan; they can be made again from the map after a crash.
+// A page is present when it arrived, or when SQLite wrote it here itself (a checkpoint). For each page the
+// map holds the hash of the content that arrived (0: none) and one bit "written here". Sums of the hashes at
+// both ends verify a move without a scan; they can be made again from the map after a crash.
 //
 // File (little-endian), beside the main file:
-//   0     "TWPRES01", page size u32, page count u32, list number u64, xxh3 of the 24 bytes before
-//   4096  page count hashes, 8 bytes each
-//   then, at the next multiple of 4096, the "written here" bits
+//   0     "TWPRES02", page size u32, page count u32, capacity u32, zero u32, list number u64, xxh3 of the 32
+//   bytes before 4096  capacity hashes, 8 bytes each; those past the page count are zero then, at the next
+//   multiple of 4096, the "written here" bits
 //
-// Crash argument. A map file belongs to one list (protocol step 3): a new list makes a new file, and the journal's "ready"
-// names its list number, so a stale map can never be believed. Within a list bits only come, never go: a torn write of the
-// map leaves old or new words, both true. A word is written only after a sync of the data it speaks of (PageStore), so the map
-// never runs ahead of the data; SQLite syncs the main file, and the map with it, before the WAL may restart, so it never
-// lags behind a checkpoint (I2, I4).
+// Crash argument. A map file belongs to one list (protocol step 3): a new list makes a new file, and the
+// journal's "ready" names its list number, so a stale map can never be believed. Within a list bits only
+// come, never go: a torn write of the map leaves old or new words, both true. A word is written only after a
+// sync of the data it speaks of (PageStore), so the map never runs ahead of the data; SQLite syncs the main
+// file, and the map with it, before the WAL may restart, so it never lags behind a checkpoint (I2, I4).
 #pragma once
 
 #include <cstdint>
@@ -34,12 +35,15 @@ uint64_t HashPage(PageNumber page, Bytes content);
 
 class PresenceMap {
  public:
-  // A new, empty map for pages 1..page_count; nothing is on disk until Write(). The page that covers the byte at 1 GiB
-  // (SQLite's lock page) holds nothing and counts as present.
+  // A new, empty map for pages 1..page_count, with room for some more; nothing is on disk until Write(). The
+  // page that covers the byte at 1 GiB (SQLite's lock page) holds nothing and counts as present.
   static Result<std::unique_ptr<PresenceMap>> Create(runtime::Disk& disk, const std::string& path,
                                                      uint32_t page_size, uint32_t page_count, uint64_t list);
   // Fails with kCorrupt when the file is not a whole map, kNotFound when there is none. Suspends.
   static Result<std::unique_ptr<PresenceMap>> Load(runtime::Disk& disk, const std::string& path);
+
+  // The file grew or shrank before anything was noted. False when there is no room: make a new map then.
+  bool SetPageCount(uint32_t page_count);
 
   bool IsPresent(PageNumber page) const;
   // A page has arrived. True when this is its first arrival; a repeat changes nothing.
@@ -70,7 +74,7 @@ class PresenceMap {
   Result<void> Write(const Changes& changes);
 
  private:
-  PresenceMap(uint32_t page_size, uint32_t page_count, uint64_t list);
+  PresenceMap(uint32_t page_size, uint32_t page_count, uint32_t capacity, uint64_t list);
   void MarkDirty(uint64_t offset) { dirty_[offset / kBlockBytes] = true; }
   uint64_t HashOffset(PageNumber page) const { return kBlockBytes + uint64_t{page.value - 1} * 8; }
   uint64_t BitsOffset() const;
@@ -81,6 +85,7 @@ class PresenceMap {
   std::unique_ptr<runtime::File> file_;
   uint32_t page_size_;
   uint32_t page_count_;
+  uint32_t capacity_;
   uint64_t list_;
   PageNumber lock_page_;
   std::vector<uint64_t> hashes_;  // By page number - 1.

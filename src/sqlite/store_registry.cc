@@ -18,9 +18,13 @@ uint64_t RegisterStore(PageStore* store) {
   return next_id++;
 }
 
-void UnregisterStore(uint64_t id) { stores.erase(id); }
+void UnregisterStore(uint64_t id) {
+  stores.erase(id);
+}
 
-std::string StoreDatabasePath(uint64_t id) { return std::string(kPrefix) + std::to_string(id); }
+std::string StoreDatabasePath(uint64_t id) {
+  return std::string(kPrefix) + std::to_string(id);
+}
 
 FoundFile FindStore(std::string_view name) {
   if (!name.starts_with(kPrefix)) return {};

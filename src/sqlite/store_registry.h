@@ -1,5 +1,6 @@
-// The stores of this thread's core, by the path that SQLite opens them with. SQLite hands the VFS only names; a thread-local
-// table turns them back into stores without a lock, since a tenant's connections open on its core.
+// The stores of this thread's core, by the path that SQLite opens them with. SQLite hands the VFS only names;
+// a thread-local table turns them back into stores without a lock, since a tenant's connections open on its
+// core.
 #pragma once
 
 #include <cstdint>

@@ -19,9 +19,10 @@ struct Blob {
 using Value = std::variant<std::monostate, int64_t, double, std::string, Blob>;  // monostate is NULL
 
 struct Statement {
-  std::string sql;  // One statement; text after it must be white space or comments.
+  std::string sql;                    // One statement; text after it must be white space or comments.
   std::vector<Value> arguments = {};  // For ?1, ?2, ... in order.
-  std::vector<std::pair<std::string, Value>> named_arguments = {};  // Names with or without their ':', '@' or '$'.
+  std::vector<std::pair<std::string, Value>> named_arguments =
+      {};                 // Names with or without their ':', '@' or '$'.
   bool want_rows = true;  // false drops the rows (the statement still runs to its end).
 };
 

@@ -26,9 +26,13 @@ struct OpenFile {
   runtime::File* journal;  // Owned; only for the rollback journal of a database that is not yet in WAL mode.
 };
 
-OpenFile& Cast(sqlite3_file* file) { return *reinterpret_cast<OpenFile*>(file); }
+OpenFile& Cast(sqlite3_file* file) {
+  return *reinterpret_cast<OpenFile*>(file);
+}
 
-MutableBytes Buffer(void* into, int amount) { return {static_cast<std::byte*>(into), static_cast<size_t>(amount)}; }
+MutableBytes Buffer(void* into, int amount) {
+  return {static_cast<std::byte*>(into), static_cast<size_t>(amount)};
+}
 Bytes Buffer(const void* from, int amount) {
   return {static_cast<const std::byte*>(from), static_cast<size_t>(amount)};
 }
@@ -92,7 +96,8 @@ struct VfsCalls {
     OpenFile& open = Cast(file);
     WalIndex& index = open.store->wal_index_;
     if (flags & SQLITE_SHM_UNLOCK) {
-      const bool writes = slot <= WalIndex::kWriteSlot && (open.hold.exclusive_slots & (1u << WalIndex::kWriteSlot));
+      const bool writes =
+          slot <= WalIndex::kWriteSlot && (open.hold.exclusive_slots & (1u << WalIndex::kWriteSlot));
       if (writes) open.store->WriteLockReleased();
       index.Unlock(open.hold, slot, count);
       return SQLITE_OK;
@@ -178,7 +183,8 @@ struct VfsCalls {
     const FoundFile found = FindStore(name);
     if (!found.store) return SQLITE_OK;
     static constexpr const char* kSuffix[] = {"", "-wal", "-journal"};
-    auto exists = found.store->core_.disk().Exists(found.store->path_ + kSuffix[static_cast<int>(found.role)]);
+    auto exists =
+        found.store->core_.disk().Exists(found.store->path_ + kSuffix[static_cast<int>(found.role)]);
     if (!exists) return SQLITE_IOERR_ACCESS;
     *answer = *exists;
     return SQLITE_OK;
@@ -242,10 +248,11 @@ const sqlite3_io_methods kMainMethods = {
     .xUnfetch = nullptr,
 };
 
-sqlite3_io_methods PlainMethods(int (*close)(sqlite3_file*), int (*read)(sqlite3_file*, void*, int, sqlite3_int64),
+sqlite3_io_methods PlainMethods(int (*close)(sqlite3_file*),
+                                int (*read)(sqlite3_file*, void*, int, sqlite3_int64),
                                 int (*write)(sqlite3_file*, const void*, int, sqlite3_int64),
-                                int (*truncate)(sqlite3_file*, sqlite3_int64), int (*sync)(sqlite3_file*, int),
-                                int (*size)(sqlite3_file*, sqlite3_int64*)) {
+                                int (*truncate)(sqlite3_file*, sqlite3_int64),
+                                int (*sync)(sqlite3_file*, int), int (*size)(sqlite3_file*, sqlite3_int64*)) {
   sqlite3_io_methods methods{};
   methods.iVersion = 1;
   methods.xClose = close;
@@ -283,11 +290,13 @@ int VfsCalls::Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags
   switch (found.role) {
     case FileRole::kMain: file->pMethods = &kMainMethods; return SQLITE_OK;
     case FileRole::kWal:
-      if (const int code = found.store->OpenWal((flags & SQLITE_OPEN_CREATE) != 0); code != SQLITE_OK) return code;
+      if (const int code = found.store->OpenWal((flags & SQLITE_OPEN_CREATE) != 0); code != SQLITE_OK)
+        return code;
       file->pMethods = &kWalMethods;
       return SQLITE_OK;
     case FileRole::kJournal: {
-      auto journal = found.store->core_.disk().Open(found.store->path_ + "-journal", runtime::OpenMode::kCreate);
+      auto journal =
+          found.store->core_.disk().Open(found.store->path_ + "-journal", runtime::OpenMode::kCreate);
       if (!journal) return SQLITE_CANTOPEN;
       open.journal = journal->release();
       file->pMethods = &kJournalMethods;
@@ -300,8 +309,10 @@ int VfsCalls::Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags
 void InitializeSqlite() {
   static std::once_flag once;
   std::call_once(once, [] {
-    TW_CHECK(sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK, "SQLite was used before it was configured");
-    TW_CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK, "SQLite was used before it was configured");
+    TW_CHECK(sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK,
+             "SQLite was used before it was configured");
+    TW_CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK,
+             "SQLite was used before it was configured");
     sqlite3_vfs* next = sqlite3_vfs_find(nullptr);
     static sqlite3_vfs vfs{};
     vfs.iVersion = 2;
@@ -322,6 +333,8 @@ void InitializeSqlite() {
   });
 }
 
-void ResetRandomness() { sqlite3_randomness(0, nullptr); }
+void ResetRandomness() {
+  sqlite3_randomness(0, nullptr);
+}
 
 }  // namespace tradewind::sqlite

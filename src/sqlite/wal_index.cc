@@ -82,12 +82,15 @@ void WalIndex::Unlock(LockHold& hold, int slot, int count) {
   }
 }
 
-void WalIndex::UnlockAll(LockHold& hold) { Unlock(hold, 0, kSlots); }
+void WalIndex::UnlockAll(LockHold& hold) {
+  Unlock(hold, 0, kSlots);
+}
 
 uint32_t WalIndex::last_committed_frame() const {
   if (regions_.empty()) return 0;
   uint32_t frame = 0;
-  std::memcpy(&frame, regions_[0].get() + 16, sizeof frame);  // Native byte order; offset of WalIndexHdr.mxFrame.
+  std::memcpy(&frame, regions_[0].get() + 16,
+              sizeof frame);  // Native byte order; offset of WalIndexHdr.mxFrame.
   return frame;
 }
 

@@ -1,6 +1,6 @@
-// The shared memory of a WAL index and the locks on it and on the main file. All connections of a tenant live in one process
-// on one thread, so the memory is the heap and the locks are counters: what SQLite's unix-excl VFS does, without descriptors
-// whose closing could drop POSIX locks. Nothing here suspends.
+// The shared memory of a WAL index and the locks on it and on the main file. All connections of a tenant live
+// in one process on one thread, so the memory is the heap and the locks are counters: what SQLite's unix-excl
+// VFS does, without descriptors whose closing could drop POSIX locks. Nothing here suspends.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@ namespace tradewind::sqlite {
 
 // One connection's hold on the locks; zero-initialised.
 struct LockHold {
-  int file_level = 0;          // SQLITE_LOCK_NONE .. SQLITE_LOCK_EXCLUSIVE
-  uint16_t shared_slots = 0;   // Bit per slot of the WAL index.
+  int file_level = 0;         // SQLITE_LOCK_NONE .. SQLITE_LOCK_EXCLUSIVE
+  uint16_t shared_slots = 0;  // Bit per slot of the WAL index.
   uint16_t exclusive_slots = 0;
 };
 

@@ -21,8 +21,10 @@ WalTracker::Write WalTracker::Classify(uint64_t offset, Bytes bytes) const {
   const uint64_t within = (offset - kHeaderBytes) % (kFrameHeaderBytes + page_size_);
   if (within == 0 && bytes.size() == kFrameHeaderBytes)
     return ReadBigEndian32(bytes.data() + 4) != 0 ? Write::kCommitFrameHeader : Write::kFrameHeader;
-  TW_CHECK(within == kFrameHeaderBytes && bytes.size() == page_size_, "an irregular WAL write: is cache_spill on?");
-  TW_CHECK(FrameAt(offset) == committed_frame_ + pending_.size(), "a WAL page without its header just before");
+  TW_CHECK(within == kFrameHeaderBytes && bytes.size() == page_size_,
+           "an irregular WAL write: is cache_spill on?");
+  TW_CHECK(FrameAt(offset) == committed_frame_ + pending_.size(),
+           "a WAL page without its header just before");
   return Write::kPage;
 }
 
@@ -35,7 +37,9 @@ void WalTracker::StartGeneration() {
   newest_.clear();
 }
 
-void WalTracker::NoteTruncatedToZero() { StartGeneration(); }
+void WalTracker::NoteTruncatedToZero() {
+  StartGeneration();
+}
 
 void WalTracker::Note(uint64_t offset, Bytes bytes) {
   switch (Classify(offset, bytes)) {

@@ -1,9 +1,10 @@
-// Follows what SQLite writes to a WAL file and knows, at each moment, which frame holds the newest committed version of a
-// page. Pure bookkeeping: no I/O, no SQLite calls, so that every rule has a plain unit test.
+// Follows what SQLite writes to a WAL file and knows, at each moment, which frame holds the newest committed
+// version of a page. Pure bookkeeping: no I/O, no SQLite calls, so that every rule has a plain unit test.
 //
-// WAL file (all numbers big-endian): a 32-byte header (magic, version, page size at 8, ...), then frames: a 24-byte header
-// (page number at 0; database size in pages after the commit at 4, nonzero only in a commit frame; salts; checksums) and the
-// page. With cache spill off SQLite writes, per frame, the header and then the page, in order; anything else is a defect.
+// WAL file (all numbers big-endian): a 32-byte header (magic, version, page size at 8, ...), then frames: a
+// 24-byte header (page number at 0; database size in pages after the commit at 4, nonzero only in a commit
+// frame; salts; checksums) and the page. With cache spill off SQLite writes, per frame, the header and then
+// the page, in order; anything else is a defect.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ class WalTracker {
   // The WAL was cut to nothing: a new generation.
   void NoteTruncatedToZero();
 
-  // The pages of the transaction whose commit frame header is `bytes` at `offset` (not noted yet), the last page included.
+  // The pages of the transaction whose commit frame header is `bytes` at `offset` (not noted yet), the last
+  // page included.
   std::vector<PageNumber> TransactionPages(uint64_t offset, Bytes bytes) const;
 
   // The commit frame that was accepted and neither committed nor cut yet; 0 when there is none.

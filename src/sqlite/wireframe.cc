@@ -27,7 +27,9 @@ constexpr int kDeepestTree = 20;
 class TreePage {
  public:
   TreePage(PageNumber page, Bytes bytes)
-      : bytes_(bytes), header_(page.value == 1 ? kDatabaseHeaderBytes : 0), type_(std::to_integer<uint8_t>(bytes[header_])) {}
+      : bytes_(bytes),
+        header_(page.value == 1 ? kDatabaseHeaderBytes : 0),
+        type_(std::to_integer<uint8_t>(bytes[header_])) {}
 
   bool is_interior() const { return type_ == kInteriorIndex || type_ == kInteriorTable; }
   bool is_tree() const { return is_interior() || type_ == kLeafIndex || type_ == kLeafTable; }
@@ -46,7 +48,8 @@ class TreePage {
   std::vector<PageNumber> Children() const {
     std::vector<PageNumber> children;
     for (size_t index = 0; index < cell_count(); ++index)
-      if (const Bytes cell = Cell(index); !cell.empty()) children.push_back(PageNumber{ReadBigEndian32(cell.data())});
+      if (const Bytes cell = Cell(index); !cell.empty())
+        children.push_back(PageNumber{ReadBigEndian32(cell.data())});
     children.push_back(PageNumber{ReadBigEndian32(bytes_.data() + header_ + 8)});
     return children;
   }
@@ -143,7 +146,8 @@ class Walk {
         for (const PageNumber child : tree.Children()) queue.push_back(child);
       } else if (tree.is_table_leaf()) {
         for (size_t index = 0; index < tree.cell_count(); ++index)
-          if (const auto root = RootOfSchemaCell(tree.Cell(index)); root && root->value > 1) roots.push_back(*root);
+          if (const auto root = RootOfSchemaCell(tree.Cell(index)); root && root->value > 1)
+            roots.push_back(*root);
       }
     }
     return {};

@@ -62,8 +62,6 @@ template <typename T, typename Run, typename TextOf>
 Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
   return Enter<T>([&]() -> Result<T> {
     const bool idle = transaction_state() == TransactionState::kNone && !aborted_;
-    // Before it is compiled, too: against the schema of a tenant that has moved a good statement could fail.
-    if (idle) TW_TRY(tenant_->Admit());
     const bool was_autocommit = connection_->autocommit();
     bool compiled = false;
     StatementTraits seen;
@@ -75,6 +73,7 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
     let_in_ = false;
     const Error* error = result ? nullptr : &result.error();
     NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
+    // A good statement may fail against the schema of a tenant that has moved, before it asks at the gate.
     if (!compiled && idle && tenant_->gate() != Gate::kOpen) TW_TRY(tenant_->Admit());
     return result;
   });

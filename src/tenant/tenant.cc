@@ -121,6 +121,7 @@ Result<std::unique_ptr<Stream>> Tenant::OpenStream() {
 void Tenant::Leave(Stream& stream) {
   streams_.remove(&stream);
   std::unique_ptr<Connection> connection = std::move(stream.connection_);
+  connection->SetProgress({});  // It outlives the stream, whose progress it would report.
   if (connection->autocommit()) {
     turn_.Release(connection.get());
     ReturnConnection(std::move(connection));
@@ -144,9 +145,10 @@ void Tenant::Detach(Stream& stream) {
   streams_.remove(&stream);
   stream.tenant_ = nullptr;
   std::unique_ptr<Connection> connection = std::move(stream.connection_);
-  const Connection* holder = connection.get();
+  connection->SetProgress({});
+  connection->Close();
+  turn_.Release(connection.get());
   connection.reset();
-  turn_.Release(holder);
   NoteProgress();
 }
 

@@ -8,7 +8,6 @@
 #include <fstream>
 #include <iostream>
 
-#include "base/check.h"
 #include "cli/client_command.h"
 #include "net/http_client.h"
 #include "runtime/fiber.h"
@@ -50,7 +49,8 @@ bool IsDoneAndVerified(const json::value& receipt) {
 
 Result<void> Stage::Open(load::BankOptions bank, const std::string& owner) {
   const char* program = std::getenv("TRADEWIND_BINARY");
-  TW_CHECK(program, "TRADEWIND_BINARY must name the tradewind program");
+  if (!program)
+    return Fail(ErrorKind::kInvalid, "NO_PROGRAM", "TRADEWIND_BINARY must name the tradewind program");
   TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, 2));
   bank.servers = cluster_->urls();
   TW_TRY_ASSIGN(bank_, load::Bank::Make(core_, http_, bank));

@@ -79,7 +79,7 @@ Result<std::unique_ptr<Bank>> Bank::Make(runtime::Core& core, net::HttpClient& h
   return bank;
 }
 
-Result<void> Bank::Fill(const std::function<void(uint64_t bytes)>& progress) {
+Result<void> Bank::Fill(const std::function<Result<void>(uint64_t bytes)>& progress) {
   HranaStream tables(servers_.front());
   TW_TRY(tables.Transact(
       {Sql("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL CHECK (balance >= 0))"),
@@ -98,7 +98,7 @@ Result<void> Bank::Fill(const std::function<void(uint64_t bytes)>& progress) {
                             " INSERT INTO entries SELECT id, id * ?3, randomblob(?4) FROM n",
                             {first, last, kTwinFactor, kPayloadBytes})},
                        true));
-    if (progress) progress(static_cast<uint64_t>(last) * kBytesPerEntry);
+    if (progress) TW_TRY(progress(static_cast<uint64_t>(last) * kBytesPerEntry));
   }
   return {};
 }

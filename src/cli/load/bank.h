@@ -62,8 +62,9 @@ class Bank {
   static Result<std::unique_ptr<Bank>> Make(runtime::Core& core, net::HttpClient& http, BankOptions options);
   ~Bank();  // Requires: no client runs.
 
-  // Makes the tables in the empty tenant and fills them, in transactions of about 10 MB. Suspends.
-  Result<void> Fill(const std::function<void(uint64_t bytes)>& progress = {});
+  // Makes the tables in the empty tenant and fills them, in transactions of about 10 MB. An error of
+  // `progress`, which is told how far it has come, ends it. Suspends.
+  Result<void> Fill(const std::function<Result<void>(uint64_t bytes)>& progress = {});
 
   void Start();
   // Suspends until every client has ended its operation.
