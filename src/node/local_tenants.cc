@@ -46,8 +46,13 @@ std::vector<TenantName> LocalTenants::names() const {
 }
 
 Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
-  TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(core_, PathOf(name), runtime::OpenMode::kCreate));
-  TW_TRY_ASSIGN(entry.tenant, tenant::Tenant::Open(core_, name, std::move(store)));
+  auto store = sqlite::PageStore::Open(core_, PathOf(name), runtime::OpenMode::kExisting);
+  if (!store && store.error().kind == ErrorKind::kNotFound)
+    return Fail(ErrorKind::kCorrupt, "TENANT_FILE_MISSING",
+                "the file of tenant " + name + ", " + PathOf(name) + ", is gone",
+                "put it back, or delete the tenant");
+  if (!store) return Fail(std::move(store).error());
+  TW_TRY_ASSIGN(entry.tenant, tenant::Tenant::Open(core_, name, std::move(*store)));
   return {};
 }
 

@@ -218,10 +218,13 @@ Result<cluster::TenantRecord> Node::CreateTenantFrom(const TenantName& name, con
     return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
                 "choose another name, or delete it first");
   TW_TRY(journal_->Put({name, move::Role::kCreating, Epoch{}, "", "", 0}));
-  if (!file.empty()) {
+  // From here on a missing file is a lost file, never a new tenant.
+  if (file.empty()) {
+    TW_TRY(core_.disk().Open(tenants_->PathOf(name), runtime::OpenMode::kCreate));
+  } else {
     TW_TRY(core_.disk().Rename(file, tenants_->PathOf(name)));
-    TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
   }
+  TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
   auto record = catalog_->CreateTenant(name, "sqlite", options_.name);
   if (!record) {
     if (!cluster::OutcomeIsUnknown(record.error())) {

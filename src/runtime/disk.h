@@ -43,7 +43,7 @@ class Disk {
   virtual ~Disk() = default;
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
   virtual Result<bool> Exists(const std::string& path) = 0;
-  // A missing file is no error.
+  // A missing file is no error. Suspends.
   virtual Result<void> Remove(const std::string& path) = 0;
   virtual Result<void> Rename(const std::string& from, const std::string& to) = 0;
   // Parents included; existing ones are fine.

@@ -247,7 +247,7 @@ Result<StatementResult> Connection::Run(const Statement& statement, const Before
   Result<void> bound = BindArguments(prepared->handle, statement);
   Result<StatementResult> result = bound ? Perform(*prepared, statement.want_rows, before_step)
                                          : Result<StatementResult>(Fail(std::move(bound).error()));
-  sqlite3_clear_bindings(prepared->handle);
+  sqlite3_clear_bindings(prepared->handle);  // They point into `statement`, which the caller may free.
   const StatementTraits& traits = prepared->traits;
   if (!traits.is_pragma && !traits.changes_schema &&
       prepared->sql.size() <= limits::kPreparedStatementSqlBytes)
