@@ -249,7 +249,10 @@ Result<Message> Decode(Bytes header, Bytes payload) {
   uint64_t hash = 0;
   std::memcpy(&hash, header.data() + 8, 8);
   if (hash != HashFrame(header, payload)) return Corrupt("its hash does not fit");
-  const auto type = std::to_integer<uint8_t>(header[5]);
+  return DecodePayload(std::to_integer<uint8_t>(header[5]), payload);
+}
+
+Result<Message> DecodePayload(uint8_t type, Bytes payload) {
   if (type >= std::variant_size_v<Message>) return Corrupt("its type is unknown");
   Message message = Make(type, std::make_index_sequence<std::variant_size_v<Message>>{});
   Reader reader(payload);

@@ -103,5 +103,7 @@ Result<uint32_t> PayloadLength(Bytes header);
 // The message of a frame; fails with kCorrupt (code FRAME_CORRUPT) when the hash or anything else does not
 // fit.
 Result<Message> Decode(Bytes header, Bytes payload);
+// The second half of Decode: a payload whose hash was right. Takes any bytes.
+Result<Message> DecodePayload(uint8_t type, Bytes payload);
 
 }  // namespace tradewind::move
