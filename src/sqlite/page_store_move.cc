@@ -91,7 +91,10 @@ Result<void> PageStore::EnsurePresent(PageNumber page) {
   // runs again.
   const auto arrived = [&] { return !presence_ || presence_->IsPresent(page); };
   const bool came = runtime::WaitForUntil(pull.waiters, deadline, arrived);
-  if (pull.waiters.empty() && arrived()) pulls_.erase(page);
+  // Of several that were woken together the first takes the entry away; `pull` is not to be used here any
+  // more.
+  const auto left = pulls_.find(page);
+  if (left != pulls_.end() && left->second.waiters.empty() && arrived()) pulls_.erase(left);
   if (came) return {};
   return Fail(
       ErrorKind::kUnavailable, std::string(kPullFailedCode),
