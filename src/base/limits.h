@@ -79,6 +79,23 @@ inline constexpr size_t kPageBatchBytes = 64u << 10;
 inline constexpr size_t kPushWindowBytes =
     256u << 10;  // Pushed and not yet taken: what a pull's answer may queue behind.
 inline constexpr size_t kFrameBytes = 16u << 20;
+// A tenant up to this size is sent whole before the hand-over.
+inline constexpr uint64_t kSmallTenantBytes = 1u << 20;
+// The warm-up with what is hot: at most this much, and at most one part in kHotShare of the tenant.
+inline constexpr uint64_t kHotBytes = 64u << 20;
+inline constexpr uint64_t kHotShare = 4;
+// A pull's answer brings at most this much along that will be wanted next.
+inline constexpr size_t kReadAheadBytes = 128u << 10;
+// Unacknowledged pushes: at least kPushWindowBytes, and as much as the round trip takes, up to this.
+inline constexpr size_t kPushWindowMostBytes = 16u << 20;
+// Open transactions of the source when its tenant comes back (a cancelled move).
+inline constexpr milliseconds kReverseGrace{1'000};
+inline constexpr size_t kMovesIn = 64;  // Moves to one node at a time; more are told to wait.
+// A drain moves this many tenants at a time, and no more bytes than this but for a single larger one.
+inline constexpr size_t kDrainMoves = 24;
+inline constexpr uint64_t kDrainBytes = 512u << 20;
+inline constexpr milliseconds kDrainRetryPause{250};
+inline constexpr milliseconds kMoveWatchPoll{200};
 inline constexpr milliseconds kPullDeadline{10'000};
 inline constexpr milliseconds kOpenWriterGrace{2'000};
 inline constexpr milliseconds kReadyWait{5'000};

@@ -26,20 +26,13 @@
 #include <vector>
 
 #include "move/host.h"
+#include "move/options.h"
 #include "move/receipt.h"
 #include "pace/token_bucket.h"
 #include "runtime/fiber.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::move {
-
-enum class WarmUp { kNone, kAll };
-
-struct MoveOptions {
-  WarmUp warm_up = WarmUp::kNone;
-  uint64_t rate_bytes_per_s = 0;  // 0: no limit.
-  runtime::Duration open_writer_grace = limits::kOpenWriterGrace;
-};
 
 class Source {
  public:

@@ -1,0 +1,69 @@
+#include "move/options.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace tradewind::move {
+
+namespace {
+
+namespace json = boost::json;
+
+template <typename Kind, size_t kCount>
+std::optional<Kind> Parse(const std::array<std::string_view, kCount>& names, std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<Kind>(found - names.begin());
+}
+
+tl::unexpected<Error> Corrupt() {
+  return Fail(ErrorKind::kCorrupt, "MOVE_OPTIONS_CORRUPT",
+              "the catalog holds options of a move that make no sense",
+              "they may come from a newer version of tradewind; run that one");
+}
+
+}  // namespace
+
+std::string_view NameOf(Method method) {
+  return kMethodNames[static_cast<size_t>(method)];
+}
+std::string_view NameOf(WarmUp warm_up) {
+  return kWarmUpNames[static_cast<size_t>(warm_up)];
+}
+std::optional<Method> ParseMethod(std::string_view name) {
+  return Parse<Method>(kMethodNames, name);
+}
+std::optional<WarmUp> ParseWarmUp(std::string_view name) {
+  return Parse<WarmUp>(kWarmUpNames, name);
+}
+
+std::string ToText(const MoveOptions& options) {
+  return json::serialize(json::object{{"method", NameOf(options.method)},
+                                      {"warm_up", NameOf(options.warm_up)},
+                                      {"rate_bytes_per_s", options.rate_bytes_per_s}});
+}
+
+Result<MoveOptions> ParseMoveOptions(std::string_view text) {
+  MoveOptions options;
+  if (text.empty()) return options;
+  json::error_code failed;
+  const json::value value = json::parse(text, failed);
+  if (failed || !value.is_object()) return Corrupt();
+  const json::object& object = value.get_object();
+  const auto name_at = [&](const char* key) -> std::string_view {
+    const json::value* found = object.if_contains(key);
+    return found && found->is_string() ? std::string_view(found->get_string()) : std::string_view();
+  };
+  const auto method = ParseMethod(name_at("method"));
+  const auto warm_up = ParseWarmUp(name_at("warm_up"));
+  const json::value* rate = object.if_contains("rate_bytes_per_s");
+  json::error_code inexact;
+  const uint64_t bytes_per_s = rate ? rate->to_number<uint64_t>(inexact) : 0;
+  if (!method || !warm_up || !rate || inexact) return Corrupt();
+  options.method = *method;
+  options.warm_up = *warm_up;
+  options.rate_bytes_per_s = bytes_per_s;
+  return options;
+}
+
+}  // namespace tradewind::move

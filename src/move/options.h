@@ -1,0 +1,48 @@
+// How a move is to be made: what its operator chose. Kept with the move in the catalog, so that whoever
+// takes the move up after a restart goes on as it was asked for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/limits.h"
+#include "base/result.h"
+#include "runtime/core.h"
+
+namespace tradewind::move {
+
+enum class Method {
+  kZephyr,       // The tenant is served all the time (protocol.md).
+  kStopAndCopy,  // The baseline: new transactions wait while everything is copied.
+};
+inline constexpr std::array<std::string_view, 2> kMethodNames = {"zephyr", "stop-and-copy"};
+
+// What is sent before the hand-over, besides the wireframe.
+enum class WarmUp {
+  kNone,  // Nothing: the destination owns within milliseconds (Zephyr).
+  kHot,   // What was read or written lately, at most limits::kHotBytes.
+  kAll,   // Everything (Slacker's snapshot); what is written meanwhile goes again or is pulled.
+};
+inline constexpr std::array<std::string_view, 3> kWarmUpNames = {"none", "hot", "all"};
+
+std::string_view NameOf(Method method);
+std::string_view NameOf(WarmUp warm_up);
+std::optional<Method> ParseMethod(std::string_view name);
+std::optional<WarmUp> ParseWarmUp(std::string_view name);
+
+struct MoveOptions {
+  Method method = Method::kZephyr;
+  WarmUp warm_up = WarmUp::kNone;
+  uint64_t rate_bytes_per_s = 0;  // 0: no limit.
+  runtime::Duration open_writer_grace = limits::kOpenWriterGrace;
+};
+
+// The text that the catalog keeps: a JSON object. The grace is not in it.
+std::string ToText(const MoveOptions& options);
+// Fails with kCorrupt on anything that ToText did not write; an empty text gives the defaults.
+Result<MoveOptions> ParseMoveOptions(std::string_view text);
+
+}  // namespace tradewind::move
