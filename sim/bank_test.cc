@@ -112,7 +112,7 @@ BankRun RunBank(uint64_t seed) {
     load::BankOptions options;
     options.servers = {"http://n1:8080", "http://n2:8080"};
     options.accounts = 40;
-    options.entry_bytes = 150'000;
+    options.entry_bytes = 1'300'000;
     options.seed = seed;
     options.pause = 3ms;
     auto bank = load::Bank::Make(cluster.client(), cluster.http(), options).value();

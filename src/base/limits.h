@@ -90,11 +90,17 @@ inline constexpr size_t kReadAheadBytes = 128u << 10;
 inline constexpr size_t kPushWindowMostBytes = 16u << 20;
 // Open transactions of the source when its tenant comes back (a cancelled move).
 inline constexpr milliseconds kReverseGrace{1'000};
+// How long a move waits for a node that takes part in too many.
+inline constexpr milliseconds kBusyWait{60'000};
 inline constexpr size_t kMovesIn = 64;  // Moves to one node at a time; more are told to wait.
 // A drain moves this many tenants at a time, and no more bytes than this but for a single larger one.
 inline constexpr size_t kDrainMoves = 24;
 inline constexpr uint64_t kDrainBytes = 512u << 20;
-inline constexpr milliseconds kDrainRetryPause{250};
+inline constexpr milliseconds kDrainRetryPause{250};  // Doubles with each try of a tenant, up to the longest.
+inline constexpr milliseconds kDrainRetryPauseLongest{10'000};
+inline constexpr uint32_t kDrainTries = 4;           // Before a drain names the tenant as one that fails.
+inline constexpr milliseconds kNodeWatch{1'000};     // Between two looks of a drain at the other nodes.
+inline constexpr milliseconds kSwappingWait{5'000};  // Of a cancel, for a hand-over that is being decided.
 inline constexpr milliseconds kMoveWatchPoll{200};
 inline constexpr milliseconds kPullDeadline{10'000};
 inline constexpr milliseconds kOpenWriterGrace{2'000};
@@ -121,7 +127,8 @@ inline constexpr milliseconds kTransferIdle{300'000};
 
 // The catalog.
 inline constexpr size_t kListedMoves = 1'000;
-inline constexpr int kCatalogTries = 3;  // Of calls whose repeat is harmless.
+inline constexpr size_t kKeptMoves = 10'000;  // That are over.
+inline constexpr int kCatalogTries = 3;       // Of calls whose repeat is harmless.
 inline constexpr size_t kCachedLocations = 100'000;
 
 }  // namespace tradewind::limits

@@ -13,6 +13,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,7 @@ struct TenantRecord {
 struct NodeRecord {
   NodeName name;
   std::string url;
+  bool draining = false;  // Its tenants move away, and it takes no new ones.
   auto operator<=>(const NodeRecord&) const = default;
 };
 
@@ -72,6 +74,7 @@ struct MoveRecord {
   std::string receipt;  // JSON; empty until one was saved.
   int64_t started_at_ms = 0;
   int64_t ended_at_ms = 0;  // 0 while it is on.
+  std::string options;      // JSON; how the move is to be made (move/options.h). The catalog only keeps it.
   auto operator<=>(const MoveRecord&) const = default;
 };
 
@@ -104,15 +107,18 @@ class Catalog {
  public:
   virtual ~Catalog() = default;
 
-  // Adds a node, or gives a known one its new address.
+  // Adds a node, or gives a known one its new address. Whether it is draining is ignored, and stays as it is.
   virtual Result<void> RegisterNode(const NodeRecord& node) = 0;
-  virtual Result<std::vector<NodeRecord>> Nodes() = 0;  // By name.
+  virtual Result<void> SetDraining(const NodeName& name, bool draining) = 0;  // NODE_NOT_FOUND.
+  virtual Result<std::vector<NodeRecord>> Nodes() = 0;                        // By name.
 
   // The tenant starts at an epoch that its name never had. TENANT_EXISTS, NODE_NOT_FOUND, NAME_INVALID.
   virtual Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
                                             const NodeName& owner) = 0;
   virtual Result<TenantRecord> GetTenant(const TenantName& name) = 0;  // TENANT_NOT_FOUND.
   virtual Result<std::vector<TenantRecord>> ListTenants() = 0;         // By name.
+  // How many tenants each node owns; nodes without any are left out.
+  virtual Result<std::map<NodeName, uint64_t>> TenantCounts() = 0;
   // Only the owner that is expected loses its tenant. TENANT_NOT_FOUND; kRefused: OWNER_CHANGED,
   // MOVE_IN_PROGRESS.
   virtual Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) = 0;
@@ -136,9 +142,12 @@ class Catalog {
   // (kRefused).
   virtual Result<MoveOutcome> SetMoveState(const MoveId& id, MoveState from, MoveState to,
                                            const std::string& receipt) = 0;
-  virtual Result<void> SaveReceipt(const MoveId& id, const std::string& receipt) = 0;  // MOVE_NOT_FOUND.
-  virtual Result<MoveRecord> GetMove(const MoveId& id) = 0;                            // MOVE_NOT_FOUND.
-  virtual Result<std::vector<MoveRecord>> ListMoves() = 0;  // Newest first, at most limits::kListedMoves.
+  virtual Result<void> SaveReceipt(const MoveId& id, const std::string& receipt) = 0;     // MOVE_NOT_FOUND.
+  virtual Result<void> SetMoveOptions(const MoveId& id, const std::string& options) = 0;  // MOVE_NOT_FOUND.
+  // A move that is over is forgotten once limits::kKeptMoves others have begun after it: MOVE_NOT_FOUND.
+  virtual Result<MoveRecord> GetMove(const MoveId& id) = 0;
+  virtual Result<std::vector<MoveRecord>> ListMoves() = 0;      // Newest first, at most limits::kListedMoves.
+  virtual Result<std::vector<MoveRecord>> ListLiveMoves() = 0;  // All that are not over, newest first.
 };
 
 }  // namespace tradewind::cluster

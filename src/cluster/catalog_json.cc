@@ -26,12 +26,6 @@ Result<Epoch> EpochField(const JsonObject& object, std::string_view name) {
   return Epoch{static_cast<uint64_t>(number)};
 }
 
-Result<bool> BooleanField(const JsonObject& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_bool()) return MessageCorrupt(name);
-  return value->get_bool();
-}
-
 int64_t NumberOf(Epoch epoch) {
   return static_cast<int64_t>(epoch.value);
 }
@@ -57,7 +51,7 @@ tl::unexpected<Error> MessageCorrupt(std::string_view what) {
 }
 
 JsonObject ToJson(const NodeRecord& node) {
-  return {{"name", node.name}, {"url", node.url}};
+  return {{"name", node.name}, {"url", node.url}, {"draining", node.draining}};
 }
 
 JsonObject ToJson(const Ownership& ownership) {
@@ -83,7 +77,8 @@ JsonObject ToJson(const MoveRecord& move) {
           {"state", MoveStateName(move.state)},
           {"receipt", move.receipt},
           {"started_at_ms", move.started_at_ms},
-          {"ended_at_ms", move.ended_at_ms}};
+          {"ended_at_ms", move.ended_at_ms},
+          {"options", move.options}};
 }
 
 JsonObject ToJson(const SwapOutcome& outcome) {
@@ -113,6 +108,12 @@ Result<std::string> TextField(const JsonObject& object, std::string_view name) {
   return std::string(value->get_string());
 }
 
+Result<bool> BooleanField(const JsonObject& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  if (value == nullptr || !value->is_bool()) return MessageCorrupt(name);
+  return value->get_bool();
+}
+
 Result<const JsonObject*> ObjectField(const JsonObject& object, std::string_view name) {
   const boost::json::value* value = object.if_contains(name);
   if (value == nullptr || !value->is_object()) return MessageCorrupt(name);
@@ -129,6 +130,9 @@ Result<MoveState> StateField(const JsonObject& object, std::string_view name) {
 Result<void> FromJson(const JsonObject& object, NodeRecord& node) {
   TW_TRY_ASSIGN(node.name, TextField(object, "name"));
   TW_TRY_ASSIGN(node.url, TextField(object, "url"));
+  if (object.contains("draining")) {
+    TW_TRY_ASSIGN(node.draining, BooleanField(object, "draining"));
+  }
   return {};
 }
 
@@ -158,6 +162,9 @@ Result<void> FromJson(const JsonObject& object, MoveRecord& move) {
   TW_TRY_ASSIGN(move.receipt, TextField(object, "receipt"));
   TW_TRY_ASSIGN(move.started_at_ms, IntegerField(object, "started_at_ms"));
   TW_TRY_ASSIGN(move.ended_at_ms, IntegerField(object, "ended_at_ms"));
+  if (object.contains("options")) {
+    TW_TRY_ASSIGN(move.options, TextField(object, "options"));
+  }
   return {};
 }
 

@@ -2,7 +2,8 @@
 // Boost.JSON.
 //
 // Missing fields and fields of another type fail with CATALOG_MESSAGE (kCorrupt); fields that are not known
-// are ignored, so that a newer node may send more.
+// are ignored, so that a newer node may send more. A node's "draining" and a move's "options" may be missing:
+// an older node does not send them.
 #pragma once
 
 #include <boost/json.hpp>
@@ -33,6 +34,7 @@ boost::json::array ToJson(const std::vector<Record>& records) {
 
 Result<JsonObject> ParseObject(std::string_view text);
 Result<std::string> TextField(const JsonObject& object, std::string_view name);
+Result<bool> BooleanField(const JsonObject& object, std::string_view name);
 Result<const JsonObject*> ObjectField(const JsonObject& object, std::string_view name);
 Result<MoveState> StateField(const JsonObject& object, std::string_view name);
 

@@ -27,6 +27,12 @@ Result<value> RegisterNode(Catalog& catalog, const JsonObject& request) {
   return Answer(catalog.RegisterNode(node));
 }
 
+Result<value> SetDraining(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const bool draining, BooleanField(request, "draining"));
+  return Answer(catalog.SetDraining(name, draining));
+}
+
 Result<value> Nodes(Catalog& catalog, const JsonObject&) {
   return Answer(catalog.Nodes());
 }
@@ -45,6 +51,13 @@ Result<value> GetTenant(Catalog& catalog, const JsonObject& request) {
 
 Result<value> ListTenants(Catalog& catalog, const JsonObject&) {
   return Answer(catalog.ListTenants());
+}
+
+Result<value> TenantCounts(Catalog& catalog, const JsonObject&) {
+  TW_TRY_ASSIGN(const auto counts, catalog.TenantCounts());
+  JsonObject object;
+  for (const auto& [name, count] : counts) object[name] = static_cast<int64_t>(count);
+  return value(std::move(object));
 }
 
 Result<value> DeleteTenant(Catalog& catalog, const JsonObject& request) {
@@ -91,6 +104,12 @@ Result<value> SaveReceipt(Catalog& catalog, const JsonObject& request) {
   return Answer(catalog.SaveReceipt(id, receipt));
 }
 
+Result<value> SetMoveOptions(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string id, TextField(request, "id"));
+  TW_TRY_ASSIGN(const std::string options, TextField(request, "options"));
+  return Answer(catalog.SetMoveOptions(id, options));
+}
+
 Result<value> GetMove(Catalog& catalog, const JsonObject& request) {
   TW_TRY_ASSIGN(const std::string id, TextField(request, "id"));
   return Answer(catalog.GetMove(id));
@@ -100,24 +119,32 @@ Result<value> ListMoves(Catalog& catalog, const JsonObject&) {
   return Answer(catalog.ListMoves());
 }
 
+Result<value> ListLiveMoves(Catalog& catalog, const JsonObject&) {
+  return Answer(catalog.ListLiveMoves());
+}
+
 struct Operation {
   std::string_view name;
   Result<value> (*run)(Catalog&, const JsonObject&);
 };
 constexpr std::array kOperations = {
     Operation{"register-node", RegisterNode},
+    Operation{"set-draining", SetDraining},
     Operation{"nodes", Nodes},
     Operation{"create-tenant", CreateTenant},
     Operation{"tenant", GetTenant},
     Operation{"tenants", ListTenants},
+    Operation{"tenant-counts", TenantCounts},
     Operation{"delete-tenant", DeleteTenant},
     Operation{"swap", Swap},
     Operation{"fence", Fence},
     Operation{"begin-move", BeginMove},
     Operation{"set-move-state", SetMoveState},
     Operation{"save-receipt", SaveReceipt},
+    Operation{"set-move-options", SetMoveOptions},
     Operation{"move", GetMove},
     Operation{"moves", ListMoves},
+    Operation{"live-moves", ListLiveMoves},
 };
 
 Result<value> Run(Catalog& catalog, std::string_view operation, std::string_view request) {

@@ -1,9 +1,9 @@
 // The side of the node that hosts the catalog: answers what remote_catalog.h asks. How the two strings travel
 // is the node's matter.
 //
-//   operation   register-node, nodes, create-tenant, tenant, tenants, delete-tenant, swap, fence, begin-move,
-//   set-move-state,
-//               save-receipt, move, moves
+//   operation   register-node, set-draining, nodes, create-tenant, tenant, tenants, tenant-counts,
+//               delete-tenant, swap, fence, begin-move, set-move-state, save-receipt, set-move-options,
+//               move, moves, live-moves
 //   request     a JSON object with the operation's arguments by name
 //   answer      {"result": …} or {"error": {"kind", "code", "message", "action"}}
 #pragma once

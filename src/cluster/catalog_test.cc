@@ -16,6 +16,7 @@ using testing::ElementsAre;
 using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 
 enum class Kind { kEmbedded, kRemote };
 
@@ -64,6 +65,31 @@ TEST_P(CatalogContract, ANodeThatComesBackAtAnotherAddressReplacesTheOldOne) {
     EXPECT_THAT(Need(catalog.Nodes()),
                 ElementsAre(NodeRecord{"n1", "http://127.0.0.1:9"}, NodeRecord{"n2", "http://127.0.0.1:2"}));
     EXPECT_EQ(CodeOf(catalog.RegisterNode({"Not a name", "http://127.0.0.1:9"})), "NAME_INVALID");
+  });
+}
+
+TEST_P(CatalogContract, ANodeThatIsDrainingIsStillAfterItComesBack) {
+  Run([](Catalog& catalog) {
+    EXPECT_FALSE(Need(catalog.Nodes())[0].draining);
+    Need(catalog.SetDraining("n1", true));
+    Need(catalog.RegisterNode({"n1", "http://127.0.0.1:9"}));
+    EXPECT_THAT(Need(catalog.Nodes()), ElementsAre(NodeRecord{"n1", "http://127.0.0.1:9", true},
+                                                   NodeRecord{"n2", "http://127.0.0.1:2", false}));
+    Need(catalog.SetDraining("n1", false));
+    EXPECT_FALSE(Need(catalog.Nodes())[0].draining);
+    EXPECT_EQ(CodeOf(catalog.SetDraining("n3", true)), "NODE_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, TenantsAreCountedByTheirOwner) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.CreateTenant("u", "sqlite", "n1"));
+    EXPECT_THAT(Need(catalog.TenantCounts()), ElementsAre(Pair("n1", 2u)));
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_THAT(Need(catalog.TenantCounts()), ElementsAre(Pair("n1", 1u), Pair("n2", 1u)));
+    Need(catalog.DeleteTenant("u", before_));
+    EXPECT_THAT(Need(catalog.TenantCounts()), ElementsAre(Pair("n2", 1u)));
   });
 }
 
@@ -302,6 +328,42 @@ TEST_P(CatalogContract, AReceiptIsKeptWithItsMove) {
     EXPECT_TRUE(Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kCancelled, "")).applied);
     EXPECT_EQ(Need(catalog.GetMove("m1")).receipt, R"({"phase":"init"})");
     EXPECT_EQ(CodeOf(catalog.SaveReceipt("m2", "{}")), "MOVE_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, AMoveKeepsItsOptionsUntilTheyAreChanged) {
+  Run([&](Catalog& catalog) {
+    MoveRecord move = Move("m1");
+    move.options = R"({"rate":7})";
+    EXPECT_EQ(Need(catalog.BeginMove(move)).options, R"({"rate":7})");
+    Need(catalog.SetMoveOptions("m1", R"({"rate":8})"));
+    EXPECT_EQ(Need(catalog.GetMove("m1")).options, R"({"rate":8})");
+    EXPECT_EQ(Need(catalog.BeginMove(move)).options, R"({"rate":8})") << "a repeat";
+    EXPECT_EQ(CodeOf(catalog.SetMoveOptions("m2", "")), "MOVE_NOT_FOUND");
+  });
+}
+
+TEST_P(CatalogContract, LiveMovesAreThoseThatAreNotOver) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.CreateTenant("u", "sqlite", "n2"));
+    Need(catalog.BeginMove(Move("m1")));
+    MoveRecord other = Move("m2", {"n2", Epoch{1}});
+    other.tenant = "u";
+    Need(catalog.BeginMove(other));
+    const auto ids = [&] {
+      std::vector<MoveId> live;
+      for (const MoveRecord& move : Need(catalog.ListLiveMoves())) live.push_back(move.id);
+      return live;
+    };
+    EXPECT_THAT(ids(), ElementsAre("m2", "m1"));
+    Need(catalog.SetMoveState("m2", MoveState::kForward, MoveState::kCancelled, ""));
+    EXPECT_THAT(ids(), ElementsAre("m1"));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kReverse, ""));
+    EXPECT_THAT(ids(), ElementsAre("m1"));
+    Need(catalog.Swap("t", after_, "n1", "m1"));
+    Need(catalog.SetMoveState("m1", MoveState::kReverse, MoveState::kCancelled, ""));
+    EXPECT_THAT(ids(), IsEmpty());
   });
 }
 

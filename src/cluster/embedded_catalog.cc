@@ -10,28 +10,39 @@ namespace tradewind::cluster {
 
 namespace {
 
-constexpr int64_t kFormat = 1;
+// Format 1 had no draining nodes and no options of moves.
+constexpr int64_t kFormat = 2;
 
-// epochs outlives tenants, so that a name's epochs only grow.
-constexpr std::array<std::string_view, 5> kSchema = {
-    "CREATE TABLE IF NOT EXISTS format(version INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
+// epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
+constexpr std::array<std::string_view, 5> kTables = {
+    "CREATE TABLE format(version INTEGER NOT NULL)",
+    "CREATE TABLE nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0) "
+    "WITHOUT ROWID",
+    "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
     "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT "
-    "NULL, "
+    "CREATE TABLE moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
     "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT NULL, "
     "state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT "
-    "NULL)",
+    "NULL, options TEXT NOT NULL DEFAULT '')",
+};
+
+constexpr std::array<std::string_view, 2> kUpgradeFromFormat1 = {
+    "ALTER TABLE nodes ADD COLUMN draining INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE moves ADD COLUMN options TEXT NOT NULL DEFAULT ''",
+};
+
+// Every look-up that is not by a primary key or a move's id.
+constexpr std::array<std::string_view, 2> kIndexes = {
+    "CREATE INDEX tenants_by_owner ON tenants(owner)",
+    "CREATE INDEX live_moves ON moves(number) WHERE ended_at_ms = 0",
 };
 
 constexpr std::string_view kTenantColumns =
     "SELECT name, engine, owner, epoch, created_at_ms, move FROM tenants";
 constexpr std::string_view kMoveColumns =
     "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
-    "ended_at_ms "
-    "FROM moves";
+    "ended_at_ms, options FROM moves";
 
 // The tables are ours and every column has one type, so another one is a defect.
 const std::string& Text(const sqlite::Value& value) {
@@ -61,8 +72,14 @@ TenantRecord TenantOf(const std::vector<sqlite::Value>& row) {
 MoveRecord MoveOf(const std::vector<sqlite::Value>& row) {
   const std::optional<MoveState> state = ParseMoveState(Text(row[6]));
   TW_CHECK(state.has_value(), "a move in the catalog has a state that does not exist");
-  return {Text(row[0]),    Text(row[1]), Text(row[2]), Text(row[3]),    Text(row[4]),
-          EpochOf(row[5]), *state,       Text(row[7]), Integer(row[8]), Integer(row[9])};
+  return {Text(row[0]), Text(row[1]), Text(row[2]),    Text(row[3]),    Text(row[4]), EpochOf(row[5]),
+          *state,       Text(row[7]), Integer(row[8]), Integer(row[9]), Text(row[10])};
+}
+
+std::vector<MoveRecord> MovesOf(const std::vector<std::vector<sqlite::Value>>& rows) {
+  std::vector<MoveRecord> moves;
+  for (const auto& row : rows) moves.push_back(MoveOf(row));
+  return moves;
 }
 
 tl::unexpected<Error> OwnerChanged(const TenantRecord& now) {
@@ -133,17 +150,30 @@ void EmbeddedCatalog::Close() {
   store_.reset();
 }
 
+Result<std::optional<int64_t>> EmbeddedCatalog::FormatOfFile() {
+  TW_TRY_ASSIGN(const Rows tables, Run("SELECT 1 FROM sqlite_schema WHERE type='table' AND name='format'"));
+  if (tables.empty()) return std::optional<int64_t>();
+  TW_TRY_ASSIGN(const Rows format, Run("SELECT version FROM format"));
+  return format.empty() ? std::optional<int64_t>() : Integer(format[0][0]);
+}
+
 Result<void> EmbeddedCatalog::PrepareSchema() {
   return Change<void>([this]() -> Result<void> {
-    for (const std::string_view statement : kSchema) TW_TRY(Run(statement));
-    TW_TRY_ASSIGN(const Rows format, Run("SELECT version FROM format"));
-    if (format.empty()) TW_TRY(Run("INSERT INTO format VALUES(?1)", {kFormat}));
-    if (!format.empty() && Integer(format[0][0]) != kFormat)
+    const auto run_all = [this](const auto& statements) -> Result<void> {
+      for (const std::string_view statement : statements) TW_TRY(Run(statement));
+      return {};
+    };
+    TW_TRY_ASSIGN(const std::optional<int64_t> format, FormatOfFile());
+    if (format == kFormat) return {};
+    if (format && *format != 1)
       return Fail(ErrorKind::kCorrupt, "CATALOG_FORMAT",
-                  "the catalog file " + store_->path() + " has format " +
-                      std::to_string(Integer(format[0][0])) + ", and this program reads " +
-                      std::to_string(kFormat),
+                  "the catalog file " + store_->path() + " has format " + std::to_string(*format) +
+                      ", and this program reads formats up to " + std::to_string(kFormat),
                   "run the version of tradewind that wrote it");
+    TW_TRY(format ? run_all(kUpgradeFromFormat1) : run_all(kTables));
+    TW_TRY(run_all(kIndexes));
+    TW_TRY(Run("DELETE FROM format"));
+    TW_TRY(Run("INSERT INTO format VALUES(?1)", {kFormat}));
     return {};
   });
 }
@@ -244,17 +274,25 @@ Result<void> EmbeddedCatalog::RegisterNode(const NodeRecord& node) {
     if (!IsValidName(node.name))
       return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + node.name + "' cannot name a node",
                   "use lower-case letters, digits, '-' and '_', at most 63, a letter or digit first");
-    TW_TRY(Run("INSERT INTO nodes VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET url=excluded.url",
+    TW_TRY(Run("INSERT INTO nodes(name, url) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET url=excluded.url",
                {node.name, node.url}));
+    return {};
+  });
+}
+
+Result<void> EmbeddedCatalog::SetDraining(const NodeName& name, bool draining) {
+  return Change<void>([&]() -> Result<void> {
+    TW_TRY(RequireNode(name));
+    TW_TRY(Run("UPDATE nodes SET draining=?2 WHERE name=?1", {name, int64_t{draining}}));
     return {};
   });
 }
 
 Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
   return Read<std::vector<NodeRecord>>([&]() -> Result<std::vector<NodeRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run("SELECT name, url FROM nodes ORDER BY name"));
+    TW_TRY_ASSIGN(const Rows rows, Run("SELECT name, url, draining FROM nodes ORDER BY name"));
     std::vector<NodeRecord> nodes;
-    for (const Row& row : rows) nodes.push_back({Text(row[0]), Text(row[1])});
+    for (const Row& row : rows) nodes.push_back({Text(row[0]), Text(row[1]), Integer(row[2]) != 0});
     return nodes;
   });
 }
@@ -291,6 +329,16 @@ Result<std::vector<TenantRecord>> EmbeddedCatalog::ListTenants() {
     std::vector<TenantRecord> tenants;
     for (const Row& row : rows) tenants.push_back(TenantOf(row));
     return tenants;
+  });
+}
+
+Result<std::map<NodeName, uint64_t>> EmbeddedCatalog::TenantCounts() {
+  using Counts = std::map<NodeName, uint64_t>;
+  return Read<Counts>([&]() -> Result<Counts> {
+    TW_TRY_ASSIGN(const Rows rows, Run("SELECT owner, count(*) FROM tenants GROUP BY owner"));
+    Counts counts;
+    for (const Row& row : rows) counts[Text(row[0])] = static_cast<uint64_t>(Integer(row[1]));
+    return counts;
   });
 }
 
@@ -353,12 +401,20 @@ Result<MoveRecord> EmbeddedCatalog::BeginMove(const MoveRecord& move) {
       return Fail(ErrorKind::kRefused, "ALREADY_THERE",
                   "tenant " + move.tenant + " is on node " + move.destination + " already",
                   "name another node");
-    TW_TRY(Run("INSERT INTO moves VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, 0)",
+    TW_TRY(Run("INSERT INTO moves VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, 0, ?9)",
                {move.id, move.tenant, move.source, move.destination, move.method, ValueOf(move.epoch_before),
-                ValueOf(MoveStateName(MoveState::kForward)), core_.UnixMilliseconds()}));
+                ValueOf(MoveStateName(MoveState::kForward)), core_.UnixMilliseconds(), move.options}));
     TW_TRY(Run("UPDATE tenants SET move=?2 WHERE name=?1", {move.tenant, move.id}));
+    TW_TRY(ForgetOldMoves());
     return FindMove(move.id);
   });
+}
+
+// What has a low number and is still there is over and goes now, or is one of the few that are on: cheap.
+Result<void> EmbeddedCatalog::ForgetOldMoves() {
+  TW_TRY(Run("DELETE FROM moves WHERE number <= (SELECT max(number) FROM moves) - ?1 AND ended_at_ms != 0",
+             {static_cast<int64_t>(limits::kKeptMoves)}));
+  return {};
 }
 
 Result<void> EmbeddedCatalog::EndMove(const MoveRecord& move, MoveState state) {
@@ -397,6 +453,14 @@ Result<void> EmbeddedCatalog::SaveReceipt(const MoveId& id, const std::string& r
   });
 }
 
+Result<void> EmbeddedCatalog::SetMoveOptions(const MoveId& id, const std::string& options) {
+  return Change<void>([&]() -> Result<void> {
+    TW_TRY(FindMove(id));
+    TW_TRY(Run("UPDATE moves SET options=?2 WHERE id=?1", {id, options}));
+    return {};
+  });
+}
+
 Result<MoveRecord> EmbeddedCatalog::GetMove(const MoveId& id) {
   return Read<MoveRecord>([&] { return FindMove(id); });
 }
@@ -405,9 +469,15 @@ Result<std::vector<MoveRecord>> EmbeddedCatalog::ListMoves() {
   return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
     TW_TRY_ASSIGN(const Rows rows, Run(std::string(kMoveColumns) + " ORDER BY number DESC LIMIT ?1",
                                        {static_cast<int64_t>(limits::kListedMoves)}));
-    std::vector<MoveRecord> moves;
-    for (const Row& row : rows) moves.push_back(MoveOf(row));
-    return moves;
+    return MovesOf(rows);
+  });
+}
+
+Result<std::vector<MoveRecord>> EmbeddedCatalog::ListLiveMoves() {
+  return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
+    TW_TRY_ASSIGN(const Rows rows,
+                  Run(std::string(kMoveColumns) + " WHERE ended_at_ms = 0 ORDER BY number DESC"));
+    return MovesOf(rows);
   });
 }
 

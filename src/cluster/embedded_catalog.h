@@ -26,7 +26,8 @@ namespace tradewind::cluster {
 
 class EmbeddedCatalog final : public Catalog {
  public:
-  // Opens the file, or makes it. Fails with CATALOG_FORMAT (kCorrupt) when another version wrote it.
+  // Opens the file, or makes it; one of an earlier version is brought up to date. Fails with CATALOG_FORMAT
+  // (kCorrupt), and leaves the file as it is, when a later version wrote it.
   // Suspends.
   static Result<std::unique_ptr<EmbeddedCatalog>> Open(runtime::Core& core, const std::string& path);
   ~EmbeddedCatalog() override;  // Requires: Close() has returned.
@@ -34,11 +35,13 @@ class EmbeddedCatalog final : public Catalog {
   void Close();
 
   Result<void> RegisterNode(const NodeRecord& node) override;
+  Result<void> SetDraining(const NodeName& name, bool draining) override;
   Result<std::vector<NodeRecord>> Nodes() override;
   Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
                                     const NodeName& owner) override;
   Result<TenantRecord> GetTenant(const TenantName& name) override;
   Result<std::vector<TenantRecord>> ListTenants() override;
+  Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,
                            const MoveId& move) override;
@@ -47,8 +50,10 @@ class EmbeddedCatalog final : public Catalog {
   Result<MoveOutcome> SetMoveState(const MoveId& id, MoveState from, MoveState to,
                                    const std::string& receipt) override;
   Result<void> SaveReceipt(const MoveId& id, const std::string& receipt) override;
+  Result<void> SetMoveOptions(const MoveId& id, const std::string& options) override;
   Result<MoveRecord> GetMove(const MoveId& id) override;
   Result<std::vector<MoveRecord>> ListMoves() override;
+  Result<std::vector<MoveRecord>> ListLiveMoves() override;
 
  private:
   using Row = std::vector<sqlite::Value>;
@@ -56,6 +61,7 @@ class EmbeddedCatalog final : public Catalog {
 
   explicit EmbeddedCatalog(runtime::Core& core) : core_(core) {}
   Result<void> PrepareSchema();
+  Result<std::optional<int64_t>> FormatOfFile();
 
   // Runs `body` in its turn and one transaction, and returns what it returned once that is durable.
   template <typename T>
@@ -75,6 +81,7 @@ class EmbeddedCatalog final : public Catalog {
   Result<MoveRecord> FindMove(const MoveId& id);
   Result<void> SetOwnership(const TenantName& name, const Ownership& ownership);
   Result<void> EndMove(const MoveRecord& move, MoveState state);
+  Result<void> ForgetOldMoves();
 
   runtime::Core& core_;
   std::unique_ptr<sqlite::PageStore> store_;

@@ -86,6 +86,126 @@ TEST_F(EmbeddedCatalogFile, DoesNotLetItsLogGrowForEver) {
   });
 }
 
+// Runs statements on a catalog's file while no catalog has it open.
+Result<std::vector<std::vector<sqlite::Value>>> RunOnFile(runtime::Core& core, const std::string& path,
+                                                          const std::vector<std::string>& statements) {
+  TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(core, path, runtime::OpenMode::kCreate));
+  TW_TRY_ASSIGN(auto connection, sqlite::Connection::Open(*store));
+  TW_TRY(connection->Checkpoint(sqlite::CheckpointMode::kTruncate));
+  std::vector<std::vector<sqlite::Value>> rows;
+  for (const std::string& sql : statements) {
+    sqlite::Statement statement;
+    statement.sql = sql;
+    TW_TRY_ASSIGN(sqlite::StatementResult result, connection->Run(statement));
+    rows = std::move(result.rows);
+  }
+  TW_TRY(store->WaitDurable());
+  return rows;
+}
+
+TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
+  core_->RunUntilReturned("test", [&] {
+    Need(RunOnFile(
+        *core_, path_,
+        {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(1)",
+         "CREATE TABLE nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL) WITHOUT ROWID",
+         "INSERT INTO nodes VALUES('n1', 'http://127.0.0.1:1')",
+         "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
+         "INSERT INTO epochs VALUES('gone', 7)",
+         "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, epoch "
+         "INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL) WITHOUT ROWID",
+         "INSERT INTO tenants VALUES('t', 'sqlite', 'n1', 3, 99, '')",
+         "CREATE TABLE moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
+         "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT "
+         "NULL, state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms "
+         "INTEGER NOT NULL)",
+         "INSERT INTO moves VALUES(NULL, 'm1', 't', 'n2', 'n1', 'zephyr', 2, 'done', '{}', 5, 6)"}));
+  });
+  for (int opening = 1; opening <= 2; ++opening)
+    Run([&](EmbeddedCatalog& catalog) {
+      EXPECT_EQ(Need(catalog.Nodes()), (std::vector<NodeRecord>{{"n1", "http://127.0.0.1:1", opening == 2}}));
+      EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, (Ownership{"n1", Epoch{3}}));
+      EXPECT_EQ(Need(catalog.GetMove("m1")).options, opening == 2 ? "{}" : "");
+      Need(catalog.SetDraining("n1", true));
+      Need(catalog.SetMoveOptions("m1", "{}"));
+    });
+  Run([](EmbeddedCatalog& catalog) {
+    EXPECT_EQ(Need(catalog.CreateTenant("gone", "sqlite", "n1")).ownership.epoch, Epoch{8});
+  });
+}
+
+TEST_F(EmbeddedCatalogFile, OfALaterFormatIsRefusedAndLeftAlone) {
+  core_->RunUntilReturned("test", [&] {
+    Need(RunOnFile(*core_, path_,
+                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(3)"}));
+    const auto opened = EmbeddedCatalog::Open(*core_, path_);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, "CATALOG_FORMAT");
+    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 3"));
+    EXPECT_EQ(Need(RunOnFile(*core_, path_, {"SELECT count(*) FROM sqlite_schema"}))[0][0],
+              sqlite::Value(int64_t{1}));
+  });
+}
+
+TEST_F(EmbeddedCatalogFile, ForgetsMovesThatAreOverAndFarBack) {
+  Run([&](EmbeddedCatalog& catalog) {
+    for (const char* node : {"n1", "n2"}) Need(catalog.RegisterNode({node, "http://127.0.0.1:1"}));
+    const auto begin = [&](const MoveId& id, const TenantName& tenant) {
+      MoveRecord move;
+      move.id = id;
+      move.tenant = tenant;
+      move.source = "n1";
+      move.destination = "n2";
+      move.epoch_before = Epoch{1};
+      Need(catalog.BeginMove(move));
+    };
+    const auto end = [&](const MoveId& id) {
+      Need(catalog.SetMoveState(id, MoveState::kForward, MoveState::kCancelled, ""));
+    };
+    Need(catalog.CreateTenant("slow", "sqlite", "n1"));
+    begin("slow", "slow");
+    // All at once, so that they share syncs.
+    runtime::TaskGroup group(*core_);
+    constexpr size_t kTenants = 100;
+    for (size_t tenant = 0; tenant < kTenants; ++tenant)
+      group.Spawn("moves", [&, tenant] {
+        const TenantName name = "t" + std::to_string(tenant);
+        Need(catalog.CreateTenant(name, "sqlite", "n1"));
+        for (size_t i = 0; i <= limits::kKeptMoves / kTenants; ++i) {
+          const MoveId id = name + "-" + std::to_string(i);
+          begin(id, name);
+          end(id);
+        }
+      });
+    group.Join();
+    EXPECT_EQ(CodeOf(catalog.GetMove("t0-0")), "MOVE_NOT_FOUND");
+    EXPECT_EQ(Need(catalog.GetMove("t0-1")).state, MoveState::kCancelled);
+    EXPECT_EQ(Need(catalog.GetMove("slow")).state, MoveState::kForward);
+    EXPECT_EQ(Need(catalog.ListLiveMoves()).size(), 1u);
+    EXPECT_EQ(Need(catalog.ListMoves()).size(), limits::kListedMoves);
+  });
+}
+
+TEST_F(EmbeddedCatalogFile, LooksUpMovesAndOwnersByAnIndex) {
+  Run([](EmbeddedCatalog& catalog) { Need(catalog.RegisterNode({"n1", "http://127.0.0.1:1"})); });
+  core_->RunUntilReturned("test", [&] {
+    for (const std::string query :
+         {"SELECT * FROM moves WHERE id='m'",
+          "SELECT * FROM moves WHERE ended_at_ms = 0 ORDER BY number DESC",
+          "SELECT * FROM moves ORDER BY number DESC LIMIT 1000",
+          "SELECT owner, count(*) FROM tenants GROUP BY owner",
+          "DELETE FROM moves WHERE number <= (SELECT max(number) FROM moves) - 1 AND ended_at_ms != 0"}) {
+      const auto plan = Need(RunOnFile(*core_, path_, {"EXPLAIN QUERY PLAN " + query}));
+      for (const auto& row : plan) {
+        const std::string step = std::get<std::string>(row.back());
+        EXPECT_FALSE(step.starts_with("USE TEMP")) << query << ": " << step;
+        const bool walks_all = step.starts_with("SCAN") && step.find("USING") == std::string::npos;
+        EXPECT_TRUE(!walks_all || query.ends_with("LIMIT 1000")) << query << ": " << step;
+      }
+    }
+  });
+}
+
 // A catalog whose disk can be held or broken.
 class CatalogOnAGatedDisk : public EmbeddedCatalogFile {
  protected:
@@ -146,8 +266,11 @@ TEST_F(CatalogOnAGatedDisk, SharesOneSyncAmongThoseThatWait) {
       most_waiting = std::max(most_waiting, gate_.waiting);
     }
     EXPECT_EQ(most_waiting, 1u);
+    const size_t begun = gate_.begun;
     gate_.Open();
     group.Join();
+    // All others were written while the first was waiting for its sync.
+    EXPECT_EQ(gate_.begun, begun + 1);
     EXPECT_EQ(Need(catalog.ListTenants()).size(), 10u);
   });
 }

@@ -19,6 +19,7 @@ struct SyncGate {
   bool open = true;
   bool failing = false;
   size_t waiting = 0;
+  size_t begun = 0;
   runtime::WaitQueue changed;
 
   void Open() {
@@ -38,6 +39,7 @@ class GatedFile final : public runtime::File {
   Result<void> Truncate(uint64_t size) override { return file_->Truncate(size); }
   Result<uint64_t> Size() override { return file_->Size(); }
   Result<void> Sync() override {
+    ++gate_.begun;
     ++gate_.waiting;
     gate_.changed.NotifyAll();
     runtime::WaitFor(gate_.changed, [this] { return gate_.open; });

@@ -94,6 +94,11 @@ Result<void> RemoteCatalog::RegisterNode(const NodeRecord& node) {
   return Decode<void>(Call(call_, "register-node", ToJson(node), Repeat::kAllowed));
 }
 
+Result<void> RemoteCatalog::SetDraining(const NodeName& name, bool draining) {
+  return Decode<void>(
+      Call(call_, "set-draining", {{"name", name}, {"draining", draining}}, Repeat::kAllowed));
+}
+
 Result<std::vector<NodeRecord>> RemoteCatalog::Nodes() {
   return DecodeList<NodeRecord>(Call(call_, "nodes", {}, Repeat::kAllowed));
 }
@@ -110,6 +115,18 @@ Result<TenantRecord> RemoteCatalog::GetTenant(const TenantName& name) {
 
 Result<std::vector<TenantRecord>> RemoteCatalog::ListTenants() {
   return DecodeList<TenantRecord>(Call(call_, "tenants", {}, Repeat::kAllowed));
+}
+
+Result<std::map<NodeName, uint64_t>> RemoteCatalog::TenantCounts() {
+  Result<value> answer = Call(call_, "tenant-counts", {}, Repeat::kAllowed);
+  if (!answer) return Fail(std::move(answer).error());
+  if (!answer->is_object()) return MessageCorrupt("result");
+  std::map<NodeName, uint64_t> counts;
+  for (const auto& [name, count] : answer->get_object()) {
+    if (!count.is_int64() || count.get_int64() < 0) return MessageCorrupt("result");
+    counts[std::string(name)] = static_cast<uint64_t>(count.get_int64());
+  }
+  return counts;
 }
 
 Result<void> RemoteCatalog::DeleteTenant(const TenantName& name, const Ownership& expected) {
@@ -143,12 +160,20 @@ Result<void> RemoteCatalog::SaveReceipt(const MoveId& id, const std::string& rec
   return Decode<void>(Call(call_, "save-receipt", {{"id", id}, {"receipt", receipt}}, Repeat::kAllowed));
 }
 
+Result<void> RemoteCatalog::SetMoveOptions(const MoveId& id, const std::string& options) {
+  return Decode<void>(Call(call_, "set-move-options", {{"id", id}, {"options", options}}, Repeat::kAllowed));
+}
+
 Result<MoveRecord> RemoteCatalog::GetMove(const MoveId& id) {
   return Decode<MoveRecord>(Call(call_, "move", {{"id", id}}, Repeat::kAllowed));
 }
 
 Result<std::vector<MoveRecord>> RemoteCatalog::ListMoves() {
   return DecodeList<MoveRecord>(Call(call_, "moves", {}, Repeat::kAllowed));
+}
+
+Result<std::vector<MoveRecord>> RemoteCatalog::ListLiveMoves() {
+  return DecodeList<MoveRecord>(Call(call_, "live-moves", {}, Repeat::kAllowed));
 }
 
 }  // namespace tradewind::cluster

@@ -2,8 +2,9 @@
 // (catalog_service.h).
 //
 // Lost answers. Operations that only read, and those whose repeat changes nothing (RegisterNode,
-// SaveReceipt), are tried limits::kCatalogTries times. Of any other operation whose answer is lost nobody can
-// tell here whether it was done: it fails with ANSWER_LOST, and the caller decides (protocol.md, step 5).
+// SetDraining, SaveReceipt, SetMoveOptions), are tried limits::kCatalogTries times. Of any other operation
+// whose answer is lost nobody can tell here whether it was done: it fails with ANSWER_LOST, and the caller
+// decides (protocol.md, step 5).
 #pragma once
 
 #include <functional>
@@ -25,11 +26,13 @@ class RemoteCatalog final : public Catalog {
   explicit RemoteCatalog(CatalogCall call) : call_(std::move(call)) {}
 
   Result<void> RegisterNode(const NodeRecord& node) override;
+  Result<void> SetDraining(const NodeName& name, bool draining) override;
   Result<std::vector<NodeRecord>> Nodes() override;
   Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
                                     const NodeName& owner) override;
   Result<TenantRecord> GetTenant(const TenantName& name) override;
   Result<std::vector<TenantRecord>> ListTenants() override;
+  Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,
                            const MoveId& move) override;
@@ -38,8 +41,10 @@ class RemoteCatalog final : public Catalog {
   Result<MoveOutcome> SetMoveState(const MoveId& id, MoveState from, MoveState to,
                                    const std::string& receipt) override;
   Result<void> SaveReceipt(const MoveId& id, const std::string& receipt) override;
+  Result<void> SetMoveOptions(const MoveId& id, const std::string& options) override;
   Result<MoveRecord> GetMove(const MoveId& id) override;
   Result<std::vector<MoveRecord>> ListMoves() override;
+  Result<std::vector<MoveRecord>> ListLiveMoves() override;
 
  private:
   CatalogCall call_;

@@ -10,6 +10,7 @@
 #include "cluster/catalog.h"
 #include "move/journal.h"
 #include "move/page_channel.h"
+#include "move/step.h"
 #include "runtime/core.h"
 #include "tenant/tenant.h"
 
@@ -25,12 +26,14 @@ class MoveHost {
   // Where the main file of a tenant is, or would be. Its WAL and presence map lie beside it, with a suffix.
   virtual std::string TenantPath(const TenantName& tenant) const = 0;
   // Opens a page channel for a move to another node. Suspends.
-  virtual Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName& peer, const MoveId& move,
+  virtual Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName& peer,
                                                            runtime::TimePoint deadline) = 0;
   // The node serves the tenant from now on. `first_answer` is called once, after the first transaction was
   // answered.
   virtual void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
                      std::function<void()> first_answer) = 0;
+  // The move has come to this point. A test may end the node here; it does nothing else.
+  virtual void Reached(Step) {}
   // The node is ending: whatever would be tried again is given up.
   virtual bool stopping() const = 0;
 };

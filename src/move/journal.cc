@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/path.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -15,8 +17,8 @@ namespace {
 
 constexpr size_t kRecordHeaderBytes = 12;
 constexpr uint32_t kLongestRecordBytes = 1u << 20;
-constexpr std::array<const char*, 8> kRoleNames = {"creating", "owned",     "swapping", "dual",
-                                                   "deleting", "receiving", "ready",    "owner"};
+constexpr std::array<const char*, 9> kRoleNames = {"creating",  "owned", "swapping", "dual",  "deleting",
+                                                   "receiving", "ready", "owner",    "frozen"};
 
 std::string Payload(const JournalEntry& entry) {
   return boost::json::serialize(boost::json::object{{"tenant", entry.tenant},
@@ -24,7 +26,8 @@ std::string Payload(const JournalEntry& entry) {
                                                     {"epoch", entry.epoch.value},
                                                     {"move", entry.move},
                                                     {"peer", entry.peer},
-                                                    {"list", entry.list}});
+                                                    {"list", entry.list},
+                                                    {"reverse", entry.reverse}});
 }
 
 std::string Record(const std::string& payload) {
@@ -77,6 +80,8 @@ Result<void> Apply(std::string_view payload, std::map<TenantName, JournalEntry>&
   }
   JournalEntry entry{text("tenant"), Role::kOwned, Epoch{number("epoch")},
                      text("move"),   text("peer"), number("list")};
+  const boost::json::value* reverse = object.if_contains("reverse");
+  entry.reverse = reverse && reverse->is_bool() && reverse->get_bool();
   const std::string role = text("role");
   size_t index = 0;
   while (index < kRoleNames.size() && role != kRoleNames[index]) ++index;
@@ -94,7 +99,6 @@ Bytes AsBytes(const std::string& text) {
 
 Result<std::unique_ptr<Journal>> Journal::Open(runtime::Core& core, const std::string& path) {
   runtime::Disk& disk = core.disk();
-  const std::string folder = path.substr(0, path.rfind('/'));
   std::unique_ptr<Journal> journal(new Journal(core));
   TW_TRY_ASSIGN(const bool exists, disk.Exists(path));
   if (exists) {
@@ -111,30 +115,43 @@ Result<std::unique_ptr<Journal>> Journal::Open(runtime::Core& core, const std::s
   std::string bytes;
   for (const auto& [tenant, entry] : journal->entries_) bytes += Record(Payload(entry));
   TW_TRY(journal->file_->Write(0, AsBytes(bytes)));
-  journal->end_ = bytes.size();
+  journal->end_ = journal->synced_ = bytes.size();
   TW_TRY(journal->file_->Sync());
   TW_TRY(disk.Rename(fresh, path));
-  TW_TRY(disk.SyncDirectory(folder));
+  TW_TRY(disk.SyncDirectory(FolderOf(path)));
   return journal;
 }
 
 Result<void> Journal::Append(const std::string& payload) {
-  WaitFor(turn_, [&] { return !appending_; });
-  if (failed_)
+  const auto failed = [] {
     return Fail(ErrorKind::kIo, "JOURNAL_FAILED", "the node's journal could not be written",
                 "restart the node");
-  appending_ = true;
+  };
+  if (failed_) return failed();
   const std::string record = Record(payload);
-  Result<void> done = file_->Write(end_, AsBytes(record));
-  if (done) done = file_->Sync();
-  // Whether a failed record is on disk is unknown, so nothing may follow it.
-  if (done)
-    end_ += record.size();
-  else
-    failed_ = true;
-  appending_ = false;
-  turn_.NotifyOne();
-  return done;
+  if (Result<void> written = file_->Write(end_, AsBytes(record)); !written) {
+    failed_ = true;  // Part of it may be there, so nothing may follow it.
+    return written;
+  }
+  end_ += record.size();
+  const uint64_t wanted = end_;
+  while (synced_ < wanted) {
+    if (failed_) return failed();
+    if (syncing_) {
+      sync_ended_.Wait();
+      continue;
+    }
+    syncing_ = true;
+    const uint64_t covered = end_;
+    const Result<void> synced = file_->Sync();
+    syncing_ = false;
+    if (synced)
+      synced_ = covered;
+    else
+      failed_ = true;
+    sync_ended_.NotifyAll();
+  }
+  return {};
 }
 
 Result<void> Journal::Put(const JournalEntry& entry) {

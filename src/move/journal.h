@@ -14,11 +14,18 @@
 // Roles and what a restart makes of them (protocol.md; I1, I4, I5):
 //   creating    the tenant is being made here: the catalog says whether it was
 //   owned       the tenant is served at `epoch`, without asking the catalog
-//   swapping    the source may have sent the swap: it starts nothing, and repeats the swap until its answer
-//   is known dual        the swap happened: the source answers pulls and pushes; it serves no one deleting
-//   the move is done: the copy here is deleted receiving   a copy that no ready was sent for: it is deleted
+//   swapping    the sender may have sent the swap: it starts nothing, and repeats the swap until its answer
+//   is
+//               known
+//   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy of
+//   a
+//               tenant that is coming back is `dual` too, until it is ready
+//   deleting    the move is done: the copy here is deleted
+//   receiving   a copy that no ready was sent for: it is deleted
 //   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or
-//   cancelled owner       the destination owns at `epoch`: it serves, and pulls what it lacks
+//               cancelled
+//   frozen      the tenant comes back to its source, whose copy is neither served nor dropped
+//   owner       the receiver owns at `epoch`: it serves, and pulls what it lacks
 #pragma once
 
 #include <cstdint>
@@ -34,15 +41,16 @@
 
 namespace tradewind::move {
 
-enum class Role { kCreating, kOwned, kSwapping, kDual, kDeleting, kReceiving, kReady, kOwner };
+enum class Role { kCreating, kOwned, kSwapping, kDual, kDeleting, kReceiving, kReady, kOwner, kFrozen };
 
 struct JournalEntry {
   TenantName tenant;
   Role role = Role::kOwned;
   Epoch epoch;
-  MoveId move;        // Empty without one.
-  NodeName peer;      // The other side of the move.
-  uint64_t list = 0;  // Of `ready`.
+  MoveId move;           // Empty without one.
+  NodeName peer;         // The other side of the move.
+  uint64_t list = 0;     // Of `ready`.
+  bool reverse = false;  // The move was turned round: its destination sends.
 };
 
 class Journal {
@@ -50,8 +58,8 @@ class Journal {
   // Reads, drops a torn tail, and writes the file anew. Suspends.
   static Result<std::unique_ptr<Journal>> Open(runtime::Core& core, const std::string& path);
 
-  // Durable when they return. Suspend. After a failure the node must not go on with what the entry was to
-  // allow.
+  // Durable when they return; calls that wait at the same time share a sync. Suspend. After a failure the
+  // node must not go on with what the entry was to allow.
   Result<void> Put(const JournalEntry& entry);
   Result<void> Erase(const TenantName& tenant);
 
@@ -63,10 +71,11 @@ class Journal {
 
   runtime::Core& core_;
   std::unique_ptr<runtime::File> file_;
-  uint64_t end_ = 0;
-  bool appending_ = false;
+  uint64_t end_ = 0;     // Written so far,
+  uint64_t synced_ = 0;  // and durable.
+  bool syncing_ = false;
   bool failed_ = false;
-  runtime::WaitQueue turn_;
+  runtime::WaitQueue sync_ended_;
   std::map<TenantName, JournalEntry> entries_;
 };
 

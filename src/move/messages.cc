@@ -13,7 +13,7 @@ namespace tradewind::move {
 
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 
 class Writer {
  public:
@@ -81,7 +81,7 @@ class Reader {
 };
 
 void Put(Writer& to, const Offer& m) {
-  to.Number(static_cast<uint8_t>(m.dual));
+  to.Number(static_cast<uint8_t>(m.kind));
   to.Number(m.epoch.value);
   to.Number(m.page_size);
   to.Text(m.move);
@@ -90,11 +90,13 @@ void Put(Writer& to, const Offer& m) {
 }
 void Put(Writer& to, const Hello& m) {
   to.Number(static_cast<uint8_t>(m.owner));
+  to.Number(m.list);
   to.Words(m.arrived);
   to.Words(m.present);
 }
 void Put(Writer& to, const Pages& m) {
-  to.Reserve(4 + m.numbers.size() * 4 + m.contents.size());
+  to.Reserve(5 + m.numbers.size() * 4 + m.contents.size());
+  to.Number(static_cast<uint8_t>(m.pushed));
   to.Number(static_cast<uint32_t>(m.numbers.size()));
   for (const PageNumber page : m.numbers) to.Number(page.value);
   to.Raw(m.contents);
@@ -108,6 +110,7 @@ void Put(Writer& to, const List& m) {
   to.Number(m.epoch.value);
   to.Number(m.page_count);
   to.Words(m.handed);
+  to.Words(m.free);
 }
 void Put(Writer& to, const Ready& m) {
   to.Number(m.list);
@@ -126,6 +129,7 @@ void Put(Writer& to, const Took& m) {
 void Put(Writer& to, const Complete& m) {
   to.Number(m.sum);
   to.Number(m.pages);
+  to.Number(m.sent);
 }
 void Put(Writer& to, const Done& m) {
   to.Number(m.pulls);
@@ -136,9 +140,10 @@ void Put(Writer& to, const Failed& m) {
   to.Text(m.code);
   to.Text(m.message);
 }
+void Put(Writer&, const End&) {}
 
 void Get(Reader& from, Offer& m) {
-  m.dual = from.Number<uint8_t>() != 0;
+  m.kind = static_cast<OfferKind>(from.Number<uint8_t>());
   m.epoch.value = from.Number<uint64_t>();
   m.page_size = from.Number<uint32_t>();
   m.move = from.Text();
@@ -147,10 +152,12 @@ void Get(Reader& from, Offer& m) {
 }
 void Get(Reader& from, Hello& m) {
   m.owner = from.Number<uint8_t>() != 0;
+  m.list = from.Number<uint64_t>();
   m.arrived = from.Words();
   m.present = from.Words();
 }
 void Get(Reader& from, Pages& m) {
+  m.pushed = from.Number<uint8_t>() != 0;
   const auto count = from.Number<uint32_t>();
   const Bytes numbers = from.Raw(uint64_t{count} * 4);
   for (size_t at = 0; at < numbers.size(); at += 4) {
@@ -170,6 +177,7 @@ void Get(Reader& from, List& m) {
   m.epoch.value = from.Number<uint64_t>();
   m.page_count = from.Number<uint32_t>();
   m.handed = from.Words();
+  m.free = from.Words();
 }
 void Get(Reader& from, Ready& m) {
   m.list = from.Number<uint64_t>();
@@ -188,6 +196,7 @@ void Get(Reader& from, Took& m) {
 void Get(Reader& from, Complete& m) {
   m.sum = from.Number<uint64_t>();
   m.pages = from.Number<uint32_t>();
+  m.sent = from.Number<uint32_t>();
 }
 void Get(Reader& from, Done& m) {
   m.pulls = from.Number<uint64_t>();
@@ -198,9 +207,14 @@ void Get(Reader& from, Failed& m) {
   m.code = from.Text();
   m.message = from.Text();
 }
+void Get(Reader&, End&) {}
+
+uint32_t HashHeader(Bytes start) {
+  return static_cast<uint32_t>(XXH3_64bits(start.data(), 12));
+}
 
 uint64_t HashFrame(Bytes start, Bytes payload) {
-  const uint64_t seed = XXH3_64bits(start.data(), 8);
+  const uint64_t seed = XXH3_64bits(start.data(), 16);
   return XXH3_64bits_withSeed(payload.data(), payload.size(), seed);
 }
 
@@ -218,7 +232,7 @@ Message Make(uint8_t type, std::index_sequence<kIndex...>) {
 
 }  // namespace
 
-std::vector<std::byte> Encode(const Message& message) {
+std::vector<std::byte> Encode(const Message& message, uint32_t channel) {
   Writer writer;
   std::visit([&](const auto& m) { Put(writer, m); }, message);
   std::vector<std::byte> frame = writer.Take();
@@ -228,26 +242,33 @@ std::vector<std::byte> Encode(const Message& message) {
   std::memcpy(frame.data(), &length32, 4);
   frame[4] = std::byte{kVersion};
   frame[5] = static_cast<std::byte>(message.index());
-  frame[6] = frame[7] = std::byte{0};
+  std::memcpy(frame.data() + 8, &channel, 4);
+  const uint32_t header_hash = HashHeader(frame);
+  std::memcpy(frame.data() + 12, &header_hash, 4);
   const uint64_t hash = HashFrame(frame, Bytes(frame).subspan(kFrameHeaderBytes));
-  std::memcpy(frame.data() + 8, &hash, 8);
+  std::memcpy(frame.data() + 16, &hash, 8);
   return frame;
 }
 
-Result<uint32_t> PayloadLength(Bytes header) {
-  uint32_t length = 0;
-  std::memcpy(&length, header.data(), 4);
+Result<FrameHeader> ParseFrameHeader(Bytes header) {
+  FrameHeader parsed;
+  std::memcpy(&parsed.payload_bytes, header.data(), 4);
+  parsed.type = std::to_integer<uint8_t>(header[5]);
+  std::memcpy(&parsed.channel, header.data() + 8, 4);
   if (header[4] != std::byte{kVersion})
     return Fail(ErrorKind::kRefused, "CHANNEL_VERSION",
                 "the other node speaks another version of the page channel",
                 "run the same version of tradewind on both nodes");
-  if (length > limits::kFrameBytes) return Corrupt("its length is beyond the limit");
-  return length;
+  uint32_t hash = 0;
+  std::memcpy(&hash, header.data() + 12, 4);
+  if (hash != HashHeader(header)) return Corrupt("the hash of its header does not fit");
+  if (parsed.payload_bytes > limits::kFrameBytes) return Corrupt("its length is beyond the limit");
+  return parsed;
 }
 
 Result<Message> Decode(Bytes header, Bytes payload) {
   uint64_t hash = 0;
-  std::memcpy(&hash, header.data() + 8, 8);
+  std::memcpy(&hash, header.data() + 16, 8);
   if (hash != HashFrame(header, payload)) return Corrupt("its hash does not fit");
   return DecodePayload(std::to_integer<uint8_t>(header[5]), payload);
 }
@@ -261,6 +282,8 @@ Result<Message> DecodePayload(uint8_t type, Bytes payload) {
   if (const auto* pages = std::get_if<Pages>(&message))
     if (pages->numbers.empty() || pages->contents.size() % pages->numbers.size() != 0)
       return Corrupt("its pages do not fill it");
+  if (const auto* offer = std::get_if<Offer>(&message))
+    if (offer->kind > OfferKind::kReverse) return Corrupt("its offer is of no known kind");
   return message;
 }
 

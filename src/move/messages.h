@@ -1,26 +1,16 @@
-// What travels on a page channel between the source and the destination of a move: frames of bytes, and the
-// messages in them.
+// What travels between the two nodes of a move: frames of bytes on a peer link (peer_link.h), and the
+// messages in them. docs/page-channel.md has the bytes.
 //
 // Frame (little-endian):
 //   0   payload length u32 (at most limits::kFrameBytes)
-//   4   version u8 = 1, message type u8, zero u16
-//   8   xxh3 of bytes 0..7 and the payload, u64
-//   16  payload
+//   4   version u8 = 2, message type u8 (the message's place in `Message`), zero u16
+//   8   channel u32: which move of those on the link
+//   12  lower half of the xxh3 of bytes 0..11, u32: a wrong length would make the reader wait for ever
+//   16  xxh3 of bytes 0..15 and the payload, u64
+//   24  payload
 //
-// Message           direction  payload
-//   Offer           S -> D     phase u8 (0 init, 1 dual), epoch u64, page size u32, move, tenant, source
-//   (text: u16 length, bytes) Hello           D -> S     state u8 (0 empty, 1 owner), arrived (words),
-//   present (words); words: u32 count, u64 each Pages           S -> D     count u32, that many page numbers
-//   u32, that many pages List            S -> D     list number u64, epoch u64, page count u32, H (words)
-//   Ready           D -> S     list number u64
-//   Own             S -> D     epoch u64
-//   Owned           D -> S     empty: the destination serves
-//   FirstServed     D -> S     empty: it has answered its first transaction
-//   Pull            D -> S     page number u32
-//   Took            D -> S     bytes u32: of pages that were pushed and have been dealt with
-//   Complete        S -> D     sum of page hashes u64, pages u32: everything has been sent
-//   Done            D -> S     pulls u64, pull p50 u32, pull p99 u32 (microseconds)
-//   Failed          both       code, sentence (text): the sender gives this connection up
+// "Sender" is the side whose pages travel: the source, and after a move was turned round (protocol.md step
+// 10) the destination. "Receiver" is the other.
 //
 // The parser takes bytes from outside: it checks every length, and fails with kCorrupt rather than guess.
 #pragma once
@@ -35,73 +25,104 @@
 
 namespace tradewind::move {
 
+enum class OfferKind : uint8_t {
+  kInit,     // The sender owns: a new copy is to be made.
+  kDual,     // The receiver owns, or is to learn it: the sender has the pages that it lacks.
+  kReverse,  // The sender owns and goes back: the receiver has a frozen copy, to be made current.
+};
+
+// Sender to receiver: the first message of a channel.
 struct Offer {
-  bool dual = false;
+  OfferKind kind = OfferKind::kInit;
   Epoch epoch;
   uint32_t page_size = 0;
   MoveId move;
   TenantName tenant;
   NodeName source;
 };
+// Receiver: its answer. The pages are sets as words (sqlite/page_set.h), empty unless it owns.
 struct Hello {
   bool owner = false;
+  uint64_t list = 0;  // The last one that it has made durable; 0: none.
   std::vector<uint64_t> arrived;
   std::vector<uint64_t> present;
 };
+// Sender: warm-up, pages of the list, answers to pulls, pushes.
 struct Pages {
+  bool pushed = false;  // The receiver says Took once it has dealt with them.
   std::vector<PageNumber> numbers;
   std::vector<std::byte> contents;  // numbers.size() pages, one after the other.
 };
+// Sender, before the list: the file's length, so that the receiver can lay it out; it answers Prepared.
 struct Prepare {
   uint32_t page_count = 0;
 };
 struct Prepared {};
+// Sender: the list of protocol.md step 2.
 struct List {
   uint64_t number = 0;
   Epoch epoch;
   uint32_t page_count = 0;
-  std::vector<uint64_t> handed;
+  std::vector<uint64_t> handed;  // H: what the receiver has in its newest version.
+  std::vector<uint64_t> free;    // Part of H: leaves of the freelist, whose content never matters.
 };
+// Receiver: all of that list is durable.
 struct Ready {
   uint64_t list = 0;
 };
+// Sender: the swap has happened.
 struct Own {
   Epoch epoch;
 };
+// Receiver: it serves; it has answered its first transaction.
 struct Owned {};
 struct FirstServed {};
+// Receiver: a transaction waits for the page.
 struct Pull {
   PageNumber page;
 };
+// Receiver: so many bytes that came in bulk have been dealt with.
 struct Took {
   uint32_t bytes = 0;
 };
+// Sender: everything has been sent. Sum of the page hashes.
 struct Complete {
   uint64_t sum = 0;
-  uint32_t pages = 0;
+  uint32_t pages = 0;  // Of the file.
+  uint32_t sent = 0;   // Of those in the sum.
 };
+// Receiver: everything is durable, the sums agree and the catalog says so.
 struct Done {
   uint64_t pulls = 0;
   uint32_t pull_p50_us = 0;
   uint32_t pull_p99_us = 0;
 };
+// Both: why the sender of this gives the channel up.
 struct Failed {
   std::string code;
   std::string message;
 };
+// Both: the channel is closed.
+struct End {};
 
 using Message = std::variant<Offer, Hello, Pages, Prepare, Prepared, List, Ready, Own, Owned, FirstServed,
-                             Pull, Took, Complete, Done, Failed>;
+                             Pull, Took, Complete, Done, Failed, End>;
 
-inline constexpr size_t kFrameHeaderBytes = 16;
+inline constexpr size_t kFrameHeaderBytes = 24;
+
+struct FrameHeader {
+  uint32_t payload_bytes = 0;
+  uint8_t type = 0;
+  uint32_t channel = 0;
+};
 
 // A whole frame. The payload must be within limits::kFrameBytes.
-std::vector<std::byte> Encode(const Message& message);
+std::vector<std::byte> Encode(const Message& message, uint32_t channel);
 
-// How many payload bytes follow a frame header; fails with kCorrupt.
-Result<uint32_t> PayloadLength(Bytes header);
-// The message of a frame; fails with kCorrupt (code FRAME_CORRUPT) when the hash or anything else does not
-// fit.
+// The header of a frame, its first kFrameHeaderBytes; fails with kCorrupt (FRAME_CORRUPT) or kRefused
+// (CHANNEL_VERSION).
+Result<FrameHeader> ParseFrameHeader(Bytes header);
+// The message of a frame; fails with kCorrupt (FRAME_CORRUPT) when the hash or anything else does not fit.
 Result<Message> Decode(Bytes header, Bytes payload);
 // The second half of Decode: a payload whose hash was right. Takes any bytes.
 Result<Message> DecodePayload(uint8_t type, Bytes payload);

@@ -6,9 +6,11 @@ namespace tradewind::move {
 namespace {
 
 Result<Message> RoundTrip(const Message& message) {
-  const std::vector<std::byte> frame = Encode(message);
+  const std::vector<std::byte> frame = Encode(message, 7);
   const Bytes bytes(frame);
-  EXPECT_EQ(PayloadLength(bytes.first(kFrameHeaderBytes)).value(), frame.size() - kFrameHeaderBytes);
+  const auto header = ParseFrameHeader(bytes.first(kFrameHeaderBytes));
+  EXPECT_EQ(header.value().payload_bytes, frame.size() - kFrameHeaderBytes);
+  EXPECT_EQ(header.value().channel, 7u);
   return Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes));
 }
 
@@ -20,14 +22,15 @@ Pages TwoPages() {
 }
 
 TEST(Messages, ComeBackAsTheyWereSent) {
-  auto offer = RoundTrip(Offer{true, Epoch{9}, 4096, "m12", "shop", "n1"});
+  auto offer = RoundTrip(Offer{OfferKind::kDual, Epoch{9}, 4096, "m12", "shop", "n1"});
   ASSERT_TRUE(offer);
   EXPECT_EQ(std::get<Offer>(*offer).tenant, "shop");
   EXPECT_EQ(std::get<Offer>(*offer).epoch, Epoch{9});
 
-  auto list = RoundTrip(List{3, Epoch{4}, 100, {1, 2, 3}});
+  auto list = RoundTrip(List{3, Epoch{4}, 100, {1, 2, 3}, {4}});
   ASSERT_TRUE(list);
   EXPECT_EQ(std::get<List>(*list).handed, (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(std::get<List>(*list).free, (std::vector<uint64_t>{4}));
 
   auto pages = RoundTrip(TwoPages());
   ASSERT_TRUE(pages);
@@ -36,29 +39,29 @@ TEST(Messages, ComeBackAsTheyWereSent) {
 }
 
 TEST(Messages, OneFlippedBitAnywhereIsFound) {
-  const std::vector<std::byte> frame = Encode(TwoPages());
+  const std::vector<std::byte> frame = Encode(TwoPages(), 7);
   for (size_t at = 0; at < frame.size(); ++at) {
     std::vector<std::byte> damaged = frame;
     damaged[at] ^= std::byte{0x10};
     const Bytes bytes(damaged);
-    const auto length = PayloadLength(bytes.first(kFrameHeaderBytes));
-    if (!length || *length != frame.size() - kFrameHeaderBytes) continue;  // Found by the header alone.
+    if (!ParseFrameHeader(bytes.first(kFrameHeaderBytes))) continue;  // Found by the header alone.
+    EXPECT_GE(at, 16u) << "a damaged header went through";
     EXPECT_FALSE(Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes))) << "byte " << at;
   }
 }
 
 TEST(Messages, APayloadCutShortIsRefused) {
-  const std::vector<std::byte> frame = Encode(Hello{true, {1, 2}, {3}});
+  const std::vector<std::byte> frame = Encode(Hello{true, 5, {1, 2}, {3}}, 7);
   const Bytes bytes(frame);
   EXPECT_FALSE(Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes, 9)));
 }
 
 TEST(Messages, AnotherVersionIsNamedAsSuch) {
-  std::vector<std::byte> frame = Encode(Own{Epoch{1}});
-  frame[4] = std::byte{2};
-  const auto length = PayloadLength(Bytes(frame).first(kFrameHeaderBytes));
-  ASSERT_FALSE(length);
-  EXPECT_EQ(length.error().code, "CHANNEL_VERSION");
+  std::vector<std::byte> frame = Encode(Own{Epoch{1}}, 7);
+  frame[4] = std::byte{9};
+  const auto header = ParseFrameHeader(Bytes(frame).first(kFrameHeaderBytes));
+  ASSERT_FALSE(header);
+  EXPECT_EQ(header.error().code, "CHANNEL_VERSION");
 }
 
 }  // namespace

@@ -1,47 +1,55 @@
-// One connection between the source and the destination of a move, in messages (messages.h). Urgent messages
-// (control, pulls and their answers) overtake bulk ones (pushes) that wait for the connection; a bulk message
-// in transmission is at most limits::kPageBatchBytes long.
+// One move's end of the link between its two nodes (peer_link.h), in messages (messages.h).
 //
 // This core only. One fiber receives; any number send.
 #pragma once
 
+#include <deque>
 #include <memory>
-#include <string>
+#include <optional>
 
 #include "base/result.h"
 #include "move/messages.h"
 #include "runtime/fiber.h"
-#include "runtime/network.h"
 
 namespace tradewind::move {
 
+class PeerLink;
+
+// Which of the link's two connections a message takes.
 enum class Urgency { kUrgent, kBulk };
 
 class PageChannel {
  public:
-  // `leftover`: bytes of the peer that came with the upgrade's answer.
-  PageChannel(std::unique_ptr<runtime::Connection> connection, std::string leftover)
-      : connection_(std::move(connection)), buffered_(std::move(leftover)) {}
+  PageChannel(std::shared_ptr<PeerLink> link, uint32_t number);
+  ~PageChannel();  // Closes. Requires: no call in progress.
+  PageChannel(const PageChannel&) = delete;
+  PageChannel& operator=(const PageChannel&) = delete;
 
-  // Suspends until a message has come. A Failed message is returned as its error; the end of the stream is
-  // kIo.
+  // Suspends until a message has come; what is urgent overtakes what came in bulk. A Failed message is
+  // returned as its error; the end of the channel or of its link is an error too, after all that came before.
   Result<Message> Receive();
+  // Fails with kTimeout when the deadline passes first.
   Result<Message> ReceiveUntil(runtime::TimePoint deadline);
   // Suspends until the message is with the transport: that is the back-pressure on whoever pushes.
   Result<void> Send(const Message& message, Urgency urgency = Urgency::kUrgent);
+  // Ends the channel for both sides. Does not suspend.
   void Close();
 
   uint64_t bytes_sent() const { return bytes_sent_; }
 
  private:
-  Result<void> Fill(MutableBytes into);
+  friend class PeerLink;
+  // Called by the link.
+  void Deliver(Message message, Urgency lane);
+  void EndWith(const Error& why);
 
-  std::unique_ptr<runtime::Connection> connection_;
-  std::string buffered_;
-  bool sending_ = false;
+  const std::shared_ptr<PeerLink> link_;
+  const uint32_t number_;
+  std::deque<Message> urgent_;
+  std::deque<Message> bulk_;
+  std::optional<Error> ended_;
   bool closed_ = false;
-  runtime::WaitQueue urgent_;
-  runtime::WaitQueue bulk_;
+  runtime::WaitQueue arrived_;
   uint64_t bytes_sent_ = 0;
 };
 

@@ -1,8 +1,12 @@
 // The phases of a move and the legal steps between them (Zephyr, section 3; design.md section 5): one pure
 // function, asserted at each change.
 //
-//   init ──► handover ──► dual ──► finish ──► done
-//     └─────────┴──► cancelled                           (before the swap is sent; protocol.md steps 1 and 2)
+//   init ◄─► handover ──► dual ──► finish ──► done
+//     └──► cancelled                          └──► cancelled
+//
+// Before the swap is sent an attempt may be given up, and init begins anew or the move is cancelled
+// (protocol.md steps 1 and 2). A move that was turned round goes through the same phases in the other
+// direction, and ends as cancelled (step 10).
 #pragma once
 
 #include <string_view>
@@ -21,9 +25,9 @@ enum class Phase {
 constexpr bool IsLegal(Phase from, Phase to) {
   switch (from) {
     case Phase::kInit: return to == Phase::kHandover || to == Phase::kCancelled;
-    case Phase::kHandover: return to == Phase::kDual || to == Phase::kCancelled;
+    case Phase::kHandover: return to == Phase::kDual || to == Phase::kInit;
     case Phase::kDual: return to == Phase::kFinish;
-    case Phase::kFinish: return to == Phase::kDone;
+    case Phase::kFinish: return to == Phase::kDone || to == Phase::kCancelled;
     case Phase::kDone:
     case Phase::kCancelled: return false;
   }

@@ -16,7 +16,7 @@ Result<net::HttpResponse> Directory::Call(const NodeName& node, net::HttpRequest
   TW_TRY_ASSIGN(const std::string url, UrlOf(node));
   const std::string target = request.target;
   Result<net::HttpResponse> answer = client_.Call(url + target, std::move(request), deadline);
-  if (!answer && answer.error().code == "NODE_UNREACHABLE") urls_.erase(node);
+  if (!answer && answer.error().code == "NODE_UNREACHABLE") Forget(node);
   return answer;
 }
 

@@ -19,6 +19,8 @@ class Directory {
 
   // Fails with NODE_NOT_FOUND. Reads the catalog for a name it does not know. Suspends.
   Result<std::string> UrlOf(const NodeName& node);
+  // The address of a node turned out to be wrong: it is looked up anew the next time.
+  void Forget(const NodeName& node) { urls_.erase(node); }
   // Calls another node; the target begins with a slash. Fails as HttpClient::Call does; after
   // NODE_UNREACHABLE the address is looked up anew the next time. Suspends.
   Result<net::HttpResponse> Call(const NodeName& node, net::HttpRequest request, runtime::TimePoint deadline);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -19,16 +21,29 @@ MoveId NewMoveId(runtime::Core& core) {
   return id;
 }
 
+move::Receipt ReceiptFor(const cluster::MoveRecord& record, Epoch epoch) {
+  move::Receipt receipt;
+  receipt.id = record.id;
+  receipt.tenant = record.tenant;
+  receipt.source = record.source;
+  receipt.destination = record.destination;
+  receipt.epoch = epoch;
+  receipt.started_at = record.started_at_ms;
+  return receipt;
+}
+
+tl::unexpected<Error> NotHere(const MoveId& id, const NodeName& self) {
+  return Fail(ErrorKind::kNotFound, "MOVE_NOT_HERE", "move " + id + " is not under way at node " + self);
+}
+
 }  // namespace
 
-Moves::Moves(move::MoveHost& host, LocalTenants& tenants,
-             std::function<void(const TenantName&)> end_idle_streams)
-    : host_(host), tenants_(tenants), end_idle_streams_(std::move(end_idle_streams)), fibers_(host.core()) {}
+Moves::Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_streams)
+    : host_(host), tenants_(tenants), end_streams_(std::move(end_streams)), fibers_(host.core()) {}
 
 Moves::~Moves() = default;
 
-// -- Source
-// ---------------------------------------------------------------------------------------------------------------
+// -- Sending
 
 Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
@@ -37,69 +52,166 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   record.tenant = request.tenant;
   record.source = host_.self();
   record.destination = request.to;
-  record.method = "zephyr";
+  record.method = move::NameOf(request.options.method);
+  record.options = move::ToText(request.options);
   record.epoch_before = use.epoch();
   TW_TRY_ASSIGN(record, host_.catalog().BeginMove(record));
-
-  move::Receipt start;
-  start.id = record.id;
-  start.tenant = record.tenant;
-  start.source = record.source;
-  start.destination = record.destination;
-  start.epoch = record.epoch_before;
-  start.started_at = host_.core().UnixMilliseconds();
-  auto source = std::make_shared<move::Source>(host_, *use, start, request.options);
-  sources_[request.tenant] = source;
-  Run(source, request.tenant, std::move(use), std::nullopt);
-  return source->receipt();
+  const Outgoing& outgoing = Run(request.tenant, std::move(use), ReceiptFor(record, record.epoch_before),
+                                 request.options, move::Sender::Direction::kForward, std::nullopt);
+  return outgoing.sender->receipt();
 }
 
-void Moves::Run(const std::shared_ptr<move::Source>& source, const TenantName& tenant, LocalTenants::Use use,
-                std::optional<move::Role> resumed) {
+Result<move::Receipt> Moves::RunToEnd(const MoveRequest& request) {
+  TW_TRY_ASSIGN(const move::Receipt started, Start(request));
+  const Outgoing* const outgoing = FindOutgoing(started.id);
+  if (!outgoing) return started;
+  const auto last = outgoing->last;
+  WaitFor(changed_, [&] { return last->has_value(); });
+  return **last;
+}
+
+Moves::Outgoing& Moves::Run(const TenantName& tenant, LocalTenants::Use use, move::Receipt start,
+                            move::MoveOptions options, move::Sender::Direction direction,
+                            std::optional<move::Role> resumed) {
+  auto sender = std::make_shared<move::Sender>(host_, *use, std::move(start), options, direction);
+  Outgoing& outgoing = outgoing_[tenant];
+  outgoing = Outgoing{sender, std::make_shared<std::optional<move::Receipt>>()};
   auto pinned = std::make_shared<LocalTenants::Use>(std::move(use));
-  fibers_.Spawn("move of " + tenant, [this, source, tenant, resumed, pinned]() mutable {
-    const auto outcome = resumed ? source->Resume(*resumed) : source->Run();
+  fibers_.Spawn("move of " + tenant, [this, sender, last = outgoing.last, tenant, resumed, pinned]() mutable {
+    const auto outcome = resumed ? sender->Resume(*resumed) : sender->Run();
+    const move::Receipt receipt = sender->receipt();  // It looks into the tenant, which may go now.
     pinned.reset();
-    EndSource(tenant, outcome);
+    outgoing_.erase(tenant);
+    EndSender(tenant, *sender, outcome);
+    *last = receipt;
+    changed_.NotifyAll();
   });
+  return outgoing;
 }
 
-void Moves::EndSource(const TenantName& tenant, move::Source::Outcome outcome) {
-  sources_.erase(
-      tenant);  // Its receipt looks into the tenant, which may go now; the catalog has the last one.
-  if (outcome == move::Source::Outcome::kMoved) {
-    end_idle_streams_(tenant);
-    tenants_.CloseAndForget(tenant);
-    Result<void> removed = tenants_.RemoveFiles(tenant);
-    if (removed) removed = host_.journal().Erase(tenant);
-    if (!removed)
-      log::error("the moved tenant {} could not be removed here: {}", tenant, Describe(removed.error()));
+void Moves::EndSender(const TenantName& tenant, move::Sender& sender, move::Sender::Outcome outcome) {
+  switch (outcome) {
+    case move::Sender::Outcome::kStopped:
+    case move::Sender::Outcome::kCancelled: return;
+    case move::Sender::Outcome::kTurnedRound:
+      // The last connection copies the WAL into the file: what is in it would hide what comes back.
+      end_streams_(tenant);
+      if (auto use = tenants_.Find(tenant)) (*use)->AllowCheckpoints();
+      tenants_.CloseAndForget(tenant);
+      return;
+    case move::Sender::Outcome::kMoved: break;
   }
+  if (sender.direction() == move::Sender::Direction::kReverse) {
+    if (const auto found = receivers_.find(tenant); found != receivers_.end()) {
+      const Receiver receiver = found->second;
+      receiver->Abandon();
+      receiver->Join();
+      receivers_.erase(tenant);
+    }
+  }
+  RemoveCopy(tenant);
+}
+
+void Moves::RemoveCopy(const TenantName& tenant) {
+  end_streams_(tenant);
+  tenants_.CloseAndForget(tenant);
+  Result<void> removed = tenants_.RemoveFiles(tenant);
+  if (removed) removed = host_.journal().Erase(tenant);
+  if (!removed)
+    log::error("the moved tenant {} could not be removed here: {}", tenant, Describe(removed.error()));
+  host_.Reached(move::Step::kSourceDeleted);
+}
+
+const Moves::Outgoing* Moves::FindOutgoing(const MoveId& id) const {
+  const auto found = std::find_if(outgoing_.begin(), outgoing_.end(),
+                                  [&](const auto& entry) { return entry.second.sender->id() == id; });
+  return found == outgoing_.end() ? nullptr : &found->second;
 }
 
 std::optional<std::string> Moves::LiveReceipt(const MoveId& id) const {
-  for (const auto& [tenant, source] : sources_)
-    if (const move::Receipt receipt = source->receipt(); receipt.id == id) return move::ToJson(receipt);
+  if (const Outgoing* outgoing = FindOutgoing(id)) return move::ToJson(outgoing->sender->receipt());
   return std::nullopt;
 }
 
 std::optional<std::string> Moves::LiveReceiptOf(const TenantName& tenant) const {
-  const auto found = sources_.find(tenant);
-  if (found == sources_.end()) return std::nullopt;
-  return move::ToJson(found->second->receipt());
+  const auto found = outgoing_.find(tenant);
+  if (found == outgoing_.end()) return std::nullopt;
+  return move::ToJson(found->second.sender->receipt());
 }
 
-// -- Destination
-// ----------------------------------------------------------------------------------------------------------
+std::vector<move::Receipt> Moves::LiveReceipts() const {
+  std::vector<move::Receipt> receipts;
+  for (const auto& [tenant, outgoing] : outgoing_) receipts.push_back(outgoing.sender->receipt());
+  return receipts;
+}
+
+// -- Cancel, set
+
+Result<move::Receipt> Moves::Cancel(const MoveId& id) {
+  if (const Outgoing* outgoing = FindOutgoing(id)) {
+    TW_TRY(outgoing->sender->Cancel());
+    return outgoing->sender->receipt();
+  }
+  const auto found = std::find_if(receivers_.begin(), receivers_.end(),
+                                  [&](const auto& entry) { return entry.second->move() == id; });
+  if (found == receivers_.end()) return NotHere(id, host_.self());
+  const Receiver receiver = found->second;
+  TW_TRY(receiver->TurnRound());
+  TW_TRY(SendBack(receiver->tenant()));
+  const Outgoing* outgoing = FindOutgoing(id);
+  if (!outgoing) return NotHere(id, host_.self());
+  return outgoing->sender->receipt();
+}
+
+// The catalog has the move as turned round: this node, its destination, sends the tenant back.
+Result<void> Moves::SendBack(const TenantName& tenant) {
+  if (outgoing_.contains(tenant)) return {};  // It is on its way.
+  const auto found = receivers_.find(tenant);
+  if (found == receivers_.end()) return {};
+  TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(found->second->move()));
+  TW_TRY_ASSIGN(const auto options, move::ParseMoveOptions(record.options));
+  TW_TRY_ASSIGN(auto use, tenants_.Find(tenant));
+  if (outgoing_.contains(tenant)) return {};
+  move::Receipt start = ReceiptFor(record, use.epoch());
+  start.error = "cancelled on request after the hand-over; the tenant goes back to node " + record.source;
+  Run(tenant, std::move(use), std::move(start), options, move::Sender::Direction::kReverse, std::nullopt);
+  return {};
+}
+
+Result<move::Receipt> Moves::SetRate(const MoveId& id, uint64_t rate_bytes_per_s) {
+  TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(id));
+  TW_TRY_ASSIGN(auto options, move::ParseMoveOptions(record.options));
+  options.rate_bytes_per_s = rate_bytes_per_s;
+  if (!FindOutgoing(id)) return NotHere(id, host_.self());
+  TW_TRY(host_.catalog().SetMoveOptions(id, move::ToText(options)));
+  const Outgoing* outgoing = FindOutgoing(id);
+  if (!outgoing) return NotHere(id, host_.self());
+  outgoing->sender->SetRate(rate_bytes_per_s);
+  return outgoing->sender->receipt();
+}
+
+// -- Receiving
+
+Moves::Receiver Moves::MakeReceiver(const MoveId& move, const TenantName& tenant, const NodeName& peer,
+                                    move::Receiver::Direction direction) {
+  auto receiver = std::make_shared<move::Receiver>(host_, move, tenant, peer, direction, [this, tenant] {
+    fibers_.Spawn("send back " + tenant, [this, tenant] {
+      if (Result<void> sent = SendBack(tenant); !sent)
+        log::error("tenant {} could not be sent back: {}", tenant, Describe(sent.error()));
+    });
+  });
+  receivers_[tenant] = receiver;
+  return receiver;
+}
 
 // A tenant that comes back finds its old copy here until that has been deleted; so does one whose last move
 // was given up.
 Result<void> Moves::AwaitRoom(const TenantName& tenant) {
   const runtime::TimePoint deadline = host_.core().Now() + limits::kReadyWait;
   const auto in_the_way = [&] {
-    const auto found = destinations_.find(tenant);
-    return tenants_.Has(tenant) ||
-           (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
+    const auto found = receivers_.find(tenant);
+    return tenants_.Has(tenant) || host_.journal().entries().contains(tenant) ||
+           (found != receivers_.end() && found->second->state() != move::Receiver::State::kOver);
   };
   while (in_the_way()) {
     if (host_.core().Now() >= deadline || host_.stopping())
@@ -110,97 +222,162 @@ Result<void> Moves::AwaitRoom(const TenantName& tenant) {
   return {};
 }
 
+size_t Moves::receiving() const {
+  return static_cast<size_t>(std::count_if(receivers_.begin(), receivers_.end(), [](const auto& entry) {
+    return entry.second->state() != move::Receiver::State::kOver;
+  }));
+}
+
+Result<Moves::Receiver> Moves::ReceiverFor(const move::Offer& offer) {
+  if (const auto found = receivers_.find(offer.tenant);
+      found != receivers_.end() && found->second->move() == offer.move &&
+      found->second->state() != move::Receiver::State::kOver)
+    return found->second;
+  if (offer.kind == move::OfferKind::kDual)
+    return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + offer.move);
+  if (receiving() >= limits::kMovesIn)
+    return Fail(ErrorKind::kUnavailable, "NODE_BUSY",
+                "node " + host_.self() + " is receiving as many tenants as it may", "try again");
+  TW_TRY(AwaitRoom(offer.tenant));
+  return MakeReceiver(offer.move, offer.tenant, offer.source, move::Receiver::Direction::kForward);
+}
+
+// The tenant comes back: its old source stops sending, ends what is open, and has its copy ready to be made
+// current.
+Result<Moves::Receiver> Moves::ReceiverForReverse(const move::Offer& offer) {
+  if (const auto outgoing = outgoing_.find(offer.tenant);
+      outgoing != outgoing_.end() && outgoing->second.sender->id() == offer.move) {
+    const auto sender = outgoing->second.sender;
+    const auto last = outgoing->second.last;
+    sender->TurnRound();
+    WaitFor(changed_, [&] { return last->has_value() || host_.stopping(); });
+  }
+  if (const auto found = receivers_.find(offer.tenant);
+      found != receivers_.end() && found->second->move() == offer.move &&
+      found->second->direction() == move::Receiver::Direction::kReverse)
+    return found->second;
+  const auto entry = host_.journal().entries().find(offer.tenant);
+  const bool has_copy =
+      entry != host_.journal().entries().end() && entry->second.move == offer.move &&
+      (entry->second.role == move::Role::kDual || entry->second.role == move::Role::kSwapping);
+  if (!has_copy || tenants_.Has(offer.tenant) || host_.stopping())
+    return Fail(ErrorKind::kUnavailable, "MOVE_UNKNOWN", "this node has no copy for the move " + offer.move);
+  return MakeReceiver(offer.move, offer.tenant, offer.source, move::Receiver::Direction::kReverse);
+}
+
+Result<void> Moves::ServeOffered(move::PageChannel& channel) {
+  TW_TRY_ASSIGN(const move::Message first, channel.ReceiveUntil(host_.core().Now() + limits::kNodeCall));
+  const auto* offer = std::get_if<move::Offer>(&first);
+  if (!offer) return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "a page channel begins with an offer");
+  TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(offer->move));
+  const bool reverse = record.state == cluster::MoveState::kReverse;
+  const NodeName& to = reverse && offer->source == record.destination ? record.source : record.destination;
+  if (to != host_.self() || record.tenant != offer->tenant || cluster::IsOver(record.state) ||
+      (offer->kind == move::OfferKind::kReverse && !reverse))
+    return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "the catalog has no such move to this node");
+  channels_[&channel] = offer->tenant;
+  auto receiver = offer->kind == move::OfferKind::kReverse ? ReceiverForReverse(*offer) : ReceiverFor(*offer);
+  if (!receiver) return Fail(std::move(receiver).error());
+  (*receiver)->Serve(channel, *offer);
+  DropIfOver(*receiver);
+  return {};
+}
+
+void Moves::DropIfOver(const Receiver& receiver) {
+  if (receiver->state() != move::Receiver::State::kOver && receiver->state() != move::Receiver::State::kEmpty)
+    return;
+  receiver->Join();
+  if (const auto current = receivers_.find(receiver->tenant());
+      current != receivers_.end() && current->second == receiver)
+    receivers_.erase(current);
+}
+
 void Moves::ServeChannel(std::unique_ptr<move::PageChannel> channel) {
-  ++channels_served_;
-  const auto serve = [&]() -> Result<void> {
-    TW_TRY_ASSIGN(const move::Message first, channel->ReceiveUntil(host_.core().Now() + limits::kNodeCall));
-    const auto* offer = std::get_if<move::Offer>(&first);
-    if (!offer) return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "a page channel begins with an offer");
-    TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(offer->move));
-    if (record.destination != host_.self() || record.tenant != offer->tenant || cluster::IsOver(record.state))
-      return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "the catalog has no such move to this node");
-    if (!offer->dual) TW_TRY(AwaitRoom(offer->tenant));
-    auto found = destinations_.find(offer->tenant);
-    if (found != destinations_.end() && found->second->move() != offer->move) found = destinations_.end();
-    if (found == destinations_.end() && offer->dual)
-      return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + offer->move);
-    if (found == destinations_.end())
-      found = destinations_
-                  .insert_or_assign(offer->tenant, std::make_shared<move::Destination>(
-                                                       host_, offer->move, offer->tenant, offer->source))
-                  .first;
-    const std::shared_ptr<move::Destination> destination = found->second;
-    channels_[offer->tenant] = channel.get();
-    destination->Serve(*channel, *offer);
-    if (const auto current = channels_.find(offer->tenant);
-        current != channels_.end() && current->second == channel.get())
-      channels_.erase(current);
-    if (destination->state() == move::Destination::State::kOver ||
-        destination->state() == move::Destination::State::kEmpty) {
-      destination->Join();
-      if (const auto current = destinations_.find(offer->tenant);
-          current != destinations_.end() && current->second == destination)
-        destinations_.erase(current);
-    }
-    return {};
-  };
-  if (Result<void> served = serve(); !served) {
+  channels_[channel.get()] = "";
+  if (Result<void> served = host_.stopping() ? Result<void>() : ServeOffered(*channel); !served) {
     log::warn("a page channel: {}", Describe(served.error()));
     static_cast<void>(channel->Send(move::Failed{served.error().code, served.error().message}));
   }
   channel->Close();
-  --channels_served_;
-  channel_ended_.NotifyAll();
+  channels_.erase(channel.get());
+  channel.reset();
+  changed_.NotifyAll();
 }
 
 bool Moves::IsMoving(const TenantName& tenant) const {
-  const auto found = destinations_.find(tenant);
-  return sources_.contains(tenant) ||
-         (found != destinations_.end() && found->second->state() != move::Destination::State::kOver);
+  const auto found = receivers_.find(tenant);
+  return outgoing_.contains(tenant) ||
+         (found != receivers_.end() && found->second->state() != move::Receiver::State::kOver);
 }
 
 Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline) {
-  const auto found = destinations_.find(tenant);
-  if (found == destinations_.end()) return {};
-  const std::shared_ptr<move::Destination> destination = found->second;
-  return destination->AwaitOwnership(deadline);
+  const auto found = receivers_.find(tenant);
+  if (found == receivers_.end()) return {};
+  const Receiver receiver = found->second;
+  return receiver->AwaitOwnership(deadline);
 }
 
 // -- Restart and end
-// --------------------------------------------------------------------------------------------------------
 
 Result<void> Moves::Resume(const move::JournalEntry& entry) {
-  if (entry.role == move::Role::kSwapping || entry.role == move::Role::kDual) {
-    // The epoch of `dual` is the new owner's: a gateway that took it for ours would wait for one beyond it.
-    const Epoch owned{entry.role == move::Role::kDual ? entry.epoch.value - 1 : entry.epoch.value};
-    tenants_.AddOwned(entry.tenant, owned);
-    TW_TRY_ASSIGN(auto use, tenants_.Find(entry.tenant));
-    use->Park();
-    move::Receipt start;
-    start.id = entry.move;
-    start.tenant = entry.tenant;
-    start.source = host_.self();
-    start.destination = entry.peer;
-    start.epoch = entry.epoch;
-    start.started_at = host_.core().UnixMilliseconds();
-    auto source = std::make_shared<move::Source>(host_, *use, start, move::MoveOptions{});
-    sources_[entry.tenant] = source;
-    Run(source, entry.tenant, std::move(use), entry.role);
-    return {};
-  }
-  auto destination = std::make_shared<move::Destination>(host_, entry.move, entry.tenant, entry.peer);
-  TW_TRY(destination->Resume(entry));
-  if (destination->state() != move::Destination::State::kOver) destinations_[entry.tenant] = destination;
+  if (entry.role == move::Role::kSwapping || entry.role == move::Role::kDual) return ResumeSender(entry);
+  const auto direction =
+      entry.reverse ? move::Receiver::Direction::kReverse : move::Receiver::Direction::kForward;
+  const Receiver receiver = MakeReceiver(entry.move, entry.tenant, entry.peer, direction);
+  Result<void> resumed = receiver->Resume(entry);
+  if (!resumed || receiver->state() == move::Receiver::State::kOver) receivers_.erase(entry.tenant);
+  return resumed;
+}
+
+// A tenant whose pages did not all arrive before it was sent back: its map says which.
+Result<LocalTenants::Use> Moves::OpenForReverse(const move::JournalEntry& entry, Epoch owned) {
+  const std::string path = host_.TenantPath(entry.tenant);
+  TW_TRY_ASSIGN(auto presence, sqlite::PresenceMap::Load(host_.core().disk(), path + "-presence"));
+  TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(host_.core(), path, runtime::OpenMode::kExisting));
+  store->SetPresence(std::move(presence), [](PageNumber) {});
+  store->StopPulls();
+  TW_TRY_ASSIGN(auto tenant, tenant::Tenant::Open(host_.core(), entry.tenant, std::move(store)));
+  tenants_.Adopt(std::move(tenant), owned, {});
+  return tenants_.Find(entry.tenant);
+}
+
+Result<void> Moves::ResumeSender(const move::JournalEntry& entry) {
+  // The epoch of `dual` is the new owner's: a gateway that took it for ours would wait for one beyond it.
+  const Epoch owned{entry.role == move::Role::kDual ? entry.epoch.value - 1 : entry.epoch.value};
+  if (!entry.reverse) tenants_.AddOwned(entry.tenant, owned);
+  TW_TRY_ASSIGN(auto use, entry.reverse ? OpenForReverse(entry, owned) : tenants_.Find(entry.tenant));
+  use->Park();
+  cluster::MoveRecord record;
+  record.id = entry.move;
+  record.tenant = entry.tenant;
+  record.source = entry.reverse ? entry.peer : host_.self();
+  record.destination = entry.reverse ? host_.self() : entry.peer;
+  record.started_at_ms = host_.core().UnixMilliseconds();
+  const auto direction =
+      entry.reverse ? move::Sender::Direction::kReverse : move::Sender::Direction::kForward;
+  const auto sender =
+      Run(entry.tenant, std::move(use), ReceiptFor(record, entry.epoch), {}, direction, entry.role).sender;
+  // The catalog may be away, and pulls must be answered all the same.
+  fibers_.Spawn("options of move " + entry.move, [this, sender] {
+    const auto known = host_.catalog().GetMove(sender->id());
+    const auto options =
+        known ? move::ParseMoveOptions(known->options) : Result<move::MoveOptions>(Fail(known.error()));
+    if (options)
+      sender->Recall(*options, known->started_at_ms);
+    else
+      log::warn("move {}: what it was asked for is not known: {}", sender->id(), Describe(options.error()));
+  });
   return {};
 }
 
 void Moves::Stop() {
-  for (const auto& [tenant, channel] : channels_) channel->Close();
-  for (const auto& [tenant, source] : sources_) source->Stop();
-  WaitFor(channel_ended_, [&] { return channels_served_ == 0; });
-  for (const auto& [tenant, destination] : destinations_) destination->Join();
+  for (const auto& [channel, tenant] : channels_) channel->Close();
+  for (const auto& [tenant, outgoing] : outgoing_) outgoing.sender->Stop();
+  changed_.NotifyAll();
+  WaitFor(changed_, [&] { return channels_.empty(); });
+  for (const auto& [tenant, receiver] : receivers_) receiver->Join();
   fibers_.Join();
-  destinations_.clear();
+  receivers_.clear();
 }
 
 }  // namespace tradewind::node

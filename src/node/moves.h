@@ -1,5 +1,5 @@
-// The moves that this node takes part in: it starts those of its own tenants, answers those of others, and
-// goes on with either after a restart.
+// The moves that this node takes part in: it starts those of its own tenants, answers those of others, turns
+// them round when they are cancelled, and goes on with all of them after a restart.
 //
 // This core only.
 #pragma once
@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "move/destination.h"
 #include "move/host.h"
-#include "move/source.h"
+#include "move/receiver.h"
+#include "move/sender.h"
 #include "node/local_tenants.h"
 #include "runtime/fiber.h"
 
@@ -28,8 +28,8 @@ struct MoveRequest {
 
 class Moves {
  public:
-  // `end_idle_streams` is called before a tenant that has moved away is closed here.
-  Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_idle_streams);
+  // `end_streams` is called before a tenant that has moved away is closed here: every stream on it ends.
+  Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_streams);
   ~Moves();  // Requires: Stop() has returned.
 
   // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves.
@@ -39,11 +39,24 @@ class Moves {
   // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND,
   // TENANT_NOT_HERE. Suspends.
   Result<move::Receipt> Start(const MoveRequest& request);
-  // The receipt, as JSON, of a move whose source is this node and that has not ended; null otherwise.
+  // The same, and suspends until it is over; its last receipt.
+  Result<move::Receipt> RunToEnd(const MoveRequest& request);
+
+  // Gives a move up: before the hand-over at its source, after it at its destination, which sends the tenant
+  // back. Returns once that is certain, not once it has happened. Fails with MOVE_NOT_HERE (kNotFound),
+  // MOVE_OVER (kRefused), MOVE_OWNED_BY_DESTINATION (kRefused: ask there), MOVE_SWAPPING (kUnavailable: ask
+  // again). Suspends.
+  Result<move::Receipt> Cancel(const MoveId& id);
+  // The limit in bytes a second from now on, 0 for none; kept in the catalog. Fails with MOVE_NOT_HERE.
+  // Suspends.
+  Result<move::Receipt> SetRate(const MoveId& id, uint64_t rate_bytes_per_s);
+
+  // The receipt, as JSON, of a move whose pages this node sends and that has not ended; null otherwise.
   std::optional<std::string> LiveReceipt(const MoveId& id) const;
   std::optional<std::string> LiveReceiptOf(const TenantName& tenant) const;
+  std::vector<move::Receipt> LiveReceipts() const;
 
-  // Serves the source's end of a page channel that was opened to this node. Suspends until it ends.
+  // Serves the sender's end of a channel that was opened to this node. Suspends until it ends.
   void ServeChannel(std::unique_ptr<move::PageChannel> channel);
 
   // If a copy of the tenant is on its way to this node: suspends until it serves, or the deadline passes.
@@ -55,20 +68,38 @@ class Moves {
   void Stop();
 
  private:
-  void Run(const std::shared_ptr<move::Source>& source, const TenantName& tenant, LocalTenants::Use use,
-           std::optional<move::Role> resumed);
+  struct Outgoing {
+    std::shared_ptr<move::Sender> sender;
+    std::shared_ptr<std::optional<move::Receipt>> last;  // Set when it has ended.
+  };
+  using Receiver = std::shared_ptr<move::Receiver>;
+
+  Outgoing& Run(const TenantName& tenant, LocalTenants::Use use, move::Receipt start,
+                move::MoveOptions options, move::Sender::Direction direction,
+                std::optional<move::Role> resumed);
+  void EndSender(const TenantName& tenant, move::Sender& sender, move::Sender::Outcome outcome);
+  void RemoveCopy(const TenantName& tenant);
+  Result<void> ResumeSender(const move::JournalEntry& entry);
+  Result<LocalTenants::Use> OpenForReverse(const move::JournalEntry& entry, Epoch owned);
+  Result<void> SendBack(const TenantName& tenant);
+  Receiver MakeReceiver(const MoveId& move, const TenantName& tenant, const NodeName& peer,
+                        move::Receiver::Direction direction);
   Result<void> AwaitRoom(const TenantName& tenant);
-  void EndSource(const TenantName& tenant, move::Source::Outcome outcome);
+  Result<void> ServeOffered(move::PageChannel& channel);
+  Result<Receiver> ReceiverFor(const move::Offer& offer);
+  Result<Receiver> ReceiverForReverse(const move::Offer& offer);
+  void DropIfOver(const Receiver& receiver);
+  const Outgoing* FindOutgoing(const MoveId& id) const;
+  size_t receiving() const;
 
   move::MoveHost& host_;
   LocalTenants& tenants_;
-  const std::function<void(const TenantName&)> end_idle_streams_;
-  std::map<TenantName, std::shared_ptr<move::Source>> sources_;
-  std::map<TenantName, std::shared_ptr<move::Destination>> destinations_;
-  std::map<TenantName, move::PageChannel*> channels_;
+  const std::function<void(const TenantName&)> end_streams_;
+  std::map<TenantName, Outgoing> outgoing_;
+  std::map<TenantName, Receiver> receivers_;
+  std::map<move::PageChannel*, TenantName> channels_;
   runtime::TaskGroup fibers_;
-  size_t channels_served_ = 0;
-  runtime::WaitQueue channel_ended_;
+  runtime::WaitQueue changed_;  // A sender or a channel has ended.
 };
 
 }  // namespace tradewind::node

@@ -11,6 +11,7 @@
 #include "node/api_error.h"
 #include "node/gateway.h"
 #include "node/metrics.h"
+#include "node/page_links.h"
 #include "node/stream_service.h"
 #include "node/transfers.h"
 #include "sqlite/vfs.h"
@@ -19,7 +20,6 @@ namespace tradewind::node {
 
 namespace {
 
-constexpr std::string_view kChannelProtocol = "tradewind-pages/1";
 constexpr std::string_view kCatalogPrefix = "/v1/internal/catalog/";
 constexpr std::string_view kMovesPrefix = "/v1/internal/moves/";
 constexpr std::string_view kStreamsPath = "/v1/internal/streams";
@@ -60,7 +60,10 @@ Result<void> Node::Open() {
   TW_TRY(OpenCatalog());
   directory_ = std::make_unique<Directory>(*catalog_, client_);
   moves_ = std::make_unique<Moves>(*this, *tenants_,
-                                   [this](const TenantName& tenant) { streams_->CloseIdleOf(tenant); });
+                                   [this](const TenantName& tenant) { streams_->EndAllOf(tenant); });
+  links_ = std::make_unique<PageLinks>(
+      core_, *directory_, client_,
+      [this](std::unique_ptr<move::PageChannel> channel) { moves_->ServeChannel(std::move(channel)); });
   streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_);
   gateway_ = std::make_unique<Gateway>(*this, *streams_);
   transfers_ = std::make_unique<Transfers>(*this, options_.data_folder + "/transfers");
@@ -145,7 +148,7 @@ void Node::RegisterAndTidy() {
 // Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
 // (protocol.md, step 1).
 void Node::CancelForgottenMoves() {
-  Result<std::vector<cluster::MoveRecord>> records = catalog_->ListMoves();
+  Result<std::vector<cluster::MoveRecord>> records = catalog_->ListLiveMoves();
   if (!records) return log::warn("the moves could not be read: {}", Describe(records.error()));
   for (const cluster::MoveRecord& record : *records) {
     if (record.source != options_.name || record.state != cluster::MoveState::kForward) continue;
@@ -180,6 +183,7 @@ Result<void> Node::Recover() {
       case move::Role::kDual:
       case move::Role::kReceiving:
       case move::Role::kReady:
+      case move::Role::kFrozen:
       case move::Role::kOwner: TW_TRY(moves_->Resume(entry)); break;
     }
   }
@@ -255,13 +259,13 @@ Result<void> Node::DeleteTenant(const TenantName& name) {
 // -- MoveHost
 // ----------------------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer, const MoveId& move,
+Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer,
                                                              runtime::TimePoint deadline) {
-  TW_TRY_ASSIGN(const std::string url, directory_->UrlOf(peer));
-  TW_TRY_ASSIGN(auto upgraded, client_.Upgrade(url + std::string(kMovesPrefix) + move + "/channel",
-                                               kChannelProtocol, deadline));
-  return std::make_unique<move::PageChannel>(std::move(upgraded.connection),
-                                             std::move(upgraded.already_read));
+  return links_->OpenChannel(peer, deadline);
+}
+
+void Node::Reached(move::Step step) {
+  if (options_.on_step) options_.on_step(step);
 }
 
 void Node::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) {
@@ -282,12 +286,7 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
         200, cluster::AnswerCatalogCall(*embedded_, path.substr(kCatalogPrefix.size()), request.body));
   }
   if (path.starts_with(kMovesPrefix)) {
-    net::HttpResponse response;
-    response.upgrade = net::Upgrade{std::string(kChannelProtocol), [this](net::UpgradedConnection upgraded) {
-                                      moves_->ServeChannel(std::make_unique<move::PageChannel>(
-                                          std::move(upgraded.connection), std::move(upgraded.already_read)));
-                                    }};
-    return response;
+    return links_->Accept(request);
   }
   if (path == kStreamsPath) return streams_->Handle(request);
   return ErrorResponse(
@@ -317,10 +316,12 @@ void Node::Stop(runtime::TimePoint drain_until) {
   stopping_ = true;
   if (streams_) streams_->Stop();
   if (gateway_) gateway_->Stop();
+  if (links_) links_->Close();
   if (moves_) moves_->Stop();
   if (transfers_) transfers_->Stop();
   if (server_) server_->Stop();
   client_.Close();
+  if (links_) links_->Join();
   fibers_.Join();
   if (tenants_) tenants_->CloseAll();
   if (embedded_) static_cast<cluster::EmbeddedCatalog*>(embedded_)->Close();

@@ -10,6 +10,7 @@
 // This core only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ namespace tradewind::node {
 
 class AdminApi;
 class Gateway;
+class PageLinks;
 class StreamService;
 class Transfers;
 
@@ -42,6 +44,7 @@ struct NodeOptions {
   std::string data_folder;
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
+  std::function<void(move::Step)> on_step;   // Tests: called at each step of a move here.
 };
 
 class Node : public move::MoveHost {
@@ -75,10 +78,11 @@ class Node : public move::MoveHost {
   move::Journal& journal() override { return *journal_; }
   const NodeName& self() const override { return options_.name; }
   std::string TenantPath(const TenantName& tenant) const override { return tenants_->PathOf(tenant); }
-  Result<std::unique_ptr<move::PageChannel>> OpenChannel(const NodeName& peer, const MoveId& move,
+  Result<std::unique_ptr<move::PageChannel>> OpenChannel(const NodeName& peer,
                                                          runtime::TimePoint deadline) override;
   void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
              std::function<void()> first_answer) override;
+  void Reached(move::Step step) override;
   bool stopping() const override { return stopping_; }
 
  private:
@@ -106,6 +110,7 @@ class Node : public move::MoveHost {
   std::unique_ptr<LocalTenants> tenants_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Moves> moves_;
+  std::unique_ptr<PageLinks> links_;
   std::unique_ptr<StreamService> streams_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Transfers> transfers_;

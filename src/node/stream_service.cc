@@ -112,11 +112,24 @@ void StreamService::Close(uint64_t stream) {
     CloseStream(std::shared_ptr<OpenStream>(found->second));
 }
 
-void StreamService::CloseIdleOf(const TenantName& tenant) {
-  std::vector<uint64_t> ids;
-  for (const auto& [id, stream] : streams_)
-    if (!stream->busy && stream->use->name() == tenant) ids.push_back(id);
-  for (const uint64_t id : ids) Close(id);
+void StreamService::EndAllOf(const TenantName& tenant) {
+  EndAll([&](const OpenStream& stream) { return stream.use->name() == tenant; });
+}
+
+// A statement that runs is cancelled, and its stream closed once it has answered.
+void StreamService::EndAll(const std::function<bool(const OpenStream&)>& is_meant) {
+  while (true) {
+    std::vector<std::shared_ptr<OpenStream>> meant;
+    for (const auto& [id, stream] : streams_)
+      if (is_meant(*stream)) meant.push_back(stream);
+    if (meant.empty()) return;
+    for (const auto& stream : meant) {
+      if (stream->busy && stream->stream) stream->stream->Cancel();
+      Close(stream->id);
+    }
+    meant.clear();
+    runtime::SleepFor(limits::kTimeSlice);
+  }
 }
 
 net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
@@ -148,16 +161,7 @@ void StreamService::Stop() {
   stopping_ = true;
   stop_.NotifyAll();
   fibers_.Join();
-  while (!streams_.empty()) {
-    std::vector<uint64_t> ids;
-    for (const auto& [id, stream] : streams_) ids.push_back(id);
-    for (const uint64_t id : ids) {
-      if (const auto found = streams_.find(id); found != streams_.end() && found->second->busy)
-        found->second->stream->Cancel();
-      Close(id);
-    }
-    if (!streams_.empty()) runtime::SleepFor(limits::kTimeSlice);
-  }
+  EndAll([](const OpenStream&) { return true; });
 }
 
 }  // namespace tradewind::node

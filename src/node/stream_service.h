@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -31,8 +32,8 @@ class StreamService {
   net::HttpResponse Handle(const net::HttpRequest& request);
   // Ends a stream, rolling back what it has open. Suspends.
   void Close(uint64_t stream);
-  // Ends the streams of a tenant that are not running anything. Suspends.
-  void CloseIdleOf(const TenantName& tenant);
+  // Ends every stream of a tenant, rolling back what it has open. Suspends.
+  void EndAllOf(const TenantName& tenant);
   // Ends every stream. Suspends.
   void Stop();
 
@@ -45,6 +46,7 @@ class StreamService {
   Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
   void SweepIdle();
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
+  void EndAll(const std::function<bool(const OpenStream&)>& is_meant);
 
   runtime::Core& core_;
   LocalTenants& tenants_;

@@ -6,6 +6,8 @@
 #include <array>
 
 #include "base/check.h"
+#include "base/limits.h"
+#include "base/path.h"
 #include "sqlite/big_endian.h"
 #include "sqlite/store_registry.h"
 
@@ -17,10 +19,7 @@ namespace {
 constexpr int kRefusedHandedOver = SQLITE_IOERR | (100 << 8);
 constexpr int kRefusedFailed = SQLITE_IOERR | (101 << 8);
 
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
+constexpr uint32_t kReadsBetweenLooks = 32;
 
 int ResultCode(const Error& error, int otherwise) {
   return error.code == "DISK_FULL" ? SQLITE_FULL : otherwise;
@@ -115,6 +114,16 @@ Result<void> PageStore::SyncMainAndPresence() {
 // ------------------------------------------------------------------------------------------------------
 
 int PageStore::ReadMain(uint64_t offset, MutableBytes into) {
+  // One opcode of SQLite may read any number of pages (quick_check, count(*)), so the time slice of a
+  // statement is kept here too.
+  if (++reads_in_slice_ >= kReadsBetweenLooks) {
+    reads_in_slice_ = 0;
+    if (core_.Now() - slice_started_ >= limits::kTimeSlice) {
+      runtime::Yield();
+      slice_started_ = core_.Now();
+    }
+  }
+  if (page_size_ != 0) NoteUse(PageNumber{static_cast<uint32_t>(offset / page_size_) + 1});
   if (presence_) {
     const PageNumber page{static_cast<uint32_t>(offset / presence_->page_size()) + 1};
     if (Result<void> present = EnsurePresent(page); !present)
@@ -230,6 +239,7 @@ void PageStore::WriteLockReleased() {
   if (wal_index_.last_committed_frame() == accepted) {
     const std::vector<PageNumber> pages = tracker_.Commit(committed_);
     page_count_ = tracker_.database_pages();
+    for (const PageNumber page : pages) NoteUse(page);
     if (sending_ && !handing_over_)
       for (const PageNumber page : pages) stale_count_ += sent_.Remove(page) ? 1 : 0;
   } else if (auto cut = wal_->Truncate(tracker_.CutAccepted()); !cut && !failed_) {
@@ -237,18 +247,44 @@ void PageStore::WriteLockReleased() {
   }
 }
 
-Result<void> PageStore::ReadNewest(PageNumber page, MutableBytes into) {
-  while (true) {
+Result<void> PageStore::ReadNewest(std::span<const PageNumber> pages, MutableBytes into) {
+  if (pages.empty()) return {};
+  const size_t page_size = into.size() / pages.size();
+  for (size_t at = 0; at < pages.size();) {
     const uint64_t generation = tracker_.generation();
-    const auto version = tracker_.Newest(page);
-    auto got = version ? wal_->Read(tracker_.FrameOffset(version->frame), into)
-                       : main_->Read(uint64_t{page.value - 1} * into.size(), into);
+    const auto version = tracker_.Newest(pages[at]);
+    size_t run = 1;
+    while (!version && at + run < pages.size() && pages[at + run].value == pages[at].value + run &&
+           !tracker_.Newest(pages[at + run]))
+      ++run;
+    const MutableBytes part = into.subspan(at * page_size, run * page_size);
+    auto got = version ? wal_->Read(tracker_.FrameOffset(version->frame), part)
+                       : main_->Read(uint64_t{pages[at].value - 1} * page_size, part);
     // The WAL may have restarted while an off-core read was under way: its frames are others now.
     if (tracker_.generation() != generation) continue;
     if (!got) return Fail(std::move(got).error());
-    std::fill(into.begin() + static_cast<ptrdiff_t>(*got), into.end(), std::byte{0});
-    return {};
+    std::fill(part.begin() + static_cast<ptrdiff_t>(*got), part.end(), std::byte{0});
+    at += run;
   }
+  return {};
+}
+
+// -- What is hot
+
+void PageStore::NoteUse(PageNumber page) {
+  if (page.value >= last_use_.size()) last_use_.resize(std::max<size_t>(page.value, page_count_) + 1);
+  last_use_[page.value] = ++use_clock_;
+}
+
+std::vector<PageNumber> PageStore::HotPages(size_t limit) const {
+  std::vector<PageNumber> pages;
+  for (uint32_t value = 1; value < last_use_.size() && value <= page_count_; ++value)
+    if (last_use_[value] != 0) pages.push_back(PageNumber{value});
+  const auto later = [this](PageNumber a, PageNumber b) { return last_use_[a.value] > last_use_[b.value]; };
+  const size_t kept = std::min(limit, pages.size());
+  std::partial_sort(pages.begin(), pages.begin() + static_cast<ptrdiff_t>(kept), pages.end(), later);
+  pages.resize(kept);
+  return pages;
 }
 
 }  // namespace tradewind::sqlite

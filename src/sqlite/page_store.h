@@ -55,6 +55,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -108,44 +109,55 @@ class PageStore {
   // this store.
   Result<void> ReadGeometry();
 
-  // Fills `into` (one page) with the newest committed version, durable or not. Suspends. Pages past the end
-  // are zero.
-  Result<void> ReadNewest(PageNumber page, MutableBytes into);
+  // Fills `into` with the newest committed versions of the pages, one after the other, durable or not; pages
+  // with following numbers cost one read. Pages past the end are zero. Suspends.
+  Result<void> ReadNewest(std::span<const PageNumber> pages, MutableBytes into);
+  Result<void> ReadNewest(PageNumber page, MutableBytes into) { return ReadNewest({&page, 1}, into); }
+
+  // At most `limit` pages that were read or written since the store was opened, the latest first.
+  std::vector<PageNumber> HotPages(size_t limit) const;
 
   // -- Source of a move
   // ------------------------------------------------------------------------------------------------ Starts
   // to follow which sent pages go stale.
   void StartSending();
-  // Reads a page for sending: waits until a sync covers its newest version, marks it sent (not stale), then
-  // reads it. During init a commit may make it stale again at any suspension. Suspends.
-  Result<void> TakeForInit(PageNumber page, MutableBytes into);
+  // Reads pages for sending: waits until a sync covers their newest versions, marks them sent (not stale),
+  // then reads them. During init a commit may make one stale again at any suspension. Suspends.
+  Result<void> TakeForInit(std::span<const PageNumber> pages, MutableBytes into);
   bool IsSentAndClean(PageNumber page) const { return sent_.Has(page); }
   uint32_t stale_count() const { return stale_count_; }
   // The list (protocol step 2): fixes H = sent and clean, plus `with`, and refuses commits that touch H from
   // this step on. Does not suspend. Requires: nothing committed is undurable and no commit is in flight.
   const PageSet& MakeList(const std::vector<PageNumber>& with);
+  // The list of a tenant that goes back (step 10): H = what was not written here since this node owns, plus
+  // `with`. The same requirements.
+  const PageSet& MakeReverseList(const std::vector<PageNumber>& with);
+  // Whether the page was written by a commit of this node since it owns. Requires a presence map.
+  bool WasWrittenHere(PageNumber page) const;
   // The swap was not sent: nothing is refused any more, and sending starts anew.
   void AbandonHandOver();
   // Stops all following (the move is over for this side).
   void StopSending();
   bool handed_over() const { return handing_over_; }
-  const PageSet& handed() const { return handed_; }
   // Marks pages that the destination has (its HELLO), also after a restart, when the whole file is frozen.
   void MarkHandedOver(const PageSet& pages);
-  // Dual and finish: syncs what is not durable, then marks the page handed over and reads it. Suspends.
-  Result<void> HandOver(PageNumber page, MutableBytes into);
+  // Dual and finish: syncs what is not durable, then marks the pages handed over and reads them. Suspends.
+  Result<void> HandOver(std::span<const PageNumber> pages, MutableBytes into);
   // Commits refused because of a handed-over page, since StartSending().
   uint64_t refused_commits() const { return refused_commits_; }
 
   // -- Destination of a move
   // ----------------------------------------------------------------------------------------- From now on
   // pages that the map does not hold are absent: reading one calls `pull` (which must not suspend) once and
-  // waits until it arrives, the deadline passes, or FailPulls().
+  // waits until it arrives, the deadline passes, or StopPulls().
   void SetPresence(std::unique_ptr<PresenceMap> presence, std::function<void(PageNumber)> pull);
-  void ReplacePull(std::function<void(PageNumber)> pull) { pull_ = std::move(pull); }
   const PresenceMap* presence() const { return presence_.get(); }
-  // A page has arrived whole and checked: written if absent, else dropped. True when it was written.
-  Result<bool> Arrive(PageNumber page, Bytes content, uint64_t hash);
+  // Pages have arrived whole and checked, their contents one after the other: each is written if absent, else
+  // dropped. Does not suspend.
+  Result<void> Arrive(std::span<const PageNumber> pages, Bytes contents);
+  // From now on a read of an absent page fails at once, and so do those that wait: the tenant goes back to
+  // its source.
+  void StopPulls();
   // Pages that readers wait for, in the order of asking; to be asked for again on a new connection.
   std::vector<PageNumber> wanted() const;
   // Makes the data and then the map durable. Suspends.
@@ -163,6 +175,7 @@ class PageStore {
   struct Pull {
     runtime::WaitQueue waiters;
     runtime::TimePoint asked;
+    bool given_up = false;  // Somebody waited to no avail: it is asked for again.
   };
   static constexpr size_t kPullSamples = 100'000;
 
@@ -183,6 +196,8 @@ class PageStore {
 
   int JudgeCommit(uint64_t offset, Bytes frame_header);
   Result<void> EnsurePresent(PageNumber page);
+  void NoteArrived(PageNumber page, uint64_t hash);
+  void NoteUse(PageNumber page);
   Result<void> SyncWalFile();
   Result<void> SyncMainAndPresence();
   int Refuse(int result_code, Error error);
@@ -209,6 +224,11 @@ class PageStore {
   std::optional<Error> failed_;
   std::optional<Error> refusal_;
 
+  std::vector<uint32_t> last_use_;  // By page number; of use_clock_, 0: not used.
+  uint32_t use_clock_ = 0;
+  runtime::TimePoint slice_started_;
+  uint32_t reads_in_slice_ = 0;
+
   bool sending_ = false;
   bool handing_over_ = false;
   PageSet sent_;
@@ -219,6 +239,7 @@ class PageStore {
   std::unique_ptr<PresenceMap> presence_;
   std::function<void(PageNumber)> pull_;
   std::map<PageNumber, Pull> pulls_;
+  bool pulls_stopped_ = false;
   PullCounters pull_counters_;
 };
 

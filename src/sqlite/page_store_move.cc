@@ -1,5 +1,8 @@
 // The half of PageStore that a move uses: what the source has sent and handed over, what the destination
 // lacks.
+#include <algorithm>
+#include <utility>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "sqlite/page_store.h"
@@ -18,18 +21,18 @@ void PageStore::StartSending() {
   refused_commits_ = 0;
 }
 
-Result<void> PageStore::TakeForInit(PageNumber page, MutableBytes into) {
+Result<void> PageStore::TakeForInit(std::span<const PageNumber> pages, MutableBytes into) {
   TW_CHECK(sending_ && !handing_over_, "a page is sent for init outside init");
+  const auto undurable = [this](PageNumber page) {
+    const auto version = tracker_.Newest(page);
+    return version && version->commit > durable_;
+  };
   uint64_t generation;
   do {
-    while (true) {
-      const auto version = tracker_.Newest(page);
-      if (!version || version->commit <= durable_) break;
-      TW_TRY(WaitDurable());
-    }
+    while (std::any_of(pages.begin(), pages.end(), undurable)) TW_TRY(WaitDurable());
     generation = tracker_.generation();
-    sent_.Add(page);
-    TW_TRY(ReadNewest(page, into));
+    for (const PageNumber page : pages) sent_.Add(page);
+    TW_TRY(ReadNewest(pages, into));
   } while (generation != tracker_.generation());  // What was read instead may not be durable.
   return {};
 }
@@ -38,6 +41,23 @@ const PageSet& PageStore::MakeList(const std::vector<PageNumber>& with) {
   TW_CHECK(sending_ && !handing_over_, "a list is made outside init");
   TW_CHECK(durable_ == committed_ && !commit_in_flight(), "a list is made while a commit is not durable");
   handed_ = sent_;
+  for (const PageNumber page : with) handed_.Add(page);
+  handing_over_ = true;
+  return handed_;
+}
+
+bool PageStore::WasWrittenHere(PageNumber page) const {
+  TW_CHECK(presence_ != nullptr, "a tenant goes back that did not come by a move");
+  return page.value > presence_->page_count() || presence_->WasWrittenHere(page) ||
+         tracker_.Newest(page).has_value();
+}
+
+const PageSet& PageStore::MakeReverseList(const std::vector<PageNumber>& with) {
+  TW_CHECK(sending_ && !handing_over_, "a list is made outside init");
+  TW_CHECK(durable_ == committed_ && !commit_in_flight(), "a list is made while a commit is not durable");
+  handed_ = PageSet(page_count_);
+  for (uint32_t value = 1; value <= page_count_; ++value)
+    if (!WasWrittenHere(PageNumber{value})) handed_.Add(PageNumber{value});
   for (const PageNumber page : with) handed_.Add(page);
   handing_over_ = true;
   return handed_;
@@ -61,12 +81,13 @@ void PageStore::MarkHandedOver(const PageSet& pages) {
     if (pages.Has(PageNumber{value})) handed_.Add(PageNumber{value});
 }
 
-Result<void> PageStore::HandOver(PageNumber page, MutableBytes into) {
+Result<void> PageStore::HandOver(std::span<const PageNumber> pages, MutableBytes into) {
   TW_CHECK(handing_over_, "a page is handed over before the list");
-  while (durable_ < committed_ && !handed_.Has(page)) TW_TRY(WaitDurable());
-  handed_.Add(
-      page);  // First the mark: from here on no commit changes the page, so the read may take its time.
-  return ReadNewest(page, into);
+  const auto handed = [this](PageNumber page) { return handed_.Has(page); };
+  while (durable_ < committed_ && !std::all_of(pages.begin(), pages.end(), handed)) TW_TRY(WaitDurable());
+  // First the mark: from here on no commit changes a page, so the read may take its time.
+  for (const PageNumber page : pages) handed_.Add(page);
+  return ReadNewest(pages, into);
 }
 
 // -- Destination
@@ -82,7 +103,7 @@ Result<void> PageStore::EnsurePresent(PageNumber page) {
   if (presence_->IsPresent(page)) return {};
   const auto [entry, first] = pulls_.try_emplace(page);
   Pull& pull = entry->second;
-  if (first) {
+  if (!pulls_stopped_ && (first || std::exchange(pull.given_up, false))) {
     pull.asked = core_.Now();
     pull_(page);
   }
@@ -90,45 +111,71 @@ Result<void> PageStore::EnsurePresent(PageNumber page) {
   // The entry lives as long as anyone waits on it; presence_ may be dropped (all present) before a waiter
   // runs again.
   const auto arrived = [&] { return !presence_ || presence_->IsPresent(page); };
-  const bool came = runtime::WaitForUntil(pull.waiters, deadline, arrived);
+  runtime::WaitForUntil(pull.waiters, deadline, [&] { return arrived() || pulls_stopped_; });
   // Of several that were woken together the first takes the entry away; `pull` is not to be used here any
   // more.
   const auto left = pulls_.find(page);
-  if (left != pulls_.end() && left->second.waiters.empty() && arrived()) pulls_.erase(left);
-  if (came) return {};
+  if (left != pulls_.end() && left->second.waiters.empty()) {
+    if (arrived() || pulls_stopped_)
+      pulls_.erase(left);
+    else
+      left->second.given_up = true;
+  }
+  if (arrived()) return {};
   return Fail(
       ErrorKind::kUnavailable, std::string(kPullFailedCode),
       "page " + std::to_string(page.value) + " has not come from the node that the tenant is moving from",
       "try again once that node answers");
 }
 
-Result<bool> PageStore::Arrive(PageNumber page, Bytes content, uint64_t hash) {
-  TW_CHECK(presence_ != nullptr && content.size() == presence_->page_size(),
-           "a page arrives that no one expects");
-  if (page.value > presence_->page_count())
-    return Fail(ErrorKind::kCorrupt, "PAGE_OUT_OF_RANGE", "a page past the end of the moved file arrived");
-  if (presence_->IsPresent(page)) {
-    presence_->NoteArrived(page, hash);
-    return false;
+void PageStore::StopPulls() {
+  pulls_stopped_ = true;
+  for (auto& [page, pull] : pulls_) pull.waiters.NotifyAll();
+}
+
+Result<void> PageStore::Arrive(std::span<const PageNumber> pages, Bytes contents) {
+  TW_CHECK(presence_ != nullptr, "a page arrives that no one expects");
+  const size_t page_size = presence_->page_size();
+  TW_CHECK(contents.size() == pages.size() * page_size, "pages of another size arrive");
+  for (const PageNumber page : pages)
+    if (page.value < 1 || page.value > presence_->page_count())
+      return Fail(ErrorKind::kCorrupt, "PAGE_OUT_OF_RANGE", "a page past the end of the moved file arrived");
+  for (size_t at = 0; at < pages.size();) {
+    // Neighbours that are absent are written together. The write and the marks are one step: nothing
+    // suspends between them.
+    const bool absent = !presence_->IsPresent(pages[at]);
+    size_t run = 1;
+    while (absent && at + run < pages.size() && pages[at + run].value == pages[at].value + run &&
+           !presence_->IsPresent(pages[at + run]))
+      ++run;
+    const Bytes part = contents.subspan(at * page_size, run * page_size);
+    if (absent) TW_TRY(main_->Write(uint64_t{pages[at].value - 1} * page_size, part));
+    for (size_t index = 0; index < run; ++index)
+      NoteArrived(pages[at + index], HashPage(pages[at + index], part.subspan(index * page_size, page_size)));
+    at += run;
   }
-  // The write and the mark are one step: nothing suspends between them.
-  TW_TRY(main_->Write(uint64_t{page.value - 1} * content.size(), content));
+  return {};
+}
+
+void PageStore::NoteArrived(PageNumber page, uint64_t hash) {
   presence_->NoteArrived(page, hash);
-  if (auto found = pulls_.find(page); found != pulls_.end()) {
-    const auto waited = core_.Now() - found->second.asked;
-    ++pull_counters_.pulls;
-    if (pull_counters_.latencies_us.size() < kPullSamples)
-      pull_counters_.latencies_us.push_back(
-          static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
+  const auto found = pulls_.find(page);
+  if (found == pulls_.end()) return;
+  const auto waited = core_.Now() - found->second.asked;
+  ++pull_counters_.pulls;
+  if (pull_counters_.latencies_us.size() < kPullSamples)
+    pull_counters_.latencies_us.push_back(
+        static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
+  if (found->second.waiters.empty())
+    pulls_.erase(found);  // All have given up.
+  else
     found->second.waiters.NotifyAll();
-  }
-  return true;
 }
 
 std::vector<PageNumber> PageStore::wanted() const {
   std::vector<PageNumber> pages;
   for (const auto& [page, pull] : pulls_)
-    if (!presence_->IsPresent(page)) pages.push_back(page);
+    if (!presence_->IsPresent(page) && !pull.waiters.empty()) pages.push_back(page);
   return pages;
 }
 

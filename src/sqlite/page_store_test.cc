@@ -40,6 +40,7 @@ class PageStoreTest : public testing::Test {
     return PageNumber{static_cast<uint32_t>(
         Number(connection, "SELECT rootpage FROM sqlite_schema WHERE name='" + table + "'"))};
   }
+  static std::span<const PageNumber> One(const PageNumber& page) { return {&page, 1}; }
   // Two tables of one leaf page each, a and b, with one row each.
   static void MakeTwoTables(Connection& connection) {
     for (const char* sql :
@@ -151,8 +152,8 @@ TEST_F(PageStoreTest, ASentPageThatACommitChangesIsStale) {
     const PageNumber a = RootOf(*connection, "a"), b = RootOf(*connection, "b");
     store->StartSending();
     std::vector<std::byte> content(store->page_size());
-    ASSERT_TRUE(store->TakeForInit(a, content));
-    ASSERT_TRUE(store->TakeForInit(b, content));
+    ASSERT_TRUE(store->TakeForInit(One(a), content));
+    ASSERT_TRUE(store->TakeForInit(One(b), content));
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
     EXPECT_FALSE(store->IsSentAndClean(a));
     EXPECT_TRUE(store->IsSentAndClean(b));
@@ -167,7 +168,7 @@ TEST_F(PageStoreTest, APageIsNotSentBeforeItsCommitIsDurable) {
     ASSERT_LT(store->durable(), store->committed());
     store->StartSending();
     std::vector<std::byte> content(store->page_size());
-    ASSERT_TRUE(store->TakeForInit(RootOf(*connection, "b"), content));
+    ASSERT_TRUE(store->TakeForInit(One(RootOf(*connection, "b")), content));
     EXPECT_EQ(store->durable(), store->committed());
   });
 }
@@ -186,12 +187,12 @@ TEST_F(PageStoreTest, AnOpenWriterCommitsWhenItsPagesAreUntouchedAndIsRefusedWhe
     store->StartSending();
     store->MakeList({PageNumber{1}});
     std::vector<std::byte> content(store->page_size());
-    ASSERT_TRUE(store->HandOver(b, content));
+    ASSERT_TRUE(store->HandOver(One(b), content));
     EXPECT_TRUE(Sql(*writer, "COMMIT")) << "page a was not handed over";
 
     ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
     ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=3"));
-    ASSERT_TRUE(store->HandOver(a, content));
+    ASSERT_TRUE(store->HandOver(One(a), content));
     const auto refused = Sql(*writer, "COMMIT");
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, kHandedOverCode);
@@ -243,7 +244,7 @@ TEST_F(PageStoreTest, AReaderKeepsItsSnapshotThroughAHandOver) {
     store->MakeList({PageNumber{1}});
     std::vector<std::byte> content(store->page_size());
     for (uint32_t value = 1; value <= store->page_count(); ++value)
-      ASSERT_TRUE(store->HandOver(PageNumber{value}, content));
+      ASSERT_TRUE(store->HandOver(One(PageNumber{value}), content));
     EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 1);
     EXPECT_EQ(Number(*reader, "SELECT x FROM b"), 1);
     ASSERT_TRUE(Sql(*reader, "COMMIT"));
@@ -295,7 +296,7 @@ TEST_F(PageStoreTest, AReadOfAnAbsentPagePullsItOnceHoweverManyWait) {
     EXPECT_EQ(answered, 0);
     EXPECT_EQ(store->wanted(), std::vector<PageNumber>{a});
     const auto content = Newest(*source, a);
-    EXPECT_TRUE(store->Arrive(a, content, HashPage(a, content)).value());
+    EXPECT_TRUE(store->Arrive(One(a), content));
     readers.Join();
     EXPECT_EQ(answered, 2);
     EXPECT_TRUE(store->presence()->complete());
@@ -314,7 +315,7 @@ TEST_F(PageStoreTest, APageThatIsPresentIsNotOverwrittenByALatePush) {
     auto connection = Connection::Open(*store).value();
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
     ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
-    EXPECT_FALSE(store->Arrive(a, old_content, HashPage(a, old_content)).value());
+    EXPECT_TRUE(store->Arrive(One(a), old_content));
     EXPECT_EQ(Number(*connection, "SELECT x FROM a"), 2);
   });
 }
@@ -332,7 +333,7 @@ TEST_F(PageStoreTest, ACheckpointMakesPagesPresentDurably) {
     auto store = CopyWithout(*source, "d.db", missing, [&](PageNumber page) {
       core_->Spawn("answer", [&, page] {
         const auto content = Newest(*source, page);
-        EXPECT_TRUE(destination->Arrive(page, content, HashPage(page, content)));
+        EXPECT_TRUE(destination->Arrive(One(page), content));
       });
     });
     destination = store.get();
@@ -365,7 +366,7 @@ TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
     ASSERT_TRUE(Sql(*connection, "INSERT INTO w SELECT hex(body), id FROM t WHERE id % 4 = 0"));
     ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id % 3 = 0"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
-    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value().pages;
     EXPECT_EQ(wireframe.front(), PageNumber{1});
     EXPECT_LT(wireframe.size() * 10, store->page_count());
     PageSet found;
@@ -388,13 +389,128 @@ TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
       ++pulls;
       core_->Spawn("answer", [&, page] {
         const auto content = Newest(*store, page);
-        EXPECT_TRUE(destination->Arrive(page, content, HashPage(page, content)));
+        EXPECT_TRUE(destination->Arrive(One(page), content));
       });
     });
     destination = copy.get();
     auto there = Connection::Open(*copy).value();
     EXPECT_EQ(Number(*there, "SELECT length(body) FROM t WHERE id=12500"), 100);
     EXPECT_EQ(pulls, 1u) << "a lookup by rowid lacks its leaf and nothing else";
+  });
+}
+
+TEST_F(PageStoreTest, TheWireframeKnowsWhichLeafAScanReadsNext) {
+  Run([&] {
+    auto store = OpenStore("n.db");
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)"));
+    ASSERT_TRUE(Sql(*connection,
+                    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5000) "
+                    "INSERT INTO t SELECT x, randomblob(200) FROM c"));
+    const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
+    const PageNumber root = RootOf(*connection, "t");
+    PageSet linked;
+    for (const uint32_t next : wireframe.next_leaf)
+      if (next != 0) linked.Add(PageNumber{next});
+    // Every leaf of the table but its first follows another one.
+    uint32_t leaves = 0;
+    for (uint32_t value = 2; value <= store->page_count(); ++value)
+      if (std::to_integer<int>(Newest(*store, PageNumber{value})[0]) == 13) ++leaves;
+    EXPECT_GT(leaves, 100u);
+    EXPECT_EQ(linked.size() + 1, leaves);
+    EXPECT_FALSE(linked.Has(root));
+  });
+}
+
+TEST_F(PageStoreTest, FreeLeavesAreFoundAllOfThem) {
+  Run([&] {
+    auto store = OpenStore("f.db");
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(id INTEGER PRIMARY KEY, body BLOB)"));
+    ASSERT_TRUE(Sql(*connection,
+                    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<2000) "
+                    "INSERT INTO t SELECT x, zeroblob(3000) FROM c"));
+    ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id>10"));
+    const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
+    const auto leaves = FindFreeLeaves(store->page_size(), store->page_count(), read).value();
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
+    PageSet distinct;
+    for (const PageNumber leaf : leaves) EXPECT_TRUE(distinct.Add(leaf));
+    for (const PageNumber page : wireframe.pages) EXPECT_FALSE(distinct.Has(page)) << page.value;
+    // Trunks count as free as well, and are part of the wireframe.
+    const int64_t free = Number(*connection, "PRAGMA freelist_count");
+    EXPECT_GT(leaves.size(), 1000u);
+    EXPECT_LT(leaves.size(), static_cast<size_t>(free));
+    EXPECT_GE(leaves.size() + wireframe.pages.size(), static_cast<size_t>(free));
+  });
+}
+
+TEST_F(PageStoreTest, WhatWasUsedLatelyIsHot) {
+  Run([&] {
+    auto store = OpenStore("h.db");
+    PageNumber a, b;
+    {
+      auto writer = Connection::Open(*store).value();
+      MakeTwoTables(*writer);
+      a = RootOf(*writer, "a");
+      b = RootOf(*writer, "b");
+      ASSERT_TRUE(writer->Checkpoint(CheckpointMode::kTruncate));
+      ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=7"));
+      ASSERT_TRUE(Sql(*writer, "UPDATE b SET x=7"));
+    }
+    const auto hot = store->HotPages(1);
+    EXPECT_EQ(hot, std::vector<PageNumber>{b}) << "the one written last";
+    EXPECT_EQ(store->HotPages(100).size(), store->page_count()) << "all of this file have been used";
+  });
+}
+
+// -- Going back
+
+TEST_F(PageStoreTest, ATenantThatGoesBackTakesOnlyWhatWasWrittenHere) {
+  Run([&] {
+    auto source = OpenStore("s.db");
+    auto writer = Connection::Open(*source).value();
+    MakeTwoTables(*writer);
+    const PageNumber a = RootOf(*writer, "a"), b = RootOf(*writer, "b");
+    auto store = CopyWithout(*source, "d.db", PageSet(), [](PageNumber) {});
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
+    ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE c(x)"));  // In the WAL, and past the end of what came.
+    ASSERT_TRUE(store->WaitDurable());
+    store->StartSending();
+    const PageSet& handed = store->MakeReverseList({});
+    EXPECT_FALSE(handed.Has(a)) << "checkpointed here";
+    EXPECT_TRUE(handed.Has(b)) << "never written here";
+    EXPECT_FALSE(handed.Has(PageNumber{1})) << "in the WAL";
+    EXPECT_FALSE(handed.Has(RootOf(*connection, "c"))) << "made here";
+  });
+}
+
+TEST_F(PageStoreTest, ReadersOfAbsentPagesFailAtOnceWhenTheTenantGoesBack) {
+  Run([&] {
+    auto source = OpenStore("s.db");
+    auto writer = Connection::Open(*source).value();
+    MakeTwoTables(*writer);
+    PageSet missing;
+    missing.Add(RootOf(*writer, "a"));
+    auto store = CopyWithout(*source, "d.db", missing, [](PageNumber) {});
+    auto connection = Connection::Open(*store).value();
+    runtime::TaskGroup readers(*core_);
+    std::optional<Error> error;
+    readers.Spawn("reader", [&] {
+      auto answer = Sql(*connection, "SELECT x FROM a");
+      if (!answer) error = answer.error();
+    });
+    while (store->wanted().empty()) runtime::Yield();
+    store->StopPulls();
+    readers.Join();
+    ASSERT_TRUE(error.has_value());
+    EXPECT_EQ(error->code, kPullFailedCode);
+    const auto again = Sql(*connection, "SELECT x FROM a");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, kPullFailedCode);
   });
 }
 

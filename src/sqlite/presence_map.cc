@@ -91,6 +91,7 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, cons
     const PageNumber page{value};
     if (map->IsPresent(page)) --map->missing_;
     map->arrived_sum_ += map->hashes_[value - 1];
+    map->arrived_ += map->hashes_[value - 1] == 0 ? 0 : 1;
   }
   map->dirty_.assign(map->dirty_.size(), false);
   map->file_ = std::move(file);
@@ -127,6 +128,7 @@ bool PresenceMap::NoteArrived(PageNumber page, uint64_t hash) {
   const bool was_present = IsPresent(page);
   hashes_[page.value - 1] = hash;
   arrived_sum_ += hash;
+  ++arrived_;
   NotePresent(was_present);
   MarkDirty(HashOffset(page));
   return true;

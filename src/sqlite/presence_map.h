@@ -56,6 +56,7 @@ class PresenceMap {
   bool WasWrittenHere(PageNumber page) const { return written_here_.Has(page); }
   bool complete() const { return missing_ == 0; }
   uint32_t missing() const { return missing_; }
+  uint32_t arrived() const { return arrived_; }
   uint32_t page_count() const { return page_count_; }
   uint32_t page_size() const { return page_size_; }
   uint64_t list() const { return list_; }
@@ -91,6 +92,7 @@ class PresenceMap {
   std::vector<uint64_t> hashes_;  // By page number - 1.
   PageSet written_here_;
   uint32_t missing_;
+  uint32_t arrived_ = 0;
   uint64_t arrived_sum_ = 0;
   std::vector<bool> dirty_;  // By block.
 };

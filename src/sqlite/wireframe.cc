@@ -1,19 +1,15 @@
 #include "sqlite/wireframe.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "sqlite/big_endian.h"
+#include "sqlite/page_kind.h"
 #include "sqlite/page_set.h"
 
 namespace tradewind::sqlite {
 
 namespace {
-
-// B-tree page types (file format, section 1.6).
-constexpr uint8_t kInteriorIndex = 2;
-constexpr uint8_t kInteriorTable = 5;
-constexpr uint8_t kLeafIndex = 10;
-constexpr uint8_t kLeafTable = 13;
 
 // Offsets in page 1.
 constexpr size_t kReservedBytesAt = 20;
@@ -31,9 +27,9 @@ class TreePage {
         header_(page.value == 1 ? kDatabaseHeaderBytes : 0),
         type_(std::to_integer<uint8_t>(bytes[header_])) {}
 
-  bool is_interior() const { return type_ == kInteriorIndex || type_ == kInteriorTable; }
-  bool is_tree() const { return is_interior() || type_ == kLeafIndex || type_ == kLeafTable; }
-  bool is_table_leaf() const { return type_ == kLeafTable; }
+  bool is_interior() const { return type_ == kInteriorIndexPage || type_ == kInteriorTablePage; }
+  bool is_tree() const { return is_interior() || type_ == kLeafIndexPage || type_ == kLeafTablePage; }
+  bool is_table_leaf() const { return type_ == kLeafTablePage; }
 
   size_t cell_count() const { return ReadBigEndian16(bytes_.data() + header_ + 3); }
   // The cell's bytes up to the page's end; empty when its pointer makes no sense.
@@ -107,13 +103,13 @@ class Walk {
   Walk(uint32_t page_size, uint32_t page_count, const ReadPage& read)
       : page_size_(page_size), page_count_(page_count), read_(read), seen_(page_count) {}
 
-  Result<std::vector<PageNumber>> Run() {
+  Result<Wireframe> Run() {
     std::vector<PageNumber> roots;
     TW_TRY(WalkSchema(roots));
     for (const PageNumber root : roots) TW_TRY(WalkTree(root));
     TW_TRY(WalkTrunks());
     TW_TRY(AddPointerMaps());
-    return std::move(found_);
+    return Wireframe{std::move(found_), std::move(next_leaf_)};
   }
 
  private:
@@ -172,12 +168,18 @@ class Walk {
         const TreePage tree(page, bytes);
         if (!tree.is_interior()) continue;
         Add(page);
-        if (at + 1 < depth)
-          for (const PageNumber child : tree.Children()) next.push_back(child);
+        for (const PageNumber child : tree.Children()) next.push_back(child);
       }
       level = std::move(next);
     }
+    if (depth > 0) LinkLeaves(level);
     return {};
+  }
+
+  void LinkLeaves(const std::vector<PageNumber>& leaves) {
+    if (next_leaf_.empty()) next_leaf_.resize(size_t{page_count_} + 1);
+    for (size_t index = 0; index + 1 < leaves.size(); ++index)
+      if (InFile(leaves[index])) next_leaf_[leaves[index].value] = leaves[index + 1].value;
   }
 
   Result<void> WalkTrunks() {
@@ -202,6 +204,7 @@ class Walk {
   const ReadPage& read_;
   PageSet seen_;
   std::vector<PageNumber> found_;
+  std::vector<uint32_t> next_leaf_;
   PageNumber first_trunk_;
   uint32_t usable_ = 0;
   bool auto_vacuum_ = false;
@@ -209,8 +212,28 @@ class Walk {
 
 }  // namespace
 
-Result<std::vector<PageNumber>> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read) {
+Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read) {
   return Walk(page_size, page_count, read).Run();
+}
+
+Result<std::vector<PageNumber>> FindFreeLeaves(uint32_t page_size, uint32_t page_count,
+                                               const ReadPage& read) {
+  std::vector<std::byte> bytes(page_size);
+  std::vector<PageNumber> leaves;
+  PageSet trunks(page_count);
+  if (page_count == 0) return leaves;
+  TW_TRY(read(PageNumber{1}, bytes));
+  PageNumber trunk{ReadBigEndian32(bytes.data() + kFirstTrunkAt)};
+  while (trunk.value >= 1 && trunk.value <= page_count && trunks.Add(trunk)) {
+    TW_TRY(read(trunk, bytes));
+    const size_t count = std::min<size_t>(ReadBigEndian32(bytes.data() + 4), page_size / 4 - 2);
+    for (size_t index = 0; index < count; ++index) {
+      const PageNumber leaf{ReadBigEndian32(bytes.data() + 8 + 4 * index)};
+      if (leaf.value > 1 && leaf.value <= page_count) leaves.push_back(leaf);
+    }
+    trunk = PageNumber{ReadBigEndian32(bytes.data())};
+  }
+  return leaves;
 }
 
 }  // namespace tradewind::sqlite

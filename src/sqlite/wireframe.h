@@ -19,8 +19,17 @@ namespace tradewind::sqlite {
 // Reads one page into a buffer of the page size. May suspend.
 using ReadPage = std::function<Result<void>(PageNumber, MutableBytes)>;
 
-// Fails only when `read` does. The pages are in the order in which they were found, each once; page 1 is the
-// first.
-Result<std::vector<PageNumber>> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read);
+struct Wireframe {
+  std::vector<PageNumber> pages;  // In the order in which they were found, each once; page 1 is the first.
+  // By page number: the leaf that a scan of its tree reads after this one; 0 where there is none. A hint too.
+  std::vector<uint32_t> next_leaf;
+};
+
+// Fails only when `read` does.
+Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read);
+
+// The leaves of the freelist, whose content never matters (file format, section 1.5). Exact when the pages
+// that `read` gives are of one committed version; fails when `read` does.
+Result<std::vector<PageNumber>> FindFreeLeaves(uint32_t page_size, uint32_t page_count, const ReadPage& read);
 
 }  // namespace tradewind::sqlite

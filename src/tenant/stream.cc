@@ -74,7 +74,9 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
     const Error* error = result ? nullptr : &result.error();
     NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
     // A good statement may fail against the schema of a tenant that has moved, before it asks at the gate.
-    if (!compiled && idle && tenant_->gate() != Gate::kOpen) TW_TRY(tenant_->Admit());
+    // So may one that lacked a page of a tenant that goes back; it has left no trace.
+    const bool lacked_page = error && error->code == sqlite::kPullFailedCode && connection_->autocommit();
+    if ((!compiled || lacked_page) && idle && tenant_->gate() != Gate::kOpen) TW_TRY(tenant_->Admit());
     return result;
   });
 }

@@ -1,0 +1,144 @@
+#include "move/peer_link.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace tradewind::move {
+
+namespace {
+
+// What one read takes at most; a longer frame makes the buffer grow.
+constexpr size_t kReadBytes = 256u << 10;
+
+}  // namespace
+
+PeerLink::~PeerLink() {
+  TW_CHECK(channels_.empty(), "a link goes away under its channels");
+}
+
+void PeerLink::Join() {
+  WaitFor(served_, [&] { return !lanes_[0].serving && !lanes_[1].serving; });
+  fibers_.Join();
+}
+
+// -- Receiving
+
+void PeerLink::Serve(Urgency kind, std::unique_ptr<runtime::Connection> connection, std::string leftover) {
+  Lane& lane = lanes_[static_cast<size_t>(kind)];
+  if (lost_ || lane.connection) return;  // Lost meanwhile; a second connection for one lane is refused.
+  lane.connection = std::move(connection);
+  lane.serving = true;
+  lane.turn.NotifyAll();
+  if (Result<void> read = Read(lane, kind, std::move(leftover)); !read) Lose(std::move(read).error());
+  WaitFor(lane.turn, [&] { return !lane.sending; });  // The connection goes away when this returns.
+  lane.connection.reset();
+  lane.serving = false;
+  served_.NotifyAll();
+}
+
+Result<void> PeerLink::Read(Lane& lane, Urgency kind, std::string leftover) {
+  std::vector<std::byte> buffer(std::max(kReadBytes, leftover.size()));
+  std::memcpy(buffer.data(), leftover.data(), leftover.size());
+  size_t filled = leftover.size();
+  while (true) {
+    TW_TRY_ASSIGN(const size_t taken, TakeFrames(Bytes(buffer).first(filled), kind));
+    std::memmove(buffer.data(), buffer.data() + taken, filled - taken);
+    filled -= taken;
+    if (filled >= kFrameHeaderBytes) {  // The start of a frame: the whole of it must find room.
+      TW_TRY_ASSIGN(const FrameHeader header, ParseFrameHeader(Bytes(buffer).first(kFrameHeaderBytes)));
+      buffer.resize(std::max(buffer.size(), kFrameHeaderBytes + header.payload_bytes));
+    }
+    if (lost_) return Fail(*lost_);
+    TW_TRY_ASSIGN(const size_t got, lane.connection->Read(MutableBytes(buffer).subspan(filled)));
+    if (got == 0) return Fail(ErrorKind::kIo, "LINK_CLOSED", "the other node closed the page link");
+    filled += got;
+  }
+}
+
+Result<size_t> PeerLink::TakeFrames(Bytes bytes, Urgency kind) {
+  size_t taken = 0;
+  while (bytes.size() - taken >= kFrameHeaderBytes) {
+    const Bytes start = bytes.subspan(taken, kFrameHeaderBytes);
+    TW_TRY_ASSIGN(const FrameHeader header, ParseFrameHeader(start));
+    if (bytes.size() - taken - kFrameHeaderBytes < header.payload_bytes) break;
+    const Bytes payload = bytes.subspan(taken + kFrameHeaderBytes, header.payload_bytes);
+    auto message = Decode(start, payload);
+    if (!message) return Fail(std::move(message).error());
+    TW_TRY(Deliver(header.channel, std::move(*message), kind));
+    taken += kFrameHeaderBytes + header.payload_bytes;
+  }
+  return taken;
+}
+
+Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind) {
+  auto found = channels_.find(number);
+  if (found == channels_.end()) {
+    // What still comes for a channel that was closed here is dropped.
+    if (!on_opened_ || !std::holds_alternative<Offer>(message)) return {};
+    auto channel = std::make_unique<PageChannel>(shared_from_this(), number);
+    found = channels_.emplace(number, channel.get()).first;
+    auto carried = std::make_shared<std::unique_ptr<PageChannel>>(std::move(channel));
+    fibers_.Spawn("page channel", [this, carried] { on_opened_(std::move(*carried)); });
+  }
+  found->second->Deliver(std::move(message), kind);
+  return {};
+}
+
+// -- Sending
+
+Result<void> PeerLink::Send(const Message& message, uint32_t channel, Urgency kind, uint64_t& bytes_sent) {
+  const std::vector<std::byte> frame = Encode(message, channel);
+  Lane& lane = lanes_[static_cast<size_t>(kind)];
+  while ((lane.sending || !lane.connection) && !lost_) lane.turn.Wait();
+  if (lost_) return Fail(*lost_);
+  lane.sending = true;
+  Result<void> written = lane.connection->Write(frame);
+  lane.sending = false;
+  if (!written) Lose(written.error());
+  if (lost_)
+    lane.turn.NotifyAll();
+  else
+    lane.turn.NotifyOne();
+  if (!written) return written;
+  bytes_sent += frame.size();
+  return {};
+}
+
+void PeerLink::SendEnd(uint32_t channel) {
+  if (lost_) return;
+  fibers_.Spawn("end of a page channel", [self = shared_from_this(), channel] {
+    uint64_t uncounted = 0;
+    static_cast<void>(self->Send(End{}, channel, Urgency::kUrgent, uncounted));  // Lost: then it has ended.
+  });
+}
+
+// -- Channels
+
+std::unique_ptr<PageChannel> PeerLink::Open() {
+  auto channel = std::make_unique<PageChannel>(shared_from_this(), ++last_channel_);
+  channels_.emplace(last_channel_, channel.get());
+  if (lost_) channel->EndWith(*lost_);
+  return channel;
+}
+
+void PeerLink::Close() {
+  Lose(Error{ErrorKind::kIo, "LINK_CLOSED", "the page link was closed here", ""});
+}
+
+void PeerLink::Lose(Error why) {
+  if (lost_) return;
+  if (why.code == "FRAME_CORRUPT") log::error("a page link is given up: {}", Describe(why));
+  lost_ = std::move(why);
+  for (Lane& lane : lanes_) {
+    if (lane.connection) lane.connection->Close();
+    lane.turn.NotifyAll();
+  }
+  for (const auto& [number, channel] : channels_) channel->EndWith(*lost_);
+}
+
+}  // namespace tradewind::move

@@ -1,0 +1,41 @@
+#include "move/push_window.h"
+
+#include <algorithm>
+
+namespace tradewind::move {
+
+void PushWindow::NoteSent(uint64_t bytes, runtime::TimePoint now) {
+  sent_.push_back({bytes, now});
+  in_flight_ += bytes;
+}
+
+void PushWindow::NoteTook(uint64_t bytes, runtime::TimePoint now) {
+  was_full_ |= !HasRoom();
+  const uint64_t in_flight = in_flight_;
+  in_flight_ -= std::min(in_flight_, bytes);
+  until_change_ -= std::min(until_change_, bytes);
+  runtime::Duration round_trip{};
+  while (bytes > 0 && !sent_.empty()) {
+    Sent& first = sent_.front();
+    round_trip = now - first.at;
+    const uint64_t part = std::min(bytes, first.bytes);
+    first.bytes -= part;
+    bytes -= part;
+    if (first.bytes == 0) sent_.pop_front();
+  }
+  if (round_trip <= runtime::Duration::zero()) return;
+  shortest_ = std::min(shortest_, round_trip);
+  if (until_change_ > 0) return;
+  // Of what is on its way, that part is moving: shortest / last round trip.
+  const double waiting = 1 - static_cast<double>(shortest_.count()) / static_cast<double>(round_trip.count());
+  if (waiting > 0.5)
+    size_ -= size_ / 8;
+  else if (was_full_ && waiting < 0.25)
+    size_ += size_ / 2;
+  size_ = std::clamp<uint64_t>(size_, limits::kPushWindowBytes, limits::kPushWindowMostBytes);
+  // The next change waits until this one has had its effect.
+  until_change_ = in_flight + size_;
+  was_full_ = false;
+}
+
+}  // namespace tradewind::move

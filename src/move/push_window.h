@@ -1,0 +1,40 @@
+// How much may be on its way to the other node and not yet dealt with there. The less, the sooner the other
+// node's core gets to other work between two pushes; but never less than the link holds, or a link with a
+// long round trip would stand idle. So the window grows while what is on its way waits nowhere, and shrinks
+// when it queues, as TCP Vegas does it (Brakmo and Peterson, 1995): of what is on its way, all beyond the
+// share `shortest round trip / last round trip` is waiting somewhere.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "base/limits.h"
+#include "runtime/core.h"
+
+namespace tradewind::move {
+
+class PushWindow {
+ public:
+  bool HasRoom() const { return in_flight_ < size_; }
+  uint64_t in_flight() const { return in_flight_; }
+  uint64_t size() const { return size_; }
+
+  void NoteSent(uint64_t bytes, runtime::TimePoint now);
+  // The other node has dealt with so many bytes, in the order of sending.
+  void NoteTook(uint64_t bytes, runtime::TimePoint now);
+
+ private:
+  struct Sent {
+    uint64_t bytes;
+    runtime::TimePoint at;
+  };
+
+  std::deque<Sent> sent_;
+  uint64_t in_flight_ = 0;
+  uint64_t size_ = limits::kPushWindowBytes;
+  uint64_t until_change_ = 0;  // Bytes that the other node deals with before the size is looked at again.
+  bool was_full_ = false;
+  runtime::Duration shortest_ = runtime::Duration::max();
+};
+
+}  // namespace tradewind::move

@@ -1,0 +1,73 @@
+#include "move/push_window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <queue>
+
+namespace tradewind::move {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr uint64_t kBatch = limits::kPageBatchBytes;
+
+// A link with a delay there and back, and a speed: what is sent faster waits in line.
+class Link {
+ public:
+  Link(runtime::Duration round_trip, double bytes_per_second)
+      : round_trip_(round_trip), speed_(bytes_per_second) {}
+
+  // Sends whatever has room, for so long; returns the bytes that were dealt with.
+  uint64_t Run(PushWindow& window, runtime::Duration length) {
+    uint64_t taken = 0;
+    const runtime::TimePoint end = now_ + length;
+    while (now_ < end) {
+      while (window.HasRoom()) {
+        window.NoteSent(kBatch, now_);
+        const auto transmit = std::chrono::duration_cast<runtime::Duration>(
+            std::chrono::duration<double>(static_cast<double>(kBatch) / speed_));
+        free_at_ = std::max(free_at_, now_) + transmit;
+        answers_.push(free_at_ + round_trip_);
+      }
+      now_ = answers_.front();
+      answers_.pop();
+      window.NoteTook(kBatch, now_);
+      taken += kBatch;
+    }
+    return taken;
+  }
+
+ private:
+  const runtime::Duration round_trip_;
+  const double speed_;
+  runtime::TimePoint now_{};
+  runtime::TimePoint free_at_{};
+  std::queue<runtime::TimePoint> answers_;
+};
+
+TEST(PushWindow, FillsALinkWithALongRoundTrip) {
+  PushWindow window;
+  Link link(50ms, 100e6);
+  link.Run(window, 5s);  // Long enough to grow.
+  const uint64_t taken = link.Run(window, 10s);
+  EXPECT_GT(static_cast<double>(taken), 0.9 * 10 * 100e6);
+}
+
+TEST(PushWindow, StaysSmallWhereTheRoundTripIsShort) {
+  PushWindow window;
+  Link link(50us, 500e6);
+  link.Run(window, 5s);
+  EXPECT_LE(window.size(), 2 * limits::kPushWindowBytes);
+}
+
+TEST(PushWindow, HasNoRoomUntilTheOtherNodeHasDealtWithSomething) {
+  PushWindow window;
+  runtime::TimePoint now{};
+  while (window.HasRoom()) window.NoteSent(kBatch, now);
+  EXPECT_EQ(window.in_flight(), limits::kPushWindowBytes);
+  window.NoteTook(kBatch, now + 1ms);
+  EXPECT_TRUE(window.HasRoom());
+}
+
+}  // namespace
+}  // namespace tradewind::move

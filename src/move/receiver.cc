@@ -1,0 +1,367 @@
+#include "move/receiver.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace tradewind::move {
+
+namespace {
+
+tl::unexpected<Error> OutOfTurn(const char* what) {
+  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED",
+              std::string("the sender sent ") + what + " out of turn");
+}
+
+uint32_t Percentile(std::vector<uint32_t>& sorted, double share) {
+  if (sorted.empty()) return 0;
+  return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
+}
+
+}  // namespace
+
+Receiver::Receiver(MoveHost& host, MoveId move, TenantName tenant, NodeName peer, Direction direction,
+                   std::function<void()> on_turned)
+    : host_(host),
+      core_(host.core()),
+      move_(std::move(move)),
+      tenant_name_(std::move(tenant)),
+      peer_(std::move(peer)),
+      direction_(direction),
+      on_turned_(std::move(on_turned)),
+      path_(host.TenantPath(tenant_name_)),
+      state_(direction == Direction::kForward ? State::kEmpty : State::kFrozen),
+      fibers_(core_) {}
+
+Receiver::~Receiver() = default;
+
+void Receiver::Enter(State state) {
+  state_ = state;
+  state_changed_.NotifyAll();
+  pull_wanted_.NotifyAll();
+}
+
+void Receiver::Abandon() {
+  if (channel_) channel_->Close();
+  Enter(State::kOver);
+}
+
+void Receiver::Join() {
+  pull_wanted_.NotifyAll();
+  state_changed_.NotifyAll();
+  fibers_.Join();
+}
+
+JournalEntry Receiver::Entry(Role role) const {
+  return JournalEntry{tenant_name_, role, epoch_, move_, peer_, list_, is_reverse()};
+}
+
+// -- A channel
+
+void Receiver::Serve(PageChannel& channel, const Offer& offer) {
+  // One at a time: what the one before is in the middle of ends first.
+  if (channel_) channel_->Close();
+  channel_ = &channel;
+  ++serving_;
+  WaitFor(state_changed_, [&] { return serving_ == 1 || channel_ != &channel; });
+  Result<void> outcome = channel_ == &channel ? Answer(channel, offer) : OutOfTurn("two offers at once");
+  if (outcome) {
+    if (served_) pulls_ = served_->wanted();
+    runtime::TaskGroup sender(core_);
+    sender.Spawn("move pulls " + move_, [this] { SendPulls(); });
+    while (outcome && state_ != State::kOver) {
+      Result<Message> message = channel.Receive();
+      outcome = message ? Receive(channel, *message) : Result<void>(Fail(std::move(message).error()));
+      // Pushes can come as fast as they are read: requests have their turn in between.
+      runtime::Yield();
+    }
+    if (channel_ == &channel) channel_ = nullptr;
+    pull_wanted_.NotifyAll();
+    sender.Join();
+  }
+  if (channel_ == &channel) channel_ = nullptr;
+  if (!outcome) {
+    log::warn("move {} of {}, receiver: {}", move_, tenant_name_, Describe(outcome.error()));
+    static_cast<void>(channel.Send(Failed{outcome.error().code, outcome.error().message}));
+  }
+  channel.Close();
+  complete_.reset();
+  --serving_;
+  state_changed_.NotifyAll();
+  if (state_ == State::kReceiving && serving_ == 0) {  // No ready was sent: the sender stays owner.
+    if (Result<void> dropped = DropCopy(); !dropped)
+      log::warn("move {}: {}", move_, Describe(dropped.error()));
+  }
+}
+
+Result<void> Receiver::Answer(PageChannel& channel, const Offer& offer) {
+  if (turned_) return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND", "the tenant is on its way back");
+  switch (offer.kind) {
+    case OfferKind::kInit:
+      if (is_reverse() || becoming_owner_ || (state_ != State::kEmpty && state_ != State::kReady))
+        return OutOfTurn("a new offer");
+      TW_TRY(StartReceiving(offer));
+      break;
+    case OfferKind::kReverse:
+      if (!is_reverse() || becoming_owner_ || (state_ != State::kFrozen && state_ != State::kReady))
+        return OutOfTurn("an offer to go back");
+      TW_TRY(StartFrozen(offer));
+      break;
+    case OfferKind::kDual:
+      if (state_ == State::kReady) SpawnBecomeOwner(offer.epoch);
+      if (state_ != State::kOwner && state_ != State::kReady)
+        return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + move_);
+      break;
+  }
+  return channel.Send(MakeHello());
+}
+
+Hello Receiver::MakeHello() const {
+  Hello hello;
+  hello.list = list_;
+  const sqlite::PageStore* const store = active_store();
+  if (!store || !store->presence()) return hello;
+  hello.owner = true;
+  hello.arrived = store->presence()->Arrived().words();
+  hello.present = store->presence()->Present().words();
+  return hello;
+}
+
+Result<void> Receiver::Receive(PageChannel& channel, const Message& message) {
+  if (const auto* pages = std::get_if<Pages>(&message)) {
+    if (!is_filling() && !served_) return OutOfTurn("pages");
+    TW_TRY(is_filling() ? TakeInitPages(*pages) : TakePages(*pages));
+    if (pages->pushed) TW_TRY(channel.Send(Took{static_cast<uint32_t>(pages->contents.size())}));
+    return TryToComplete(channel);
+  }
+  if (const auto* prepare = std::get_if<Prepare>(&message)) return TakePrepare(channel, *prepare);
+  if (const auto* list = std::get_if<List>(&message)) return TakeList(channel, *list);
+  if (const auto* own = std::get_if<Own>(&message)) {
+    SpawnBecomeOwner(own->epoch);
+    return {};
+  }
+  if (const auto* complete = std::get_if<Complete>(&message)) {
+    WaitFor(state_changed_, [this] { return !becoming_owner_; });
+    if (state_ != State::kOwner) return OutOfTurn("its end");
+    complete_ = *complete;
+    return TryToComplete(channel);
+  }
+  return OutOfTurn("a message of a receiver");
+}
+
+// The sender is asked for what is lacking from here on, when a reader of the tenant waits for a page.
+void Receiver::SendPulls() {
+  PageChannel* const channel = channel_;
+  while (channel_ == channel && channel != nullptr && state_ != State::kOver) {
+    if (pulls_.empty()) {
+      pull_wanted_.Wait();
+      continue;
+    }
+    const PageNumber page = pulls_.front();
+    pulls_.erase(pulls_.begin());
+    if (!channel->Send(Pull{page})) return;
+  }
+}
+
+// -- Ownership
+
+void Receiver::WatchCatalog() {
+  watching_ = true;
+  while (state_ == State::kReady && !host_.stopping()) {
+    // As a rule the sender says so first.
+    state_changed_.WaitUntil(core_.Now() + limits::kCatalogWatch);
+    if (state_ != State::kReady || host_.stopping()) break;
+    const auto tenant = host_.catalog().GetTenant(tenant_name_);
+    if (state_ != State::kReady) break;
+    if (tenant && tenant->ownership.owner == host_.self() && tenant->ownership.epoch > epoch_) {
+      if (Result<void> owner = BecomeOwner(tenant->ownership.epoch); !owner)
+        log::error("move {} of {}: {}", move_, tenant_name_, Describe(owner.error()));
+      continue;
+    }
+    if (is_reverse()) continue;
+    const auto record = host_.catalog().GetMove(move_);
+    if (record && record->state == cluster::MoveState::kCancelled && state_ == State::kReady &&
+        !becoming_owner_) {
+      if (channel_) channel_->Close();
+      if (Result<void> dropped = DropCopy(); !dropped)
+        log::warn("move {}: {}", move_, Describe(dropped.error()));
+    }
+  }
+  watching_ = false;
+}
+
+Result<void> Receiver::AwaitOwnership(runtime::TimePoint deadline) {
+  while (is_filling() || state_ == State::kReady || becoming_owner_) {
+    if (!state_changed_.WaitUntil(deadline))
+      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING", "the tenant is on its way to this node",
+                  "try again");
+  }
+  return {};
+}
+
+// In a fiber of its own: opening the tenant may pull a page, which the fiber that calls this has to receive.
+void Receiver::SpawnBecomeOwner(Epoch epoch) {
+  fibers_.Spawn("become owner " + tenant_name_, [this, epoch] {
+    if (Result<void> owner = BecomeOwner(epoch); !owner)
+      log::error("move {} of {}: {}", move_, tenant_name_, Describe(owner.error()));
+  });
+}
+
+Result<void> Receiver::BecomeOwner(Epoch epoch) {
+  if (state_ == State::kOwner || state_ == State::kOver) return {};
+  if (becoming_owner_) {
+    WaitFor(state_changed_, [&] { return !becoming_owner_; });
+    return {};
+  }
+  if (state_ != State::kReady || epoch <= epoch_) return OutOfTurn("ownership");
+  becoming_owner_ = true;
+  served_ = store_.get();
+  Result<void> opened = OpenAsOwner(epoch);
+  becoming_owner_ = false;
+  if (!opened) served_ = nullptr;  // It went with the tenant. Only a restart tries again.
+  state_changed_.NotifyAll();
+  if (opened && channel_)
+    static_cast<void>(channel_->Send(Owned{}));  // A broken channel shows when it is read.
+  return opened;
+}
+
+Result<void> Receiver::OpenAsOwner(Epoch epoch) {
+  JournalEntry entry = Entry(Role::kOwner);
+  entry.epoch = epoch;
+  Result<void> noted;
+  Result<std::unique_ptr<tenant::Tenant>> opened;
+  // It serves only when both are done.
+  runtime::TaskGroup steps(core_);
+  steps.Spawn("note owner " + tenant_name_, [&] { noted = host_.journal().Put(entry); });
+  opened = tenant::Tenant::Open(core_, tenant_name_, std::move(store_));
+  steps.Join();
+  if (!noted && opened) (*opened)->Close();
+  TW_TRY(noted);
+  TW_TRY_ASSIGN(auto tenant, std::move(opened));
+  host_.Reached(Step::kDestinationNotedOwner);
+  epoch_ = epoch;
+  Enter(State::kOwner);
+  host_.Adopt(std::move(tenant), epoch, [weak = weak_from_this()] {
+    const std::shared_ptr<Receiver> self = weak.lock();
+    if (!self || self->state_ != State::kOwner) return;
+    self->fibers_.Spawn("first served " + self->tenant_name_, [self] {
+      if (self->channel_) static_cast<void>(self->channel_->Send(FirstServed{}));
+    });
+  });
+  host_.Reached(Step::kDestinationServes);
+  return {};
+}
+
+// After a restart as owner: the move may have ended just before the crash, and then no sender comes back. Or
+// it was turned round.
+void Receiver::WatchForEnd() {
+  const auto end = is_reverse() ? cluster::MoveState::kCancelled : cluster::MoveState::kDone;
+  while (state_ == State::kOwner && !host_.stopping()) {
+    const auto record = host_.catalog().GetMove(move_);
+    if (record && state_ == State::kOwner) {
+      if (record->state == end) {
+        if (Result<void> ended = EndMove(); !ended) log::error("move {}: {}", move_, Describe(ended.error()));
+      } else if (!is_reverse() && record->state == cluster::MoveState::kReverse) {
+        turned_ = true;
+        on_turned_();
+      }
+      return;  // Otherwise the sender comes back and goes on.
+    }
+    state_changed_.WaitUntil(core_.Now() + limits::kCatalogWatch);
+  }
+}
+
+Result<void> Receiver::TurnRound() {
+  if (turned_ || is_reverse()) return {};
+  if (state_ == State::kOver)
+    return Fail(ErrorKind::kRefused, "MOVE_OVER", "move " + move_ + " is over", "start a move back instead");
+  if (state_ != State::kOwner)
+    return Fail(ErrorKind::kUnavailable, "MOVE_SWAPPING", "the tenant is changing hands just now",
+                "try again");
+  TW_TRY_ASSIGN(const auto recorded, host_.catalog().SetMoveState(move_, cluster::MoveState::kForward,
+                                                                  cluster::MoveState::kReverse, ""));
+  if (!recorded.Shows(cluster::MoveState::kReverse))
+    return Fail(ErrorKind::kRefused, "MOVE_OVER", "move " + move_ + " is over", "start a move back instead");
+  turned_ = true;
+  return {};
+}
+
+// -- Dual and finish
+
+Result<void> Receiver::TakePages(const Pages& pages) {
+  if (pages.contents.size() != pages.numbers.size() * page_size_) return OutOfTurn("pages of another size");
+  if (!served_->presence()) return OutOfTurn("pages after the end");
+  TW_TRY(served_->Arrive(pages.numbers, pages.contents));
+  if (!has_half_ && served_->presence()->missing() <= served_->presence()->page_count() / 2) {
+    has_half_ = true;
+    host_.Reached(Step::kDestinationHasHalf);
+  }
+  unsynced_bytes_ += pages.contents.size();
+  if (unsynced_bytes_ >= limits::kPresenceSyncBytes && !syncing_) SyncInBackground();
+  return {};
+}
+
+// Keeps the last sync short, and what a crash would have to be sent again little.
+void Receiver::SyncInBackground() {
+  syncing_ = true;
+  unsynced_bytes_ = 0;
+  fibers_.Spawn("presence sync " + tenant_name_, [this] {
+    if (served_ && served_->presence())
+      if (Result<void> synced = served_->SyncPresence(); !synced)
+        log::error("move {}: {}", move_, Describe(synced.error()));
+    syncing_ = false;
+    state_changed_.NotifyAll();
+  });
+}
+
+Done Receiver::MakeDone() const {
+  const auto& counters = served_->pull_counters();
+  std::vector<uint32_t> latencies = counters.latencies_us;
+  std::sort(latencies.begin(), latencies.end());
+  return Done{counters.pulls, Percentile(latencies, 0.5), Percentile(latencies, 0.99)};
+}
+
+// Once the sender has said that everything is on its way, and everything has come: pages on the other lane
+// may come after that word.
+Result<void> Receiver::TryToComplete(PageChannel& channel) {
+  if (!complete_) return {};
+  const sqlite::PresenceMap* const presence = served_->presence();
+  if (!presence || complete_->pages != presence->page_count()) return OutOfTurn("the end of another file");
+  if (!presence->complete() || presence->arrived() < complete_->sent) return {};
+  if (complete_->sum != presence->arrived_sum())
+    return Fail(ErrorKind::kCorrupt, "HASH_MISMATCH",
+                "the pages at the two nodes differ; the sender keeps its copy",
+                "keep both nodes as they are and report this");
+  complete_.reset();
+  WaitFor(state_changed_, [&] { return !syncing_; });
+  TW_TRY(served_->SyncPresence());
+  host_.Reached(Step::kDestinationSyncedAll);
+  // A repeat after a lost answer finds the state as it wanted it.
+  const auto from = is_reverse() ? cluster::MoveState::kReverse : cluster::MoveState::kForward;
+  const auto to = is_reverse() ? cluster::MoveState::kCancelled : cluster::MoveState::kDone;
+  TW_TRY_ASSIGN(const auto recorded, host_.catalog().SetMoveState(move_, from, to, ""));
+  if (!recorded.Shows(to))
+    return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND",
+                "the catalog has the move as " + std::string(cluster::MoveStateName(recorded.record.state)));
+  host_.Reached(Step::kDestinationRecordedDone);
+  const Done done = MakeDone();
+  TW_TRY(EndMove());
+  return channel.Send(done);
+}
+
+// The catalog says that it is over: the tenant is an ordinary one. Requires: everything is present and
+// durable.
+Result<void> Receiver::EndMove() {
+  JournalEntry owned{tenant_name_, Role::kOwned, epoch_, "", "", 0, false};
+  TW_TRY(host_.journal().Put(owned));
+  host_.Reached(Step::kDestinationNotedOwned);
+  served_->DropPresence();
+  served_ = nullptr;
+  Enter(State::kOver);
+  return core_.disk().Remove(PresencePath());
+}
+
+}  // namespace tradewind::move

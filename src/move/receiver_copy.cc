@@ -1,0 +1,195 @@
+// The half of Receiver that makes a copy, until it is ready: pages before the list, the list, what a restart
+// finds of them.
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "move/receiver.h"
+
+namespace tradewind::move {
+
+namespace {
+
+constexpr std::array<const char*, 4> kSuffixes = {"", "-wal", "-journal", "-presence"};
+
+tl::unexpected<Error> OutOfTurn(const char* what) {
+  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED",
+              std::string("the sender sent ") + what + " out of turn");
+}
+
+}  // namespace
+
+// A sender that begins anew has not sent the swap, so what was made for an earlier list is void.
+Result<void> Receiver::StartReceiving(const Offer& offer) {
+  if (offer.page_size < 512 || offer.page_size > 65536 || (offer.page_size & (offer.page_size - 1)) != 0)
+    return Fail(ErrorKind::kCorrupt, "OFFER_CORRUPT", "the offer's page size is none of SQLite's");
+  epoch_ = offer.epoch;
+  page_size_ = offer.page_size;
+  TW_TRY(host_.journal().Put(Entry(Role::kReceiving)));
+  Enter(State::kReceiving);
+  host_.Reached(Step::kDestinationNotedReceiving);
+  store_.reset();
+  incoming_hashes_.clear();
+  incoming_presence_.reset();
+  for (const char* suffix : kSuffixes) TW_TRY(core_.disk().Remove(path_ + suffix));
+  TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kCreateExclusive));
+  return {};
+}
+
+// From here on the file is changed, so it is no sender's any more.
+Result<void> Receiver::StartFrozen(const Offer& offer) {
+  page_size_ = offer.page_size;
+  epoch_ = offer.epoch;
+  TW_TRY(host_.journal().Put(Entry(Role::kFrozen)));
+  Enter(State::kFrozen);
+  host_.Reached(Step::kDestinationNotedReceiving);
+  store_.reset();
+  incoming_hashes_.clear();
+  incoming_presence_.reset();
+  TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kExisting));
+  return {};
+}
+
+Result<void> Receiver::TakeInitPages(const Pages& pages) {
+  if (!incoming_ || pages.contents.size() != pages.numbers.size() * page_size_)
+    return OutOfTurn("pages of another size");
+  const Bytes contents(pages.contents);
+  for (size_t at = 0; at < pages.numbers.size();) {
+    if (pages.numbers[at].value == 0) return OutOfTurn("a page without a number");
+    size_t run = 1;
+    while (at + run < pages.numbers.size() && pages.numbers[at + run].value == pages.numbers[at].value + run)
+      ++run;
+    TW_TRY(incoming_->Write(uint64_t{pages.numbers[at].value - 1} * page_size_,
+                            contents.subspan(at * page_size_, run * page_size_)));
+    for (const size_t end = at + run; at < end; ++at)
+      incoming_hashes_[pages.numbers[at]] =
+          sqlite::HashPage(pages.numbers[at], contents.subspan(at * page_size_, page_size_));
+  }
+  return {};
+}
+
+// Lays the copy out and makes what has come durable, so that the list, during which requests wait, has little
+// left to sync.
+Result<void> Receiver::TakePrepare(PageChannel& channel, const Prepare& prepare) {
+  if (state_ != State::kReceiving) return OutOfTurn("a preparation");
+  TW_TRY(incoming_->Truncate(uint64_t{prepare.page_count} * page_size_));
+  TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
+                                                                prepare.page_count, list_ + 1));
+  TW_TRY(SyncIncoming());
+  TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
+  host_.Reached(Step::kDestinationPrepared);
+  return channel.Send(Prepared{});
+}
+
+// The map may be durable before the data that it speaks of: until the journal says ready, nobody believes it.
+Result<void> Receiver::SyncIncoming() {
+  Result<void> data, map;
+  runtime::TaskGroup syncs(core_);
+  syncs.Spawn("sync copy " + tenant_name_, [&] { data = incoming_->Sync(); });
+  syncs.Spawn("sync map " + tenant_name_,
+              [&] { map = incoming_presence_->Write(incoming_presence_->TakeChanges()); });
+  syncs.Join();
+  TW_TRY(data);
+  return map;
+}
+
+// The map of exactly the list (protocol.md step 3).
+Result<void> Receiver::NoteListed(const List& list) {
+  const auto handed = sqlite::PageSet::FromWords(list.handed);
+  const auto free = sqlite::PageSet::FromWords(list.free);
+  for (uint32_t value = 1; value <= list.page_count; ++value) {
+    const PageNumber page{value};
+    if (!handed.Has(page)) continue;
+    if (free.Has(page)) {
+      incoming_presence_->NoteArrived(page, sqlite::HashPage(page, {}));
+    } else if (const auto found = incoming_hashes_.find(page); found != incoming_hashes_.end()) {
+      incoming_presence_->NoteArrived(page, found->second);
+    } else if (is_reverse()) {
+      incoming_presence_->NoteWrittenHere(page);  // Before the move, and not written since.
+    } else {
+      return OutOfTurn("a list of pages that never came");
+    }
+  }
+  return {};
+}
+
+Result<void> Receiver::TakeList(PageChannel& channel, const List& list) {
+  if (!is_filling() || !incoming_ || (!incoming_presence_ && !is_reverse())) return OutOfTurn("a list");
+  const bool same_map = incoming_presence_ && incoming_presence_->list() == list.number &&
+                        incoming_presence_->SetPageCount(list.page_count);
+  TW_TRY(incoming_->Truncate(uint64_t{list.page_count} * page_size_));
+  if (!same_map) {
+    TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
+                                                                  list.page_count, list.number));
+    TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
+  }
+  TW_TRY(NoteListed(list));
+  // First the data and the map, then the journal, then the word: each speaks of what is durable before it.
+  TW_TRY(SyncIncoming());
+  host_.Reached(Step::kDestinationSyncedList);
+  incoming_.reset();
+  incoming_hashes_.clear();
+  TW_TRY(OpenStore(std::move(incoming_presence_)));
+  list_ = list.number;
+  TW_TRY(host_.journal().Put(Entry(Role::kReady)));
+  host_.Reached(Step::kDestinationNotedReady);
+  Enter(State::kReady);
+  if (!watching_) fibers_.Spawn("watch catalog " + tenant_name_, [this] { WatchCatalog(); });
+  TW_TRY(channel.Send(Ready{list_}));
+  host_.Reached(Step::kDestinationSentReady);
+  return {};
+}
+
+Result<void> Receiver::OpenStore(std::unique_ptr<sqlite::PresenceMap> presence) {
+  TW_TRY_ASSIGN(store_, sqlite::PageStore::Open(core_, path_, runtime::OpenMode::kExisting));
+  store_->SetPresence(std::move(presence), [this](PageNumber page) {
+    pulls_.push_back(page);
+    pull_wanted_.NotifyAll();
+  });
+  return {};
+}
+
+// Never a frozen copy: it is the newest version of most pages (I5).
+Result<void> Receiver::DropCopy() {
+  TW_CHECK(!is_reverse(), "the copy of a tenant that comes back is dropped");
+  store_.reset();
+  incoming_.reset();
+  incoming_presence_.reset();
+  for (const char* suffix : kSuffixes) TW_TRY(core_.disk().Remove(path_ + suffix));
+  TW_TRY(host_.journal().Erase(tenant_name_));
+  Enter(State::kOver);
+  return {};
+}
+
+Result<void> Receiver::Resume(const JournalEntry& entry) {
+  epoch_ = entry.epoch;
+  list_ = entry.list;
+  if (entry.role == Role::kReceiving) return DropCopy();
+  if (entry.role == Role::kFrozen) return {};
+  auto presence = sqlite::PresenceMap::Load(core_.disk(), PresencePath());
+  const bool of_list = presence && (*presence)->list() == entry.list;
+  if (entry.role == Role::kReady && !of_list) {
+    // Its map was made before the journal said so, and never taken apart but after the journal said
+    // otherwise.
+    if (!presence) return Fail(std::move(presence).error());
+    return Fail(ErrorKind::kCorrupt, "PRESENCE_MAP_CORRUPT",
+                "the presence map of " + tenant_name_ + " is not that of its list");
+  }
+  if (!presence) return Fail(std::move(presence).error());
+  page_size_ = (*presence)->page_size();
+  TW_TRY(OpenStore(std::move(*presence)));
+  state_ = State::kReady;
+  if (entry.role == Role::kReady) {
+    fibers_.Spawn("watch catalog " + tenant_name_, [this] { WatchCatalog(); });
+    return {};
+  }
+  served_ = store_.get();
+  TW_TRY(OpenAsOwner(entry.epoch));
+  fibers_.Spawn("watch move " + move_, [this] { WatchForEnd(); });
+  return {};
+}
+
+}  // namespace tradewind::move

@@ -1,0 +1,456 @@
+#include "move/sender.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "move/sender_session.h"
+
+namespace tradewind::move {
+
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
+constexpr std::string_view kBusyCode = "NODE_BUSY";
+
+double Milliseconds(runtime::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+}  // namespace
+
+Sender::Sender(MoveHost& host, tenant::Tenant& tenant, Receipt start, MoveOptions options,
+               Direction direction)
+    : host_(host),
+      core_(host.core()),
+      tenant_(tenant),
+      store_(tenant.store()),
+      direction_(direction),
+      peer_(direction == Direction::kForward ? start.destination : start.source),
+      options_(options),
+      receipt_(std::move(start)),
+      bucket_(core_, options.rate_bytes_per_s, kBurstBytes),
+      started_(core_.Now()),
+      phase_started_(started_),
+      readers_(core_) {
+  receipt_.method = NameOf(options.method);
+  receipt_.rate_bytes_per_s = options.rate_bytes_per_s;
+}
+
+Sender::~Sender() = default;
+
+Receipt Sender::receipt() const {
+  Receipt receipt = receipt_;
+  receipt.aborted = store_.refused_commits();
+  receipt.bytes_sent = bytes_of_ended_sessions_ + (session_ ? session_->channel->bytes_sent() : 0);
+  if (receipt.phase == Phase::kFinish) {
+    const double seconds = std::chrono::duration<double>(core_.Now() - phase_started_).count();
+    const double left = static_cast<double>(
+        receipt.pages_total - std::min(receipt.pages_total, session_ ? session_->sent.size() : 0));
+    if (receipt.pages_pushed > 0 && seconds > 0) receipt.eta_s = left * seconds / receipt.pages_pushed;
+  }
+  return receipt;
+}
+
+void Sender::SetRate(uint64_t bytes_per_second) {
+  bucket_.SetRate(bytes_per_second);
+  receipt_.rate_bytes_per_s = bytes_per_second;
+}
+
+void Sender::Recall(const MoveOptions& options, int64_t started_at_ms) {
+  options_ = options;
+  receipt_.method = NameOf(options.method);
+  receipt_.started_at = started_at_ms;
+  if (!host_.stopping()) SetRate(options.rate_bytes_per_s);
+}
+
+void Sender::Enter(Phase phase) {
+  TW_CHECK(IsLegal(receipt_.phase, phase), "an illegal step between the phases of a move");
+  const double length = Milliseconds(core_.Now() - phase_started_);
+  switch (receipt_.phase) {
+    case Phase::kInit: receipt_.init_ms = length; break;
+    case Phase::kDual: receipt_.dual_ms = length; break;
+    case Phase::kFinish: receipt_.finish_ms = length; break;
+    default: break;
+  }
+  receipt_.phase = phase;
+  phase_started_ = core_.Now();
+  if (IsOver(phase)) receipt_.ended_at = core_.UnixMilliseconds();
+  log::info("move {} of {}: {}", receipt_.id, receipt_.tenant, PhaseName(phase));
+}
+
+JournalEntry Sender::Entry(Role role) const {
+  return JournalEntry{
+      receipt_.tenant, role, receipt_.epoch, receipt_.id, peer_, 0, direction_ == Direction::kReverse};
+}
+
+// -- What is asked of it
+
+void Sender::Stop() {
+  if (session_) session_->channel->Close();
+  bucket_.SetRate(0);
+  news_.NotifyAll();
+}
+
+Result<void> Sender::Cancel() {
+  if (direction_ == Direction::kReverse) return {};  // It is on its way back already.
+  if (undecided_)
+    return Fail(ErrorKind::kUnavailable, "MOVE_SWAPPING", "the tenant is changing hands just now",
+                "try again");
+  if (receipt_.phase != Phase::kInit && receipt_.phase != Phase::kHandover)
+    return Fail(ErrorKind::kRefused, "MOVE_OWNED_BY_DESTINATION",
+                "node " + peer_ + " owns the tenant: it turns the move round");
+  cancel_ = Error{ErrorKind::kRefused, "MOVE_CANCELLED", "cancelled on request", ""};
+  if (session_) session_->channel->Close();
+  bucket_.SetRate(0);
+  news_.NotifyAll();
+  return {};
+}
+
+void Sender::TurnRound() {
+  receipt_.waiting_for = "transactions that were open here, to end: the tenant comes back";
+  tenant_.JoinTransactions(core_.Now() + limits::kReverseGrace);
+  turned_ = true;
+  if (session_) session_->channel->Close();
+  bucket_.SetRate(0);
+  news_.NotifyAll();
+}
+
+void Sender::Pause() {
+  WaitForUntil(news_, core_.Now() + limits::kReconnectPause, [&] { return ending() || cancel_.has_value(); });
+}
+
+// -- The channel
+
+void Sender::CloseSession() {
+  if (session_) {
+    session_->channel->Close();
+    bytes_of_ended_sessions_ += session_->channel->bytes_sent();
+  }
+  readers_.Join();
+  session_.reset();
+}
+
+Result<void> Sender::Connect(OfferKind kind, bool await_hello) {
+  CloseSession();
+  const runtime::TimePoint deadline = core_.Now() + limits::kNodeCall;
+  auto session = std::make_shared<Session>();
+  TW_TRY_ASSIGN(session->channel, host_.OpenChannel(peer_, deadline));
+  session_ = session;
+  readers_.Spawn("move sender " + receipt_.id, [this, session] { ReadMessages(session); });
+  if (ending() || cancel_) session->channel->Close();
+  TW_TRY(session->channel->Send(
+      Offer{kind, receipt_.epoch, store_.page_size(), receipt_.id, receipt_.tenant, host_.self()}));
+  host_.Reached(Step::kSourceOffered);
+  if (!await_hello) return {};
+  if (!WaitForUntil(news_, deadline, [&] { return session->hello || session->lost; }))
+    return Fail(ErrorKind::kTimeout, "DESTINATION_SILENT",
+                "node " + peer_ + " does not answer the move's offer");
+  if (!session->hello) return Fail(*session->lost);
+  return {};
+}
+
+void Sender::ReadMessages(const std::shared_ptr<Session>& session) {
+  while (!session->lost) {
+    Result<Message> message = session->channel->Receive();
+    if (!message) {
+      session->lost = std::move(message).error();
+      break;
+    }
+    if (auto* hello = std::get_if<Hello>(&*message)) {
+      session->hello = std::move(*hello);
+    } else if (const auto* ready = std::get_if<Ready>(&*message)) {
+      session->ready_list = ready->list;
+    } else if (std::holds_alternative<Prepared>(*message)) {
+      session->prepared = true;
+    } else if (std::holds_alternative<Owned>(*message)) {
+      session->owned = true;
+    } else if (std::holds_alternative<FirstServed>(*message)) {
+      if (!receipt_.relief_ms) receipt_.relief_ms = Milliseconds(core_.Now() - started_);
+    } else if (const auto* pull = std::get_if<Pull>(&*message)) {
+      if (Result<void> answered = AnswerPull(*session, pull->page); !answered)
+        session->lost = std::move(answered).error();
+    } else if (const auto* took = std::get_if<Took>(&*message)) {
+      session->window.NoteTook(took->bytes, core_.Now());
+    } else if (const auto* done = std::get_if<Done>(&*message)) {
+      receipt_.pull_p50_us = done->pull_p50_us;
+      receipt_.pull_p99_us = done->pull_p99_us;
+      done_ = true;
+    } else {
+      session->lost =
+          Error{ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "the other node sent a message out of turn", ""};
+    }
+    news_.NotifyAll();
+  }
+  session->channel->Close();
+  news_.NotifyAll();
+}
+
+// -- Init and hand-over
+
+Result<void> Sender::Attempt() {
+  TW_TRY(Connect(OfferKind::kInit, /*await_hello=*/!is_small()));
+  if (session_->hello && session_->hello->owner)
+    return Fail(ErrorKind::kRefused, "DESTINATION_CONFUSED",
+                "node " + peer_ + " believes that it owns the tenant");
+  ++list_;
+  TW_TRY(Init());
+  if (receipt_.phase == Phase::kInit) BeginHandOver();
+  TW_TRY(MakeAndSendList());
+  host_.Reached(Step::kSourceSentList);
+  return AwaitReady();
+}
+
+// The old source has ended its transactions when it says hello. Then new transactions wait here, and nothing
+// is pulled any more: whatever lacks a page runs there in a moment.
+Result<void> Sender::AttemptReverse() {
+  TW_TRY(Connect(OfferKind::kReverse, /*await_hello=*/true));
+  list_ = session_->hello->list + 1;
+  receipt_.pages_total = store_.page_count();
+  BeginHandOver();
+  store_.StartSending();
+  TW_TRY(MakeAndSendList());
+  host_.Reached(Step::kSourceSentList);
+  return AwaitReady();
+}
+
+void Sender::BeginHandOver() {
+  tenant_.StopCheckpoints();
+  runtime::TimePoint parked = core_.Now();
+  if (direction_ == Direction::kReverse) {
+    tenant_.Park();
+    store_.StopPulls();
+  }
+  holds_turn_ = tenant_.turn().Acquire(this, core_.Now() + options_.open_writer_grace);
+  if (direction_ == Direction::kForward) parked = core_.Now();
+  Enter(Phase::kHandover);
+  phase_started_ = parked;
+  tenant_.Park();
+  tenant_.SettleStarting();
+}
+
+Result<void> Sender::AwaitReady() {
+  const runtime::TimePoint deadline = core_.Now() + limits::kReadyWait;
+  if (!WaitForUntil(news_, deadline, [&] { return session_->ready_list || session_->lost; }))
+    return Fail(ErrorKind::kTimeout, "DESTINATION_SLOW", "node " + peer_ + " did not get ready in time",
+                "try the move again when its disk is less busy");
+  if (!session_->ready_list) return Fail(*session_->lost);
+  if (session_->ready_list != list_)
+    return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "node " + peer_ + " is ready for another list");
+  host_.Reached(Step::kSourceHeardReady);
+  return {};
+}
+
+// The swap was not sent: everything is as before the attempt.
+void Sender::TakeBack() {
+  store_.StopSending();
+  tenant_.AllowCheckpoints();
+  if (holds_turn_) tenant_.turn().Release(this);
+  holds_turn_ = false;
+  tenant_.Unpark();
+  CloseSession();
+  if (receipt_.phase == Phase::kHandover) Enter(Phase::kInit);
+}
+
+bool Sender::IsWorthAnotherTry(const Error& error, int attempt) const {
+  if (cancel_ || host_.stopping()) return false;
+  if (error.code == kBusyCode) return core_.Now() < started_ + limits::kBusyWait;
+  const bool connection = error.kind == ErrorKind::kIo || error.kind == ErrorKind::kTimeout ||
+                          error.kind == ErrorKind::kUnavailable || error.code == "FRAME_CORRUPT";
+  return connection && attempt < kAttempts;
+}
+
+Sender::Outcome Sender::Run() {
+  const bool reverse = direction_ == Direction::kReverse;
+  for (int attempt = 1;; ++attempt) {
+    Result<void> ready = reverse ? AttemptReverse() : Attempt();
+    if (ready && cancel_) ready = Fail(*cancel_);
+    if (ready) return PassOn();
+    TakeBack();
+    if (!reverse && !IsWorthAnotherTry(ready.error(), attempt))
+      return RecordCancelled(cancel_ ? *cancel_ : ready.error());
+    if (host_.stopping()) return Outcome::kStopped;
+    log::warn("move {} of {}: {}; it begins anew", receipt_.id, receipt_.tenant, Describe(ready.error()));
+    receipt_.waiting_for = "node " + peer_ + ": " + ready.error().message;
+    Pause();
+    receipt_.waiting_for.clear();
+  }
+}
+
+Sender::Outcome Sender::PassOn() {
+  // Until this entry is durable a crash leaves the tenant owned here. From here on there is no taking back.
+  undecided_ = true;
+  if (Result<void> noted = host_.journal().Put(Entry(Role::kSwapping)); !noted) {
+    log::error("move {}: {}", receipt_.id, Describe(noted.error()));
+    return Outcome::kStopped;  // Whether the entry is on the disk is unknown: a restart will tell.
+  }
+  host_.Reached(Step::kSourceNotedSwapping);
+  if (Result<void> swapped = SwapOwnership(); !swapped) return Outcome::kStopped;
+  host_.Reached(Step::kSourceSwapped);
+  tenant_.SetMoved();
+  Result<void> told = session_->channel->Send(Own{receipt_.epoch});
+  host_.Reached(Step::kSourceToldOwner);
+  if (holds_turn_) tenant_.turn().Release(this);
+  holds_turn_ = false;
+  if (told)
+    WaitForUntil(news_, core_.Now() + limits::kReadyWait, [&] { return session_->owned || session_->lost; });
+  receipt_.handover_ms = Milliseconds(core_.Now() - phase_started_);
+  Enter(Phase::kDual);
+  undecided_ = false;
+  // A small tenant is over in a moment, and `swapping` leads to the same after a restart.
+  if (!is_small() || !session_->owned) {
+    if (Result<void> noted = host_.journal().Put(Entry(Role::kDual)); !noted)
+      log::warn("move {}: {}", receipt_.id, Describe(noted.error()));
+  }
+  host_.Reached(Step::kSourceNotedDual);
+  return DualToDone();
+}
+
+// The swap: journalled before it is sent, and repeated until its outcome is known (protocol.md step 5). Fails
+// only when the node is ending.
+Result<void> Sender::SwapOwnership() {
+  while (!host_.stopping()) {
+    auto answer = host_.catalog().Swap(receipt_.tenant, {host_.self(), receipt_.epoch}, peer_, receipt_.id);
+    if (answer) {
+      // Only this node sends this swap, so a refusal that shows what was asked for means that an earlier try
+      // was applied.
+      TW_CHECK(answer->Shows({peer_, receipt_.epoch.Next()}),
+               "the catalog changed the owner of a tenant whose owner is this node");
+      receipt_.epoch = receipt_.epoch.Next();
+      receipt_.waiting_for.clear();
+      return {};
+    }
+    receipt_.waiting_for = "the catalog: " + answer.error().message;
+    Pause();
+  }
+  return Fail(ErrorKind::kUnavailable, "STOPPING", "the node is ending");
+}
+
+// -- Dual, finish
+
+// One try at pushing everything and hearing that it is done.
+Result<void> Sender::Finish() {
+  const std::shared_ptr<Session> session = session_;
+  TW_TRY(PushRest(*session));
+  const Complete complete = MakeComplete();
+  TW_TRY(session->channel->Send(complete, is_small() ? Urgency::kUrgent : Urgency::kBulk));
+  host_.Reached(Step::kSourceSentComplete);
+  WaitFor(news_, [&] { return done_ || session->lost || turned_; });
+  if (!done_) return Fail(session->lost.value_or(Error{ErrorKind::kIo, "CHANNEL_CLOSED", "", ""}));
+  receipt_.verified = true;
+  receipt_.hash = complete.sum;
+  return {};
+}
+
+// Leaves dual once no writer is open here, or its grace is over.
+void Sender::EndDual() {
+  receipt_.waiting_for = "a transaction that was open at the source";
+  holds_turn_ = tenant_.turn().Acquire(this, core_.Now() + options_.open_writer_grace);
+  receipt_.waiting_for.clear();
+  if (holds_turn_) tenant_.turn().Release(this);
+  holds_turn_ = false;
+  Enter(Phase::kFinish);
+}
+
+// The receiver may have finished while the connection was away.
+bool Sender::RecordedAsEnded() {
+  const auto record = host_.catalog().GetMove(receipt_.id);
+  const auto end =
+      direction_ == Direction::kForward ? cluster::MoveState::kDone : cluster::MoveState::kCancelled;
+  return record && record->state == end;
+}
+
+Sender::Outcome Sender::DualToDone() {
+  if (receipt_.phase == Phase::kDual) EndDual();
+  while (!done_ && !ending()) {
+    Result<void> finished = Fail(ErrorKind::kIo, "CHANNEL_CLOSED", "the page channel is closed");
+    if (session_ && !session_->lost) finished = Finish();
+    if (done_ || ending()) break;
+    log::warn("move {}: {}", receipt_.id, Describe(finished.error()));
+    receipt_.waiting_for = "node " + peer_ + ": " + finished.error().message;
+    if (RecordedAsEnded()) {
+      receipt_.verified = true;
+      receipt_.hash = MakeComplete().sum;
+      done_ = true;
+      break;
+    }
+    Pause();
+    if (ending()) break;
+    Result<void> connected = Connect(OfferKind::kDual, /*await_hello=*/true);
+    if (connected) connected = TakeHello(*session_);
+    if (connected) {
+      receipt_.waiting_for.clear();
+    } else {
+      receipt_.waiting_for = "node " + peer_ + ": " + connected.error().message;
+      if (session_) session_->lost = connected.error();
+    }
+  }
+  if (done_) return End();
+  CloseSession();
+  return turned_ ? Outcome::kTurnedRound : Outcome::kStopped;
+}
+
+Sender::Outcome Sender::End() {
+  host_.Reached(Step::kSourceHeardDone);
+  receipt_.waiting_for = "transactions that were open at the source";
+  tenant_.JoinTransactions(runtime::TimePoint::max());
+  receipt_.waiting_for.clear();
+  CloseSession();
+  Enter(direction_ == Direction::kForward ? Phase::kDone : Phase::kCancelled);
+  if (auto saved = host_.catalog().SaveReceipt(receipt_.id, ToJson(receipt())); !saved)
+    log::warn("move {}: its receipt could not be saved: {}", receipt_.id, Describe(saved.error()));
+  if (auto noted = host_.journal().Put(Entry(Role::kDeleting)); !noted) return Outcome::kStopped;
+  host_.Reached(Step::kSourceNotedDeleting);
+  return Outcome::kMoved;
+}
+
+Sender::Outcome Sender::RecordCancelled(const Error& error) {
+  log::warn("move {} of {} is given up: {}", receipt_.id, receipt_.tenant, Describe(error));
+  receipt_.error = Describe(error);
+  Enter(Phase::kCancelled);
+  while (!host_.stopping()) {  // The tenant is served all the while; the destination waits for this word.
+    auto recorded = host_.catalog().SetMoveState(receipt_.id, cluster::MoveState::kForward,
+                                                 cluster::MoveState::kCancelled, ToJson(receipt()));
+    if (recorded) break;
+    log::warn("move {}: {}", receipt_.id, Describe(recorded.error()));
+    if (recorded.error().kind == ErrorKind::kNotFound || recorded.error().kind == ErrorKind::kRefused) break;
+    receipt_.waiting_for = "the catalog, to record that the move is cancelled";
+    Pause();
+  }
+  receipt_.waiting_for.clear();
+  return Outcome::kCancelled;
+}
+
+// -- After a restart
+
+Sender::Outcome Sender::Resume(Role role) {
+  TW_CHECK(role == Role::kSwapping || role == Role::kDual, "a sender resumes from swapping or dual");
+  receipt_.phase = Phase::kHandover;
+  receipt_.pages_total = store_.page_count();
+  hashes_.assign(receipt_.pages_total, 0);
+  undecided_ = true;
+  if (role == Role::kSwapping) {
+    if (Result<void> swapped = SwapOwnership(); !swapped) return Outcome::kStopped;
+  }
+  tenant_.SetMoved();
+  tenant_.StopCheckpoints();
+  if (Result<void> found = FindFrozenShape(); !found) {
+    log::error("move {}: {}", receipt_.id, Describe(found.error()));
+    return Outcome::kStopped;
+  }
+  store_.StartSending();
+  if (direction_ == Direction::kForward)
+    store_.MakeList({});
+  else
+    store_.MakeReverseList({});
+  Enter(Phase::kDual);
+  undecided_ = false;
+  if (Result<void> noted = host_.journal().Put(Entry(Role::kDual)); !noted) return Outcome::kStopped;
+  return DualToDone();
+}
+
+}  // namespace tradewind::move

@@ -1,0 +1,151 @@
+// The side of a move whose pages travel: its source (protocol.md steps 1, 2, 5 to 7 and 9), and after the
+// move was turned round its destination (step 10).
+//
+// What is durable when, and what a crash of this process leaves (I1 to I5):
+//   init, list    journal: owned (going back: owner). A restart serves again without asking anyone. A forward
+//                 move is recorded as cancelled, and the receiver drops its copy when it reads that; a move
+//                 that goes back begins anew.
+//   swap          journal: swapping, synced before the swap is sent. A restart starts nothing and repeats the
+//                 swap; both answers to it (applied, or refused because it had been applied) mean that the
+//                 receiver owns.
+//   dual, finish  journal: dual (or still swapping, which ends up here). The file is frozen: open writers
+//   died
+//                 with the process. A restart answers pulls and pushes; the receiver's presence map says what
+//                 it has.
+//   done          journal: deleting, written only after the catalog says done (going back: cancelled). A
+//                 restart deletes.
+// The handed-over set needs no durability: the only commits that it refuses are those of this process.
+//
+// The hand-over takes the tenant's write turn before it parks anything, so that as a rule no writer is open
+// when the list is made, and nothing is refused. A writer that keeps the turn beyond the grace stays open: it
+// commits if none of its pages was handed over (design.md section 5, step 3).
+//
+// A connection that breaks before the swap costs the attempt and not the move: everything is as it was, and
+// init begins anew, a few times. After it, both sides connect again until it is done.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "move/host.h"
+#include "move/options.h"
+#include "move/read_ahead.h"
+#include "move/receipt.h"
+#include "move/step.h"
+#include "pace/token_bucket.h"
+#include "runtime/fiber.h"
+#include "tenant/tenant.h"
+
+namespace tradewind::move {
+
+class Sender {
+ public:
+  enum class Outcome {
+    kMoved,        // Everything is at the other node, and the journal says deleting: the copy here may go.
+    kCancelled,    // The tenant is served here as before.
+    kTurnedRound,  // The tenant comes back: the copy here is frozen, and is to be a receiver's.
+    kStopped,      // The node is ending; the journal says how to go on.
+  };
+  enum class Direction { kForward, kReverse };
+
+  // The receipt names the move, its ends and the tenant's epoch. The tenant must outlive the move. Going
+  // back, its store has the presence map of the way here.
+  Sender(MoveHost& host, tenant::Tenant& tenant, Receipt start, MoveOptions options, Direction direction);
+  ~Sender();
+
+  // Runs the move from its start to its end. Suspends, for as long as that takes.
+  Outcome Run();
+  // Goes on after a restart that found `swapping` or `dual` in the journal. The tenant is open, parked, and
+  // serves no one.
+  Outcome Resume(Role role);
+
+  // The host is stopping: ends the connection, so that Run or Resume return. Does not suspend.
+  void Stop();
+  // Gives the move up: Run ends as cancelled. Fails with MOVE_SWAPPING (kUnavailable) while ownership is
+  // being passed on, and with MOVE_OWNED_BY_DESTINATION (kRefused) after that. Does not suspend.
+  Result<void> Cancel();
+  // The other node has turned the move round. Lets transactions that are open here end, for
+  // limits::kReverseGrace; then Run or Resume return kTurnedRound. Suspends.
+  void TurnRound();
+
+  Receipt receipt() const;
+  void SetRate(uint64_t bytes_per_second);
+  // After a restart: what the catalog knows of the move.
+  void Recall(const MoveOptions& options, int64_t started_at_ms);
+  Direction direction() const { return direction_; }
+  const MoveId& id() const { return receipt_.id; }
+
+ private:
+  struct Session;
+
+  // sender.cc: the steps of the protocol.
+  Result<void> Connect(OfferKind kind, bool await_hello);
+  void CloseSession();
+  void ReadMessages(const std::shared_ptr<Session>& session);
+  Result<void> Attempt();
+  Result<void> AttemptReverse();
+  void TakeBack();
+  bool IsWorthAnotherTry(const Error& error, int attempt) const;
+  void BeginHandOver();
+  Result<void> AwaitReady();
+  Outcome PassOn();
+  Result<void> SwapOwnership();
+  Outcome DualToDone();
+  void EndDual();
+  Result<void> Finish();
+  bool RecordedAsEnded();
+  Outcome End();
+  Outcome RecordCancelled(const Error& error);
+  void Enter(Phase phase);
+  JournalEntry Entry(Role role) const;
+  bool ending() const { return host_.stopping() || turned_; }
+  void Pause();
+
+  // sender_pages.cc: what is sent.
+  Result<void> Init();
+  Result<std::vector<PageNumber>> PagesForInit();
+  Result<void> SendForInit(std::span<const PageNumber> pages);
+  Result<void> SendWarmUp();
+  Result<void> SendPrepare();
+  Result<void> MakeAndSendList();
+  Result<void> SendListed(std::span<const PageNumber> pages);
+  Result<void> AnswerPull(Session& session, PageNumber page);
+  Result<void> TakeHello(Session& session);
+  Result<void> PushRest(Session& session);
+  Result<void> Push(Session& session, const Pages& pages);
+  Result<void> FindFrozenShape();
+  Complete MakeComplete() const;
+  size_t batch_pages() const;
+  bool is_small() const;
+
+  MoveHost& host_;
+  runtime::Core& core_;
+  tenant::Tenant& tenant_;
+  sqlite::PageStore& store_;
+  const Direction direction_;
+  const NodeName peer_;
+  MoveOptions options_;
+  Receipt receipt_;
+  pace::TokenBucket bucket_;
+  const runtime::TimePoint started_;
+  runtime::TimePoint phase_started_;
+  std::shared_ptr<Session> session_;
+  runtime::TaskGroup readers_;
+  runtime::WaitQueue news_;  // Something of a session changed, or of what is asked of this object.
+  uint64_t list_ = 0;        // The number of the last list.
+  std::vector<PageNumber> wireframe_;
+  sqlite::PageSet free_;  // Leaves of the freelist, from the list on.
+  std::optional<ReadAhead> read_ahead_;
+  std::vector<uint64_t> hashes_;  // By page number - 1: of the content last sent; 0 when it was not.
+  bool holds_turn_ = false;
+  bool undecided_ = false;  // From the journal's `swapping` to the swap's answer.
+  std::optional<Error> cancel_;
+  bool turned_ = false;
+  bool done_ = false;
+  uint64_t bytes_of_ended_sessions_ = 0;
+};
+
+}  // namespace tradewind::move

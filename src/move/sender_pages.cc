@@ -1,0 +1,288 @@
+// The half of Sender that reads and sends pages. Each page that leaves is added to the sum of hashes by which
+// the two ends are compared, in any order (design.md section 4).
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "move/sender.h"
+#include "move/sender_session.h"
+#include "sqlite/wireframe.h"
+
+namespace tradewind::move {
+
+namespace {
+
+constexpr int kWarmUpPasses = 3;
+
+// A free leaf does not travel: at both ends its hash is that of its number alone.
+uint64_t HashFreeLeaf(PageNumber page) {
+  return sqlite::HashPage(page, {});
+}
+
+}  // namespace
+
+size_t Sender::batch_pages() const {
+  return std::max<size_t>(1, limits::kPageBatchBytes / store_.page_size());
+}
+
+bool Sender::is_small() const {
+  return uint64_t{store_.page_count()} * store_.page_size() <= limits::kSmallTenantBytes;
+}
+
+Complete Sender::MakeComplete() const {
+  Complete complete;
+  complete.pages = receipt_.pages_total;
+  for (const uint64_t hash : hashes_) {
+    complete.sum += hash;
+    complete.sent += hash == 0 ? 0 : 1;
+  }
+  return complete;
+}
+
+// In the background: at the throttle's pace, and never further ahead of the receiver than the window. A small
+// tenant is a few messages, which need no lane of their own.
+Result<void> Sender::Push(Session& session, const Pages& pages) {
+  bucket_.TakePaced(pages.contents.size());
+  WaitFor(news_, [&] { return session.window.HasRoom() || session.lost; });
+  if (session.lost) return Fail(*session.lost);
+  session.window.NoteSent(pages.contents.size(), core_.Now());
+  TW_TRY(session.channel->Send(pages, is_small() ? Urgency::kUrgent : Urgency::kBulk));
+  runtime::Yield();
+  return {};
+}
+
+// -- Init
+
+Result<void> Sender::Init() {
+  store_.StartSending();
+  hashes_.assign(store_.page_count(), 0);
+  receipt_.pages_total = store_.page_count();
+  receipt_.pages_warm = 0;
+  if (options_.method == Method::kStopAndCopy) BeginHandOver();
+  const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
+  TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), read));
+  wireframe_ = std::move(wireframe.pages);
+  read_ahead_.emplace(store_.page_size(), std::move(wireframe.next_leaf));
+  receipt_.pages_wireframe = static_cast<uint32_t>(wireframe_.size());
+  TW_TRY(SendForInit(wireframe_));
+  TW_TRY(SendWarmUp());
+  host_.Reached(Step::kSourceSentInit);
+  return SendPrepare();
+}
+
+Result<void> Sender::SendWarmUp() {
+  const bool all = options_.warm_up == WarmUp::kAll || options_.method == Method::kStopAndCopy || is_small();
+  if (!all && options_.warm_up == WarmUp::kNone) return {};
+  for (int pass = 0; pass < kWarmUpPasses; ++pass) {
+    TW_TRY_ASSIGN(const std::vector<PageNumber> pages, PagesForInit());
+    if (pages.empty()) break;
+    receipt_.pages_warm += static_cast<uint32_t>(pages.size());
+    TW_TRY(SendForInit(pages));
+    // What has gone stale meanwhile is worth another pass only of a warm-up that took its time.
+    if (!all || is_small()) break;
+  }
+  return {};
+}
+
+// What a pass of the warm-up sends: in the order of the file, so that neighbours are read and written at
+// once.
+Result<std::vector<PageNumber>> Sender::PagesForInit() {
+  std::vector<PageNumber> pages;
+  if (options_.warm_up == WarmUp::kHot && !is_small()) {
+    const uint64_t bytes = std::min<uint64_t>(
+        limits::kHotBytes, uint64_t{store_.page_count()} * store_.page_size() / limits::kHotShare);
+    pages = store_.HotPages(bytes / store_.page_size());
+    std::sort(pages.begin(), pages.end());
+  } else {
+    const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
+    TW_TRY_ASSIGN(const auto leaves, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), read));
+    sqlite::PageSet free(store_.page_count());
+    for (const PageNumber leaf : leaves) free.Add(leaf);
+    for (uint32_t value = 1; value <= store_.page_count(); ++value)
+      if (!free.Has(PageNumber{value})) pages.push_back(PageNumber{value});
+  }
+  std::erase_if(pages, [this](PageNumber page) { return store_.IsSentAndClean(page); });
+  return pages;
+}
+
+Result<void> Sender::SendForInit(std::span<const PageNumber> pages) {
+  const size_t page_size = store_.page_size();
+  while (!pages.empty()) {
+    Pages batch;
+    batch.pushed = true;
+    for (; !pages.empty() && batch.numbers.size() < batch_pages(); pages = pages.subspan(1))
+      if (pages.front().value <= store_.page_count())
+        batch.numbers.push_back(pages.front());  // Not cut off since.
+    if (batch.numbers.empty()) continue;
+    batch.contents.resize(batch.numbers.size() * page_size);
+    TW_TRY(store_.TakeForInit(batch.numbers, batch.contents));
+    for (size_t index = 0; index < batch.numbers.size(); ++index) {
+      const PageNumber page = batch.numbers[index];
+      if (hashes_.size() < page.value) hashes_.resize(page.value);
+      hashes_[page.value - 1] =
+          sqlite::HashPage(page, Bytes(batch.contents).subspan(index * page_size, page_size));
+    }
+    TW_TRY(Push(*session_, batch));
+  }
+  return {};
+}
+
+// What the receiver can make durable now need not be made durable while requests wait. It comes on the urgent
+// lane, so the pages have to be there before it.
+Result<void> Sender::SendPrepare() {
+  const std::shared_ptr<Session> session = session_;
+  if (!is_small()) WaitFor(news_, [&] { return session->window.in_flight() == 0 || session->lost; });
+  if (!session->lost) TW_TRY(session->channel->Send(Prepare{store_.page_count()}));
+  WaitFor(news_, [&] { return session->prepared || session->lost; });
+  if (!session->prepared) return Fail(*session->lost);
+  return {};
+}
+
+// -- The list
+
+Result<void> Sender::MakeAndSendList() {
+  const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
+  std::vector<PageNumber> free;
+  CommitSequence looked_at;
+  do {
+    TW_TRY(tenant_.WaitDurable());
+    looked_at = store_.committed();
+    if (direction_ == Direction::kForward) {
+      TW_TRY_ASSIGN(free, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), read));
+    }
+  } while (store_.commit_in_flight() || store_.durable() < store_.committed() ||
+           store_.committed() != looked_at);
+  // From here to the list nothing suspends. With it go those of the wireframe that went stale since they were
+  // sent; page 1 is among them, so the receiver can open its copy.
+  std::vector<PageNumber> fresh;
+  if (direction_ == Direction::kForward) {
+    for (const PageNumber page : wireframe_)
+      if (page.value <= store_.page_count() && !store_.IsSentAndClean(page)) fresh.push_back(page);
+  } else if (store_.WasWrittenHere(PageNumber{1})) {
+    fresh.push_back(PageNumber{1});
+  }
+  std::vector<PageNumber> with = fresh;
+  with.insert(with.end(), free.begin(), free.end());
+  const sqlite::PageSet& handed =
+      direction_ == Direction::kForward ? store_.MakeList(with) : store_.MakeReverseList(with);
+  receipt_.pages_total = store_.page_count();
+  hashes_.resize(receipt_.pages_total);
+  free_ = sqlite::PageSet(receipt_.pages_total);
+  for (const PageNumber leaf : free) {
+    free_.Add(leaf);
+    hashes_[leaf.value - 1] = HashFreeLeaf(leaf);
+  }
+  session_->sent = handed;
+  // The pages of the list are frozen now, so reading them may take its time.
+  TW_TRY(SendListed(fresh));
+  return session_->channel->Send(
+      List{list_, receipt_.epoch, receipt_.pages_total, session_->sent.words(), free_.words()});
+}
+
+Result<void> Sender::SendListed(std::span<const PageNumber> pages) {
+  const size_t page_size = store_.page_size();
+  while (!pages.empty()) {
+    const auto part = pages.first(std::min(pages.size(), batch_pages()));
+    pages = pages.subspan(part.size());
+    Pages batch;
+    batch.numbers.assign(part.begin(), part.end());
+    batch.contents.resize(part.size() * page_size);
+    TW_TRY(store_.ReadNewest(part, batch.contents));
+    for (size_t index = 0; index < part.size(); ++index)
+      hashes_[part[index].value - 1] =
+          sqlite::HashPage(part[index], Bytes(batch.contents).subspan(index * page_size, page_size));
+    TW_TRY(session_->channel->Send(batch));
+  }
+  return {};
+}
+
+// -- Dual and finish
+
+// The answer to a pull: the page, and what will probably be wanted next.
+Result<void> Sender::AnswerPull(Session& session, PageNumber page) {
+  const size_t page_size = store_.page_size();
+  if (!store_.handed_over() || page.value < 1 || page.value > receipt_.pages_total)
+    return Fail(ErrorKind::kCorrupt, "PULL_OUT_OF_RANGE",
+                "the other node asked for a page that this move does not have");
+  Pages answer;
+  answer.contents.reserve(2 * page_size + limits::kReadAheadBytes);
+  const auto add = [&](PageNumber wanted) -> Result<Bytes> {
+    const size_t at = answer.contents.size();
+    answer.contents.resize(at + page_size);
+    const MutableBytes into = MutableBytes(answer.contents).subspan(at);
+    TW_TRY(store_.HandOver({&wanted, 1}, into));
+    answer.numbers.push_back(wanted);
+    hashes_[wanted.value - 1] = free_.Has(wanted) ? HashFreeLeaf(wanted) : sqlite::HashPage(wanted, into);
+    if (session.sent.Add(wanted)) ++receipt_.pages_pulled;
+    return Bytes(into);
+  };
+  TW_TRY_ASSIGN(const Bytes content, add(page));
+  if (read_ahead_) {
+    TW_TRY(read_ahead_->Follow(page, content, [&](PageNumber next) -> Result<Bytes> {
+      if (next.value < 1 || next.value > receipt_.pages_total || session.sent.Has(next)) return Bytes();
+      return add(next);
+    }));
+  }
+  bucket_.TakeUrgent(answer.contents.size());
+  return session.channel->Send(answer, Urgency::kUrgent);
+}
+
+// On every channel after the swap the receiver first says what it has (protocol.md step 7).
+Result<void> Sender::TakeHello(Session& session) {
+  const auto arrived = sqlite::PageSet::FromWords(session.hello->arrived);
+  session.sent = sqlite::PageSet::FromWords(session.hello->present);
+  store_.MarkHandedOver(session.sent);
+  std::vector<std::byte> content(store_.page_size());
+  for (uint32_t value = 1; value <= receipt_.pages_total; ++value) {
+    const PageNumber page{value};
+    uint64_t& hash = hashes_[value - 1];
+    if (!arrived.Has(page)) {
+      hash = 0;
+    } else if (free_.Has(page)) {
+      hash = HashFreeLeaf(page);
+    } else if (hash == 0) {  // Sent by an earlier process of this node; the file is frozen since.
+      TW_TRY(store_.ReadNewest(page, content));
+      hash = sqlite::HashPage(page, content);
+    }
+  }
+  return {};
+}
+
+Result<void> Sender::PushRest(Session& session) {
+  const size_t page_size = store_.page_size();
+  const uint32_t missing = receipt_.pages_total - std::min(receipt_.pages_total, session.sent.size());
+  uint32_t pushed = 0;
+  for (uint32_t value = 1; value <= receipt_.pages_total && !session.lost;) {
+    Pages batch;
+    batch.pushed = true;
+    for (; value <= receipt_.pages_total && batch.numbers.size() < batch_pages(); ++value)
+      if (session.sent.Add(PageNumber{value})) batch.numbers.push_back(PageNumber{value});
+    if (batch.numbers.empty()) break;
+    batch.contents.resize(batch.numbers.size() * page_size);
+    TW_TRY(store_.HandOver(batch.numbers, batch.contents));
+    for (size_t index = 0; index < batch.numbers.size(); ++index)
+      hashes_[batch.numbers[index].value - 1] =
+          sqlite::HashPage(batch.numbers[index], Bytes(batch.contents).subspan(index * page_size, page_size));
+    TW_TRY(Push(session, batch));
+    const bool first_half = pushed < missing / 2;
+    pushed += static_cast<uint32_t>(batch.numbers.size());
+    receipt_.pages_pushed += static_cast<uint32_t>(batch.numbers.size());
+    if (first_half && pushed >= missing / 2) host_.Reached(Step::kSourcePushedHalf);
+  }
+  return {};
+}
+
+// What a sender knows from its init and a restart has lost: the file is frozen, so the same is found again.
+Result<void> Sender::FindFrozenShape() {
+  free_ = sqlite::PageSet(receipt_.pages_total);
+  if (direction_ == Direction::kReverse) return {};  // Its file may lack pages, and it sent none as free.
+  const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
+  TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), read));
+  read_ahead_.emplace(store_.page_size(), std::move(wireframe.next_leaf));
+  TW_TRY_ASSIGN(const auto leaves, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), read));
+  for (const PageNumber leaf : leaves) free_.Add(leaf);
+  return {};
+}
+
+}  // namespace tradewind::move

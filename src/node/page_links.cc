@@ -1,0 +1,140 @@
+#include "node/page_links.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "node/api_error.h"
+
+namespace tradewind::node {
+
+namespace {
+
+constexpr std::string_view kProtocol = "tradewind-pages/2";
+constexpr std::string_view kLinkPath = "/v1/internal/moves/link";
+constexpr std::array<std::string_view, 2> kLanes = {"urgent", "bulk"};  // In the order of move::Urgency.
+
+std::string NewLinkId(runtime::Core& core) {
+  std::array<std::byte, 8> random;
+  core.FillRandom(random);
+  std::string id;
+  for (const std::byte byte : random) id += fmt::format("{:02x}", std::to_integer<int>(byte));
+  return id;
+}
+
+std::string QueryText(const net::HttpRequest& request, std::string_view name) {
+  const auto found = request.query.find(name);
+  return found == request.query.end() ? std::string() : std::string(found->second);
+}
+
+}  // namespace
+
+PageLinks::PageLinks(runtime::Core& core, Directory& directory, net::HttpClient& client,
+                     move::PeerLink::OnOpened on_opened)
+    : core_(core), directory_(directory), client_(client), on_opened_(std::move(on_opened)), fibers_(core) {}
+
+PageLinks::~PageLinks() = default;
+
+// -- To other nodes
+
+Result<std::unique_ptr<move::PageChannel>> PageLinks::OpenChannel(const NodeName& peer,
+                                                                  runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(const Link link, LinkTo(peer, deadline));
+  return link->Open();
+}
+
+// One link to a node however many moves want it at once.
+Result<PageLinks::Link> PageLinks::LinkTo(const NodeName& peer, runtime::TimePoint deadline) {
+  while (true) {
+    if (closed_) return Fail(ErrorKind::kUnavailable, "STOPPING", "the node is ending");
+    if (const auto found = outgoing_.find(peer); found != outgoing_.end() && !found->second->lost())
+      return found->second;
+    if (opening_.insert(peer).second) break;
+    if (!opened_.WaitUntil(deadline))
+      return Fail(ErrorKind::kTimeout, "NODE_SILENT", "no page link to node " + peer + " came up in time");
+  }
+  Result<Link> link = Connect(peer, deadline);
+  opening_.erase(peer);
+  opened_.NotifyAll();
+  if (!link) return link;
+  if (closed_) (*link)->Close();
+  // The link before this one is lost; its fibers end by themselves.
+  if (const Link old = std::exchange(outgoing_[peer], *link))
+    fibers_.Spawn("end of a page link", [old] { old->Join(); });
+  return link;
+}
+
+Result<PageLinks::Link> PageLinks::Connect(const NodeName& peer, runtime::TimePoint deadline) {
+  const std::string id = NewLinkId(core_);
+  std::vector<net::UpgradedConnection> lanes;
+  for (const std::string_view lane : kLanes) {
+    TW_TRY_ASSIGN(const std::string url, directory_.UrlOf(peer));
+    auto upgraded =
+        client_.Upgrade(fmt::format("{}{}?id={}&lane={}", url, kLinkPath, id, lane), kProtocol, deadline);
+    if (!upgraded) {
+      if (upgraded.error().code == "NODE_UNREACHABLE") directory_.Forget(peer);
+      return Fail(std::move(upgraded).error());
+    }
+    lanes.push_back(std::move(*upgraded));
+  }
+  auto link = std::make_shared<move::PeerLink>(core_);
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    auto carried = std::make_shared<net::UpgradedConnection>(std::move(lanes[lane]));
+    fibers_.Spawn("page link to " + peer, [link, lane, carried] {
+      link->Serve(static_cast<move::Urgency>(lane), std::move(carried->connection),
+                  std::move(carried->already_read));
+    });
+  }
+  return link;
+}
+
+// -- From other nodes
+
+net::HttpResponse PageLinks::Accept(const net::HttpRequest& request) {
+  const std::string id = QueryText(request, "id");
+  const std::string lane = QueryText(request, "lane");
+  if (request.path != kLinkPath || id.empty() || (lane != kLanes[0] && lane != kLanes[1]))
+    return ErrorResponse(Error{ErrorKind::kInvalid, "LINK_INVALID", "a page link needs an id and a lane",
+                               "run the same version of tradewind on both nodes"});
+  const move::Urgency kind = lane == kLanes[0] ? move::Urgency::kUrgent : move::Urgency::kBulk;
+  net::HttpResponse response;
+  response.upgrade = net::Upgrade{std::string(kProtocol), [this, id, kind](net::UpgradedConnection upgraded) {
+                                    ServeIncoming(id, kind, std::move(upgraded));
+                                  }};
+  return response;
+}
+
+void PageLinks::ServeIncoming(const std::string& id, move::Urgency lane, net::UpgradedConnection upgraded) {
+  if (closed_) return;
+  Link& entry = incoming_[id];
+  if (!entry) entry = std::make_shared<move::PeerLink>(core_, on_opened_);
+  const Link link = entry;
+  ++incoming_lanes_[id];
+  link->Serve(lane, std::move(upgraded.connection), std::move(upgraded.already_read));
+  if (--incoming_lanes_[id] == 0) {
+    incoming_lanes_.erase(id);
+    link->Join();
+    incoming_.erase(id);
+  }
+  lane_ended_.NotifyAll();
+}
+
+// -- End
+
+void PageLinks::Close() {
+  closed_ = true;
+  for (const auto& [peer, link] : outgoing_) link->Close();
+  for (const auto& [id, link] : incoming_) link->Close();
+}
+
+void PageLinks::Join() {
+  for (const auto& [peer, link] : outgoing_) link->Join();
+  WaitFor(lane_ended_, [&] { return incoming_.empty(); });
+  fibers_.Join();
+  outgoing_.clear();
+}
+
+}  // namespace tradewind::node
