@@ -7,16 +7,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/limits.h"
 #include "cli/command_line.h"
 #include "cli/folder_lock.h"
 #include "cli/listen_address.h"
-#include "move/step.h"
 #include "node/node.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
@@ -36,24 +33,18 @@ struct ServeOptions {
 };
 
 // For tests: ends this process as a crash does, at the named step of a move ("NAME", or "NAME:3" for the
-// third time). Null without the variable.
-Result<std::function<void(move::Step)>> StepToDieAt() {
+// third time).
+node::StepTrap TrapFromEnvironment() {
+  node::StepTrap trap;
   const char* const text = std::getenv("TRADEWIND_KILL_AT");
-  if (!text) return std::function<void(move::Step)>();
-  std::string name = text;
-  int times = 1;
-  if (const size_t colon = name.find(':'); colon != std::string::npos) {
-    times = std::atoi(name.c_str() + colon + 1);
-    name.resize(colon);
+  if (!text) return trap;
+  trap.step = text;
+  if (const size_t colon = trap.step.find(':'); colon != std::string::npos) {
+    trap.times = std::atoi(trap.step.c_str() + colon + 1);
+    trap.step.resize(colon);
   }
-  const std::optional<move::Step> wanted = move::ParseStep(name);
-  if (!wanted || times < 1)
-    return Fail(ErrorKind::kInvalid, "STEP_UNKNOWN",
-                fmt::format("TRADEWIND_KILL_AT={} names no step of a move", text), "unset it");
-  auto left = std::make_shared<int>(times);
-  return std::function<void(move::Step)>([wanted, left](move::Step step) {
-    if (step == *wanted && --*left == 0) ::kill(::getpid(), SIGKILL);
-  });
+  trap.run = [] { ::kill(::getpid(), SIGKILL); };
+  return trap;
 }
 
 Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
@@ -64,7 +55,7 @@ Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
   node.data_folder = options.data;
   if (!options.join.empty()) node.join_url = options.join;
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
-  TW_TRY_ASSIGN(node.on_step, StepToDieAt());
+  node.trap = TrapFromEnvironment();
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
   if (!IsLoopback(node.listen) && !options.insecure) {
     return Fail(

@@ -38,6 +38,8 @@ Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions optio
   if (!IsValidName(options.name))
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + options.name + "' is no name for a node",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
+  if (!options.trap.step.empty() && (!move::ParseStep(options.trap.step) || options.trap.times < 1))
+    return Fail(ErrorKind::kInvalid, "STEP_UNKNOWN", "'" + options.trap.step + "' is no step of a move");
   sqlite::InitializeSqlite();
   std::unique_ptr<Node> node(new Node(core, std::move(options)));
   if (Result<void> opened = node->Open(); !opened) {
@@ -265,7 +267,7 @@ Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& pee
 }
 
 void Node::Reached(move::Step step) {
-  if (options_.on_step) options_.on_step(step);
+  if (options_.trap.step == move::NameOf(step) && --options_.trap.times == 0) options_.trap.run();
 }
 
 void Node::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) {

@@ -38,13 +38,20 @@ class PageLinks;
 class StreamService;
 class Transfers;
 
+// For tests: something happens at a step of a move (move/step.h) that this node takes part in.
+struct StepTrap {
+  std::string step;           // Empty: none.
+  int times = 1;              // At the first, second, ... time.
+  std::function<void()> run;  // Must not suspend.
+};
+
 struct NodeOptions {
   NodeName name;
   runtime::Address listen;
   std::string data_folder;
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
-  std::function<void(move::Step)> on_step;   // Tests: called at each step of a move here.
+  StepTrap trap;
 };
 
 class Node : public move::MoveHost {
