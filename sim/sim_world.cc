@@ -54,6 +54,11 @@ SimCore& SimWorld::Restart(const std::string& host) {
   return AddCore(host);
 }
 
+SimCore& SimWorld::CoreOf(const std::string& host) {
+  TW_CHECK(!FindHost(host).cores.empty(), "the simulated host is down");
+  return *FindHost(host).cores.back();
+}
+
 void SimWorld::CutLink(const std::string& one, const std::string& other) {
   trace_.Add(now_, "cut", one + "-" + other, 0);
   fabric_->Cut(one, other);

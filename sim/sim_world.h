@@ -44,6 +44,9 @@ class SimWorld {
   // A core on a host, which is made, with an empty disk, when it is new. Cores live as long as the world.
   SimCore& AddCore(const std::string& host);
 
+  // The core that was last added on a host that is up.
+  SimCore& CoreOf(const std::string& host);
+
   // The host loses power. From then on every call of its cores to disk or network fails (code CRASHED), while
   // their timers go on, so that their fibers run to their end. Its peers hear nothing, and lose their
   // connections after seconds.

@@ -218,10 +218,12 @@ Result<void> Receiver::BecomeOwner(Epoch epoch) {
   }
   if (state_ != State::kReady || epoch <= epoch_) return OutOfTurn("ownership");
   becoming_owner_ = true;
+  Result<void> opened;
+  if (!store_) opened = OpenFromDisk();  // It went with an opening that failed.
   served_ = store_.get();
-  Result<void> opened = OpenAsOwner(epoch);
+  if (opened) opened = OpenAsOwner(epoch);
   becoming_owner_ = false;
-  if (!opened) served_ = nullptr;  // It went with the tenant. Only a restart tries again.
+  if (!opened) served_ = nullptr;
   state_changed_.NotifyAll();
   if (opened && channel_)
     static_cast<void>(channel_->Send(Owned{}));  // A broken channel shows when it is read.

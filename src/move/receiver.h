@@ -105,6 +105,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   Result<void> NoteListed(const List& list);
   Result<void> SyncIncoming();
   Result<void> OpenStore(std::unique_ptr<sqlite::PresenceMap> presence);
+  Result<void> OpenFromDisk();
   Result<void> DropCopy();
 
   bool is_reverse() const { return direction_ == Direction::kReverse; }

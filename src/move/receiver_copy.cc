@@ -164,23 +164,23 @@ Result<void> Receiver::DropCopy() {
   return {};
 }
 
+// The copy as it was made durable for the list.
+Result<void> Receiver::OpenFromDisk() {
+  TW_TRY_ASSIGN(auto presence, sqlite::PresenceMap::Load(core_.disk(), PresencePath()));
+  // The journal says ready only once the map is of its list, and something else before that map goes.
+  if (presence->list() != list_)
+    return Fail(ErrorKind::kCorrupt, "PRESENCE_MAP_CORRUPT",
+                "the presence map of " + tenant_name_ + " is not that of its list");
+  page_size_ = presence->page_size();
+  return OpenStore(std::move(presence));
+}
+
 Result<void> Receiver::Resume(const JournalEntry& entry) {
   epoch_ = entry.epoch;
   list_ = entry.list;
   if (entry.role == Role::kReceiving) return DropCopy();
   if (entry.role == Role::kFrozen) return {};
-  auto presence = sqlite::PresenceMap::Load(core_.disk(), PresencePath());
-  const bool of_list = presence && (*presence)->list() == entry.list;
-  if (entry.role == Role::kReady && !of_list) {
-    // Its map was made before the journal said so, and never taken apart but after the journal said
-    // otherwise.
-    if (!presence) return Fail(std::move(presence).error());
-    return Fail(ErrorKind::kCorrupt, "PRESENCE_MAP_CORRUPT",
-                "the presence map of " + tenant_name_ + " is not that of its list");
-  }
-  if (!presence) return Fail(std::move(presence).error());
-  page_size_ = (*presence)->page_size();
-  TW_TRY(OpenStore(std::move(*presence)));
+  TW_TRY(OpenFromDisk());
   state_ = State::kReady;
   if (entry.role == Role::kReady) {
     fibers_.Spawn("watch catalog " + tenant_name_, [this] { WatchCatalog(); });

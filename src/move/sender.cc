@@ -265,6 +265,12 @@ bool Sender::IsWorthAnotherTry(const Error& error, int attempt) const {
 }
 
 Sender::Outcome Sender::Run() {
+  const Outcome outcome = SendAll();
+  CloseSession();
+  return outcome;
+}
+
+Sender::Outcome Sender::SendAll() {
   const bool reverse = direction_ == Direction::kReverse;
   for (int attempt = 1;; ++attempt) {
     Result<void> ready = reverse ? AttemptReverse() : Attempt();
@@ -390,7 +396,6 @@ Sender::Outcome Sender::DualToDone() {
     }
   }
   if (done_) return End();
-  CloseSession();
   return turned_ ? Outcome::kTurnedRound : Outcome::kStopped;
 }
 
@@ -429,6 +434,12 @@ Sender::Outcome Sender::RecordCancelled(const Error& error) {
 
 Sender::Outcome Sender::Resume(Role role) {
   TW_CHECK(role == Role::kSwapping || role == Role::kDual, "a sender resumes from swapping or dual");
+  const Outcome outcome = GoOn(role);
+  CloseSession();
+  return outcome;
+}
+
+Sender::Outcome Sender::GoOn(Role role) {
   receipt_.phase = Phase::kHandover;
   receipt_.pages_total = store_.page_count();
   hashes_.assign(receipt_.pages_total, 0);

@@ -82,6 +82,8 @@ class Sender {
   struct Session;
 
   // sender.cc: the steps of the protocol.
+  Outcome SendAll();
+  Outcome GoOn(Role role);
   Result<void> Connect(OfferKind kind, bool await_hello);
   void CloseSession();
   void ReadMessages(const std::shared_ptr<Session>& session);

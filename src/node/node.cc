@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "cluster/catalog_service.h"
 #include "cluster/embedded_catalog.h"
 #include "cluster/remote_catalog.h"
@@ -98,7 +99,11 @@ Result<void> Node::ClaimFolder() {
   if (name == options_.name) return {};
   TW_TRY(file->Write(0, std::as_bytes(std::span(options_.name))));
   TW_TRY(file->Sync());
-  return disk.SyncDirectory(options_.data_folder);
+  // All that will ever be durable here lies in folders whose own names must be.
+  for (std::string folder = options_.data_folder;; folder = FolderOf(folder)) {
+    TW_TRY(disk.SyncDirectory(folder.empty() ? "/" : folder));
+    if (folder.empty() || folder == "." || folder == "/") return {};
+  }
 }
 
 Result<void> Node::OpenCatalog() {
@@ -135,7 +140,9 @@ Result<void> Node::Register() {
 // What needs the catalog and may wait for it.
 void Node::RegisterAndTidy() {
   while (!stopping_) {
-    if (Register()) break;
+    const Result<void> registered = Register();
+    if (registered) break;
+    log::warn("the node is not registered yet: {}", Describe(registered.error()));
     runtime::SleepFor(limits::kReconnectPause);
   }
   if (stopping_) return;

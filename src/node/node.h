@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -66,6 +67,7 @@ class Node : public move::MoveHost {
   void Stop(runtime::TimePoint drain_until);
 
   std::string url() const { return url_; }
+  void SetTrap(StepTrap trap) { options_.trap = std::move(trap); }
   const NodeOptions& options() const { return options_; }
   LocalTenants& tenants() { return *tenants_; }
   Moves& moves() { return *moves_; }

@@ -1,0 +1,143 @@
+#include "sim/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include "base/check.h"
+#include "runtime/fiber.h"
+#include "sqlite/vfs.h"
+
+namespace tradewind::sim {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts) : world_(seed), hosts_(std::move(hosts)) {
+  sqlite::InitializeSqlite();
+  sqlite::ResetRandomness();
+  for (const std::string& host : hosts_) {
+    world_.AddCore(host);
+    Start(host);
+  }
+  client_core_ = &world_.AddCore("client");
+  http_ = std::make_unique<net::HttpClient>(*client_core_);
+}
+
+Cluster::~Cluster() {
+  InClient([&] { http_->Close(); });
+  for (const std::string& host : hosts_)
+    if (nodes_.contains(host)) End(host, 5s);
+  http_.reset();
+}
+
+std::vector<std::string> Cluster::urls() const {
+  std::vector<std::string> urls;
+  for (const std::string& host : hosts_) urls.push_back("http://" + host + ":8080");
+  return urls;
+}
+
+void Cluster::Start(const std::string& host) {
+  node::NodeOptions options;
+  options.name = host;
+  options.listen = {host, 8080};
+  options.data_folder = "/data";
+  if (host != hosts_.front()) options.join_url = "http://" + hosts_.front() + ":8080";
+  options.trap = traps_[host];
+  SimCore& core = world_.CoreOf(host);
+  world_.RunFiber(core, "start " + host, [&] {
+    auto node = node::Node::Start(core, options);
+    if (!node) ADD_FAILURE() << Describe(node.error());
+    TW_CHECK(node.has_value(), "a simulated node must start");
+    nodes_[host] = std::move(*node);
+  });
+}
+
+void Cluster::End(const std::string& host, runtime::Duration drain) {
+  node::Node& node = *nodes_.at(host);
+  SimCore& core = static_cast<SimCore&>(node.core());
+  world_.RunFiber(core, "stop " + host, [&] { node.Stop(core.Now() + drain); });
+  nodes_.erase(host);
+}
+
+void Cluster::InNode(const std::string& host, const std::function<void(node::Node&)>& body) {
+  node::Node& node = *nodes_.at(host);
+  world_.RunFiber(static_cast<SimCore&>(node.core()), "in " + host, [&] { body(node); });
+}
+
+void Cluster::TakeDown(const std::string& host, bool power_lost) {
+  if (down_) return;
+  down_ = host;
+  if (power_lost)
+    world_.Crash(host);
+  else
+    world_.Kill(host);
+}
+
+void Cluster::TakeDownAt(const std::string& victim, const std::string& host, const std::string& step,
+                         int times, bool power_lost) {
+  traps_[host] = node::StepTrap{step, times, [this, victim, power_lost] { TakeDown(victim, power_lost); }};
+  if (const auto running = nodes_.find(host); running != nodes_.end()) running->second->SetTrap(traps_[host]);
+}
+
+void Cluster::GoDownAt(const std::string& host, const std::string& step, int times, bool power_lost) {
+  TakeDownAt(host, host, step, times, power_lost);
+}
+
+void Cluster::BringBack() {
+  const std::string host = *down_;
+  traps_.clear();
+  for (const auto& [name, node] : nodes_) node->SetTrap({});
+  End(host, 0s);
+  world_.Restart(host);
+  Start(host);
+  down_.reset();
+}
+
+std::optional<json::value> Cluster::TryCall(const std::string& host, const std::string& method,
+                                            const std::string& target, const std::string& body) {
+  net::HttpRequest request;
+  request.method = method;
+  request.body = body;
+  const auto answer = http_->Call("http://" + host + ":8080" + target, request, client_core_->Now() + 30s);
+  if (!answer || answer->status >= 300) return std::nullopt;
+  return json::parse(answer->body);
+}
+
+json::value Cluster::Call(const std::string& host, const std::string& method, const std::string& target,
+                          const std::string& body) {
+  // Connections to a host that went down take their time to notice.
+  const runtime::TimePoint patience = client_core_->Now() + 1min;
+  while (client_core_->Now() < patience) {
+    if (auto answer = TryCall(host, method, target, body)) return *std::move(answer);
+    runtime::SleepFor(20ms);
+  }
+  ADD_FAILURE() << method << " " << target << " at " << host << " fails";
+  return json::object();
+}
+
+std::string Cluster::StartMove(const std::string& tenant, const std::string& to, uint64_t rate_bytes_per_s) {
+  json::object request{{"tenant", tenant}, {"to", to}};
+  if (rate_bytes_per_s != 0) request["rate_bytes_per_s"] = rate_bytes_per_s;
+  const auto started = Call(hosts_.front(), "POST", "/v1/moves", json::serialize(request));
+  return started.is_object() ? std::string(started.at("id").as_string()) : std::string();
+}
+
+json::object Cluster::AwaitMove(const std::string& id) {
+  const runtime::TimePoint patience = client_core_->Now() + 5min;
+  while (client_core_->Now() < patience) {
+    const auto receipt = TryCall(hosts_.front(), "GET", "/v1/moves/" + id);
+    if (receipt) {
+      const auto& phase = receipt->at("phase").as_string();
+      if (phase == "done" || phase == "cancelled") return receipt->as_object();
+    }
+    runtime::SleepFor(5ms);
+  }
+  ADD_FAILURE() << "the move " << id
+                << " does not end: " << json::serialize(Call(hosts_.front(), "GET", "/v1/moves/" + id));
+  return {};
+}
+
+bool Cluster::HasFile(const std::string& host, const std::string& tenant) {
+  return world_.CoreOf(host).disk().Exists("/data/tenants/" + tenant + ".db").value();
+}
+
+}  // namespace tradewind::sim

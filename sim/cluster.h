@@ -1,0 +1,76 @@
+// Whole nodes on a simulated world, and a host for their clients. For the tests that move tenants.
+//
+// The functions that say "in a fiber" suspend and belong into InClient(); the others drive the world and
+// belong outside of it.
+#pragma once
+
+#include <boost/json.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/http_client.h"
+#include "node/node.h"
+#include "sim/sim_core.h"
+#include "sim/sim_world.h"
+
+namespace tradewind::sim {
+
+class Cluster {
+ public:
+  // The first of the hosts has the catalog.
+  Cluster(uint64_t seed, std::vector<std::string> hosts);
+  ~Cluster();
+
+  SimWorld& world() { return world_; }
+  SimCore& client() { return *client_core_; }
+  net::HttpClient& http() { return *http_; }
+  std::vector<std::string> urls() const;
+  node::Node& node(const std::string& host) { return *nodes_.at(host); }
+
+  void InClient(std::function<void()> body) { world_.RunFiber(*client_core_, "test", std::move(body)); }
+  void InNode(const std::string& host, const std::function<void(node::Node&)>& body);
+
+  // From the host's next start on, or at once when it runs: it goes down when it reaches the step for the
+  // n-th time. `power_lost` as in SimWorld::Crash.
+  void GoDownAt(const std::string& host, const std::string& step, int times, bool power_lost);
+  // What is to go down at a step may be another host.
+  void TakeDownAt(const std::string& victim, const std::string& host, const std::string& step, int times,
+                  bool power_lost);
+  bool went_down() const { return down_.has_value(); }
+  const std::string& down() const { return *down_; }
+  void TakeDown(const std::string& host, bool power_lost);
+  // Ends what is left of the node that went down, and starts it again on what its disk still holds.
+  void BringBack();
+
+  // A call of the admin API through the host, repeated until it succeeds; its body must be JSON. In a fiber.
+  boost::json::value Call(const std::string& host, const std::string& method, const std::string& target,
+                          const std::string& body = "");
+  // The same; none when the call failed. In a fiber.
+  std::optional<boost::json::value> TryCall(const std::string& host, const std::string& method,
+                                            const std::string& target, const std::string& body = "");
+  // Starts a move; its id. In a fiber.
+  std::string StartMove(const std::string& tenant, const std::string& to, uint64_t rate_bytes_per_s = 0);
+  // Waits until the move is over; its receipt. In a fiber.
+  boost::json::object AwaitMove(const std::string& id);
+
+  // Whether the host's disk has a file of the tenant.
+  bool HasFile(const std::string& host, const std::string& tenant);
+
+ private:
+  void Start(const std::string& host);
+  void End(const std::string& host, runtime::Duration drain);
+
+  SimWorld world_;
+  const std::vector<std::string> hosts_;
+  std::map<std::string, std::unique_ptr<node::Node>> nodes_;
+  std::map<std::string, node::StepTrap> traps_;
+  std::optional<std::string> down_;
+  SimCore* client_core_ = nullptr;
+  std::unique_ptr<net::HttpClient> http_;
+};
+
+}  // namespace tradewind::sim
