@@ -14,7 +14,6 @@
 #include "move/receipt.h"
 #include "node/admin_request.h"
 #include "node/api_error.h"
-#include "node/catalog_receipt.h"
 #include "node/node.h"
 #include "node/tenant_json.h"
 #include "runtime/fiber.h"
@@ -56,12 +55,6 @@ bool Matches(std::string_view pattern, std::string_view path, std::string& name)
   return pattern.empty() && path.empty();
 }
 
-std::string Joined(const std::vector<std::string>& texts) {
-  std::string joined;
-  for (const std::string& text : texts) joined += (joined.empty() ? "" : ",") + text;
-  return joined;
-}
-
 }  // namespace
 
 // -- Finding the call
@@ -82,6 +75,8 @@ const std::vector<AdminApi::Route>& AdminApi::Routes() {
       {"POST", "/v1/moves", &AdminApi::StartMove},
       {"GET", "/v1/moves", &AdminApi::ListMoves},
       {"GET", "/v1/moves/*", &AdminApi::ShowMove},
+      {"PATCH", "/v1/moves/*", &AdminApi::SetMove},
+      {"POST", "/v1/moves/*/cancel", &AdminApi::CancelMove},
       {"GET", "/v1/nodes", &AdminApi::ListNodes},
   };
   return routes;
@@ -255,49 +250,20 @@ Answer AdminApi::StartMove(const Call& call) {
                              });
 }
 
-std::string AdminApi::ReceiptNow(const cluster::MoveRecord& record, bool& source_is_away) {
-  if (const auto live = node_.moves().LiveReceipt(record.id)) return *live;
-  if (IsComplete(record)) return ReceiptOf(record);
-  if (record.source != node_.self() && !source_is_away) {
-    net::HttpRequest ask;
-    ask.target = "/v1/moves/" + record.id;
-    const Answer answer = forwarding_.Send(record.source, ask, limits::kNodeProbe);
-    if (answer && answer->status == 200) return answer->body;
-    source_is_away = !answer;
-  }
-  // Perhaps it has ended meanwhile. Or its source was restarted and has not taken it up again.
-  const auto again = node_.catalog().GetMove(record.id);
-  const cluster::MoveRecord& newest = again ? *again : record;
-  const bool waits = source_is_away && !IsComplete(newest);
-  return ReceiptOf(newest, waits ? "node " + record.source + ", the source, which cannot be reached" : "");
+Answer AdminApi::ListMoves(const Call&) {
+  return moves_.List();
 }
 
 Answer AdminApi::ShowMove(const Call& call) {
-  if (const auto live = node_.moves().LiveReceipt(call.name)) return net::HttpResponse::Json(200, *live);
-  if (IsForwarded(call.request))
-    return Fail(ErrorKind::kUnavailable, "MOVE_NOT_HERE", "move " + call.name + " is not under way here",
-                "try again");
-  TW_TRY_ASSIGN(const cluster::MoveRecord record, node_.catalog().GetMove(call.name));
-  bool source_is_away = false;
-  return net::HttpResponse::Json(200, ReceiptNow(record, source_is_away));
+  return moves_.Show(call.request, call.name);
 }
 
-// The moves of one source are asked for one after the other, all sources at once.
-Answer AdminApi::ListMoves(const Call&) {
-  TW_TRY_ASSIGN(const auto records, node_.catalog().ListMoves());
-  std::vector<std::string> receipts(records.size());
-  std::map<NodeName, std::vector<size_t>> of_source;
-  for (size_t i = 0; i < records.size(); ++i) of_source[records[i].source].push_back(i);
-  runtime::TaskGroup sources(node_.core());
-  for (const auto& [source, indexes] : of_source) {
-    const std::vector<size_t>& of_this = indexes;
-    sources.Spawn("moves of " + source, [this, &records, &receipts, &of_this] {
-      bool source_is_away = false;
-      for (const size_t i : of_this) receipts[i] = ReceiptNow(records[i], source_is_away);
-    });
-  }
-  sources.Join();
-  return net::HttpResponse::Json(200, "{\"moves\":[" + Joined(receipts) + "]}");
+Answer AdminApi::CancelMove(const Call& call) {
+  return moves_.Cancel(call.request, call.name);
+}
+
+Answer AdminApi::SetMove(const Call& call) {
+  return moves_.Set(call.request, call.name);
 }
 
 // -- Nodes

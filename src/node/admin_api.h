@@ -1,7 +1,7 @@
 // The admin HTTP API, version 1: tenants, imports, exports, moves, nodes. The commands use it and nothing
 // else.
 //
-// Every node answers every call: one that belongs to a certain node (the owner of a tenant, the source of a
+// Every node answers every call: one that belongs to a certain node (the owner of a tenant, the sender of a
 // move, the holder of a transfer) is sent there (forwarding.h). Errors are JSON, by api_error.h.
 //
 // This core only.
@@ -14,6 +14,7 @@
 #include "cluster/catalog.h"
 #include "net/http.h"
 #include "node/forwarding.h"
+#include "node/move_calls.h"
 #include "node/transfers.h"
 
 namespace tradewind::node {
@@ -22,7 +23,8 @@ class Node;
 
 class AdminApi {
  public:
-  AdminApi(Node& node, Transfers& transfers) : node_(node), transfers_(transfers), forwarding_(node) {}
+  AdminApi(Node& node, Transfers& transfers)
+      : node_(node), transfers_(transfers), forwarding_(node), moves_(node, forwarding_) {}
 
   // Whether the path is one of this API's.
   bool Handles(const net::HttpRequest& request) const;
@@ -57,6 +59,8 @@ class AdminApi {
   Answer StartMove(const Call& call);
   Answer ListMoves(const Call& call);
   Answer ShowMove(const Call& call);
+  Answer SetMove(const Call& call);
+  Answer CancelMove(const Call& call);
 
   Answer ListNodes(const Call& call);
 
@@ -64,14 +68,12 @@ class AdminApi {
   Answer AtHolder(const Call& call, runtime::Duration patience, const std::function<Answer()>& here);
   // The answer that shows a tenant of this node.
   net::HttpResponse ShowHere(int status, const cluster::TenantRecord& record);
-  // The newest receipt of a move that can be had. `source_is_away` (may be set already) says that its source
-  // does not answer, for the next ones. Suspends.
-  std::string ReceiptNow(const cluster::MoveRecord& record, bool& source_is_away);
   std::string StateOf(const cluster::NodeRecord& node);
 
   Node& node_;
   Transfers& transfers_;
   Forwarding forwarding_;
+  MoveCalls moves_;
 };
 
 }  // namespace tradewind::node

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "node/test_cluster.h"
+#include "sqlite/connection.h"
 
 namespace tradewind::node {
 namespace {
@@ -144,7 +145,45 @@ TEST_F(AdminApiTest, RefusesMovesThatMakeNoSense) {
     EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n1"})")), "ALREADY_THERE");
     EXPECT_EQ(CodeOf(404, start(R"({"tenant":"shop","to":"n9"})")), "NODE_NOT_FOUND");
     EXPECT_EQ(CodeOf(404, start(R"({"tenant":"none","to":"n2"})")), "TENANT_NOT_FOUND");
-    EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n2","method":"stop-and-copy"})")), "NOT_THERE_YET");
+    EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n2","setpoint_ms":5})")), "NOT_THERE_YET");
+  });
+}
+
+// A tenant of this many bytes, more or less.
+void Fill(Node& node, const std::string& tenant, size_t bytes) {
+  auto use = node.tenants().Find(tenant);
+  ASSERT_TRUE(use) << Describe(use.error());
+  auto connection = sqlite::Connection::Open((*use)->store());
+  ASSERT_TRUE(connection) << Describe(connection.error());
+  sqlite::Statement statement;
+  for (const std::string& sql :
+       {std::string("CREATE TABLE filling(bytes BLOB)"),
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+            std::to_string(bytes / 1000) + ") INSERT INTO filling SELECT randomblob(1000) FROM n"}) {
+    statement.sql = sql;
+    const auto ran = (*connection)->Run(statement);
+    ASSERT_TRUE(ran) << Describe(ran.error());
+  }
+}
+
+TEST_F(AdminApiTest, ChangesTheRateOfAMoveAndCancelsItThroughAnyNode) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    Fill(*n1_, "shop", 4'000'000);
+    const json::value started =
+        Json(202, Call(*n2_, "POST", "/v1/moves",
+                       R"({"tenant":"shop","to":"n2","warm_up":"all","rate_bytes_per_s":1000})"));
+    const std::string path = "/v1/moves/" + Text(started, "id");
+    const json::value set = Json(200, Call(*n2_, "PATCH", path, R"({"rate_bytes_per_s":2000})"));
+    EXPECT_EQ(set.at("rate_bytes_per_s").to_number<int>(), 2000);
+    EXPECT_EQ(Json(200, Call(*n1_, "GET", path)).at("rate_bytes_per_s").to_number<int>(), 2000);
+
+    EXPECT_EQ(Text(Json(202, Call(*n2_, "POST", path + "/cancel")), "id"), Text(started, "id"));
+    Await([&] { return Text(Json(200, Call(*n2_, "GET", path)), "phase") == "cancelled" || HasFailure(); });
+    EXPECT_EQ(Text(Json(200, Call(*n2_, "GET", "/v1/tenants/shop")), "owner"), "n1");
+    EXPECT_EQ(CodeOf(409, Call(*n2_, "POST", path + "/cancel")), "MOVE_OVER");
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "PATCH", path, R"({"rate_bytes_per_s":null})")), "MOVE_OVER");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "POST", "/v1/moves/m0/cancel")), "MOVE_NOT_FOUND");
   });
 }
 

@@ -46,6 +46,8 @@ class Body {
   }
 
   bool Has(std::string_view name) const { return Find(name) != nullptr; }
+  // Whether the field is there, be it null.
+  bool Names(std::string_view name) const { return object_.contains(name); }
 
   Result<std::optional<std::string>> Text(std::string_view name) const {
     const json::value* member = Find(name);
@@ -96,11 +98,15 @@ Result<void> CheckEngine(const std::optional<std::string>& engine) {
   return Invalid("engine", "sqlite");
 }
 
-Result<move::WarmUp> WarmUpOf(const std::optional<std::string>& text) {
-  if (!text || *text == "none") return move::WarmUp::kNone;
-  if (*text == "all") return move::WarmUp::kAll;
-  if (*text == "hot") return NotThereYet("the warm-up hot");
-  return Invalid("warm_up", "none or all");
+// With a rate of 0, a move would never end.
+Result<uint64_t> RateIn(const Body& body) {
+  TW_TRY_ASSIGN(const auto rate, body.Number("rate_bytes_per_s"));
+  if (rate && *rate == 0) return Invalid("rate_bytes_per_s", "more than 0; leave it out for no limit");
+  return rate.value_or(0);
+}
+
+tl::unexpected<Error> NoSetpointYet() {
+  return NotThereYet("a setpoint (give rate_bytes_per_s instead)");
 }
 
 Result<uint64_t> ParseQueryNumber(std::string_view name, std::string_view text) {
@@ -147,15 +153,27 @@ Result<MoveRequest> ParseMove(std::string_view text) {
   TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
   TW_TRY_ASSIGN(request.to, body.RequiredName("to"));
   TW_TRY_ASSIGN(const auto method, body.Text("method"));
-  if (method && *method != "zephyr") return NotThereYet("the method " + *method);
-  if (body.Has("setpoint_ms")) return NotThereYet("a setpoint (give rate_bytes_per_s instead)");
+  if (body.Has("setpoint_ms")) return NoSetpointYet();
   TW_TRY_ASSIGN(const auto warm_up, body.Text("warm_up"));
-  TW_TRY_ASSIGN(request.options.warm_up, WarmUpOf(warm_up));
-  TW_TRY_ASSIGN(const auto rate, body.Number("rate_bytes_per_s"));
-  // With none, the move would never end.
-  if (rate && *rate == 0) return Invalid("rate_bytes_per_s", "more than 0; leave it out for no limit");
-  request.options.rate_bytes_per_s = rate.value_or(0);
+  move::MoveOptions& options = request.options;
+  const auto known_method = move::ParseMethod(method.value_or(std::string(NameOf(options.method))));
+  if (!known_method) return Invalid("method", fmt::format("{}", fmt::join(move::kMethodNames, " or ")));
+  const auto known_warm_up = move::ParseWarmUp(warm_up.value_or(std::string(NameOf(options.warm_up))));
+  if (!known_warm_up) return Invalid("warm_up", fmt::format("{}", fmt::join(move::kWarmUpNames, " or ")));
+  if (*known_method == move::Method::kStopAndCopy && warm_up)
+    return Fail(ErrorKind::kInvalid, "FIELD_INVALID", "\"warm_up\" has no meaning for stop-and-copy",
+                "leave it out: everything is sent before the hand-over");
+  options.method = *known_method;
+  options.warm_up = *known_warm_up;
+  TW_TRY_ASSIGN(options.rate_bytes_per_s, RateIn(body));
   return request;
+}
+
+Result<uint64_t> ParseSetMove(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"rate_bytes_per_s", "setpoint_ms"}));
+  if (body.Has("setpoint_ms")) return NoSetpointYet();
+  if (!body.Names("rate_bytes_per_s")) return Body::Missing("rate_bytes_per_s");
+  return RateIn(body);
 }
 
 Result<void> ParseNothing(std::string_view text) {

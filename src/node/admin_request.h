@@ -32,6 +32,8 @@ Result<CreateTenantRequest> ParseCreateTenant(std::string_view body);
 Result<ImportRequest> ParseImport(std::string_view body);
 Result<TenantName> ParseExport(std::string_view body);
 Result<MoveRequest> ParseMove(std::string_view body);
+// The new rate of a move, in bytes a second; 0 (null in the body) is no limit.
+Result<uint64_t> ParseSetMove(std::string_view body);
 // A call that has nothing to say: no body, or an empty object.
 Result<void> ParseNothing(std::string_view body);
 

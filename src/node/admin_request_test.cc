@@ -43,6 +43,27 @@ TEST(AdminRequest, MovesAtOnceAndUnlimitedUnlessToldOtherwise) {
   EXPECT_EQ(move->options.rate_bytes_per_s, 0u);
 }
 
+TEST(AdminRequest, KnowsEveryMethodAndWarmUp) {
+  for (const std::string_view name : move::kWarmUpNames) {
+    const auto move = ParseMove(R"({"tenant":"a","to":"b","warm_up":")" + std::string(name) + "\"}");
+    ASSERT_TRUE(move) << Describe(move.error());
+    EXPECT_EQ(NameOf(move->options.warm_up), name);
+  }
+  const auto copy = ParseMove(R"({"tenant":"a","to":"b","method":"stop-and-copy"})");
+  ASSERT_TRUE(copy) << Describe(copy.error());
+  EXPECT_EQ(copy->options.method, move::Method::kStopAndCopy);
+  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","method":"stop-and-copy","warm_up":"all"})")).code,
+            "FIELD_INVALID");
+  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","method":"carrier pigeon"})")).code, "FIELD_INVALID");
+}
+
+TEST(AdminRequest, ChangesARateOrTakesItAway) {
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":5000})").value(), 5000u);
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":null})").value(), 0u);
+  EXPECT_EQ(ErrorOf(ParseSetMove("{}")).code, "FIELD_MISSING");
+  EXPECT_EQ(ErrorOf(ParseSetMove(R"({"rate_bytes_per_s":0})")).code, "FIELD_INVALID");
+}
+
 TEST(AdminRequest, NamesTheFieldThatItDoesNotKnow) {
   const Error error = ErrorOf(ParseMove(R"({"tenant":"shop","to":"n2","warmup":"all"})"));
   EXPECT_EQ(error.kind, ErrorKind::kInvalid);
@@ -85,9 +106,8 @@ TEST(AdminRequest, RefusesWhatIsNoObject) {
 
 TEST(AdminRequest, SaysWhatIsNotThereYet) {
   for (const Error& error : {
-           ErrorOf(ParseMove(R"({"tenant":"a","to":"b","method":"stop-and-copy"})")),
-           ErrorOf(ParseMove(R"({"tenant":"a","to":"b","warm_up":"hot"})")),
            ErrorOf(ParseMove(R"({"tenant":"a","to":"b","setpoint_ms":5})")),
+           ErrorOf(ParseSetMove(R"({"setpoint_ms":5})")),
            ErrorOf(ParseCreateTenant(R"({"name":"a","engine":"mariadb"})")),
        }) {
     EXPECT_EQ(error.kind, ErrorKind::kRefused);
