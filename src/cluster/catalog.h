@@ -135,7 +135,7 @@ class Catalog {
   // Records a move in state forward, and makes it the tenant's; the state, the receipt and the times given
   // are ignored. A repeat with the same id returns the record. TENANT_NOT_FOUND, NODE_NOT_FOUND; kRefused:
   // MOVE_IN_PROGRESS (it names the move), OWNER_CHANGED (source or epoch_before are not the tenant's),
-  // ALREADY_THERE.
+  // ALREADY_THERE, NODE_DRAINING (the destination).
   virtual Result<MoveRecord> BeginMove(const MoveRecord& move) = 0;
   // A compare-and-swap of the state, by IsLegal and never twice from one state; an end state frees the tenant
   // for another move. An empty receipt leaves the one that there is. MOVE_NOT_FOUND; MOVE_STEP_ILLEGAL

@@ -249,6 +249,19 @@ TEST_P(CatalogContract, AMoveMustStartFromTheOwnerAndLeadElsewhere) {
   });
 }
 
+TEST_P(CatalogContract, NoMoveBeginsThatLeadsToANodeWhichIsDraining) {
+  Run([&](Catalog& catalog) {
+    Need(catalog.SetDraining("n2", true));
+    EXPECT_EQ(CodeOf(catalog.BeginMove(Move("m1"))), "NODE_DRAINING");
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "");
+    Need(catalog.SetDraining("n2", false));
+    Need(catalog.SetDraining("n1", true));
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.SetDraining("n2", true));
+    EXPECT_TRUE(Need(catalog.Swap("t", before_, "n2", "m1")).applied) << "a move that is on goes on";
+  });
+}
+
 TEST_P(CatalogContract, DoneFreesTheTenantForTheNextMove) {
   Run([&](Catalog& catalog) {
     Need(catalog.BeginMove(Move("m1")));

@@ -401,6 +401,12 @@ Result<MoveRecord> EmbeddedCatalog::BeginMove(const MoveRecord& move) {
       return Fail(ErrorKind::kRefused, "ALREADY_THERE",
                   "tenant " + move.tenant + " is on node " + move.destination + " already",
                   "name another node");
+    TW_TRY_ASSIGN(const Rows draining,
+                  Run("SELECT 1 FROM nodes WHERE name=?1 AND draining != 0", {move.destination}));
+    if (!draining.empty())
+      return Fail(ErrorKind::kRefused, "NODE_DRAINING",
+                  "node " + move.destination + " is being drained, and takes no tenants",
+                  "name another node, or end that with: tradewind node undrain " + move.destination);
     TW_TRY(Run("INSERT INTO moves VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, 0, ?9)",
                {move.id, move.tenant, move.source, move.destination, move.method, ValueOf(move.epoch_before),
                 ValueOf(MoveStateName(MoveState::kForward)), core_.UnixMilliseconds(), move.options}));

@@ -15,6 +15,7 @@
 #include "node/admin_request.h"
 #include "node/api_error.h"
 #include "node/node.h"
+#include "node/placement.h"
 #include "node/tenant_json.h"
 #include "runtime/fiber.h"
 
@@ -78,6 +79,9 @@ const std::vector<AdminApi::Route>& AdminApi::Routes() {
       {"PATCH", "/v1/moves/*", &AdminApi::SetMove},
       {"POST", "/v1/moves/*/cancel", &AdminApi::CancelMove},
       {"GET", "/v1/nodes", &AdminApi::ListNodes},
+      {"POST", "/v1/nodes/*/drain", &AdminApi::StartDrain},
+      {"GET", "/v1/nodes/*/drain", &AdminApi::ShowDrain},
+      {"DELETE", "/v1/nodes/*/drain", &AdminApi::Undrain},
   };
   return routes;
 }
@@ -123,13 +127,29 @@ net::HttpResponse AdminApi::ShowHere(int status, const cluster::TenantRecord& re
   return Json(status, TenantJson(record, size));
 }
 
+Result<NodeName> AdminApi::HomeOf(const std::optional<NodeName>& wanted, const Call& call) {
+  if (wanted && *wanted != node_.self()) return *wanted;
+  if (!node_.drain().draining()) return node_.self();
+  // What was sent here is not sent on, be it that this node was chosen a moment too late.
+  if (wanted || IsForwarded(call.request))
+    return Fail(ErrorKind::kRefused, "NODE_DRAINING",
+                "node " + node_.self() + " is being drained, and takes no tenants", "name another node");
+  TW_TRY_ASSIGN(auto places, LookAtNodes(node_, forwarding_));
+  const NodePlace* place = ChoosePlace(places);
+  if (!place || place->name == node_.self())
+    return Fail(ErrorKind::kUnavailable, "NO_NODE_TAKES_TENANTS",
+                "node " + node_.self() + " is being drained, and no other node is up that is not",
+                "start another node, or see tradewind node list");
+  return place->name;
+}
+
 Answer AdminApi::CreateTenant(const Call& call) {
   TW_TRY_ASSIGN(const CreateTenantRequest request, ParseCreateTenant(call.request.body));
-  return forwarding_.AtNode(request.node.value_or(node_.self()), call.request, limits::kNodeCall,
-                            [&]() -> Answer {
-                              TW_TRY_ASSIGN(const auto record, node_.CreateTenant(request.name));
-                              return ShowHere(201, record);
-                            });
+  TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
+  return forwarding_.AtNode(home, call.request, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY_ASSIGN(const auto record, node_.CreateTenant(request.name));
+    return ShowHere(201, record);
+  });
 }
 
 Answer AdminApi::ListTenants(const Call&) {
@@ -179,11 +199,11 @@ Answer AdminApi::AtHolder(const Call& call, runtime::Duration patience, const st
 
 Answer AdminApi::BeginImport(const Call& call) {
   TW_TRY_ASSIGN(const ImportRequest request, ParseImport(call.request.body));
-  return forwarding_.AtNode(
-      request.node.value_or(node_.self()), call.request, limits::kNodeCall, [&]() -> Answer {
-        TW_TRY_ASSIGN(const std::string id, transfers_.BeginImport(request.tenant, request.size_bytes));
-        return Json(201, json::object{{"id", id}, {"chunk_bytes", limits::kTransferChunkBytes}});
-      });
+  TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
+  return forwarding_.AtNode(home, call.request, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY_ASSIGN(const std::string id, transfers_.BeginImport(request.tenant, request.size_bytes));
+    return Json(201, json::object{{"id", id}, {"chunk_bytes", limits::kTransferChunkBytes}});
+  });
 }
 
 Answer AdminApi::WriteImport(const Call& call) {
@@ -268,31 +288,38 @@ Answer AdminApi::SetMove(const Call& call) {
 
 // -- Nodes
 
-std::string AdminApi::StateOf(const cluster::NodeRecord& node) {
-  if (node.name == node_.self()) return "up";
-  net::HttpRequest probe;
-  probe.target = "/health";
-  const Answer answer = forwarding_.Send(node.name, probe, limits::kNodeProbe);
-  return answer && answer->status == 200 ? "up" : "unreachable";
+Answer AdminApi::ListNodes(const Call&) {
+  TW_TRY_ASSIGN(const auto places, LookAtNodes(node_, forwarding_));
+  json::array list;
+  for (const NodePlace& place : places)
+    list.push_back(json::object{{"name", place.name},
+                                {"url", place.url},
+                                {"state", place.up ? "up" : "unreachable"},
+                                {"draining", place.draining},
+                                {"tenants", place.tenants}});
+  return Json(200, json::object{{"nodes", std::move(list)}});
 }
 
-Answer AdminApi::ListNodes(const Call&) {
-  TW_TRY_ASSIGN(const auto nodes, node_.catalog().Nodes());
-  TW_TRY_ASSIGN(const auto tenants, node_.catalog().ListTenants());
-  std::map<NodeName, size_t> owned;
-  for (const cluster::TenantRecord& tenant : tenants) ++owned[tenant.ownership.owner];
-  std::vector<std::string> states(nodes.size());
-  runtime::TaskGroup probes(node_.core());
-  for (size_t i = 0; i < nodes.size(); ++i)
-    probes.Spawn("probe of " + nodes[i].name, [this, &nodes, &states, i] { states[i] = StateOf(nodes[i]); });
-  probes.Join();
-  json::array list;
-  for (size_t i = 0; i < nodes.size(); ++i)
-    list.push_back(json::object{{"name", nodes[i].name},
-                                {"url", nodes[i].url},
-                                {"state", states[i]},
-                                {"tenants", owned[nodes[i].name]}});
-  return Json(200, json::object{{"nodes", std::move(list)}});
+Answer AdminApi::StartDrain(const Call& call) {
+  TW_TRY_ASSIGN(const DrainRequest request, ParseDrain(call.request.body));
+  return forwarding_.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY(node_.drain().Start(request));
+    return net::HttpResponse::Json(202, ToJson(node_.drain().progress()));
+  });
+}
+
+Answer AdminApi::ShowDrain(const Call& call) {
+  return forwarding_.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
+    return net::HttpResponse::Json(200, ToJson(node_.drain().progress()));
+  });
+}
+
+Answer AdminApi::Undrain(const Call& call) {
+  TW_TRY(ParseNothing(call.request.body));
+  return forwarding_.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
+    TW_TRY(node_.drain().Undrain());
+    return net::HttpResponse::Json(200, ToJson(node_.drain().progress()));
+  });
 }
 
 }  // namespace tradewind::node

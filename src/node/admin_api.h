@@ -7,6 +7,7 @@
 // This core only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,12 +64,17 @@ class AdminApi {
   Answer CancelMove(const Call& call);
 
   Answer ListNodes(const Call& call);
+  Answer StartDrain(const Call& call);
+  Answer ShowDrain(const Call& call);
+  Answer Undrain(const Call& call);
 
   // Runs `here` on the node that holds the transfer that the call names.
   Answer AtHolder(const Call& call, runtime::Duration patience, const std::function<Answer()>& here);
   // The answer that shows a tenant of this node.
   net::HttpResponse ShowHere(int status, const cluster::TenantRecord& record);
-  std::string StateOf(const cluster::NodeRecord& node);
+  // Where a new tenant goes: to the node that was named, else to this one, unless it is being drained. Fails
+  // with NODE_DRAINING, NO_NODE_TAKES_TENANTS. Suspends.
+  Result<NodeName> HomeOf(const std::optional<NodeName>& wanted, const Call& call);
 
   Node& node_;
   Transfers& transfers_;

@@ -187,16 +187,69 @@ TEST_F(AdminApiTest, ChangesTheRateOfAMoveAndCancelsItThroughAnyNode) {
   });
 }
 
+TEST_F(AdminApiTest, DrainsANodeAndKeepsItEmptyAlsoOverARestart) {
+  WithNodes([&] {
+    for (const char* name : {"a", "b", "c"})
+      Json(201, Call(*n2_, "POST", "/v1/tenants", R"({"name":")" + std::string(name) + "\"}"));
+    EXPECT_EQ(Text(Json(200, Call(*n1_, "GET", "/v1/nodes/n2/drain")), "state"), "none");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "POST", "/v1/nodes/n9/drain")), "NODE_NOT_FOUND");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "POST", "/v1/nodes/n2/drain", R"({"to":["n9"]})")), "NODE_NOT_FOUND");
+
+    const json::value begun = Json(202, Call(*n1_, "POST", "/v1/nodes/n2/drain", R"({"to":["n1"]})"));
+    EXPECT_EQ(begun.at("total").to_number<int>(), 3);
+    const auto drained = [&] {
+      json::value progress;
+      Await([&] {
+        progress = Json(200, Call(*n1_, "GET", "/v1/nodes/n2/drain"));
+        return Text(progress, "state") == "drained" || HasFailure();
+      });
+      return progress;
+    };
+    EXPECT_EQ(drained().at("moved").to_number<int>(), 3);
+    const json::value nodes = Json(200, Call(*n2_, "GET", "/v1/nodes"));
+    EXPECT_EQ(nodes.at("nodes").at(0).at("tenants").to_number<int>(), 3);
+    EXPECT_TRUE(nodes.at("nodes").at(1).at("draining").as_bool());
+
+    // What is made through it goes elsewhere, and nothing moves to it.
+    EXPECT_EQ(Text(Json(201, Call(*n2_, "POST", "/v1/tenants", R"({"name":"d"})")), "owner"), "n1");
+    EXPECT_THAT(
+        Text(Json(201, Call(*n2_, "POST", "/v1/imports", R"({"tenant":"e","size_bytes":512})")), "id"),
+        HasSubstr("n1."));
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "POST", "/v1/tenants", R"({"name":"e","node":"n2"})")), "NODE_DRAINING");
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "POST", "/v1/moves", R"({"tenant":"a","to":"n2"})")), "NODE_DRAINING");
+
+    Stop(n2_);
+    n2_ = Start("n2", n1_->url());
+    ASSERT_TRUE(n2_);
+    EXPECT_EQ(drained().at("total").to_number<int>(), 0);
+    EXPECT_EQ(Text(Json(200, Call(*n1_, "DELETE", "/v1/nodes/n2/drain")), "state"), "stopped");
+    EXPECT_EQ(Text(Json(201, Call(*n2_, "POST", "/v1/tenants", R"({"name":"f"})")), "owner"), "n2");
+    EXPECT_EQ(Text(Move(*n1_, "a", "n2"), "phase"), "done");
+  });
+}
+
+TEST_F(AdminApiTest, MakesNoTenantWhereEveryNodeDrains) {
+  WithNodes([&] {
+    for (const char* name : {"n1", "n2"})
+      Json(202, Call(*n1_, "POST", "/v1/nodes/" + std::string(name) + "/drain"));
+    EXPECT_EQ(CodeOf(503, Call(*n2_, "POST", "/v1/tenants", R"({"name":"a"})")), "NO_NODE_TAKES_TENANTS");
+  });
+}
+
 TEST_F(AdminApiTest, ShowsWhatItKnowsOfANodeThatIsAway) {
   WithNodes([&] {
     Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));
     const json::value both = Json(200, Call(*n2_, "GET", "/v1/nodes"));
-    EXPECT_EQ(both,
-              (json::value{
-                  {"nodes",
-                   json::array{
-                       json::value{{"name", "n1"}, {"url", n1_->url()}, {"state", "up"}, {"tenants", 0}},
-                       json::value{{"name", "n2"}, {"url", n2_->url()}, {"state", "up"}, {"tenants", 1}}}}}));
+    EXPECT_EQ(both, (json::value{{"nodes", json::array{json::value{{"name", "n1"},
+                                                                   {"url", n1_->url()},
+                                                                   {"state", "up"},
+                                                                   {"draining", false},
+                                                                   {"tenants", 0}},
+                                                       json::value{{"name", "n2"},
+                                                                   {"url", n2_->url()},
+                                                                   {"state", "up"},
+                                                                   {"draining", false},
+                                                                   {"tenants", 1}}}}}));
     Stop(n2_);
     const json::value one = Json(200, Call(*n1_, "GET", "/v1/nodes"));
     EXPECT_EQ(Text(one.at("nodes").at(0), "state"), "up");

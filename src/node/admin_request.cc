@@ -47,7 +47,7 @@ class Body {
 
   bool Has(std::string_view name) const { return Find(name) != nullptr; }
   // Whether the field is there, be it null.
-  bool Names(std::string_view name) const { return object_.contains(name); }
+  bool Mentions(std::string_view name) const { return object_.contains(name); }
 
   Result<std::optional<std::string>> Text(std::string_view name) const {
     const json::value* member = Find(name);
@@ -62,6 +62,21 @@ class Body {
       return Fail(ErrorKind::kInvalid, "NAME_INVALID", fmt::format("\"{}\": '{}' is no name", name, *text),
                   std::string(kNameRule));
     return text;
+  }
+
+  Result<std::vector<std::string>> Names(std::string_view name) const {
+    std::vector<std::string> names;
+    const json::value* member = Find(name);
+    if (!member) return names;
+    if (!member->is_array()) return Invalid(name, "a list of names");
+    for (const json::value& element : member->get_array()) {
+      const std::string text = element.is_string() ? json::value_to<std::string>(element) : "";
+      if (!IsValidName(text))
+        return Fail(ErrorKind::kInvalid, "NAME_INVALID", fmt::format("\"{}\": '{}' is no name", name, text),
+                    std::string(kNameRule));
+      names.push_back(text);
+    }
+    return names;
   }
 
   Result<std::string> RequiredName(std::string_view name) const {
@@ -172,8 +187,17 @@ Result<MoveRequest> ParseMove(std::string_view text) {
 Result<uint64_t> ParseSetMove(std::string_view text) {
   TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"rate_bytes_per_s", "setpoint_ms"}));
   if (body.Has("setpoint_ms")) return NoSetpointYet();
-  if (!body.Names("rate_bytes_per_s")) return Body::Missing("rate_bytes_per_s");
+  if (!body.Mentions("rate_bytes_per_s")) return Body::Missing("rate_bytes_per_s");
   return RateIn(body);
+}
+
+Result<DrainRequest> ParseDrain(std::string_view text) {
+  DrainRequest request;
+  if (text.empty()) return request;
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"to", "rate_bytes_per_s"}));
+  TW_TRY_ASSIGN(request.to, body.Names("to"));
+  TW_TRY_ASSIGN(request.rate_bytes_per_s, RateIn(body));
+  return request;
 }
 
 Result<void> ParseNothing(std::string_view text) {

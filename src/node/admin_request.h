@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "node/drain.h"
 #include "node/moves.h"
 
 namespace tradewind::node {
@@ -34,6 +35,8 @@ Result<TenantName> ParseExport(std::string_view body);
 Result<MoveRequest> ParseMove(std::string_view body);
 // The new rate of a move, in bytes a second; 0 (null in the body) is no limit.
 Result<uint64_t> ParseSetMove(std::string_view body);
+// No body is an empty one: to any node, without a limit.
+Result<DrainRequest> ParseDrain(std::string_view body);
 // A call that has nothing to say: no body, or an empty object.
 Result<void> ParseNothing(std::string_view body);
 

@@ -64,6 +64,18 @@ TEST(AdminRequest, ChangesARateOrTakesItAway) {
   EXPECT_EQ(ErrorOf(ParseSetMove(R"({"rate_bytes_per_s":0})")).code, "FIELD_INVALID");
 }
 
+TEST(AdminRequest, DrainsToAnyNodeUnlessToldOtherwise) {
+  EXPECT_TRUE(ParseDrain("").value().to.empty());
+  EXPECT_TRUE(ParseDrain("{}").value().to.empty());
+  const auto drain = ParseDrain(R"({"to":["n2","n3"],"rate_bytes_per_s":7})");
+  ASSERT_TRUE(drain) << Describe(drain.error());
+  EXPECT_THAT(drain->to, testing::ElementsAre("n2", "n3"));
+  EXPECT_EQ(drain->rate_bytes_per_s, 7u);
+  EXPECT_EQ(ErrorOf(ParseDrain(R"({"to":"n2"})")).code, "FIELD_INVALID");
+  EXPECT_EQ(ErrorOf(ParseDrain(R"({"to":[7]})")).code, "NAME_INVALID");
+  EXPECT_EQ(ErrorOf(ParseDrain(R"({"rate_bytes_per_s":0})")).code, "FIELD_INVALID");
+}
+
 TEST(AdminRequest, NamesTheFieldThatItDoesNotKnow) {
   const Error error = ErrorOf(ParseMove(R"({"tenant":"shop","to":"n2","warmup":"all"})"));
   EXPECT_EQ(error.kind, ErrorKind::kInvalid);

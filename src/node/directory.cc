@@ -13,11 +13,15 @@ Result<std::string> Directory::UrlOf(const NodeName& node) {
 
 Result<net::HttpResponse> Directory::Call(const NodeName& node, net::HttpRequest request,
                                           runtime::TimePoint deadline) {
+  const bool remembered = urls_.contains(node);
   TW_TRY_ASSIGN(const std::string url, UrlOf(node));
-  const std::string target = request.target;
-  Result<net::HttpResponse> answer = client_.Call(url + target, std::move(request), deadline);
-  if (!answer && answer.error().code == "NODE_UNREACHABLE") Forget(node);
-  return answer;
+  Result<net::HttpResponse> answer = client_.Call(url + request.target, request, deadline);
+  if (answer || answer.error().code != "NODE_UNREACHABLE") return answer;
+  Forget(node);
+  if (!remembered) return answer;
+  const Result<std::string> now = UrlOf(node);
+  if (!now || *now == url) return answer;
+  return client_.Call(*now + request.target, request, deadline);
 }
 
 }  // namespace tradewind::node

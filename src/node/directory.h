@@ -21,8 +21,9 @@ class Directory {
   Result<std::string> UrlOf(const NodeName& node);
   // The address of a node turned out to be wrong: it is looked up anew the next time.
   void Forget(const NodeName& node) { urls_.erase(node); }
-  // Calls another node; the target begins with a slash. Fails as HttpClient::Call does; after
-  // NODE_UNREACHABLE the address is looked up anew the next time. Suspends.
+  // Calls another node; the target begins with a slash. A node that was restarted may have another address
+  // than the one remembered: that is looked up when nobody answers there. Fails as HttpClient::Call does.
+  // Suspends.
   Result<net::HttpResponse> Call(const NodeName& node, net::HttpRequest request, runtime::TimePoint deadline);
 
  private:

@@ -10,9 +10,11 @@
 #include "cluster/remote_catalog.h"
 #include "node/admin_api.h"
 #include "node/api_error.h"
+#include "node/forwarding.h"
 #include "node/gateway.h"
 #include "node/metrics.h"
 #include "node/page_links.h"
+#include "node/placement.h"
 #include "node/stream_service.h"
 #include "node/transfers.h"
 #include "sqlite/vfs.h"
@@ -71,6 +73,7 @@ Result<void> Node::Open() {
   gateway_ = std::make_unique<Gateway>(*this, *streams_);
   transfers_ = std::make_unique<Transfers>(*this, options_.data_folder + "/transfers");
   TW_TRY(transfers_->Start());
+  drain_ = std::make_unique<Drain>(core_, options_.name, options_.data_folder + "/drain", HandsForDrain());
   admin_ = std::make_unique<AdminApi>(*this, *transfers_);
   TW_TRY(Recover());
   Result<void> registered = Register();
@@ -152,6 +155,47 @@ void Node::RegisterAndTidy() {
       if (Result<void> recovered = RecoverCreating(entry); !recovered)
         log::warn("the unfinished tenant {}: {}", tenant, Describe(recovered.error()));
   CancelForgottenMoves();
+  ResumeDrain();
+}
+
+void Node::ResumeDrain() {
+  while (!stopping_) {
+    const auto nodes = catalog_->Nodes();
+    if (!nodes) {
+      runtime::SleepFor(limits::kReconnectPause);
+      continue;
+    }
+    for (const cluster::NodeRecord& node : *nodes)
+      if (node.name == options_.name && node.draining) drain_->Resume();
+    return;
+  }
+}
+
+Drain::Hands Node::HandsForDrain() {
+  Drain::Hands hands;
+  hands.tenants = [this] { return tenants_->names(); };
+  hands.bytes_of = [this](const TenantName& tenant) -> uint64_t {
+    uint64_t bytes = 0;
+    for (const char* suffix : {"", "-wal"}) {
+      const auto file = core_.disk().Open(tenants_->PathOf(tenant) + suffix, runtime::OpenMode::kExisting);
+      if (!file) continue;
+      bytes += (*file)->Size().value_or(0);
+    }
+    return bytes;
+  };
+  hands.places = [this] {
+    Forwarding forwarding(*this);
+    return LookAtNodes(*this, forwarding);
+  };
+  hands.record = [this](bool draining) { return catalog_->SetDraining(options_.name, draining); };
+  hands.move_to_end = [this](const MoveRequest& request) { return moves_->RunToEnd(request); };
+  hands.set_rate = [this](const TenantName& tenant, uint64_t rate_bytes_per_s) {
+    for (const move::Receipt& receipt : moves_->LiveReceipts())
+      if (receipt.tenant == tenant)
+        if (auto set = moves_->SetRate(receipt.id, rate_bytes_per_s); !set)
+          log::warn("the rate of move {} could not be set: {}", receipt.id, Describe(set.error()));
+  };
+  return hands;
 }
 
 // Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
@@ -325,8 +369,10 @@ void Node::Stop(runtime::TimePoint drain_until) {
   stopping_ = true;
   if (streams_) streams_->Stop();
   if (gateway_) gateway_->Stop();
+  if (drain_) drain_->Stop();
   if (links_) links_->Close();
   if (moves_) moves_->Stop();
+  if (drain_) drain_->Join();
   if (transfers_) transfers_->Stop();
   if (server_) server_->Stop();
   client_.Close();

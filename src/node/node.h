@@ -4,6 +4,7 @@
 //   DATA/node            its name: a folder belongs to one node
 //   DATA/journal         what it knows for sure about each tenant (move/journal.h)
 //   DATA/catalog.db      the embedded catalog, on the node that was started without --join
+//   DATA/drain           how it was asked to drain, when it was
 //   DATA/tenants/*.db    the tenants, with -wal and, during a move, -presence beside them
 //   DATA/transfers/*     files on their way in or out (import, export)
 //
@@ -23,6 +24,7 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "node/directory.h"
+#include "node/drain.h"
 #include "node/local_tenants.h"
 #include "node/moves.h"
 #include "runtime/core.h"
@@ -72,6 +74,7 @@ class Node : public move::MoveHost {
   LocalTenants& tenants() { return *tenants_; }
   Moves& moves() { return *moves_; }
   Directory& directory() { return *directory_; }
+  Drain& drain() { return *drain_; }
   net::HttpClient& client() { return client_; }
 
   // Makes a tenant here, empty. Fails with TENANT_EXISTS, NAME_INVALID. Suspends.
@@ -104,6 +107,8 @@ class Node : public move::MoveHost {
   void RegisterAndTidy();
   Result<void> Register();
   void CancelForgottenMoves();
+  void ResumeDrain();
+  Drain::Hands HandsForDrain();
   net::HttpResponse Handle(const net::HttpRequest& request);
   net::HttpResponse HandleInternal(const net::HttpRequest& request);
 
@@ -123,6 +128,7 @@ class Node : public move::MoveHost {
   std::unique_ptr<StreamService> streams_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<Transfers> transfers_;
+  std::unique_ptr<Drain> drain_;
   std::unique_ptr<AdminApi> admin_;
   std::unique_ptr<net::HttpServer> server_;
   runtime::TaskGroup fibers_;

@@ -2,6 +2,11 @@
 
 #include <tuple>
 
+#include "base/limits.h"
+#include "node/forwarding.h"
+#include "node/node.h"
+#include "runtime/fiber.h"
+
 namespace tradewind::node {
 
 NodePlace* ChoosePlace(std::vector<NodePlace>& places, const NodeName& unwanted) {
@@ -12,6 +17,27 @@ NodePlace* ChoosePlace(std::vector<NodePlace>& places, const NodeName& unwanted)
   for (NodePlace& place : places)
     if (place.Takes() && (!best || rank(place) < rank(*best))) best = &place;
   return best;
+}
+
+Result<std::vector<NodePlace>> LookAtNodes(Node& node, Forwarding& forwarding) {
+  TW_TRY_ASSIGN(const auto records, node.catalog().Nodes());
+  TW_TRY_ASSIGN(auto counts, node.catalog().TenantCounts());
+  std::vector<NodePlace> places;
+  for (const cluster::NodeRecord& record : records)
+    places.push_back(
+        {record.name, record.name == node.self(), record.draining, counts[record.name], record.url});
+  runtime::TaskGroup probes(node.core());
+  for (NodePlace& place : places) {
+    if (place.up) continue;
+    probes.Spawn("probe of " + place.name, [&forwarding, &place] {
+      net::HttpRequest probe;
+      probe.target = "/health";
+      const Answer answer = forwarding.Send(place.name, probe, limits::kNodeProbe);
+      place.up = answer && answer->status == 200;
+    });
+  }
+  probes.Join();
+  return places;
 }
 
 }  // namespace tradewind::node

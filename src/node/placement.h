@@ -2,11 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "base/result.h"
 
 namespace tradewind::node {
+
+class Forwarding;
+class Node;
 
 struct NodePlace {
   NodeName name;
@@ -14,11 +19,17 @@ struct NodePlace {
   bool draining = false;
   uint64_t tenants = 0;  // Those on their way there included, as far as is known.
 
+  std::string url = {};
+
   bool Takes() const { return up && !draining; }
 };
 
 // Of the nodes that are up and not draining, the one with the fewest tenants; the first by name among equals.
 // Null when there is none. The node called `unwanted` is taken only when it is the last resort.
 NodePlace* ChoosePlace(std::vector<NodePlace>& places, const NodeName& unwanted = {});
+
+// All nodes of the cluster, by name, as they are now: asks the catalog, and each node whether it is up, for
+// at most limits::kNodeProbe. Fails as the catalog does. Suspends.
+Result<std::vector<NodePlace>> LookAtNodes(Node& node, Forwarding& forwarding);
 
 }  // namespace tradewind::node

@@ -72,7 +72,6 @@ class TwoNodes : public testing::Test {
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
 
- private:
   std::unique_ptr<Node> Start(const NodeName& name, const std::optional<std::string>& join_url) {
     NodeOptions options;
     options.name = name;
