@@ -6,34 +6,12 @@
 #include <cctype>
 
 #include "net/http_client.h"
+#include "node/api_error.h"
 
 namespace tradewind::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr ErrorKind kKinds[] = {ErrorKind::kInvalid,      ErrorKind::kNotFound,    ErrorKind::kExists,
-                                ErrorKind::kRefused,      ErrorKind::kUnavailable, ErrorKind::kTimeout,
-                                ErrorKind::kUnauthorized, ErrorKind::kTooLarge,    ErrorKind::kIo,
-                                ErrorKind::kCorrupt,      ErrorKind::kInternal};
-
-ErrorKind KindOfStatus(int status) {
-  switch (status) {
-    case 400: return ErrorKind::kInvalid;
-    case 401: return ErrorKind::kUnauthorized;
-    case 404: return ErrorKind::kNotFound;
-    case 409: return ErrorKind::kRefused;
-    case 413: return ErrorKind::kTooLarge;
-    case 503: return ErrorKind::kUnavailable;
-    case 504: return ErrorKind::kTimeout;
-    default: return ErrorKind::kInternal;
-  }
-}
-
-std::string TextMember(const json::object& object, const char* name) {
-  const json::value* member = object.if_contains(name);
-  return member && member->is_string() ? json::value_to<std::string>(*member) : std::string();
-}
 
 Result<json::value> ParseJson(const std::string& text) {
   boost::system::error_code failed;
@@ -46,22 +24,6 @@ Result<json::value> ParseJson(const std::string& text) {
 }
 
 }  // namespace
-
-Error ErrorFromAnswer(int status, const std::string& body) {
-  Error error{KindOfStatus(status), "HTTP_" + std::to_string(status), {}, {}};
-  boost::system::error_code failed;
-  const json::value parsed = json::parse(body, failed);
-  if (const json::object* object = failed ? nullptr : parsed.if_object()) {
-    error.message = TextMember(*object, "error");
-    error.action = TextMember(*object, "action");
-    if (std::string code = TextMember(*object, "code"); !code.empty()) error.code = std::move(code);
-    const std::string kind = TextMember(*object, "kind");
-    for (ErrorKind known : kKinds)
-      if (KindName(known) == kind) error.kind = known;
-  }
-  if (error.message.empty()) error.message = fmt::format("the server answered {} {}", status, body);
-  return error;
-}
 
 std::string EscapeSegment(std::string_view text) {
   std::string escaped;
@@ -96,8 +58,7 @@ Result<std::string> AdminClient::Call(const std::string& method, const std::stri
   if (!authorization_.empty()) request.headers.Add("Authorization", authorization_);
   request.body = std::move(body);
   TW_TRY_ASSIGN(net::HttpResponse response, http_->Call(address_, request, core_->Now() + timeout_));
-  if (response.status < 200 || response.status > 299)
-    return Fail(ErrorFromAnswer(response.status, response.body));
+  if (response.status < 200 || response.status > 299) return Fail(node::ParseErrorResponse(response));
   return std::move(response.body);
 }
 
@@ -106,9 +67,14 @@ Result<json::value> AdminClient::Get(const std::string& path) {
   return ParseJson(body);
 }
 
-Result<json::value> AdminClient::Post(const std::string& path, const json::object& body) {
-  TW_TRY_ASSIGN(const std::string answer, Call("POST", path, json::serialize(body), "application/json"));
+Result<json::value> AdminClient::Send(const std::string& method, const std::string& path,
+                                      const json::object& body) {
+  TW_TRY_ASSIGN(const std::string answer, Call(method, path, json::serialize(body), "application/json"));
   return ParseJson(answer);
+}
+
+Result<json::value> AdminClient::Post(const std::string& path, const json::object& body) {
+  return Send("POST", path, body);
 }
 
 Result<void> AdminClient::Delete(const std::string& path) {

@@ -27,6 +27,9 @@ class AdminClient {
 
   // `path` begins with "/v1/" or is "/health"; path segments taken from the user go through EscapeSegment().
   Result<boost::json::value> Get(const std::string& path);
+  // With any other method that answers in JSON.
+  Result<boost::json::value> Send(const std::string& method, const std::string& path,
+                                  const boost::json::object& body);
   Result<boost::json::value> Post(const std::string& path, const boost::json::object& body);
   Result<void> Delete(const std::string& path);
   Result<std::string> GetBytes(const std::string& path);
@@ -50,8 +53,5 @@ class AdminClient {
 
 // Percent-escapes everything but letters, digits, '-', '.', '_' and '~'.
 std::string EscapeSegment(std::string_view text);
-
-// The error that a node means by a status and a body. Without a body that explains, the status decides.
-Error ErrorFromAnswer(int status, const std::string& body);
 
 }  // namespace tradewind::cli

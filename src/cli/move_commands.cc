@@ -1,4 +1,4 @@
-// tradewind move start | list | show
+// tradewind move start | watch | cancel | set | list | show
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -8,19 +8,16 @@
 #include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/command_line.h"
+#include "cli/follow.h"
 #include "cli/move_receipt.h"
 #include "cli/table.h"
-#include "runtime/fiber.h"
 
 namespace tradewind::cli {
 namespace {
 
 namespace json = boost::json;
-using namespace std::chrono_literals;
 
-constexpr auto kPollPause = 100ms;
-// A move outlives its nodes' restarts, so a node that does not answer for a while does not end the waiting.
-constexpr auto kUnreachablePatience = 30s;
+constexpr const char* kNoSetpointYet = "--setpoint (give a --rate instead)";
 
 struct MoveOptions {
   std::string tenant;
@@ -43,10 +40,8 @@ void PrintReceipt(const json::value& receipt, const ClientContext& context) {
 Result<json::object> StartRequest(const MoveOptions& options) {
   if (!options.setpoint.empty()) {
     TW_TRY(ParseDuration(options.setpoint));
-    return NotThereYet("--setpoint (give a --rate instead)");
+    return NotThereYet(kNoSetpointYet);
   }
-  if (options.method != "zephyr") return NotThereYet("--method " + options.method);
-  if (options.warm_up == "hot") return NotThereYet("--warm-up hot");
   json::object request{{"tenant", options.tenant}, {"to", options.destination}, {"method", options.method}};
   if (!options.warm_up.empty()) request["warm_up"] = options.warm_up;
   if (!options.rate.empty()) {
@@ -56,40 +51,20 @@ Result<json::object> StartRequest(const MoveOptions& options) {
   return request;
 }
 
-Error Interrupted(const std::string& id) {
-  return {ErrorKind::kRefused, std::string(kInterruptedCode),
-          fmt::format("the waiting ended, and move {} goes on", id),
-          fmt::format("follow it with: tradewind move show {}", id)};
+std::string PathOf(const std::string& id) {
+  return "/v1/moves/" + EscapeSegment(id);
 }
 
-// Polls until the move has ended, showing progress; returns the last receipt.
-Result<json::value> Follow(ClientContext& context, const std::string& id) {
-  runtime::Event interrupted;
-  context.core.OnSignal([&interrupted](int) { interrupted.Set(); });
-  runtime::TimePoint last_answer = context.core.Now();
-  size_t shown = 0;
-  for (;;) {
-    auto receipt = context.admin.Get("/v1/moves/" + EscapeSegment(id));
-    if (receipt) {
-      last_answer = context.core.Now();
-      if (ProgressIsWanted()) {
-        const std::string progress = ProgressLine(*receipt);
-        fmt::print(stderr, "\r{:<{}}", progress, shown);
-        shown = progress.size();
-      }
-      if (MoveHasEnded(*receipt)) {
-        if (shown > 0) fmt::print(stderr, "\n");
-        return receipt;
-      }
-    } else if (receipt.error().kind == ErrorKind::kNotFound || receipt.error().kind == ErrorKind::kInvalid ||
-               context.core.Now() - last_answer > kUnreachablePatience) {
-      return receipt;
-    }
-    if (interrupted.WaitUntil(context.core.Now() + kPollPause)) {
-      if (shown > 0) fmt::print(stderr, "\n");
-      return Fail(Interrupted(id));
-    }
-  }
+// Waits until the move has ended, showing progress; returns the last receipt.
+Result<json::value> AwaitEnd(ClientContext& context, const std::string& id) {
+  MoveProgress progress;
+  Followed followed;
+  followed.path = PathOf(id);
+  followed.what = "move " + id;
+  followed.later = "tradewind move watch " + id;
+  followed.is_over = [](const json::value& receipt) -> Result<bool> { return MoveHasEnded(receipt); };
+  followed.line = [&](const json::value& receipt) { return progress.Line(receipt, context.core.Now()); };
+  return Follow(context, followed);
 }
 
 // An error for a move that ended without having moved the tenant.
@@ -110,9 +85,43 @@ Result<void> Start(ClientContext& context, const MoveOptions& options) {
     PrintReceipt(receipt, context);
     return {};
   }
-  TW_TRY_ASSIGN(receipt, Follow(context, TextAt(receipt, "id")));
+  TW_TRY_ASSIGN(receipt, AwaitEnd(context, TextAt(receipt, "id")));
   PrintReceipt(receipt, context);
   return Judge(receipt);
+}
+
+Result<void> Watch(ClientContext& context, const MoveOptions& options) {
+  TW_TRY_ASSIGN(const json::value receipt, AwaitEnd(context, options.id));
+  PrintReceipt(receipt, context);
+  return Judge(receipt);
+}
+
+Result<void> Cancel(ClientContext& context, const MoveOptions& options) {
+  TW_TRY_ASSIGN(json::value receipt, context.admin.Post(PathOf(options.id) + "/cancel", {}));
+  if (options.wait) {
+    TW_TRY_ASSIGN(receipt, AwaitEnd(context, options.id));
+  }
+  PrintReceipt(receipt, context);
+  if (TextAt(receipt, "phase") != "done") return {};
+  return Fail(ErrorKind::kRefused, "MOVE_OVER",
+              fmt::format("move {} was done before it could be cancelled", options.id),
+              fmt::format("move the tenant back with: tradewind move start {} --to {}",
+                          TextAt(receipt, "tenant"), TextAt(receipt, "source")));
+}
+
+Result<void> Set(ClientContext& context, const MoveOptions& options) {
+  if (!options.setpoint.empty()) {
+    TW_TRY(ParseDuration(options.setpoint));
+    return NotThereYet(kNoSetpointYet);
+  }
+  json::object request{{"rate_bytes_per_s", nullptr}};
+  if (options.rate != "none") {
+    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(options.rate));
+    request["rate_bytes_per_s"] = rate;
+  }
+  TW_TRY_ASSIGN(const json::value receipt, context.admin.Send("PATCH", PathOf(options.id), request));
+  PrintReceipt(receipt, context);
+  return {};
 }
 
 Result<void> List(ClientContext& context, const MoveOptions&) {
@@ -137,7 +146,7 @@ Result<void> List(ClientContext& context, const MoveOptions&) {
 }
 
 Result<void> Show(ClientContext& context, const MoveOptions& options) {
-  TW_TRY_ASSIGN(const json::value receipt, context.admin.Get("/v1/moves/" + EscapeSegment(options.id)));
+  TW_TRY_ASSIGN(const json::value receipt, context.admin.Get(PathOf(options.id)));
   PrintReceipt(receipt, context);
   return {};
 }
@@ -167,20 +176,33 @@ void AddMoveCommands(CLI::App& app, CommandLine& line) {
   start->add_option("--setpoint", options->setpoint, "Keep latency at this (not there yet)")
       ->type_name("DURATION")
       ->excludes("--rate");
-  start->add_option("--method", options->method, "zephyr (default) or stop-and-copy (not there yet)")
+  start
+      ->add_option("--method", options->method,
+                   "zephyr (default), or stop-and-copy: requests wait while it is copied")
       ->check(CLI::IsMember({"zephyr", "stop-and-copy"}));
   start
       ->add_option("--warm-up", options->warm_up,
-                   "What to send before the hand-over: none, hot (not there yet) or all")
+                   "What to send before the hand-over: none (default), hot (what was used lately) or all")
       ->check(CLI::IsMember({"none", "hot", "all"}));
   start->add_flag("--wait", options->wait,
                   "Wait until it has ended; exit code 1 when the tenant was not moved");
   add("list", "All moves, the newest first", List);
-  add("show", "The receipt of a move, also while it runs", Show)
-      ->add_option("ID", options->id, "The move")
-      ->required();
-  for (const char* name : {"watch", "cancel", "set"})
-    AddMissingCommand(*move, line, name, std::string("move ") + name);
+  const auto add_with_id = [&](const char* name, const char* what, auto run) {
+    CLI::App* command = add(name, what, run);
+    command->add_option("ID", options->id, "The move")->required();
+    return command;
+  };
+  add_with_id("show", "The receipt of a move, also while it runs", Show);
+  add_with_id("watch", "Wait until a move has ended; exit code 1 when the tenant was not moved", Watch);
+  add_with_id("cancel", "Cancel a move: the tenant stays where it was, or goes back there", Cancel)
+      ->add_flag("--wait", options->wait, "Wait until it has ended");
+  CLI::App* set = add_with_id("set", "Change the rate of a move that runs", Set);
+  CLI::App* goal = set->add_option_group("goal");
+  goal->add_option("--rate", options->rate, "Send at most this much, such as 50MB/s, or none for no limit")
+      ->type_name("RATE|none");
+  goal->add_option("--setpoint", options->setpoint, "Keep latency at this (not there yet)")
+      ->type_name("DURATION");
+  goal->require_option(1);
 }
 
 }  // namespace tradewind::cli

@@ -7,14 +7,13 @@
 
 #include "base/units.h"
 #include "cli/client_command.h"
+#include "cli/live_line.h"
 #include "cli/table.h"
 
 namespace tradewind::cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr size_t kBarWidth = 30;
 
 std::string OrDash(std::string text) {
   return text.empty() ? "-" : text;
@@ -86,12 +85,27 @@ std::string ReceiptText(const json::value& receipt) {
        {"error", OrDash(TextAt(receipt, "error"))}});
 }
 
-std::string ProgressLine(const json::value& receipt) {
+std::string MoveProgress::Line(const json::value& receipt, runtime::TimePoint now) {
+  const uint64_t bytes = CountAt(receipt, "bytes_sent");
+  const double seconds = std::chrono::duration<double>(now - looked_).count();
+  // Over half a second or more, so that the number can be read. A node that was restarted counts anew.
+  if (!started_ || bytes < bytes_) {
+    started_ = true;
+    looked_ = now;
+    bytes_ = bytes;
+  } else if (seconds >= 0.5) {
+    bytes_per_s_ = static_cast<double>(bytes - bytes_) / seconds;
+    looked_ = now;
+    bytes_ = bytes;
+  }
   const double share = ShareSent(receipt);
-  const auto filled = static_cast<size_t>(share * kBarWidth);
-  std::string line = fmt::format("{:<9} [{}{}] {:3.0f} %  {}", TextAt(receipt, "phase"),
-                                 std::string(filled, '#'), std::string(kBarWidth - filled, '.'), share * 100,
-                                 FormatSize(CountAt(receipt, "bytes_sent")));
+  std::string line = fmt::format("{:<9} {} {:3.0f} %  {}  pulls {}", TextAt(receipt, "phase"), Bar(share),
+                                 share * 100, FormatRate(static_cast<uint64_t>(bytes_per_s_)),
+                                 CountAt(MemberAt(receipt, "pages"), "pulled"));
+  if (const json::value& p95 = MemberAt(receipt, "p95_ms"); p95.is_number())
+    line += "  p95 " + MillisecondsText(p95);
+  if (const json::value& eta = MemberAt(receipt, "eta_s"); eta.is_number())
+    line += "  ETA " + SecondsText(eta.to_number<double>());
   if (const std::string waiting = TextAt(receipt, "waiting_for"); !waiting.empty())
     line += "  waiting for " + waiting;
   return line;

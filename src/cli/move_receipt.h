@@ -2,7 +2,10 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <cstdint>
 #include <string>
+
+#include "runtime/core.h"
 
 namespace tradewind::cli {
 
@@ -10,9 +13,20 @@ namespace tradewind::cli {
 bool MoveHasEnded(const boost::json::value& receipt);
 // Property lines; what does not apply yet is "-".
 std::string ReceiptText(const boost::json::value& receipt);
-// One line for a move that runs: phase, bar, share, bytes.
-std::string ProgressLine(const boost::json::value& receipt);
 // A number of milliseconds as a duration; "-" for null.
 std::string MillisecondsText(const boost::json::value& milliseconds);
+
+// One line for a move that runs, from one receipt after the other: phase, bar, share of the pages that are at
+// the destination, bytes a second, pulls, p95, ETA, and what it waits for.
+class MoveProgress {
+ public:
+  std::string Line(const boost::json::value& receipt, runtime::TimePoint now);
+
+ private:
+  bool started_ = false;
+  runtime::TimePoint looked_;
+  uint64_t bytes_ = 0;
+  double bytes_per_s_ = 0;
+};
 
 }  // namespace tradewind::cli

@@ -1,17 +1,34 @@
-// tradewind node list
+// tradewind node list | drain | undrain
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <memory>
 
+#include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/command_line.h"
+#include "cli/drain_progress.h"
+#include "cli/follow.h"
 #include "cli/table.h"
 
 namespace tradewind::cli {
 namespace {
 
 namespace json = boost::json;
+
+struct NodeOptions {
+  std::string name;
+  std::vector<std::string> to;
+  std::string rate;
+  bool wait = false;
+};
+
+std::string StateText(const json::value& node) {
+  if (TextAt(node, "state") != "up" || !FlagAt(node, "draining")) return TextAt(node, "state");
+  return NumberAt(node, "tenants") == 0 ? "drained" : "draining";
+}
 
 Result<void> List(ClientContext& context) {
   TW_TRY_ASSIGN(const json::value answer, context.admin.Get("/v1/nodes"));
@@ -23,11 +40,53 @@ Result<void> List(ClientContext& context) {
   Table table({"NAME", "URL", "STATE", "TENANTS"});
   if (const json::array* rows = nodes.if_array()) {
     for (const json::value& node : *rows) {
-      table.AddRow({TextAt(node, "name"), TextAt(node, "url"), TextAt(node, "state"),
+      table.AddRow({TextAt(node, "name"), TextAt(node, "url"), StateText(node),
                     fmt::format("{:.0f}", NumberAt(node, "tenants"))});
     }
   }
   fmt::print("{}", table.ToString());
+  return {};
+}
+
+std::string DrainPath(const std::string& node) {
+  return "/v1/nodes/" + EscapeSegment(node) + "/drain";
+}
+
+void PrintDrain(const json::value& progress, const ClientContext& context) {
+  if (context.json())
+    PrintJson(progress);
+  else
+    fmt::print("{}", DrainText(progress));
+}
+
+Result<void> Drain(ClientContext& context, const NodeOptions& options) {
+  json::object request;
+  if (!options.to.empty()) request["to"] = json::array(options.to.begin(), options.to.end());
+  if (!options.rate.empty()) {
+    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(options.rate));
+    request["rate_bytes_per_s"] = rate;
+  }
+  TW_TRY_ASSIGN(json::value progress, context.admin.Post(DrainPath(options.name), request));
+  if (options.wait) {
+    DrainWatch watch;
+    Followed followed;
+    followed.path = DrainPath(options.name);
+    followed.what = "the drain of node " + options.name;
+    followed.later = "tradewind node drain " + options.name + " --wait";
+    followed.is_over = [&](const json::value& now) { return watch.IsOver(now, context.core.Now()); };
+    followed.line = DrainLine;
+    TW_TRY_ASSIGN(progress, Follow(context, followed));
+  }
+  PrintDrain(progress, context);
+  return {};
+}
+
+Result<void> Undrain(ClientContext& context, const NodeOptions& options) {
+  TW_TRY_ASSIGN(const json::value progress, context.admin.Send("DELETE", DrainPath(options.name), {}));
+  if (context.json())
+    PrintJson(progress);
+  else
+    fmt::print("node {} takes tenants again\n", options.name);
   return {};
 }
 
@@ -37,11 +96,28 @@ void AddNodeCommands(CLI::App& app, CommandLine& line) {
   CLI::App* node = app.add_subcommand("node", "The nodes of the cluster");
   node->require_subcommand(1);
   node->fallthrough();
-  CLI::App* list = node->add_subcommand("list", "All nodes");
-  list->fallthrough();
-  list->callback([&line] { line.action = [&line] { return RunClient(line.global, List); }; });
-  AddMissingCommand(*node, line, "drain", "node drain");
-  AddMissingCommand(*node, line, "undrain", "node undrain");
+  auto options = std::make_shared<NodeOptions>();
+  const auto add = [&](const char* name, const char* what, auto run) {
+    CLI::App* command = node->add_subcommand(name, what);
+    command->fallthrough();
+    command->callback([&line, options, run] {
+      line.action = [&line, options, run] {
+        return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
+      };
+    });
+    return command;
+  };
+  add("list", "All nodes", [](ClientContext& context, const NodeOptions&) { return List(context); });
+  CLI::App* drain = add("drain", "Move every tenant off a node, and keep it empty", Drain);
+  drain->add_option("NAME", options->name, "The node")->required();
+  drain->add_option("--to", options->to, "Only to these nodes; default: to any other")->type_name("NODE");
+  drain->add_option("--rate", options->rate, "Send at most this much in all, such as 50MB/s")
+      ->type_name("RATE");
+  drain->add_flag("--wait", options->wait,
+                  "Wait until it is empty; exit code 1 when that does not get on, with the reason");
+  add("undrain", "Let a node keep its tenants and take others again", Undrain)
+      ->add_option("NAME", options->name, "The node")
+      ->required();
 }
 
 }  // namespace tradewind::cli

@@ -89,7 +89,8 @@ Error ParseErrorResponse(const net::HttpResponse& response) {
     for (const ErrorKind kind : kKinds)
       if (KindName(kind) == name) error.kind = kind;
   }
-  if (error.message.empty()) error.message = fmt::format("the other side answered {}", response.status);
+  if (error.message.empty())
+    error.message = fmt::format("the server answered {} {}", response.status, response.body);
   return error;
 }
 

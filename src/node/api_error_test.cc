@@ -57,7 +57,7 @@ TEST(ApiError, AnAnswerOfSomethingElseIsReadByItsStatus) {
   const Error error = ParseErrorResponse(net::HttpResponse::Text(503, "<html>no</html>"));
   EXPECT_EQ(error.kind, ErrorKind::kUnavailable);
   EXPECT_EQ(error.code, "HTTP_ANSWER");
-  EXPECT_EQ(error.message, "the other side answered 503");
+  EXPECT_EQ(error.message, "the server answered 503 <html>no</html>");
   EXPECT_EQ(ParseErrorResponse(net::HttpResponse::Json(404, R"({"error":7})")).kind, ErrorKind::kNotFound);
 }
 

@@ -55,6 +55,12 @@ test("exit codes tell what went wrong", async () => {
   assert.equal((await run("sql", "nobody", "select 1")).code, 3);
   assert.equal((await run("move", "show", "m123")).code, 3);
   assert.equal((await run("move", "start", "codes", "--to", "n9")).code, 3);
+  for (const args of [["watch"], ["cancel"], ["set", "--rate", "none"]])
+    assert.equal((await run("move", args[0], "m123", ...args.slice(1))).code, 3, args[0]);
+  assert.equal((await run("node", "drain", "n9")).code, 3);
+  assert.equal((await run("node", "drain", "n1", "--to", "n9")).code, 3);
+  assert.equal((await run("node", "drain", "n1", "--to", "n1")).code, 2);
+  assert.equal((await run("node", "undrain", "n9")).code, 3);
   assert.equal((await run("tenant", "create", "Not A Name")).code, 2);
   assert.equal((await run("sql", "codes", "select * from missing")).code, 1);
   const unreachable = await tradewind(["tenant", "list", "--server", "http://127.0.0.1:1"]);
@@ -64,7 +70,7 @@ test("exit codes tell what went wrong", async () => {
 });
 
 test("wrong usage is exit code 2 with a hint", async () => {
-  for (const args of [[], ["tenant"], ["tenant", "show"], ["frobnicate"], ["tenant", "list", "--frobnicate"], ["tenant", "list", "-o", "xml"]]) {
+  for (const args of [[], ["tenant"], ["tenant", "show"], ["frobnicate"], ["tenant", "list", "--frobnicate"], ["tenant", "list", "-o", "xml"], ["move", "set", "m1"], ["move", "start", "x", "--to", "n1", "--warm-up", "warm"]]) {
     const result = await run(...args);
     assert.equal(result.code, 2, args.join(" "));
     assert.match(result.stderr, /--help/, args.join(" "));
@@ -76,14 +82,8 @@ test("wrong usage is exit code 2 with a hint", async () => {
 
 test("what is not there yet says so with exit code 4", async () => {
   for (const args of [
-    ["move", "watch", "m1"],
-    ["move", "cancel", "m1"],
-    ["move", "set", "m1", "--rate", "5MB/s"],
+    ["move", "set", "m1", "--setpoint", "5ms"],
     ["move", "start", "x", "--to", "n1", "--setpoint", "5ms"],
-    ["move", "start", "x", "--to", "n1", "--method", "stop-and-copy"],
-    ["move", "start", "x", "--to", "n1", "--warm-up", "hot"],
-    ["node", "drain", "n1"],
-    ["node", "undrain", "n1"],
     ["bench", "--threads", "4"],
     ["tenant", "create", "m", "--engine", "mariadb"],
     ["serve", "--name", "x", "--data", join(folder, "x"), "--catalog", "etcd://127.0.0.1:2379"],
@@ -176,8 +176,70 @@ test("an interrupted wait says that the move goes on, and it does", async () => 
   child.kill("SIGINT");
   assert.equal(await ended, 130);
   assert.match(stderr, new RegExp(`${move.id} goes on`));
-  assert.match(stderr, new RegExp(`tradewind move show ${move.id}`));
+  assert.match(stderr, new RegExp(`tradewind move watch ${move.id}`));
   assert.equal((await cluster.moveIsDone(move.id)).verified, true);
+});
+
+test("a move is slowed down, cancelled, and leaves the tenant where it was", async () => {
+  await json("tenant", "create", "stayer", "--node", "n1");
+  await json("sql", "stayer", "create table t (id integer primary key, b blob); with recursive c(x) as (select 1 union all select x + 1 from c where x < 5000) insert into t select x, randomblob(900) from c");
+  const started = await json("move", "start", "stayer", "--to", "n2", "--warm-up", "all", "--rate", "100kB/s");
+  assert.equal((await json("move", "set", started.id, "--rate", "50kB/s")).rate_bytes_per_s, 50_000);
+  assert.equal((await json("move", "show", started.id)).rate_bytes_per_s, 50_000);
+  const cancelled = await json("move", "cancel", started.id, "--wait");
+  assert.equal(cancelled.phase, "cancelled");
+  assert.equal((await json("tenant", "show", "stayer")).owner, "n1");
+  assert.deepEqual((await json("sql", "stayer", "select count(*) from t")).rows, [[5000]]);
+  assert.equal((await run("move", "cancel", started.id)).code, 4);
+  assert.equal((await run("move", "set", started.id, "--rate", "none")).code, 4);
+  assert.equal((await run("move", "watch", started.id)).code, 1);
+
+  const again = await json("move", "start", "stayer", "--to", "n2", "--warm-up", "all", "--rate", "100kB/s");
+  assert.equal((await json("move", "set", again.id, "--rate", "none")).rate_bytes_per_s, null);
+  assert.equal((await json("move", "watch", again.id)).verified, true);
+});
+
+test("a node is drained, takes no tenants meanwhile, and takes them again", async () => {
+  const names = Array.from({ length: 20 }, (_, i) => `small-${i}`);
+  await Promise.all(names.map((name) => json("tenant", "create", name, "--node", "n2")));
+  const progress = await json("node", "drain", "n2", "--to", "n1", "--wait");
+  assert.equal(progress.state, "drained");
+  assert.equal(progress.failed, 0);
+  assert.ok(progress.moved >= names.length);
+  const drained = (await json("node", "list")).find((node) => node.name === "n2");
+  assert.deepEqual({ draining: drained.draining, tenants: drained.tenants }, { draining: true, tenants: 0 });
+  assert.match((await run("node", "list")).stdout, /^n2 .* drained +0/m);
+  assert.match((await run("node", "drain", "n2")).stdout, /^state +drained/m);
+  assert.equal((await json("tenant", "create", "elsewhere")).owner, "n1");
+  assert.equal((await run("tenant", "create", "there", "--node", "n2")).code, 4);
+  const refused = await run("move", "start", "elsewhere", "--to", "n2");
+  assert.equal(refused.code, 4);
+  assert.match(refused.stderr, /undrain n2/);
+  assert.equal((await run("node", "undrain", "n2")).code, 0);
+  assert.equal((await json("move", "start", "elsewhere", "--to", "n2", "--wait")).phase, "done");
+});
+
+test("a drain with nowhere to go says so, and goes on when its waiting is ended", async () => {
+  await json("tenant", "create", "waiting", "--node", "n1");
+  await json("node", "drain", "n2");
+  const child = spawn(process.env.TRADEWIND_BINARY, ["node", "drain", "n1", "--wait", "--server", cluster.urls[0]]);
+  let stderr = "";
+  child.stderr.on("data", (text) => (stderr += text));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  let progress = {};
+  while (!progress.waiting_for) {
+    progress = await cluster.api("GET", "/v1/nodes/n1/drain");
+    assert.equal(child.exitCode, null, stderr);
+  }
+  assert.match(progress.waiting_for, /another node/);
+  child.kill("SIGINT");
+  assert.equal(await ended, 130);
+  assert.match(stderr, /the drain of node n1 goes on/);
+  assert.equal((await cluster.api("GET", "/v1/nodes/n1/drain")).state, "draining");
+  assert.equal((await run("node", "undrain", "n2")).code, 0);
+  assert.equal((await json("node", "drain", "n1", "--wait")).state, "drained");
+  assert.equal((await json("tenant", "show", "waiting")).owner, "n2");
+  assert.equal((await run("node", "undrain", "n1")).code, 0);
 });
 
 test("nodes are listed with their addresses", async () => {
