@@ -236,6 +236,14 @@ TEST_F(AdminApiTest, MakesNoTenantWhereEveryNodeDrains) {
   });
 }
 
+TEST_F(AdminApiTest, GivesMetricsInTheFormatThatItNames) {
+  WithNodes([&] {
+    const net::HttpResponse metrics = Call(*n1_, "GET", "/metrics");
+    EXPECT_EQ(metrics.headers.Get("content-type"), "text/plain; version=0.0.4");
+    EXPECT_THAT(metrics.body, HasSubstr("tradewind_moves{phase=\"finish\"} 0"));
+  });
+}
+
 TEST_F(AdminApiTest, ShowsWhatItKnowsOfANodeThatIsAway) {
   WithNodes([&] {
     Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));

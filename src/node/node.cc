@@ -13,6 +13,7 @@
 #include "node/forwarding.h"
 #include "node/gateway.h"
 #include "node/metrics.h"
+#include "node/move_metrics.h"
 #include "node/page_links.h"
 #include "node/placement.h"
 #include "node/stream_service.h"
@@ -359,9 +360,18 @@ net::HttpResponse Node::Handle(const net::HttpRequest& request) {
     return ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING",
                                "node " + options_.name + " is starting", "try again"});
   if (internal) return HandleInternal(request);
-  if (request.path == "/metrics") return net::HttpResponse::Text(200, RenderMetrics(gateway_->Metrics()));
+  if (request.path == "/metrics") return Metrics();
   if (admin_->Handles(request)) return admin_->Handle(request);
   return gateway_->Handle(request);
+}
+
+net::HttpResponse Node::Metrics() const {
+  std::vector<MetricSample> samples = gateway_->Metrics();
+  for (auto& more : {MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress())})
+    samples.insert(samples.end(), more.begin(), more.end());
+  net::HttpResponse response = net::HttpResponse::Text(200, RenderMetrics(samples));
+  response.headers.Set("Content-Type", "text/plain; version=0.0.4");
+  return response;
 }
 
 void Node::Stop(runtime::TimePoint drain_until) {

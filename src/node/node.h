@@ -110,6 +110,7 @@ class Node : public move::MoveHost {
   void ResumeDrain();
   Drain::Hands HandsForDrain();
   net::HttpResponse Handle(const net::HttpRequest& request);
+  net::HttpResponse Metrics() const;
   net::HttpResponse HandleInternal(const net::HttpRequest& request);
 
   runtime::Core& core_;
