@@ -228,6 +228,7 @@ void Drain::StartMoves() {
     ready_.erase(ready_.begin());
     ++place->tenants;
     tenant.moving = true;
+    tenant.in_other_move = false;
     tenant.to = place->name;
     ++moving_;
     moving_bytes_ += bytes;
@@ -259,24 +260,32 @@ void Drain::MoveOne(const TenantName& name) {
   } else if (!draining_) {
     tenants_.erase(name);
   } else {
-    // A tenant that is leaving already is no failure: it is gone in a moment.
-    if (receipt || receipt.error().code != kNotHereCode) {
-      ++tenant.tries;
-      tenant.reason = !receipt                 ? Describe(receipt.error())
-                      : receipt->error.empty() ? "its move to " + tenant.to + " was cancelled"
-                                               : receipt->error;
-      log::warn("tenant {} could not be moved to {}: {}", name, tenant.to, tenant.reason);
-    }
-    Rest(name, tenant);
-    next_places_ = std::min(next_places_, core_.Now() + limits::kDrainRetryPause);
+    NoteFailure(name, tenant, receipt);
   }
   wake_.NotifyAll();
 }
 
-void Drain::Rest(const TenantName& name, Tenant& tenant) {
+void Drain::NoteFailure(const TenantName& name, Tenant& tenant, const Result<move::Receipt>& receipt) {
+  const std::string code = receipt ? "" : receipt.error().code;
+  // Neither is a failure: it is leaving already, and gone in a moment; or it is in a move, which will end.
+  if (code == kNotHereCode) return Rest(name, limits::kDrainRetryPause);
+  if (code == "MOVE_IN_PROGRESS") {
+    tenant.in_other_move = true;
+    return Rest(name, limits::kNodeWatch);
+  }
+  ++tenant.tries;
+  tenant.reason = !receipt                 ? Describe(receipt.error())
+                  : receipt->error.empty() ? "its move to " + tenant.to + " was cancelled"
+                                           : receipt->error;
+  log::warn("tenant {} could not be moved to {}: {}", name, tenant.to, tenant.reason);
   runtime::Duration pause = limits::kDrainRetryPause;
   for (uint32_t i = 1; i < tenant.tries && pause < limits::kDrainRetryPauseLongest; ++i) pause *= 2;
-  resting_.emplace(core_.Now() + std::min<runtime::Duration>(pause, limits::kDrainRetryPauseLongest), name);
+  Rest(name, std::min<runtime::Duration>(pause, limits::kDrainRetryPauseLongest));
+  next_places_ = std::min(next_places_, core_.Now() + limits::kDrainRetryPause);
+}
+
+void Drain::Rest(const TenantName& name, runtime::Duration pause) {
+  resting_.emplace(core_.Now() + pause, name);
 }
 
 void Drain::ShareRate() {
@@ -305,8 +314,11 @@ std::string Drain::WhatIsMissing() const {
   if (nowhere)
     return request_.to.empty() ? "another node that is up and not draining"
                                : fmt::format("{} to be up and not draining", fmt::join(request_.to, " or "));
-  if (moving_ == 0 && ready_.empty() && !resting_.empty())
-    return "tenants that cannot be moved and are tried again now and then";
+  if (moving_ > 0 || !ready_.empty()) return "";
+  for (const auto& [name, tenant] : tenants_)
+    if (tenant.in_other_move) return "the end of the move that tenant " + name + " is in already";
+  for (const auto& [name, tenant] : tenants_)
+    if (!tenant.reason.empty()) return "tenant " + name + ", which is tried again: " + tenant.reason;
   return "";
 }
 
@@ -325,7 +337,10 @@ DrainProgress Drain::progress() const {
   progress.state = !draining_ ? State::kStopped : IsDrained() ? State::kDrained : State::kDraining;
   progress.total = moved_ + tenants_.size();
   progress.moved = moved_;
-  progress.moving = moving_;
+  progress.moving =
+      moving_ + static_cast<uint64_t>(std::count_if(tenants_.begin(), tenants_.end(), [](const auto& entry) {
+        return entry.second.in_other_move;
+      }));
   progress.bytes_moved = bytes_moved_;
   progress.started_at = started_at_;
   if (progress.state == State::kDraining) {

@@ -48,7 +48,7 @@ struct DrainProgress {
   State state = State::kNone;
   uint64_t total = 0;  // Moved, and still here.
   uint64_t moved = 0;
-  uint64_t moving = 0;
+  uint64_t moving = 0;  // Those in a move that somebody else started included.
   uint64_t bytes_moved = 0;
   double tenants_per_s = 0;  // Over the last seconds; once drained, from the start to the end.
   int64_t started_at = 0;    // Unix milliseconds; 0 for a node that does not drain.
@@ -98,7 +98,8 @@ class Drain {
   struct Tenant {
     std::optional<uint64_t> bytes;  // Known once it is ready to go.
     bool moving = false;
-    NodeName to;  // The last place tried.
+    bool in_other_move = false;  // One that this drain did not start: of before a restart, or somebody's.
+    NodeName to;                 // The last place tried.
     uint64_t rate_bytes_per_s = 0;
     uint32_t tries = 0;
     std::string reason;
@@ -113,8 +114,9 @@ class Drain {
   void WakeRested();
   void StartMoves();
   void MoveOne(const TenantName& name);
+  void NoteFailure(const TenantName& name, Tenant& tenant, const Result<move::Receipt>& receipt);
   void MakeReady(const TenantName& name);
-  void Rest(const TenantName& name, Tenant& tenant);
+  void Rest(const TenantName& name, runtime::Duration pause);
   void ShareRate();
   bool IsDrained() const;
   std::string WhatIsMissing() const;

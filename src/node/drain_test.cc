@@ -72,6 +72,8 @@ class DrainTest : public testing::Test {
     runtime::SleepFor(move_time_);
     --moving_;
     bytes_moving_ -= here_.at(request.tenant);
+    if (others_moves_.contains(request.tenant))
+      return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "it is in a move");
     if (const auto found = fails_.find(request.tenant); found != fails_.end())
       return Fail(ErrorKind::kUnavailable, "NODE_BUSY", found->second);
     move::Receipt receipt;
@@ -97,6 +99,7 @@ class DrainTest : public testing::Test {
   bool recorded_ = false;
   runtime::Duration move_time_ = milliseconds(20);
   std::map<TenantName, std::string> fails_;
+  std::set<TenantName> others_moves_;
   std::set<std::string> cancelled_;  // "TENANT to NODE"
   std::map<TenantName, int> tried_;
   std::map<TenantName, uint64_t> rates_;
@@ -198,7 +201,7 @@ TEST_F(DrainTest, NamesATenantThatCannotBeMovedAndKeepsTryingIt) {
     ASSERT_EQ(progress.failures.size(), 1u);
     EXPECT_EQ(progress.failures[0].tenant, "t7");
     EXPECT_THAT(progress.failures[0].reason, HasSubstr("it is stuck"));
-    EXPECT_THAT(progress.waiting_for, HasSubstr("cannot be moved"));
+    EXPECT_THAT(progress.waiting_for, HasSubstr("t7, which is tried again"));
     EXPECT_GE(tried_["t7"], 6);
     EXPECT_LE(tried_["t7"], 14) << "it is tried more slowly each time";
     fails_.clear();
@@ -279,6 +282,21 @@ TEST_F(DrainTest, SharesItsRateAmongItsMoves) {
     runtime::SleepFor(seconds(5));
     EXPECT_LE(rates_["a"] + rates_["b"] + rates_["c"], 1000u);
     EXPECT_GE(rates_["a"] + rates_["b"] + rates_["c"], 999u);
+  });
+}
+
+TEST_F(DrainTest, WaitsForAMoveThatSomebodyElseStarted) {
+  here_ = {{"a", 1}, {"b", 2}};
+  others_moves_ = {"a"};
+  Run([&] {
+    cluster::Need(drain_->Start({}));
+    runtime::SleepFor(seconds(60));
+    EXPECT_EQ(drain_->progress().moving, 1u);
+    EXPECT_THAT(drain_->progress().failures, IsEmpty());
+    EXPECT_THAT(drain_->progress().waiting_for, HasSubstr("the move that tenant a is in"));
+    others_moves_.clear();  // It was cancelled.
+    AwaitDrained();
+    EXPECT_EQ(drain_->progress().moving, 0u);
   });
 }
 
