@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 CLANG_FORMAT ?= clang-format-14
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: build test unit asan demo format setup clean
+.PHONY: build test unit asan demo model format setup clean
 .DEFAULT_GOAL := build
 
 setup:
@@ -30,6 +30,11 @@ asan: setup
 
 demo: build
 	@build/tradewind demo
+
+# The move protocol, model-checked with Spin; needs nothing of the build. model/README.md says what is covered.
+model:
+	@scripts/install-dependencies.sh model
+	@python3 model/check.py
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building and testing Tradewind needs on Debian 12, without asking. When everything is there it changes
 # nothing, needs no network and takes well under a second, so `make` calls it every time.
+#
+# Usage: install-dependencies.sh           for `make build` and `make test`
+#        install-dependencies.sh model     only for `make model`: the model checker, and the C compiler that it needs
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,6 +13,7 @@ packages=(
   libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libfmt-dev libspdlog-dev
   libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev
 )
+model_packages=(spin gcc libc6-dev python3)
 oldest_node=18
 
 die() {
@@ -29,13 +33,17 @@ node_is_recent() {
   [ "${version%%.*}" -ge "$oldest_node" ]
 }
 
-install_packages() {
-  local missing=() package
-  for package in "${packages[@]}"; do
-    is_installed "$package" || missing+=("$package")
+# Prints those of the packages named that are not installed.
+missing_of() {
+  local package
+  for package in "$@"; do
+    is_installed "$package" || echo "$package"
   done
-  node_is_recent || missing+=(nodejs)
-  command -v npm >/dev/null || missing+=(npm)
+}
+
+# Installs the packages named; nothing when there are none.
+install_packages() {
+  local missing=("$@")
   [ ${#missing[@]} -gt 0 ] || return 0
 
   local as_root=()
@@ -62,5 +70,16 @@ install_client_libraries() {
 }
 
 command -v dpkg-query >/dev/null || die "this is not Debian; see the packages at the top of $0"
-install_packages
-install_client_libraries
+case "${1:-}" in
+  model)
+    install_packages $(missing_of "${model_packages[@]}")
+    ;;
+  "")
+    missing=$(missing_of "${packages[@]}")
+    node_is_recent || missing+=" nodejs"
+    command -v npm >/dev/null || missing+=" npm"
+    install_packages $missing
+    install_client_libraries
+    ;;
+  *) die "unknown part '$1': model, or nothing" ;;
+esac
