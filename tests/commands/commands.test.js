@@ -199,6 +199,20 @@ test("a move is slowed down, cancelled, and leaves the tenant where it was", asy
   assert.equal((await json("move", "watch", again.id)).verified, true);
 });
 
+test("a move that is cancelled after the hand-over brings the tenant back with what was written since", async () => {
+  await json("tenant", "create", "boomerang", "--node", "n1");
+  await json("sql", "boomerang", "create table t (id integer primary key, b blob); with recursive c(x) as (select 1 union all select x + 1 from c where x < 5000) insert into t select x, randomblob(900) from c");
+  const started = await json("move", "start", "boomerang", "--to", "n2", "--rate", "200kB/s");
+  await cluster.moveReaches(started.id, (receipt) => receipt.phase === "finish");
+  assert.equal((await json("tenant", "show", "boomerang")).owner, "n2");
+  await json("sql", "boomerang", "insert into t values (5001, 'there')");
+  assert.equal((await run("move", "cancel", started.id)).code, 0);
+  assert.equal((await json("move", "set", started.id, "--rate", "none")).rate_bytes_per_s, null);
+  assert.equal((await run("move", "watch", started.id)).code, 1);
+  assert.equal((await json("tenant", "show", "boomerang")).owner, "n1");
+  assert.deepEqual((await json("sql", "boomerang", "select count(*) from t")).rows, [[5001]]);
+});
+
 test("a node is drained, takes no tenants meanwhile, and takes them again", async () => {
   const names = Array.from({ length: 20 }, (_, i) => `small-${i}`);
   await Promise.all(names.map((name) => json("tenant", "create", name, "--node", "n2")));
