@@ -49,6 +49,10 @@ Result<void> Receiver::StartFrozen(const Offer& offer) {
   store_.reset();
   incoming_hashes_.clear();
   incoming_presence_.reset();
+  // The last connection has copied the WAL into the file, synced that and removed the WAL, but its name may
+  // come back with a loss of power: its frames would hide what comes now.
+  for (const char* suffix : {"-wal", "-journal"}) TW_TRY(core_.disk().Remove(path_ + suffix));
+  TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
   TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kExisting));
   return {};
 }

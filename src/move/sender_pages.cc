@@ -251,8 +251,11 @@ Result<void> Sender::TakeHello(Session& session) {
 
 Result<void> Sender::PushRest(Session& session) {
   const size_t page_size = store_.page_size();
-  const uint32_t missing = receipt_.pages_total - std::min(receipt_.pages_total, session.sent.size());
-  uint32_t pushed = 0;
+  const auto missing = [&] {
+    return receipt_.pages_total - std::min(receipt_.pages_total, session.sent.size());
+  };
+  const uint32_t half = missing() / 2;
+  bool past_half = false;
   for (uint32_t value = 1; value <= receipt_.pages_total && !session.lost;) {
     Pages batch;
     batch.pushed = true;
@@ -265,10 +268,11 @@ Result<void> Sender::PushRest(Session& session) {
       hashes_[batch.numbers[index].value - 1] =
           sqlite::HashPage(batch.numbers[index], Bytes(batch.contents).subspan(index * page_size, page_size));
     TW_TRY(Push(session, batch));
-    const bool first_half = pushed < missing / 2;
-    pushed += static_cast<uint32_t>(batch.numbers.size());
     receipt_.pages_pushed += static_cast<uint32_t>(batch.numbers.size());
-    if (first_half && pushed >= missing / 2) host_.Reached(Step::kSourcePushedHalf);
+    if (!past_half && missing() <= half) {
+      past_half = true;
+      host_.Reached(Step::kSourcePushedHalf);
+    }
   }
   return {};
 }

@@ -262,6 +262,12 @@ Result<Moves::Receiver> Moves::ReceiverForReverse(const move::Offer& offer) {
       (entry->second.role == move::Role::kDual || entry->second.role == move::Role::kSwapping);
   if (!has_copy || tenants_.Has(offer.tenant) || host_.stopping())
     return Fail(ErrorKind::kUnavailable, "MOVE_UNKNOWN", "this node has no copy for the move " + offer.move);
+  // Frozen means that the file alone is the whole copy.
+  TW_TRY_ASSIGN(const bool has_wal, host_.core().disk().Exists(host_.TenantPath(offer.tenant) + "-wal"));
+  if (has_wal)
+    return Fail(ErrorKind::kIo, "CHECKPOINT_INCOMPLETE",
+                "the WAL of " + offer.tenant + " could not be copied into its file",
+                "restart node " + host_.self());
   return MakeReceiver(offer.move, offer.tenant, offer.source, move::Receiver::Direction::kReverse);
 }
 
