@@ -50,7 +50,9 @@ READINGS = {
     "WARMFREE": ("2", "I2_newest_version_is_read", 0, 1, 0, 1, 0),
     "READYVOL": ("3", "I5_another_copy_is_complete", 1, 1, 1, 0, 0),
     "OLDLIST": ("3, 10", "I5_another_copy_is_complete", 1, 1, 1, 0, 0),
-    "NODUALFIRST": ("3, 10", "R_the_map_is_that_of_the_journal", 2, 0, 1, 0, 0),
+    "NOFROZEN": ("3, 10", "R_the_map_is_that_of_the_journal", 2, 0, 1, 0, 0),
+    "OLDOFFER": ("3", "I2_the_owner_has_a_copy", 2, 1, 0, 0, 0),
+    "OLDREVERSE": ("3, 10", STUCK, 1, 0, 1, 0, 0),
     "EARLYOWN": ("4", "I1_only_the_owner_starts", 1, 1, 0, 0, 0),
     "DROPREADY": ("4", "I2_the_owner_has_a_copy", 1, 1, 0, 0, 0),
     "NOJOURNAL": ("5", "I1_only_the_owner_starts", 1, 1, 0, 0, 0),
@@ -95,7 +97,7 @@ class Search:
         self.run(["gcc", "-w", *how, f"-DMEMLIM={MEMORY_MB}", "-o", "pan", "pan.c"])
         arguments = ["-m200000"] + (["-l"] if how is CYCLES else []) + ([] if stuck_counts else ["-E"])
         started = time.monotonic()
-        self.output = self.run(["nice", "-n", "10", "./pan", *arguments])
+        self.output = self.run(["./pan", *arguments])
         self.seconds = time.monotonic() - started
         self.states = int(float(self.number(r"([\d.e+]+) states, stored")))
         self.depth = int(self.number(r"depth reached (\d+)"))
@@ -107,7 +109,7 @@ class Search:
 
     def run(self, command):
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        if done.returncode != 0 and command[0] != "nice":
+        if done.returncode != 0 and command[0] != "./pan":
             sys.exit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return done.stdout
 

@@ -9,7 +9,7 @@
 #endif
 
 inline send_init_page() {
-  d_step { phase[SOURCE] == sending && room(DESTINATION) && !(warm & PAGE_0) && may_leave(SOURCE, 0) ->
+  d_step { phase[SOURCE] == sending && connected && room(DESTINATION) && !(warm & PAGE_0) && may_leave(SOURCE, 0) ->
     warm = warm | PAGE_0; to[DESTINATION]!InitPage(0, content(SOURCE, 0)) }
 }
 
@@ -21,10 +21,31 @@ inline take_init_page() {
        :: else fi }
 }
 
+/* A sender that begins anew has not sent the swap: what was made for an earlier list is void. An offer counts
+   only on the connection that is the latest one. */
+inline take_init_offer() {
+  d_step { next_is(DESTINATION, InitOffer) ->
+    to[DESTINATION]?_, _, _;
+    if :: phase[DESTINATION] == ready -> drop_copy(DESTINATION) :: else fi;
+    if :: phase[DESTINATION] == absent -> phase[DESTINATION] = receiving; journal[DESTINATION] = receiving
+       :: else fi }
+}
+
+#ifdef WRONG_OLDOFFER  /* whenever an offer is read, it begins the move anew; its own connection is gone */
+inline take_late_init_offer() {
+  d_step { late_init_offer && phase[DESTINATION] == ready ->
+    late_init_offer = 0; break_connection(); drop_unless_needed(DESTINATION) }
+}
+#endif
+
 /* Until the swap is sent a cancel is S's own affair. The record follows, also after a restart. */
 inline cancel_locally() {
   d_step { cancel_wanted && (phase[SOURCE] == sending || phase[SOURCE] == listed) ->
-    cancel_wanted = 0; break_connection() }
+    cancel_wanted = 0; break_connection(); phase[SOURCE] = owned }
+}
+
+inline give_up() {
+  d_step { phase[SOURCE] == sending && !connected -> phase[SOURCE] = owned }
 }
 
 #ifdef WRONG_FORGETCANCEL  /* a source that was restarted serves, and leaves the record as it is */
@@ -44,7 +65,7 @@ inline record_cancelled() {
 /* Everything that is committed at S is durable; nothing suspends between that and H. A wireframe page that
    went stale (page 0 when `fresh`) is marked first and sent again before the list. */
 inline send_list(fresh) {
-  d_step { phase[SOURCE] == sending && len(to[DESTINATION]) <= kQueue - 2 &&
+  d_step { phase[SOURCE] == sending && connected && len(to[DESTINATION]) <= kQueue - 2 &&
            may_leave(SOURCE, 0) && may_leave(SOURCE, 1) && (fresh == NO_PAGE || !(warm & PAGE_0)) ->
     phase[SOURCE] = listed;
     if :: fresh != NO_PAGE -> to[DESTINATION]!InitPage(0, content(SOURCE, 0)) :: else fi;
@@ -57,11 +78,17 @@ inline send_list(fresh) {
 
 /* == Step 3: ready ======================================================================================= */
 
-/* The receiver makes the contents and a map of exactly this list durable. An old source notes dual first, so
-   that a crash in between does not find a ready whose map is another. */
+#ifdef WRONG_OLDLIST
+#define ready_is_enough true
+#else
+#define ready_is_enough false
+#endif
+
+/* The receiver makes the contents and a map of exactly this list durable. Its journal says receiving, or frozen
+   (take_offer), so that a crash in between does not find a ready whose map is another. */
 inline take_list(n) {
   d_step { next_is(n, List) && room(peer(n)) &&
-           (phase[n] == receiving || (n == SOURCE && (phase[n] == dual || phase[n] == ready))) ->
+           (phase[n] == receiving || phase[n] == frozen || (phase[n] == ready && ready_is_enough)) ->
     to[n]?_, set, _;
 #ifdef WRONG_NOREVCLEAR  /* the old source takes its whole old copy as present */
     if :: n == SOURCE -> set = BOTH_PAGES :: else fi;
@@ -72,11 +99,7 @@ inline take_list(n) {
     if :: true
 #endif
        ->
-#ifdef WRONG_NODUALFIRST  /* the journal keeps the ready of the earlier list while the new map is made */
           map_replaced[n] = (journal[n] == ready);
-#else
-          if :: n == SOURCE -> journal[n] = dual :: else fi;
-#endif
           phase[n] = preparing;
           present[n] = set; written_here[n] = 0; handed_over[n] = 0; data_synced[n] = 0;
 #ifndef WRONG_READYVOL  /* ready is sent when contents and map are in memory */
@@ -132,7 +155,8 @@ inline send_swap(n) {
 #ifdef WRONG_FAILEDENTRY  /* the write of `swapping` fails, though it is on the disk: S serves on */
 inline fail_to_note_swapping() {
   d_step { next_is(SOURCE, Ready) && phase[SOURCE] == listed && failures < FAILURES ->
-    failures++; journal[SOURCE] = swapping; journal_epoch[SOURCE] = epoch[SOURCE]; break_connection() }
+    failures++; journal[SOURCE] = swapping; journal_epoch[SOURCE] = epoch[SOURCE]; break_connection();
+    phase[SOURCE] = owned }
 }
 #endif
 

@@ -23,7 +23,8 @@
      list belongs to its connection (in the reverse direction a new connection brings a new list), so the
      number of a list is not needed: that a `Ready` speaks of the list of its own connection is the rule, and
      OLDLIST breaks it.
-   - The operator cancels at most once, at any moment.
+   - The operator cancels at most once, at any moment. A forward move begins anew, with a new list, as long as
+     the connection breaks before its swap; it can be given up whenever it has none.
 
    Invariants, and where each is asserted (find the name)
    I1 at most one node starts transactions, the catalog's owner: I1_only_the_owner_starts (begin
@@ -82,13 +83,14 @@ mtype:Phase = {
   swapping,    /* the swap is sent, or may have been */
   dual,        /* the peer owns; frozen but for transactions that are open still; answers pulls, pushes */
   receiving,   /* D in init: no ready was sent */
+  frozen,      /* S, offered its tenant back: its copy is the newest of what D never wrote; never dropped */
   preparing,   /* between the durable map of a list and the journal's ready */
   ready,       /* neither served nor dropped until the catalog says what became of the swap */
   owner,       /* serves, and still lacks pages or the end of the move */
   down
 };
 mtype:Record = { forward, reverse, done, cancelled };                            /* the move in the catalog */
-mtype = { InitPage, List, Ready, Own, Hello, Page, Complete, Offer, Closed };   /* the messages */
+mtype = { InitOffer, InitPage, List, Ready, Own, Hello, Page, Complete, Offer, Closed };   /* the messages */
 mtype:Call = { no_call, in_flight, applied, refused, answer_lost };    /* the swap, as its sender sees it */
 mtype:Work = { not_begun, open, half_read, committed, over };          /* the writer, the reader at S */
 mtype:Request = { none, at_gateway, at_node, running, written };
@@ -115,6 +117,9 @@ bit connected;
 chan to[2] = [kQueue] of { mtype, byte, byte };
 byte sent;                  /* by the side that is dual: pages that it need not send any more */
 bit hello_sent, offer_sent, complete_sent;
+#if defined(WRONG_OLDOFFER) || defined(WRONG_OLDREVERSE)
+bit late_init_offer, late_offer;
+#endif
 bit sent_twice;             /* bounds push_page_again */
 bit complete_heard;         /* at the owner: equal sums */
 
@@ -224,7 +229,7 @@ proctype source() {
 end:
   do
   :: send_init_page() :: send_list(NO_PAGE) :: send_list(PAGE_0)
-  :: cancel_locally() :: record_cancelled() :: take_offer()
+  :: cancel_locally() :: give_up() :: record_cancelled() :: take_offer()
 #if WRITERS
   :: begin_writer(PAGE_0) :: begin_writer(BOTH_PAGES) :: commit_writer() :: answer_writer()
 #endif
@@ -236,6 +241,9 @@ end:
 #endif
 #ifdef WRONG_FAILEDENTRY
   :: fail_to_note_swapping()
+#endif
+#ifdef WRONG_OLDREVERSE
+  :: take_late_offer()
 #endif
 #ifdef WRONG_LOSTCANCEL
   :: cancel_after_lost_answer()
@@ -249,10 +257,13 @@ end:
 proctype destination() {
 end:
   do
-  :: take_init_page() :: drop_when_cancelled()
+  :: take_init_offer() :: take_init_page() :: drop_when_cancelled()
   :: record_reverse(true) :: record_reverse(false) :: learn_reverse() :: send_offer() :: send_reverse_list()
 #ifdef WRONG_EARLYOWN
   :: own_early()
+#endif
+#ifdef WRONG_OLDOFFER
+  :: take_late_init_offer()
 #endif
 #ifdef WRONG_DONEONCE
   :: lose_answer_of_done()
@@ -283,6 +294,9 @@ end:
   :: d_step { !connected && is_up(SOURCE) && is_up(DESTINATION) &&
               (phase[SOURCE] == dual || phase[DESTINATION] == dual ||
                (phase[DESTINATION] == owner && knows_reverse)) -> connected = 1 }
+  /* a forward move begins anew when its connection broke before the swap */
+  :: d_step { !connected && phase[SOURCE] == sending && is_up(DESTINATION) ->
+       connected = 1; to[DESTINATION]!InitOffer(0, 0) }
   #if CANCELS
   :: d_step { !cancel_used && record == forward -> cancel_used = 1; cancel_wanted = 1 }
 #endif

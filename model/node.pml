@@ -74,6 +74,12 @@ inline drop_unless_needed(n) {  /* wrong readings only: a deletion that nothing 
 /* What each side makes of a connection that is gone. */
 inline break_connection() {
   connected = 0;
+#ifdef WRONG_OLDOFFER
+  if :: to[DESTINATION]?[InitOffer, _, _] -> late_init_offer = 1 :: else fi;
+#endif
+#ifdef WRONG_OLDREVERSE
+  if :: to[SOURCE]?[Offer, _, _] -> late_offer = 1 :: else fi;
+#endif
   do :: len(to[0]) > 0 -> to[0]?_, _, _ :: len(to[1]) > 0 -> to[1]?_, _, _ :: else -> break od;
   sent = UNKNOWN_SET; hello_sent = 0; offer_sent = 0; complete_sent = 0; complete_heard = 0; warm = 0;
 #ifdef WRONG_MARKAFTER
@@ -83,8 +89,7 @@ inline break_connection() {
   if :: phase[SOURCE] == dual -> handed_over[SOURCE] = map_durable[DESTINATION] :: else fi;
 #endif
   /* A sender that has not sent the swap goes on as owner, at once and without asking the catalog. */
-  if :: phase[SOURCE] == sending || phase[SOURCE] == listed -> phase[SOURCE] = owned; handed_over[SOURCE] = 0
-     :: else fi;
+  if :: phase[SOURCE] == listed -> phase[SOURCE] = sending; handed_over[SOURCE] = 0 :: else fi;
   if :: phase[DESTINATION] == listed -> phase[DESTINATION] = owner; handed_over[DESTINATION] = 0 :: else fi;
   /* A forward receiver without ready drops its copy; the receiver of a reverse never does. Ready stays. */
   if :: phase[DESTINATION] == receiving || phase[DESTINATION] == preparing -> drop_copy(DESTINATION)
@@ -96,7 +101,7 @@ inline break_connection() {
 #ifdef WRONG_FROZENDROP  /* the receiver of a reverse drops its copy as that of a forward move does */
         drop_unless_needed(SOURCE)
 #else
-        phase[SOURCE] = dual
+        phase[SOURCE] = frozen
 #endif
      :: else fi
 }

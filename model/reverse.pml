@@ -26,11 +26,12 @@ inline send_offer() {
     offer_sent = 1; to[SOURCE]!Offer(0, 0) }
 }
 
-/* S ends its old transactions before D makes its list: open ones are rolled back, readers end too. */
+/* S ends its old transactions before D makes its list: open ones are rolled back, readers end too. Then its
+   journal says frozen, which takes back the ready of an earlier list. */
 inline take_offer() {
   d_step { next_is(SOURCE, Offer) && phase[SOURCE] != swapping && room(DESTINATION) ->
     to[SOURCE]?_, _, _;
-    if :: phase[SOURCE] == dual || phase[SOURCE] == ready ->
+    if :: phase[SOURCE] == dual || phase[SOURCE] == frozen || phase[SOURCE] == ready ->
 #ifndef WRONG_OLDTX  /* transactions of the source outlive the reverse list */
           sync_and_acknowledge(SOURCE);
           if :: writer == open -> writer = over :: else fi;
@@ -39,9 +40,26 @@ inline take_offer() {
 #if defined(READERS) && !defined(WRONG_READERSTAYS)  /* readers disturb nobody: they stay */
           if :: reader_is_open -> end_reader() :: else fi;
 #endif
+#ifdef WRONG_NOFROZEN  /* the journal keeps the ready of the earlier list while the new map is made */
+          if :: journal[SOURCE] != ready -> journal[SOURCE] = frozen :: else fi;
+#else
+          journal[SOURCE] = frozen; journal_epoch[SOURCE] = epoch[SOURCE];
+#endif
+#ifdef WRONG_OLDLIST
+          if :: phase[SOURCE] != ready -> phase[SOURCE] = frozen :: else fi;
+#else
+          phase[SOURCE] = frozen;
+#endif
           to[DESTINATION]!Closed(0, 0)
        :: else fi }
 }
+
+#ifdef WRONG_OLDREVERSE  /* whenever an offer is read, it takes back ready; its own connection is gone */
+inline take_late_offer() {
+  d_step { late_offer && phase[SOURCE] == ready ->
+    late_offer = 0; break_connection(); phase[SOURCE] = frozen; journal[SOURCE] = frozen }
+}
+#endif
 
 #ifdef WRONG_REVUNSYNC  /* the reverse list is made from what is not durable */
 #define list_is_durable true

@@ -17,11 +17,13 @@ inline forward_request(n) {
 inline look_up_owner(n) {
 #ifdef WRONG_LOOP  /* not mine: back to the other node */
   d_step { request == at_node && request_node == n &&
-           (phase[n] == ready || phase[n] == absent || phase[n] == receiving || phase[n] == preparing) ->
+           (phase[n] == ready || phase[n] == absent || phase[n] == receiving || phase[n] == frozen ||
+            phase[n] == preparing) ->
     request_node = peer(n) }
 #else
   d_step { request == at_node && request_node == n && catalog_up &&
-           (phase[n] == ready || phase[n] == absent || phase[n] == receiving || phase[n] == preparing) ->
+           (phase[n] == ready || phase[n] == absent || phase[n] == receiving || phase[n] == frozen ||
+            phase[n] == preparing) ->
     if :: catalog_owner == n ->
           holds(I2_the_owner_has_a_copy, phase[n] == ready && catalog_epoch > epoch[n]);
           become_owner(n, catalog_epoch)
