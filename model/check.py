@@ -26,8 +26,9 @@ CYCLE = "cycle"  # A run never ends.
 NODES = {"1": "S", "2": "D"}  # Spin's process numbers.
 
 # Depth first over all states. Safety stores a 64-bit hash of each state (hash-compact: two states that share
-# one would hide the second; at ten million states the chance is below one in a hundred thousand). The search for
-# cycles keeps whole states: with hash-compact Spin 6.5.2 reports cycles that are none. Neither is a bitstate search.
+# one would hide the second; at ten million states the chance is below one in a hundred thousand). The search
+# for cycles keeps whole states: with hash-compact Spin 6.5.2 reports cycles that are none. Neither is a
+# bitstate search.
 SAFETY = ["-O2", "-DSAFETY", "-DHC4"]
 CYCLES = ["-O2", "-DNP", "-DCOLLAPSE"]
 SHORTEST = ["-O1", "-DSAFETY", "-DHC4", "-DBFS"]

@@ -9,7 +9,8 @@
 #endif
 
 inline send_init_page() {
-  d_step { phase[SOURCE] == sending && connected && room(DESTINATION) && !(warm & PAGE_0) && may_leave(SOURCE, 0) ->
+  d_step { phase[SOURCE] == sending && connected && room(DESTINATION) && !(warm & PAGE_0) &&
+           may_leave(SOURCE, 0) ->
     warm = warm | PAGE_0; to[DESTINATION]!InitPage(0, content(SOURCE, 0)) }
 }
 
@@ -84,8 +85,8 @@ inline send_list(fresh) {
 #define ready_is_enough false
 #endif
 
-/* The receiver makes the contents and a map of exactly this list durable. Its journal says receiving, or frozen
-   (take_offer), so that a crash in between does not find a ready whose map is another. */
+/* The receiver makes the contents and a map of exactly this list durable. Its journal says receiving, or
+   frozen (take_offer), so that a crash in between does not find a ready whose map is another. */
 inline take_list(n) {
   d_step { next_is(n, List) && room(peer(n)) &&
            (phase[n] == receiving || phase[n] == frozen || (phase[n] == ready && ready_is_enough)) ->
