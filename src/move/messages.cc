@@ -82,6 +82,7 @@ class Reader {
 
 void Put(Writer& to, const Offer& m) {
   to.Number(static_cast<uint8_t>(m.kind));
+  to.Number(m.attempt);
   to.Number(m.epoch.value);
   to.Number(m.page_size);
   to.Text(m.move);
@@ -144,6 +145,7 @@ void Put(Writer&, const End&) {}
 
 void Get(Reader& from, Offer& m) {
   m.kind = static_cast<OfferKind>(from.Number<uint8_t>());
+  m.attempt = from.Number<uint32_t>();
   m.epoch.value = from.Number<uint64_t>();
   m.page_size = from.Number<uint32_t>();
   m.move = from.Text();

@@ -34,6 +34,8 @@ enum class OfferKind : uint8_t {
 // Sender to receiver: the first message of a channel.
 struct Offer {
   OfferKind kind = OfferKind::kInit;
+  uint32_t attempt =
+      1;  // Of init. From the second on the sender waits for Hello before it sends anything else.
   Epoch epoch;
   uint32_t page_size = 0;
   MoveId move;

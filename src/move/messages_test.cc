@@ -22,7 +22,7 @@ Pages TwoPages() {
 }
 
 TEST(Messages, ComeBackAsTheyWereSent) {
-  auto offer = RoundTrip(Offer{OfferKind::kDual, Epoch{9}, 4096, "m12", "shop", "n1"});
+  auto offer = RoundTrip(Offer{OfferKind::kDual, 3, Epoch{9}, 4096, "m12", "shop", "n1"});
   ASSERT_TRUE(offer);
   EXPECT_EQ(std::get<Offer>(*offer).tenant, "shop");
   EXPECT_EQ(std::get<Offer>(*offer).epoch, Epoch{9});

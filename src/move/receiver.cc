@@ -89,6 +89,7 @@ void Receiver::Serve(PageChannel& channel, const Offer& offer) {
   }
   channel.Close();
   complete_.reset();
+  renewal_.reset();
   --serving_;
   state_changed_.NotifyAll();
   if (state_ == State::kReceiving && serving_ == 0) {  // No ready was sent: the sender stays owner.
@@ -101,14 +102,21 @@ Result<void> Receiver::Answer(PageChannel& channel, const Offer& offer) {
   if (turned_) return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND", "the tenant is on its way back");
   switch (offer.kind) {
     case OfferKind::kInit:
-      if (is_reverse() || becoming_owner_ || (state_ != State::kEmpty && state_ != State::kReady))
+      if (is_reverse() || becoming_owner_) return OutOfTurn("a new offer");
+      if (state_ == State::kReady && offer.attempt > 1)
+        renewal_ = offer;
+      else if (state_ == State::kEmpty)
+        TW_TRY(StartReceiving(offer));
+      else
         return OutOfTurn("a new offer");
-      TW_TRY(StartReceiving(offer));
       break;
     case OfferKind::kReverse:
       if (!is_reverse() || becoming_owner_ || (state_ != State::kFrozen && state_ != State::kReady))
         return OutOfTurn("an offer to go back");
-      TW_TRY(StartFrozen(offer));
+      if (state_ == State::kReady)
+        renewal_ = offer;
+      else
+        TW_TRY(StartFrozen(offer));
       break;
     case OfferKind::kDual:
       if (state_ == State::kReady) SpawnBecomeOwner(offer.epoch);
@@ -119,18 +127,28 @@ Result<void> Receiver::Answer(PageChannel& channel, const Offer& offer) {
   return channel.Send(MakeHello());
 }
 
+// The sender that offered anew has answered Hello, so it lives, and has not sent the swap: what was ready is
+// void. The offer alone would not show that: it may be an earlier one that comes late, after a later list was
+// made ready and its swap sent (model/README.md, OLDOFFER).
+Result<void> Receiver::Renew() {
+  const Offer offer = *std::exchange(renewal_, std::nullopt);
+  if (state_ != State::kReady || becoming_owner_) return OutOfTurn("a new list");
+  return offer.kind == OfferKind::kInit ? StartReceiving(offer) : StartFrozen(offer);
+}
+
 Hello Receiver::MakeHello() const {
   Hello hello;
   hello.list = list_;
+  hello.owner = state_ == State::kOwner || becoming_owner_;
   const sqlite::PageStore* const store = active_store();
   if (!store || !store->presence()) return hello;
-  hello.owner = true;
   hello.arrived = store->presence()->Arrived().words();
   hello.present = store->presence()->Present().words();
   return hello;
 }
 
 Result<void> Receiver::Receive(PageChannel& channel, const Message& message) {
+  if (renewal_ && !std::holds_alternative<Own>(message)) TW_TRY(Renew());
   if (const auto* pages = std::get_if<Pages>(&message)) {
     if (!is_filling() && !served_) return OutOfTurn("pages");
     TW_TRY(is_filling() ? TakeInitPages(*pages) : TakePages(*pages));
@@ -257,20 +275,28 @@ Result<void> Receiver::OpenAsOwner(Epoch epoch) {
   return {};
 }
 
-// After a restart as owner: the move may have ended just before the crash, and then no sender comes back. Or
-// it was turned round.
+void Receiver::SpawnWatchForEnd() {
+  if (!std::exchange(watching_end_, true))
+    fibers_.Spawn("watch move " + move_, [this] {
+      WatchForEnd();
+      watching_end_ = false;
+    });
+}
+
+// After a restart as owner, and after a lost answer: the move may have ended, and then no sender comes back.
+// Or it was turned round.
 void Receiver::WatchForEnd() {
   const auto end = is_reverse() ? cluster::MoveState::kCancelled : cluster::MoveState::kDone;
-  while (state_ == State::kOwner && !host_.stopping()) {
+  while (state_ == State::kOwner && !turned_ && !host_.stopping()) {
     const auto record = host_.catalog().GetMove(move_);
-    if (record && state_ == State::kOwner) {
-      if (record->state == end) {
-        if (Result<void> ended = EndMove(); !ended) log::error("move {}: {}", move_, Describe(ended.error()));
-      } else if (!is_reverse() && record->state == cluster::MoveState::kReverse) {
-        turned_ = true;
-        on_turned_();
-      }
-      return;  // Otherwise the sender comes back and goes on.
+    if (record && state_ == State::kOwner && record->state == end) {
+      if (Result<void> ended = EndMove(); !ended) log::error("move {}: {}", move_, Describe(ended.error()));
+      return;
+    }
+    if (record && !is_reverse() && !turned_ && record->state == cluster::MoveState::kReverse) {
+      turned_ = true;
+      on_turned_();
+      return;
     }
     state_changed_.WaitUntil(core_.Now() + limits::kCatalogWatch);
   }
@@ -283,8 +309,13 @@ Result<void> Receiver::TurnRound() {
   if (state_ != State::kOwner)
     return Fail(ErrorKind::kUnavailable, "MOVE_SWAPPING", "the tenant is changing hands just now",
                 "try again");
-  TW_TRY_ASSIGN(const auto recorded, host_.catalog().SetMoveState(move_, cluster::MoveState::kForward,
-                                                                  cluster::MoveState::kReverse, ""));
+  const auto answer =
+      host_.catalog().SetMoveState(move_, cluster::MoveState::kForward, cluster::MoveState::kReverse, "");
+  if (!answer) {
+    SpawnWatchForEnd();  // It may have been recorded all the same.
+    return Fail(answer.error());
+  }
+  const cluster::MoveOutcome& recorded = *answer;
   if (!recorded.Shows(cluster::MoveState::kReverse))
     return Fail(ErrorKind::kRefused, "MOVE_OVER", "move " + move_ + " is over", "start a move back instead");
   turned_ = true;
@@ -344,7 +375,10 @@ Result<void> Receiver::TryToComplete(PageChannel& channel) {
   // A repeat after a lost answer finds the state as it wanted it.
   const auto from = is_reverse() ? cluster::MoveState::kReverse : cluster::MoveState::kForward;
   const auto to = is_reverse() ? cluster::MoveState::kCancelled : cluster::MoveState::kDone;
-  TW_TRY_ASSIGN(const auto recorded, host_.catalog().SetMoveState(move_, from, to, ""));
+  const auto answer = host_.catalog().SetMoveState(move_, from, to, "");
+  if (!answer || !answer->Shows(to)) SpawnWatchForEnd();  // Recorded all the same, or turned round.
+  if (!answer) return Fail(answer.error());
+  const cluster::MoveOutcome& recorded = *answer;
   if (!recorded.Shows(to))
     return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND",
                 "the catalog has the move as " + std::string(cluster::MoveStateName(recorded.record.state)));
@@ -357,6 +391,7 @@ Result<void> Receiver::TryToComplete(PageChannel& channel) {
 // The catalog says that it is over: the tenant is an ordinary one. Requires: everything is present and
 // durable.
 Result<void> Receiver::EndMove() {
+  if (std::exchange(ending_, true)) return {};
   JournalEntry owned{tenant_name_, Role::kOwned, epoch_, "", "", 0, false};
   TW_TRY(host_.journal().Put(owned));
   host_.Reached(Step::kDestinationNotedOwned);

@@ -85,6 +85,8 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   Result<void> Receive(PageChannel& channel, const Message& message);
   void WatchCatalog();
   void WatchForEnd();
+  void SpawnWatchForEnd();
+  Result<void> Renew();
   void SpawnBecomeOwner(Epoch epoch);
   Result<void> BecomeOwner(Epoch epoch);
   Result<void> OpenAsOwner(Epoch epoch);
@@ -136,6 +138,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
 
   PageChannel* channel_ = nullptr;  // The current one.
   std::vector<PageNumber> pulls_;   // To be asked for.
+  std::optional<Offer> renewal_;    // Of a sender that begins anew, while an earlier list is ready here.
   std::optional<Complete> complete_;
   runtime::WaitQueue pull_wanted_;
   runtime::WaitQueue state_changed_;
@@ -143,6 +146,8 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   bool becoming_owner_ = false;
   bool turned_ = false;
   bool watching_ = false;
+  bool watching_end_ = false;
+  bool ending_ = false;
   bool syncing_ = false;
   bool has_half_ = false;
   uint64_t unsynced_bytes_ = 0;

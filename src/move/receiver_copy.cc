@@ -159,6 +159,8 @@ Result<void> Receiver::OpenStore(std::unique_ptr<sqlite::PresenceMap> presence) 
 // Never a frozen copy: it is the newest version of most pages (I5).
 Result<void> Receiver::DropCopy() {
   TW_CHECK(!is_reverse(), "the copy of a tenant that comes back is dropped");
+  // What is ready cannot be missing, so the journal goes first.
+  if (state_ == State::kReady) TW_TRY(host_.journal().Put(Entry(Role::kReceiving)));
   store_.reset();
   incoming_.reset();
   incoming_presence_.reset();
@@ -192,7 +194,7 @@ Result<void> Receiver::Resume(const JournalEntry& entry) {
   }
   served_ = store_.get();
   TW_TRY(OpenAsOwner(entry.epoch));
-  fibers_.Spawn("watch move " + move_, [this] { WatchForEnd(); });
+  SpawnWatchForEnd();
   return {};
 }
 

@@ -135,7 +135,10 @@ void Sender::CloseSession() {
   session_.reset();
 }
 
-Result<void> Sender::Connect(OfferKind kind, bool await_hello) {
+// The first attempt of a small tenant is one round trip: it does not wait for Hello. What it sends late,
+// after it was given up, a receiver that is ready by then tells from what a living sender sends
+// (Receiver::Answer).
+Result<void> Sender::Connect(OfferKind kind, int attempt) {
   CloseSession();
   const runtime::TimePoint deadline = core_.Now() + limits::kNodeCall;
   auto session = std::make_shared<Session>();
@@ -143,10 +146,10 @@ Result<void> Sender::Connect(OfferKind kind, bool await_hello) {
   session_ = session;
   readers_.Spawn("move sender " + receipt_.id, [this, session] { ReadMessages(session); });
   if (ending() || cancel_) session->channel->Close();
-  TW_TRY(session->channel->Send(
-      Offer{kind, receipt_.epoch, store_.page_size(), receipt_.id, receipt_.tenant, host_.self()}));
+  TW_TRY(session->channel->Send(Offer{kind, static_cast<uint32_t>(attempt), receipt_.epoch,
+                                      store_.page_size(), receipt_.id, receipt_.tenant, host_.self()}));
   host_.Reached(Step::kSourceOffered);
-  if (!await_hello) return {};
+  if (attempt == 1 && is_small()) return {};
   if (!WaitForUntil(news_, deadline, [&] { return session->hello || session->lost; }))
     return Fail(ErrorKind::kTimeout, "DESTINATION_SILENT",
                 "node " + peer_ + " does not answer the move's offer");
@@ -192,8 +195,8 @@ void Sender::ReadMessages(const std::shared_ptr<Session>& session) {
 
 // -- Init and hand-over
 
-Result<void> Sender::Attempt() {
-  TW_TRY(Connect(OfferKind::kInit, /*await_hello=*/!is_small()));
+Result<void> Sender::Attempt(int attempt) {
+  TW_TRY(Connect(OfferKind::kInit, attempt));
   if (session_->hello && session_->hello->owner)
     return Fail(ErrorKind::kRefused, "DESTINATION_CONFUSED",
                 "node " + peer_ + " believes that it owns the tenant");
@@ -208,7 +211,7 @@ Result<void> Sender::Attempt() {
 // The old source has ended its transactions when it says hello. Then new transactions wait here, and nothing
 // is pulled any more: whatever lacks a page runs there in a moment.
 Result<void> Sender::AttemptReverse() {
-  TW_TRY(Connect(OfferKind::kReverse, /*await_hello=*/true));
+  TW_TRY(Connect(OfferKind::kReverse));
   list_ = session_->hello->list + 1;
   receipt_.pages_total = store_.page_count();
   BeginHandOver();
@@ -273,7 +276,7 @@ Sender::Outcome Sender::Run() {
 Sender::Outcome Sender::SendAll() {
   const bool reverse = direction_ == Direction::kReverse;
   for (int attempt = 1;; ++attempt) {
-    Result<void> ready = reverse ? AttemptReverse() : Attempt();
+    Result<void> ready = reverse ? AttemptReverse() : Attempt(attempt);
     if (ready && cancel_) ready = Fail(*cancel_);
     if (ready) return PassOn();
     TakeBack();
@@ -321,19 +324,26 @@ Sender::Outcome Sender::PassOn() {
 Result<void> Sender::SwapOwnership() {
   while (!host_.stopping()) {
     auto answer = host_.catalog().Swap(receipt_.tenant, {host_.self(), receipt_.epoch}, peer_, receipt_.id);
-    if (answer) {
-      // Only this node sends this swap, so a refusal that shows what was asked for means that an earlier try
-      // was applied.
-      TW_CHECK(answer->Shows({peer_, receipt_.epoch.Next()}),
-               "the catalog changed the owner of a tenant whose owner is this node");
+    const Result<bool> swapped = IsSwapped(answer);
+    if (swapped && *swapped) {
       receipt_.epoch = receipt_.epoch.Next();
       receipt_.waiting_for.clear();
       return {};
     }
-    receipt_.waiting_for = "the catalog: " + answer.error().message;
+    receipt_.waiting_for = swapped ? "the catalog, which shows another owner at an earlier epoch"
+                                   : "the catalog: " + swapped.error().message;
     Pause();
   }
   return Fail(ErrorKind::kUnavailable, "STOPPING", "the node is ending");
+}
+
+// Only this node sends this swap, so any later epoch means that an earlier try was applied; the tenant may
+// have moved on since, or be gone.
+Result<bool> Sender::IsSwapped(const Result<cluster::SwapOutcome>& answer) {
+  if (answer) return answer->record.ownership.epoch > receipt_.epoch;
+  if (answer.error().kind != ErrorKind::kNotFound) return Fail(answer.error());
+  TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(receipt_.id));
+  return cluster::IsOver(record.state);
 }
 
 // -- Dual, finish
@@ -362,12 +372,16 @@ void Sender::EndDual() {
   Enter(Phase::kFinish);
 }
 
-// The receiver may have finished while the connection was away.
+// The receiver may have finished while the connection was away. A move that the catalog has forgotten is
+// over, if the tenant has gone on without it.
 bool Sender::RecordedAsEnded() {
   const auto record = host_.catalog().GetMove(receipt_.id);
-  const auto end =
-      direction_ == Direction::kForward ? cluster::MoveState::kDone : cluster::MoveState::kCancelled;
-  return record && record->state == end;
+  if (record)
+    return record->state ==
+           (direction_ == Direction::kForward ? cluster::MoveState::kDone : cluster::MoveState::kCancelled);
+  if (record.error().kind != ErrorKind::kNotFound) return false;
+  const auto tenant = host_.catalog().GetTenant(receipt_.tenant);
+  return tenant && tenant->move != receipt_.id && tenant->ownership.epoch >= receipt_.epoch;
 }
 
 Sender::Outcome Sender::DualToDone() {
@@ -386,7 +400,7 @@ Sender::Outcome Sender::DualToDone() {
     }
     Pause();
     if (ending()) break;
-    Result<void> connected = Connect(OfferKind::kDual, /*await_hello=*/true);
+    Result<void> connected = Connect(OfferKind::kDual);
     if (connected) connected = TakeHello(*session_);
     if (connected) {
       receipt_.waiting_for.clear();

@@ -84,10 +84,10 @@ class Sender {
   // sender.cc: the steps of the protocol.
   Outcome SendAll();
   Outcome GoOn(Role role);
-  Result<void> Connect(OfferKind kind, bool await_hello);
+  Result<void> Connect(OfferKind kind, int attempt = 2);
   void CloseSession();
   void ReadMessages(const std::shared_ptr<Session>& session);
-  Result<void> Attempt();
+  Result<void> Attempt(int attempt);
   Result<void> AttemptReverse();
   void TakeBack();
   bool IsWorthAnotherTry(const Error& error, int attempt) const;
@@ -99,6 +99,7 @@ class Sender {
   void EndDual();
   Result<void> Finish();
   bool RecordedAsEnded();
+  Result<bool> IsSwapped(const Result<cluster::SwapOutcome>& answer);
   Outcome End();
   Outcome RecordCancelled(const Error& error);
   void Enter(Phase phase);

@@ -45,7 +45,16 @@ Moves::~Moves() = default;
 
 // -- Sending
 
+void Moves::AllowStarts() {
+  starts_allowed_ = true;
+  changed_.NotifyAll();
+}
+
 Result<move::Receipt> Moves::Start(const MoveRequest& request) {
+  const auto may_start = [this] { return starts_allowed_ || host_.stopping(); };
+  if (!WaitForUntil(changed_, host_.core().Now() + limits::kNodeCall, may_start) || host_.stopping())
+    return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "node " + host_.self() + " is starting or ending",
+                "try again");
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
   cluster::MoveRecord record;
   record.id = NewMoveId(host_.core());

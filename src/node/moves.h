@@ -36,6 +36,8 @@ class Moves {
   // Suspends.
   Result<void> Resume(const move::JournalEntry& entry);
 
+  // Moves can be started from now on: those that an earlier process of this node left have been seen to.
+  void AllowStarts();
   // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND,
   // TENANT_NOT_HERE. Suspends.
   Result<move::Receipt> Start(const MoveRequest& request);
@@ -98,6 +100,7 @@ class Moves {
   std::map<TenantName, Outgoing> outgoing_;
   std::map<TenantName, Receiver> receivers_;
   std::map<move::PageChannel*, TenantName> channels_;
+  bool starts_allowed_ = false;
   runtime::TaskGroup fibers_;
   runtime::WaitQueue changed_;  // A sender or a channel has ended.
 };

@@ -155,7 +155,13 @@ void Node::RegisterAndTidy() {
     if (entry.role == move::Role::kCreating)
       if (Result<void> recovered = RecoverCreating(entry); !recovered)
         log::warn("the unfinished tenant {}: {}", tenant, Describe(recovered.error()));
-  CancelForgottenMoves();
+  while (!stopping_) {
+    const Result<void> cancelled = CancelForgottenMoves();
+    if (cancelled) break;
+    log::warn("moves of before the restart wait for the catalog: {}", Describe(cancelled.error()));
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+  moves_->AllowStarts();
   ResumeDrain();
 }
 
@@ -201,9 +207,9 @@ Drain::Hands Node::HandsForDrain() {
 
 // Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
 // (protocol.md, step 1).
-void Node::CancelForgottenMoves() {
+Result<void> Node::CancelForgottenMoves() {
   Result<std::vector<cluster::MoveRecord>> records = catalog_->ListLiveMoves();
-  if (!records) return log::warn("the moves could not be read: {}", Describe(records.error()));
+  if (!records) return Fail(records.error());
   for (const cluster::MoveRecord& record : *records) {
     if (record.source != options_.name || record.state != cluster::MoveState::kForward) continue;
     if (moves_->IsMoving(record.tenant) || !tenants_->Has(record.tenant)) continue;
@@ -219,8 +225,11 @@ void Node::CancelForgottenMoves() {
     receipt.error = "node " + options_.name + " ended before the hand-over; the tenant stayed there";
     auto set = catalog_->SetMoveState(record.id, cluster::MoveState::kForward, cluster::MoveState::kCancelled,
                                       move::ToJson(receipt));
-    if (!set) log::warn("move {} could not be recorded as cancelled: {}", record.id, Describe(set.error()));
+    // Refused: somebody else has seen to it.
+    if (!set && set.error().kind != ErrorKind::kRefused && set.error().kind != ErrorKind::kNotFound)
+      return Fail(set.error());
   }
+  return {};
 }
 
 Result<void> Node::Recover() {
@@ -238,7 +247,11 @@ Result<void> Node::Recover() {
       case move::Role::kReceiving:
       case move::Role::kReady:
       case move::Role::kFrozen:
-      case move::Role::kOwner: TW_TRY(moves_->Resume(entry)); break;
+      case move::Role::kOwner:
+        // One damaged copy does not keep the others from being served.
+        if (Result<void> resumed = moves_->Resume(entry); !resumed)
+          log::error("tenant {} is not served here: {}", tenant, Describe(resumed.error()));
+        break;
     }
   }
   return {};

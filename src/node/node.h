@@ -106,7 +106,7 @@ class Node : public move::MoveHost {
   Result<void> RecoverCreating(const move::JournalEntry& entry);
   void RegisterAndTidy();
   Result<void> Register();
-  void CancelForgottenMoves();
+  Result<void> CancelForgottenMoves();
   void ResumeDrain();
   Drain::Hands HandsForDrain();
   net::HttpResponse Handle(const net::HttpRequest& request);
