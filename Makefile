@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 CLANG_FORMAT ?= clang-format-14
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: build test unit asan demo model format setup clean
+.PHONY: build test unit asan demo model format setup clean bench-move
 .DEFAULT_GOAL := build
 
 setup:
@@ -35,6 +35,11 @@ demo: build
 model:
 	@scripts/install-dependencies.sh model
 	@python3 model/check.py
+
+# Moves of 100 MB, 1 GB and 4 GB under load and beside the raw limit of this machine; some minutes, and room
+# for 10 GB under TMPDIR. Other sizes: make bench-move BENCH_FLAGS="--sizes 50MB --json FILE".
+bench-move: build
+	@build/move_bench $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

@@ -39,7 +39,7 @@ ONLY_IN = [
     (r"boost/beast", ("src/net/",), "only net/ speaks HTTP and WebSocket"),
     (r"boost/asio", ("src/runtime/",), "only runtime/ has an event loop; see runtime/core.h"),
     (r"boost/context", ("src/runtime/",), "only runtime/ switches stacks; see runtime/fiber.h"),
-    (r"^(sys/(socket|epoll|eventfd|timerfd|uio)|netinet/|arpa/|netdb\.h|poll\.h|pthread\.h)", ("src/runtime/",),
+    (r"^(sys/(socket|epoll|eventfd|timerfd|uio)|netinet/|arpa/|netdb\.h|poll\.h|pthread\.h)", ("src/runtime/", "bench/"),
      "sockets and threads are reached through runtime::Core"),
 ]
 

@@ -63,6 +63,7 @@ class HouseRules(unittest.TestCase):
         self.refuses("sim/a.cc", "#include <boost/asio/io_context.hpp>\n", "only runtime/")
         self.refuses("src/tenant/a.cc", "#include <boost/context/fiber.hpp>\n", "only runtime/")
         self.refuses("src/move/a.cc", "#include <sys/socket.h>\n", "runtime::Core")
+        self.allows("bench/a.cc", "#include <sys/socket.h>\n")
         self.allows("src/sqlite/a_test.cc", "#include <sqlite3.h>\n")
         self.allows("src/net/a.cc", "#include <boost/beast/http.hpp>\n")
         self.allows("src/runtime/a.cc", "#include <boost/asio.hpp>\n")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 
@@ -20,6 +21,12 @@ runtime::Duration Percentile(const std::vector<runtime::Duration>& sorted, doubl
   return sorted[std::max<size_t>(rank, 1) - 1];
 }
 
+LatencySummary SummaryOf(std::vector<runtime::Duration> latencies) {
+  if (latencies.empty()) return {};
+  std::sort(latencies.begin(), latencies.end());
+  return {latencies.size(), Percentile(latencies, 0.50), Percentile(latencies, 0.99), latencies.back()};
+}
+
 }  // namespace
 
 void Samples::Record(runtime::TimePoint answered, runtime::Duration latency) {
@@ -34,9 +41,16 @@ LatencySummary Samples::Summarize(const std::vector<Window>& windows) const {
     for (auto sample = FirstAt(samples_, window.from); sample < end; ++sample)
       latencies.push_back(sample->latency);
   }
-  if (latencies.empty()) return {};
-  std::sort(latencies.begin(), latencies.end());
-  return {latencies.size(), Percentile(latencies, 0.50), Percentile(latencies, 0.99), latencies.back()};
+  return SummaryOf(std::move(latencies));
+}
+
+LatencySummary Samples::SummarizeSentIn(const Window& window) const {
+  std::vector<runtime::Duration> latencies;
+  for (const Sample& sample : samples_) {
+    const runtime::TimePoint sent = sample.answered - sample.latency;
+    if (window.from <= sent && sent < window.to) latencies.push_back(sample.latency);
+  }
+  return SummaryOf(std::move(latencies));
 }
 
 runtime::Duration Samples::LongestGap(const Window& window) const {

@@ -41,6 +41,9 @@ class Samples {
   size_t size() const { return samples_.size(); }
   // Over the answers in all of the windows, which must not overlap.
   LatencySummary Summarize(const std::vector<Window>& windows) const;
+  // Over the requests that were to be sent within the window, whenever they were answered: one that waits for
+  // the end of a stall belongs to the stall.
+  LatencySummary SummarizeSentIn(const Window& window) const;
   // The longest time without an answer within the window: between two answers, before the first, or after the
   // last.
   runtime::Duration LongestGap(const Window& window) const;

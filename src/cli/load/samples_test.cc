@@ -38,6 +38,16 @@ TEST(Samples, AWindowWithoutAnswersHasNoPercentiles) {
   EXPECT_EQ(samples.Summarize({{At(6ms), At(9ms)}}).p99, 0ms);
 }
 
+TEST(Samples, ARequestBelongsToTheWindowInWhichItWasToBeSent) {
+  Samples samples;
+  samples.Record(At(30ms), 1ms);
+  samples.Record(At(30ms), 25ms);  // Waited for the end of a stall.
+  samples.Record(At(30ms), 20ms);
+  const LatencySummary summary = samples.SummarizeSentIn({At(5ms), At(10ms)});
+  EXPECT_EQ(summary.count, 1u);
+  EXPECT_EQ(summary.max, 25ms);
+}
+
 TEST(Samples, TheLongestGapCountsTheEdgesOfTheWindow) {
   Samples samples;
   for (auto at : {10ms, 12ms, 19ms}) samples.Record(At(at), 1ms);

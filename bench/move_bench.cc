@@ -1,0 +1,232 @@
+// Moves of tenants of several sizes between two real nodes, under an open-loop load of reads and writes
+// through both, by zephyr and by stop-and-copy; and without load beside the raw limit of this machine.
+//
+//   move_bench [--sizes 100MB,1GB,4GB] [--repeat N] [--per-second 400] [--keys zipfian|uniform] [--json FILE]
+//
+// Prints a table, progress on stderr. Exit code 1 when a request failed under zephyr, a transaction was
+// aborted, an acknowledged row was lost, or a move was refused or not verified. Everything that it makes lies
+// in a temporary folder (under TMPDIR or /tmp; room for two and a half times the largest tenant), which it
+// removes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "base/units.h"
+#include "measured_move.h"
+#include "move_report.h"
+#include "net/http_client.h"
+#include "raw_copy.h"
+#include "runtime/real_core.h"
+#include "tenant_file.h"
+
+namespace tradewind::bench {
+namespace {
+
+// From here on nothing is repeated, so that a slow machine ends in time too.
+constexpr runtime::Duration kRepeatUntil = std::chrono::minutes(5);
+
+struct Options {
+  std::vector<std::string> sizes{"100MB", "1GB", "4GB"};
+  int repeat = 0;  // 0: by the size.
+  double per_second = 400;
+  int connections = 32;
+  std::string keys = "zipfian";
+  std::string json;
+};
+
+// Small tenants are moved several times, for medians; a large one takes long enough as it is.
+int RepeatsOf(const Options& options, uint64_t size) {
+  if (options.repeat > 0) return options.repeat;
+  return size <= 200'000'000 ? 5 : size <= 1'500'000'000 ? 2 : 1;
+}
+
+void Say(const std::string& what) {
+  fmt::print(stderr, "{}\n", what);
+}
+
+class MoveBench {
+ public:
+  MoveBench(runtime::RealCore& core, net::HttpClient& http, const Options& options)
+      : core_(core), http_(http), options_(options) {}
+
+  Result<MoveReport> Run() {
+    report_.per_second = options_.per_second;
+    TW_TRY_ASSIGN(LocalNodes nodes, LocalNodes::Start(core_, http_));
+    nodes_ = std::move(nodes);
+    for (const std::string& text : options_.sizes) {
+      TW_TRY_ASSIGN(const uint64_t size, ParseSize(text));
+      TW_TRY(Measure(size));
+    }
+    TW_TRY(nodes_->Stop());
+    return report_;
+  }
+
+ private:
+  Result<void> Measure(uint64_t size) {
+    TW_TRY(MakeTenant(size));
+    const int repeats = RepeatsOf(options_, size);
+    for (int i = 0; i < repeats && HasTime(i); ++i) TW_TRY(MoveLoaded(size, "zephyr"));
+    TW_TRY(MoveLoaded(size, "stop-and-copy"));
+    RawComparison comparison{size, {}, {}};
+    for (int i = 0; i < repeats && HasTime(i); ++i) {
+      TW_TRY(CopyRaw(comparison));
+      TW_TRY(MoveWithoutLoad(size, comparison));
+    }
+    report_.comparisons.push_back(std::move(comparison));
+    TW_TRY_ASSIGN(auto admin, nodes_->Admin(owner_));
+    TW_TRY(admin.Delete("/v1/tenants/" + tenant_));
+    return nodes_->AwaitDeleted(tenant_, owner_);
+  }
+
+  bool HasTime(int repeated) const {
+    if (repeated == 0 || core_.Now() - began_ < kRepeatUntil) return true;
+    Say("this takes long: no more repeats");
+    return false;
+  }
+
+  Result<void> MakeTenant(uint64_t size) {
+    tenant_ = fmt::format("t{}", size);
+    owner_ = "n1";
+    last_event_ = 0;
+    const std::string path = nodes_->folder() + "/import.db";
+    const runtime::TimePoint began = core_.Now();
+    Result<TenantFile> file;
+    core_.RunOffCore([&] { file = MakeTenantFile(path, size); });
+    TW_TRY(file);
+    items_ = file->items;
+    const runtime::TimePoint made = core_.Now();
+    auto imported = nodes_->Import(tenant_, path, owner_);
+    core_.RunOffCore([&] { std::filesystem::remove(path); });
+    TW_TRY(std::move(imported));
+    Say(fmt::format("{}: file of {} made in {}, imported in {}", FormatSize(size), FormatSize(file->bytes),
+                    FormatDuration(made - began), FormatDuration(core_.Now() - made)));
+    return {};
+  }
+
+  MoveToMeasure Next(uint64_t size, const std::string& method) const {
+    return {size, tenant_, owner_, owner_ == "n1" ? "n2" : "n1", method};
+  }
+
+  void Conclude(const MoveToMeasure& move, const MoveFigures& figures) {
+    if (!figures.refusal.empty())
+      Say(fmt::format("{} by {}: REFUSED: {}", FormatSize(move.size), move.method, figures.refusal));
+    else
+      Say(fmt::format("{} by {} from {} to {}{}: {}{}", FormatSize(move.size), move.method, move.from,
+                      move.to, figures.load ? " under load" : "", FormatDuration(figures.whole),
+                      figures.ok() ? "" : "  NOT AS IT MUST BE"));
+    if (figures.verified()) owner_ = move.to;
+  }
+
+  Result<void> MoveLoaded(uint64_t size, const std::string& method) {
+    const MoveToMeasure move = Next(size, method);
+    load::MixedLoadOptions options;
+    options.tenants = {tenant_};
+    options.servers = nodes_->urls();
+    options.items = items_;
+    options.arrivals = {options_.per_second, options_.connections};
+    options.keys = options_.keys == "uniform" ? load::KeyChoice::kUniform : load::KeyChoice::kZipfian;
+    options.seed = report_.under_load.size() + 1;
+    options.last_event = last_event_;
+    TW_TRY_ASSIGN(const auto load, load::MixedLoad::Make(core_, http_, options));
+    TW_TRY_ASSIGN(MoveFigures figures, MoveUnderLoad(core_, http_, *nodes_, move, *load));
+    last_event_ = load->last_event();
+    Conclude(move, figures);
+    const bool stuck = figures.refusal.empty() && !figures.verified();
+    report_.under_load.push_back(std::move(figures));
+    if (stuck)
+      return Fail(ErrorKind::kInternal, "MOVE_NOT_DONE",
+                  "a move was not done, and what follows would mean nothing:\n" + Text(report_));
+    return {};
+  }
+
+  Result<void> CopyRaw(RawComparison& comparison) {
+    const std::string from = nodes_->FileOf(tenant_, owner_);
+    const std::string to = nodes_->folder() + "/raw.db";
+    TW_TRY(Settle(core_, from));
+    Result<RawCopy> copy;
+    core_.RunOffCore([&] {
+      copy = CopyThroughSocket(from, to);
+      std::filesystem::remove(to);
+    });
+    TW_TRY(copy);
+    Say(fmt::format("{} through a bare socket: {:.2f} s", FormatSize(copy->bytes), copy->seconds));
+    comparison.raw_s.push_back(copy->seconds);
+    return {};
+  }
+
+  Result<void> MoveWithoutLoad(uint64_t size, RawComparison& comparison) {
+    const MoveToMeasure move = Next(size, "zephyr");
+    TW_TRY_ASSIGN(MoveFigures figures, MoveIdle(core_, *nodes_, move));
+    Conclude(move, figures);
+    if (figures.verified()) comparison.move_s.push_back(std::chrono::duration<double>(figures.whole).count());
+    report_.idle.push_back(std::move(figures));
+    return {};
+  }
+
+  runtime::RealCore& core_;
+  net::HttpClient& http_;
+  const Options& options_;
+  const runtime::TimePoint began_ = core_.Now();
+  std::optional<LocalNodes> nodes_;
+  std::string tenant_;
+  std::string owner_;
+  int64_t items_ = 0;
+  int64_t last_event_ = 0;
+  MoveReport report_;
+};
+
+int Run(const Options& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto core = runtime::RealCore::Create();
+  Result<MoveReport> report;
+  core->RunUntilReturned("move bench", [&] {
+    net::HttpClient http(*core);
+    {
+      MoveBench bench(*core, http, options);
+      report = bench.Run();
+    }
+    http.Close();
+  });
+  if (!report) {
+    Say(Describe(report.error()));
+    return 1;
+  }
+  fmt::print("{}", Text(*report));
+  if (!options.json.empty()) {
+    std::ofstream file(options.json);
+    file << boost::json::serialize(Json(*report)) << "\n";
+    if (!file.flush()) {
+      Say("cannot write " + options.json);
+      return 1;
+    }
+  }
+  return report->ok() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace tradewind::bench
+
+int main(int argc, char** argv) {
+  tradewind::bench::Options options;
+  CLI::App app("Moves of tenants under load, and beside the raw limit of this machine");
+  app.add_option("--sizes", options.sizes, "Of the tenants")->delimiter(',')->capture_default_str();
+  app.add_option("--repeat", options.repeat, "Moves of each tenant by zephyr; default: 5, 2 or 1 by size");
+  app.add_option("--per-second", options.per_second, "Arrivals of the load")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--connections", options.connections, "Of the load, through both nodes together")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--keys", options.keys, "Which items are wanted")
+      ->check(CLI::IsMember({"zipfian", "uniform"}))
+      ->capture_default_str();
+  app.add_option("--json", options.json, "A file that gets all figures");
+  CLI11_PARSE(app, argc, argv);
+  return tradewind::bench::Run(options);
+}

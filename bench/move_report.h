@@ -1,0 +1,34 @@
+// What `make bench-move` prints and writes.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <vector>
+
+#include "measured_move.h"
+
+namespace tradewind::bench {
+
+// Moves of an idle tenant beside the same bytes through a bare socket, in turns.
+struct RawComparison {
+  uint64_t size = 0;
+  std::vector<double> raw_s;
+  std::vector<double> move_s;
+  double ratio() const;  // Of the medians, move to raw.
+};
+
+struct MoveReport {
+  double per_second = 0;  // Of the load.
+  std::vector<MoveFigures> under_load;
+  std::vector<MoveFigures> idle;
+  std::vector<RawComparison> comparisons;
+  // Whether all that must hold held; figures that miss an aim are shown and do not count.
+  bool ok() const;
+};
+
+double Median(std::vector<double> numbers);
+
+std::string Text(const MoveReport& report);
+boost::json::value Json(const MoveReport& report);
+
+}  // namespace tradewind::bench
