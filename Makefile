@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 CLANG_FORMAT ?= clang-format-14
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: build test unit asan demo model format setup clean bench-move
+.PHONY: build test unit asan demo model format setup clean bench-move bench-drain
 .DEFAULT_GOAL := build
 
 setup:
@@ -40,6 +40,10 @@ model:
 # for 10 GB under TMPDIR. Other sizes: make bench-move BENCH_FLAGS="--sizes 50MB --json FILE".
 bench-move: build
 	@build/move_bench $(BENCH_FLAGS)
+
+# A node of 5,000 tenants of 200 KB is drained under light load; room for 3 GB under TMPDIR.
+bench-drain: build
+	@build/drain_bench $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

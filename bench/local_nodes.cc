@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cstdlib>
 #include <filesystem>
 
 #include "cli/client_command.h"
@@ -25,8 +26,10 @@ constexpr runtime::Duration kPollPause = 5ms;
 }  // namespace
 
 Result<LocalNodes> LocalNodes::Start(runtime::Core& core, net::HttpClient& http) {
-  const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "tradewind";
-  TW_TRY_ASSIGN(auto cluster, cli::LocalCluster::Start(core, program.string(), 2));
+  const char* const chosen = std::getenv("TRADEWIND_BINARY");
+  const std::string program =
+      chosen ? chosen : std::filesystem::read_symlink("/proc/self/exe").parent_path() / "tradewind";
+  TW_TRY_ASSIGN(auto cluster, cli::LocalCluster::Start(core, program, 2));
   return LocalNodes(core, http, std::move(cluster));
 }
 

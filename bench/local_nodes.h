@@ -16,7 +16,8 @@ namespace tradewind::bench {
 
 class LocalNodes {
  public:
-  // n1, which hosts the catalog, and n2; they are the program `tradewind` beside this one.
+  // n1, which hosts the catalog, and n2; they are the program `tradewind` beside this one, or the
+  // one that the environment variable TRADEWIND_BINARY names.
   static Result<LocalNodes> Start(runtime::Core& core, net::HttpClient& http);
 
   // The admin API of a node.

@@ -1,0 +1,274 @@
+// A node of many small tenants is drained while they are used lightly through both nodes.
+//
+//   drain_bench [--tenants 5000] [--size 200KB] [--per-second 200] [--json FILE]
+//
+// Prints how long the tenants took to make, tenants a second, the whole time, and latency before, during and
+// after. Exit code 1 when a request failed, a transaction was aborted, an acknowledged row was lost, or the
+// node was not drained. Everything that it makes lies in a temporary folder, which it removes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/json.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+
+#include "base/units.h"
+#include "cli/client_command.h"
+#include "cli/load/mixed_load.h"
+#include "cli/table.h"
+#include "local_nodes.h"
+#include "net/http_client.h"
+#include "runtime/fiber.h"
+#include "runtime/real_core.h"
+#include "tenant_file.h"
+
+namespace tradewind::bench {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+// Fewer than a node takes at a time (limits::kOpenTransfers).
+constexpr int kImports = 12;
+constexpr runtime::Duration kWarmUp = 1s;
+constexpr runtime::Duration kCalm = 4s;
+constexpr runtime::Duration kPollPause = 20ms;
+constexpr runtime::Duration kDrainPatience = 4min;
+
+struct Options {
+  int tenants = 5000;
+  std::string size = "200KB";
+  double per_second = 200;
+  std::string json;
+};
+
+void Say(const std::string& what) {
+  fmt::print(stderr, "{}\n", what);
+}
+
+double Milliseconds(runtime::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
+
+double Seconds(runtime::Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+struct Report {
+  int tenants = 0;
+  uint64_t file_bytes = 0;
+  double per_second = 0;
+  runtime::Duration made{};
+  runtime::Duration drained{};
+  json::value progress;  // The node's own, at the end.
+  load::LatencySummary before, during, after;
+  runtime::Duration longest_gap{};
+  load::MixedLoadCounts counts;
+  load::MixedLoad::Findings findings;
+  std::vector<std::string> complaints;
+
+  bool is_drained() const { return cli::TextAt(progress, "state") == "drained"; }
+  double rate() const { return cli::NumberAt(progress, "moved") / Seconds(drained); }
+  bool ok() const {
+    return is_drained() && counts.failed + counts.aborted == 0 && findings.lost + findings.ghosts == 0;
+  }
+};
+
+class DrainBench {
+ public:
+  DrainBench(runtime::RealCore& core, net::HttpClient& http, const Options& options)
+      : core_(core), http_(http), options_(options) {}
+
+  Result<Report> Run() {
+    TW_TRY_ASSIGN(LocalNodes nodes, LocalNodes::Start(core_, http_));
+    nodes_ = std::move(nodes);
+    TW_TRY(MakeTenants());
+    TW_TRY(DrainUnderLoad());
+    TW_TRY(nodes_->Stop());
+    return report_;
+  }
+
+ private:
+  Result<void> MakeTenants() {
+    TW_TRY_ASSIGN(const uint64_t size, ParseSize(options_.size));
+    TW_TRY_ASSIGN(file_, MakeTenantFile(nodes_->folder() + "/import.db", size));
+    for (int i = 0; i < options_.tenants; ++i) names_.push_back(fmt::format("t{:05}", i));
+    const runtime::TimePoint began = core_.Now();
+    size_t next = 0;
+    Result<void> outcome;
+    runtime::TaskGroup imports(core_);
+    for (int i = 0; i < kImports; ++i)
+      imports.Spawn("import", [&] {
+        while (outcome && next < names_.size()) {
+          auto imported = nodes_->Import(names_[next++], file_.path, "n1");
+          if (!imported) outcome = std::move(imported);
+        }
+      });
+    imports.Join();
+    TW_TRY(std::move(outcome));
+    report_.tenants = options_.tenants;
+    report_.file_bytes = file_.bytes;
+    report_.made = core_.Now() - began;
+    Say(fmt::format("{} tenants of {} imported in {}", options_.tenants, FormatSize(file_.bytes),
+                    FormatDuration(report_.made)));
+    return {};
+  }
+
+  Result<void> DrainUnderLoad() {
+    load::MixedLoadOptions load;
+    load.tenants = names_;
+    load.servers = nodes_->urls();
+    load.items = file_.items;
+    load.arrivals.per_second = options_.per_second;
+    TW_TRY_ASSIGN(const auto mixed, load::MixedLoad::Make(core_, http_, load));
+    mixed->Start();
+    runtime::SleepFor(kWarmUp);
+    const runtime::TimePoint began = core_.Now();
+    runtime::SleepFor(kCalm);
+    const runtime::TimePoint command = core_.Now();
+    auto drained = Drain();
+    const runtime::TimePoint done = core_.Now();
+    runtime::SleepFor(kCalm);
+    const runtime::TimePoint ended = core_.Now();
+    mixed->Stop();
+    TW_TRY(std::move(drained));
+    report_.per_second = options_.per_second;
+    report_.drained = done - command;
+    report_.before = mixed->samples().SummarizeSentIn({began, command});
+    report_.during = mixed->samples().SummarizeSentIn({command, done});
+    report_.after = mixed->samples().SummarizeSentIn({done, ended});
+    report_.longest_gap = mixed->samples().LongestGap({command, done});
+    report_.counts = mixed->counts();
+    report_.complaints = mixed->complaints();
+    TW_TRY_ASSIGN(report_.findings, mixed->Verify());
+    return {};
+  }
+
+  // Ends when the node is drained, or does not get on any more.
+  Result<void> Drain() {
+    TW_TRY_ASSIGN(auto admin, nodes_->Admin("n1"));
+    TW_TRY(admin.Post("/v1/nodes/n1/drain", {}));
+    const runtime::TimePoint until = core_.Now() + kDrainPatience;
+    double shown = 0;
+    for (;;) {
+      TW_TRY_ASSIGN(report_.progress, admin.Get("/v1/nodes/n1/drain"));
+      if (report_.is_drained() || core_.Now() > until) return {};
+      const double moved = cli::NumberAt(report_.progress, "moved");
+      if (moved >= shown + 500) {
+        Say(fmt::format("{:.0f} of {:.0f} moved", moved, cli::NumberAt(report_.progress, "total")));
+        shown = moved;
+      }
+      runtime::SleepFor(kPollPause);
+    }
+  }
+
+  runtime::RealCore& core_;
+  net::HttpClient& http_;
+  const Options& options_;
+  std::optional<LocalNodes> nodes_;
+  TenantFile file_;
+  std::vector<std::string> names_;
+  Report report_;
+};
+
+std::string Text(const Report& report) {
+  const auto pair = [](const load::LatencySummary& summary) {
+    return fmt::format("{:.1f} / {:.1f} ms of {}", Milliseconds(summary.p50), Milliseconds(summary.p99),
+                       summary.count);
+  };
+  std::string text = cli::PropertyList(
+      {{"tenants",
+        fmt::format("{} of {}, made in {} ({:.0f} a second)", report.tenants, FormatSize(report.file_bytes),
+                    FormatDuration(report.made), report.tenants / Seconds(report.made))},
+       {"load",
+        fmt::format("{:.0f} requests a second over all tenants, through both nodes", report.per_second)},
+       {"drain",
+        fmt::format("{} in {}", report.is_drained() ? "done" : "NOT DONE", FormatDuration(report.drained))},
+       {"moved", fmt::format("{:.0f}, {:.0f} tenants a second (aim: 200)",
+                             cli::NumberAt(report.progress, "moved"), report.rate())},
+       {"p50 / p99 before", pair(report.before)},
+       {"during", pair(report.during)},
+       {"after", pair(report.after)},
+       {"longest gap", FormatDuration(report.longest_gap)},
+       {"requests", fmt::format("{} sent, {} failed, {} aborted", report.counts.sent, report.counts.failed,
+                                report.counts.aborted)},
+       {"rows", fmt::format("{} acknowledged, {} lost, {} that nobody wrote", report.findings.acknowledged,
+                            report.findings.lost, report.findings.ghosts)}});
+  if (!report.is_drained()) text += "progress: " + json::serialize(report.progress) + "\n";
+  for (const std::string& complaint : report.complaints) text += complaint + "\n";
+  return text;
+}
+
+json::object Json(const load::LatencySummary& summary) {
+  return {{"count", summary.count},
+          {"p50_ms", Milliseconds(summary.p50)},
+          {"p99_ms", Milliseconds(summary.p99)},
+          {"max_ms", Milliseconds(summary.max)}};
+}
+
+json::value Json(const Report& report) {
+  return json::object{{"ok", report.ok()},
+                      {"tenants", report.tenants},
+                      {"file_bytes", report.file_bytes},
+                      {"made_s", Seconds(report.made)},
+                      {"drain_s", Seconds(report.drained)},
+                      {"tenants_per_s", report.rate()},
+                      {"progress", report.progress},
+                      {"before", Json(report.before)},
+                      {"during", Json(report.during)},
+                      {"after", Json(report.after)},
+                      {"longest_gap_ms", Milliseconds(report.longest_gap)},
+                      {"sent", report.counts.sent},
+                      {"failed", report.counts.failed},
+                      {"aborted", report.counts.aborted},
+                      {"lost_rows", report.findings.lost}};
+}
+
+int Run(const Options& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto core = runtime::RealCore::Create();
+  Result<Report> report;
+  core->RunUntilReturned("drain bench", [&] {
+    net::HttpClient http(*core);
+    {
+      DrainBench bench(*core, http, options);
+      report = bench.Run();
+    }
+    http.Close();
+  });
+  if (!report) {
+    Say(Describe(report.error()));
+    return 1;
+  }
+  fmt::print("{}", Text(*report));
+  if (!options.json.empty()) {
+    std::ofstream file(options.json);
+    file << json::serialize(Json(*report)) << "\n";
+    if (!file.flush()) {
+      Say("cannot write " + options.json);
+      return 1;
+    }
+  }
+  return report->ok() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace tradewind::bench
+
+int main(int argc, char** argv) {
+  tradewind::bench::Options options;
+  CLI::App app("The drain of a node of many small tenants, under load");
+  app.add_option("--tenants", options.tenants, "How many")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  app.add_option("--size", options.size, "Of each")->capture_default_str();
+  app.add_option("--per-second", options.per_second, "Arrivals of the load")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--json", options.json, "A file that gets all figures");
+  CLI11_PARSE(app, argc, argv);
+  return tradewind::bench::Run(options);
+}
