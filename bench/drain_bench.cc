@@ -69,11 +69,13 @@ struct Report {
   load::MixedLoadCounts counts;
   load::MixedLoad::Findings findings;
   std::vector<std::string> complaints;
+  std::string stop_error;  // A node did not end as it must when it was asked to.
 
   bool is_drained() const { return cli::TextAt(progress, "state") == "drained"; }
   double rate() const { return cli::NumberAt(progress, "moved") / Seconds(drained); }
   bool ok() const {
-    return is_drained() && counts.failed + counts.aborted == 0 && findings.lost + findings.ghosts == 0;
+    return stop_error.empty() && is_drained() && counts.failed + counts.aborted == 0 &&
+           findings.lost + findings.ghosts == 0;
   }
 };
 
@@ -87,7 +89,7 @@ class DrainBench {
     nodes_ = std::move(nodes);
     TW_TRY(MakeTenants());
     TW_TRY(DrainUnderLoad());
-    TW_TRY(nodes_->Stop());
+    if (auto stopped = nodes_->Stop(); !stopped) report_.stop_error = Describe(stopped.error());
     return report_;
   }
 
@@ -198,6 +200,7 @@ std::string Text(const Report& report) {
        {"rows", fmt::format("{} acknowledged, {} lost, {} that nobody wrote", report.findings.acknowledged,
                             report.findings.lost, report.findings.ghosts)}});
   if (!report.is_drained()) text += "progress: " + json::serialize(report.progress) + "\n";
+  if (!report.stop_error.empty()) text += report.stop_error + "\n";
   for (const std::string& complaint : report.complaints) text += complaint + "\n";
   return text;
 }

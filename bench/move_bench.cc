@@ -63,7 +63,7 @@ class MoveBench {
       TW_TRY_ASSIGN(const uint64_t size, ParseSize(text));
       TW_TRY(Measure(size));
     }
-    TW_TRY(nodes_->Stop());
+    if (auto stopped = nodes_->Stop(); !stopped) report_.stop_error = Describe(stopped.error());
     return report_;
   }
 

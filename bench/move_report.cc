@@ -133,7 +133,7 @@ double RawComparison::ratio() const {
 
 bool MoveReport::ok() const {
   const auto holds = [](const MoveFigures& move) { return move.ok(); };
-  return std::all_of(under_load.begin(), under_load.end(), holds) &&
+  return stop_error.empty() && std::all_of(under_load.begin(), under_load.end(), holds) &&
          std::all_of(idle.begin(), idle.end(), holds);
 }
 
@@ -171,6 +171,7 @@ std::string Text(const MoveReport& report) {
   std::string problems;
   for (const auto* moves_made : {&report.under_load, &report.idle})
     for (const MoveFigures& move : *moves_made) problems += Problems(move);
+  if (!report.stop_error.empty()) problems += "  " + report.stop_error + "\n";
   if (!problems.empty()) text += "\nWhat went wrong\n\n" + problems;
   return text;
 }

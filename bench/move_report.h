@@ -22,6 +22,7 @@ struct MoveReport {
   std::vector<MoveFigures> under_load;
   std::vector<MoveFigures> idle;
   std::vector<RawComparison> comparisons;
+  std::string stop_error;  // A node did not end as it must when it was asked to.
   // Whether all that must hold held; figures that miss an aim are shown and do not count.
   bool ok() const;
 };
