@@ -1,6 +1,7 @@
 #include "stage.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <boost/json.hpp>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <iostream>
 
 #include "cli/client_command.h"
+#include "empty_database.h"
 #include "net/http_client.h"
 #include "runtime/fiber.h"
 
@@ -22,6 +24,8 @@ using namespace std::chrono_literals;
 // A wait of this length means that something is stuck, on a slow machine too.
 constexpr auto kPatience = 60s;
 constexpr auto kPollPause = 5ms;
+// What `tradewind serve` looks at (move/step.h).
+constexpr const char* kKillAt = "TRADEWIND_KILL_AT";
 
 }  // namespace
 
@@ -47,24 +51,63 @@ bool IsDoneAndVerified(const json::value& receipt) {
   return TextAt(receipt, "phase") == "done" && cli::FlagAt(receipt, "verified");
 }
 
-Result<void> Stage::Open(load::BankOptions bank, const std::string& owner) {
+double ShareArrived(const json::value& receipt) {
+  const json::value& pages = cli::MemberAt(receipt, "pages");
+  const double total = cli::NumberAt(pages, "total");
+  if (total <= 0) return 0;
+  return (cli::NumberAt(pages, "wireframe") + cli::NumberAt(pages, "warm") + cli::NumberAt(pages, "pulled") +
+          cli::NumberAt(pages, "pushed")) /
+         total;
+}
+
+Result<void> Stage::StartNodes(int nodes) {
   const char* program = std::getenv("TRADEWIND_BINARY");
   if (!program)
     return Fail(ErrorKind::kInvalid, "NO_PROGRAM", "TRADEWIND_BINARY must name the tradewind program");
-  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, 2));
-  bank.servers = cluster_->urls();
+  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes));
+  for (int node = 1; node <= nodes; ++node) names_.push_back("n" + std::to_string(node));
+  return {};
+}
+
+Result<void> Stage::Arm(const std::string& node, const std::string& step) {
+  cluster_->Kill(node);
+  // A child has the environment of its parent at its start.
+  setenv(kKillAt, step.c_str(), 1);
+  auto started = cluster_->Restart(node);
+  unsetenv(kKillAt);
+  return started;
+}
+
+Result<void> Stage::OpenBank(load::BankOptions bank, const std::string& owner,
+                             std::optional<uint32_t> page_size) {
+  if (bank.servers.empty()) bank.servers = cluster_->urls();
   TW_TRY_ASSIGN(bank_, load::Bank::Make(core_, http_, bank));
   TW_TRY_ASSIGN(auto admin, Admin("n1"));
-  TW_TRY(admin.Post("/v1/tenants", {{"name", bank.tenant}, {"node", owner}}));
+  if (page_size) {
+    const std::string file = EmptyDatabase(*page_size);
+    TW_TRY_ASSIGN(
+        const json::value begun,
+        admin.Post("/v1/imports", {{"tenant", bank.tenant}, {"size_bytes", file.size()}, {"node", owner}}));
+    const std::string transfer = "/v1/imports/" + TextAt(begun, "id");
+    TW_TRY(admin.PutBytes(transfer + "?offset=0", file));
+    TW_TRY(admin.Post(transfer + "/commit", {}));
+  } else {
+    TW_TRY(admin.Post("/v1/tenants", {{"name", bank.tenant}, {"node", owner}}));
+  }
   TW_TRY(bank_->Fill());
   bank_->Start();
   return {};
 }
 
+Result<void> Stage::Open(load::BankOptions bank, const std::string& owner) {
+  TW_TRY(StartNodes(2));
+  return OpenBank(std::move(bank), owner);
+}
+
 void Stage::Close() {
   if (bank_) bank_->Stop();
   if (!cluster_ || !testing::Test::HasFailure()) return;
-  for (const char* node : {"n1", "n2"}) {
+  for (const std::string& node : names_) {
     std::ifstream log(cluster_->folder() + "/" + node + ".log");
     std::cerr << "--- log of " << node << "\n" << log.rdbuf() << "\n";
   }
@@ -84,10 +127,24 @@ Result<cli::AdminClient> Stage::Admin(const std::string& node) {
 
 Result<std::string> Stage::StartMove(const std::string& to, uint64_t rate_bytes_per_s) {
   TW_TRY_ASSIGN(auto admin, Admin("n1"));
-  TW_TRY_ASSIGN(const json::value receipt, admin.Post("/v1/moves", {{"tenant", bank_->options().tenant},
-                                                                    {"to", to},
-                                                                    {"rate_bytes_per_s", rate_bytes_per_s}}));
+  json::object request{{"tenant", bank_->options().tenant}, {"to", to}};
+  if (rate_bytes_per_s > 0) request["rate_bytes_per_s"] = rate_bytes_per_s;
+  TW_TRY_ASSIGN(const json::value receipt, admin.Post("/v1/moves", request));
   return TextAt(receipt, "id");
+}
+
+Result<std::string> Stage::NewestMove() {
+  TW_TRY_ASSIGN(auto admin, Admin("n1"));
+  TW_TRY_ASSIGN(const json::value answer, admin.Get("/v1/moves"));
+  if (const json::array* moves = cli::MemberAt(answer, "moves").if_array())
+    for (const json::value& move : *moves)  // The newest first.
+      if (TextAt(move, "tenant") == bank_->options().tenant) return TextAt(move, "id");
+  return Fail(ErrorKind::kNotFound, "NO_MOVE", "the catalog knows no move of the tenant");
+}
+
+Result<json::value> Stage::Receipt(const std::string& node, const std::string& id) {
+  TW_TRY_ASSIGN(auto admin, Admin(node));
+  return admin.Get("/v1/moves/" + id);
 }
 
 Result<json::value> Stage::AwaitMove(const std::string& id,
@@ -127,6 +184,13 @@ bool Stage::Eventually(const std::function<bool()>& holds) {
     runtime::SleepFor(kPollPause);
   }
   return true;
+}
+
+bool Stage::HasDied(const std::string& node) {
+  siginfo_t ended{};
+  const auto pid = static_cast<id_t>(cluster_->node(node).pid());
+  // Left to be reaped by its owner.
+  return waitid(P_PID, pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
 }
 
 bool Stage::HasFile(const std::string& node) const {

@@ -250,6 +250,7 @@ void Bank::TransferInBatch(Client& client) {
   const auto results = Timed([&] { return stream.Transact(statements); });
   if (!results) {
     Conclude(transfer, OutcomeOf(results.error()));
+    if (IsAmong(kAbortCodes, results.error().code)) ++counts_.aborted_batches;
     return CountError("batch", results.error());
   }
   Conclude(transfer, Outcome::kCommitted);

@@ -46,6 +46,7 @@ struct BankCounts {
   uint64_t failed =
       0;  // Requests with an error that a client would have shown to its user, and wrong answers.
   uint64_t aborted = 0;  // Transactions that were rolled back with an error that says that a retry will do.
+  uint64_t aborted_batches = 0;  // Those among them that were one request.
 };
 
 struct BankVerdict {
