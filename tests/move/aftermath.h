@@ -12,6 +12,9 @@ load::BankOptions KillBank();
 // At which its move takes about a second.
 inline constexpr uint64_t kKillRate = 4'000'000;
 
+// Kills the node if it lives, starts it again and reads through it. Reports through GoogleTest.
+void RestartKilled(Stage& stage, const std::string& victim);
+
 // Waits for the end of the move, done or cancelled, and expects: one owner that all nodes name, one copy on
 // disk, clients that go on, another move that succeeds, and a bank in which every acknowledged transfer is
 // there once. The clients are stopped then. Reports through GoogleTest.

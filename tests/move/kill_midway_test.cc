@@ -37,9 +37,8 @@ void KillAt(const std::string& victim, const Moment& is_now) {
       const auto receipt = stage.Receipt(kSource, *id);
       return receipt && is_now(*receipt);
     }));
-    stage.cluster().Kill(victim);
-    const auto restarted = stage.cluster().Restart(victim);
-    ASSERT_TRUE(restarted) << Describe(restarted.error());
+    RestartKilled(stage, victim);
+    if (testing::Test::HasFatalFailure()) return;
     ExpectARightEnd(stage, *id, kSource, kDestination);
   });
 }

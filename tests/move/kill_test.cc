@@ -57,9 +57,8 @@ TEST_P(KilledAtAStep, LosesNothing) {
     auto id = stage.StartMove(kill.destination, kKillRate);
     ASSERT_TRUE(stage.Eventually([&] { return stage.HasDied(kill.victim()); }))
         << "the step was never reached; the move: " << (id ? *id : Describe(id.error()));
-    stage.cluster().Kill(kill.victim());
-    const auto restarted = stage.cluster().Restart(kill.victim());
-    ASSERT_TRUE(restarted) << Describe(restarted.error());
+    RestartKilled(stage, kill.victim());
+    if (testing::Test::HasFatalFailure()) return;
     if (!id) id = stage.NewestMove();  // Its answer was lost with the node.
     ASSERT_TRUE(id) << Describe(id.error());
     ExpectARightEnd(stage, *id, kill.source, kill.destination);
