@@ -75,9 +75,9 @@ inline constexpr int kExportPages = 64;  // Between two turns of an export.
 inline constexpr uint32_t kCheckpointFrames = 4'000;
 
 // Moves.
-inline constexpr size_t kPageBatchBytes = 64u << 10;
+inline constexpr size_t kPageBatchBytes = 128u << 10;
 inline constexpr size_t kPushWindowBytes =
-    256u << 10;  // Pushed and not yet taken: what a pull's answer may queue behind.
+    1u << 20;  // Pushed and not yet taken: what a pull's answer may queue behind.
 inline constexpr size_t kFrameBytes = 16u << 20;
 // A tenant up to this size is sent whole before the hand-over.
 inline constexpr uint64_t kSmallTenantBytes = 1u << 20;
@@ -105,8 +105,9 @@ inline constexpr milliseconds kMoveWatchPoll{200};
 inline constexpr milliseconds kPullDeadline{10'000};
 inline constexpr milliseconds kOpenWriterGrace{2'000};
 inline constexpr milliseconds kReadyWait{5'000};
-inline constexpr uint64_t kPresenceSyncBytes =
-    16u << 20;  // Pages that arrive between two syncs of the presence map.
+// Pages that arrive between two syncs of the presence map: what a crash of the receiver has sent again. With
+// 16 MB, a move took twice as long.
+inline constexpr uint64_t kPresenceSyncBytes = 64u << 20;
 inline constexpr milliseconds kParkedRequest{15'000};
 inline constexpr milliseconds kReconnectPause{100};
 inline constexpr milliseconds kCatalogWatch{500};

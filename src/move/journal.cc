@@ -6,10 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/path.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace tradewind::move {
 
@@ -33,7 +31,7 @@ std::string Payload(const JournalEntry& entry) {
 std::string Record(const std::string& payload) {
   std::string record(kRecordHeaderBytes, '\0');
   const auto length = static_cast<uint32_t>(payload.size());
-  const uint64_t hash = XXH3_64bits(payload.data(), payload.size());
+  const uint64_t hash = Hash64(std::as_bytes(std::span(payload)));
   std::memcpy(record.data(), &length, sizeof length);
   std::memcpy(record.data() + sizeof length, &hash, sizeof hash);
   return record + payload;
@@ -48,7 +46,7 @@ std::optional<std::string_view> TakeRecord(std::string_view& bytes) {
   std::memcpy(&hash, bytes.data() + sizeof length, sizeof hash);
   if (length > kLongestRecordBytes || bytes.size() - kRecordHeaderBytes < length) return std::nullopt;
   const std::string_view payload = bytes.substr(kRecordHeaderBytes, length);
-  if (XXH3_64bits(payload.data(), payload.size()) != hash) return std::nullopt;
+  if (Hash64(std::as_bytes(std::span(payload))) != hash) return std::nullopt;
   bytes.remove_prefix(kRecordHeaderBytes + length);
   return payload;
 }

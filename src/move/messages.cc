@@ -4,10 +4,8 @@
 #include <type_traits>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/limits.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 namespace tradewind::move {
 
@@ -212,12 +210,11 @@ void Get(Reader& from, Failed& m) {
 void Get(Reader&, End&) {}
 
 uint32_t HashHeader(Bytes start) {
-  return static_cast<uint32_t>(XXH3_64bits(start.data(), 12));
+  return static_cast<uint32_t>(Hash64(start.first(12)));
 }
 
 uint64_t HashFrame(Bytes start, Bytes payload) {
-  const uint64_t seed = XXH3_64bits(start.data(), 16);
-  return XXH3_64bits_withSeed(payload.data(), payload.size(), seed);
+  return Hash64(payload, Hash64(start.first(16)));
 }
 
 tl::unexpected<Error> Corrupt(const char* why) {

@@ -202,7 +202,7 @@ Result<void> Sender::Attempt(int attempt) {
                 "node " + peer_ + " believes that it owns the tenant");
   ++list_;
   TW_TRY(Init());
-  if (receipt_.phase == Phase::kInit) BeginHandOver();
+  if (receipt_.phase == Phase::kInit) TW_TRY(BeginHandOver());
   TW_TRY(MakeAndSendList());
   host_.Reached(Step::kSourceSentList);
   return AwaitReady();
@@ -214,14 +214,14 @@ Result<void> Sender::AttemptReverse() {
   TW_TRY(Connect(OfferKind::kReverse));
   list_ = session_->hello->list + 1;
   receipt_.pages_total = store_.page_count();
-  BeginHandOver();
+  TW_TRY(BeginHandOver());
   store_.StartSending();
   TW_TRY(MakeAndSendList());
   host_.Reached(Step::kSourceSentList);
   return AwaitReady();
 }
 
-void Sender::BeginHandOver() {
+Result<void> Sender::BeginHandOver() {
   tenant_.StopCheckpoints();
   runtime::TimePoint parked = core_.Now();
   if (direction_ == Direction::kReverse) {
@@ -229,11 +229,14 @@ void Sender::BeginHandOver() {
     store_.StopPulls();
   }
   holds_turn_ = tenant_.turn().Acquire(this, core_.Now() + options_.open_writer_grace);
+  // Readers go on while what the last writer committed becomes durable.
+  TW_TRY(tenant_.WaitDurable());
   if (direction_ == Direction::kForward) parked = core_.Now();
   Enter(Phase::kHandover);
   phase_started_ = parked;
   tenant_.Park();
   tenant_.SettleStarting();
+  return {};
 }
 
 Result<void> Sender::AwaitReady() {

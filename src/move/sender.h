@@ -91,7 +91,7 @@ class Sender {
   Result<void> AttemptReverse();
   void TakeBack();
   bool IsWorthAnotherTry(const Error& error, int attempt) const;
-  void BeginHandOver();
+  Result<void> BeginHandOver();
   Result<void> AwaitReady();
   Outcome PassOn();
   Result<void> SwapOwnership();

@@ -59,7 +59,7 @@ Result<void> Sender::Init() {
   hashes_.assign(store_.page_count(), 0);
   receipt_.pages_total = store_.page_count();
   receipt_.pages_warm = 0;
-  if (options_.method == Method::kStopAndCopy) BeginHandOver();
+  if (options_.method == Method::kStopAndCopy) TW_TRY(BeginHandOver());
   const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
   TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), read));
   wireframe_ = std::move(wireframe.pages);

@@ -4,9 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "base/hash.h"
 
 namespace tradewind::sqlite {
 
@@ -27,13 +25,13 @@ struct Header {
 };
 
 uint64_t Checksum(const Header& header) {
-  return XXH3_64bits(&header, offsetof(Header, checksum));
+  return Hash64(std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
 }
 
 }  // namespace
 
 uint64_t HashPage(PageNumber page, Bytes content) {
-  const uint64_t hash = XXH3_64bits_withSeed(content.data(), content.size(), page.value);
+  const uint64_t hash = Hash64(content, page.value);
   return hash == 0 ? 1 : hash;
 }
 
