@@ -43,7 +43,7 @@ struct Options {
 // Small tenants are moved several times, for medians; a large one takes long enough as it is.
 int RepeatsOf(const Options& options, uint64_t size) {
   if (options.repeat > 0) return options.repeat;
-  return size <= 200'000'000 ? 5 : size <= 1'500'000'000 ? 2 : 1;
+  return size <= 200'000'000 ? 5 : size <= 1'500'000'000 ? 3 : 1;
 }
 
 void Say(const std::string& what) {
@@ -216,7 +216,7 @@ int main(int argc, char** argv) {
   tradewind::bench::Options options;
   CLI::App app("Moves of tenants under load, and beside the raw limit of this machine");
   app.add_option("--sizes", options.sizes, "Of the tenants")->delimiter(',')->capture_default_str();
-  app.add_option("--repeat", options.repeat, "Moves of each tenant by zephyr; default: 5, 2 or 1 by size");
+  app.add_option("--repeat", options.repeat, "Moves of each tenant by zephyr; default: 5, 3 or 1 by size");
   app.add_option("--per-second", options.per_second, "Arrivals of the load")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
