@@ -82,7 +82,7 @@ TEST_P(BankInTurmoil, SurvivesTenMovesWithoutAFailedRequest) {
     const auto started = stage.StartNodes(2);
     ASSERT_TRUE(started) << Describe(started.error());
     load::BankOptions options = SmallBank();
-    options.entry_bytes = 4'000'000;
+    options.entry_bytes = 3'000'000;
     const auto opened = stage.OpenBank(options, "n1", GetParam());
     ASSERT_TRUE(opened) << Describe(opened.error());
     auto turmoil = Turmoil::Make(stage.core(), stage.http(), stage.cluster().urls(), options.tenant);

@@ -75,7 +75,13 @@ Result<void> Stage::Arm(const std::string& node, const std::string& step) {
   setenv(kKillAt, step.c_str(), 1);
   auto started = cluster_->Restart(node);
   unsetenv(kKillAt);
-  return started;
+  TW_TRY(std::move(started));
+  // The others may still hold connections to its predecessor: what is asked first may be lost with them.
+  for (const std::string& name : names_) {
+    TW_TRY_ASSIGN(auto admin, Admin(name));
+    TW_TRY(admin.Get("/v1/tenants"));
+  }
+  return {};
 }
 
 Result<void> Stage::OpenBank(load::BankOptions bank, const std::string& owner,
