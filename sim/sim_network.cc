@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "sim/fabric.h"
@@ -87,7 +88,13 @@ Result<void> SimConnection::Write(Bytes bytes) {
     }
     const size_t count = random.OneIn(3) ? random.Between(1, std::min<size_t>(room, 16u << 10))
                                          : std::min<size_t>(room, 64u << 10);
-    channel_->Send(index_, bytes.first(count));
+    if (core_.world().TakesDamage(core_.host(), count)) {
+      std::vector<std::byte> damaged(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+      damaged[random.Between(0, count - 1)] ^= std::byte{1} << random.Between(0, 7);
+      channel_->Send(index_, damaged);
+    } else {
+      channel_->Send(index_, bytes.first(count));
+    }
     bytes = bytes.subspan(count);
   }
 }

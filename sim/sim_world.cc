@@ -69,6 +69,19 @@ void SimWorld::HealLink(const std::string& one, const std::string& other) {
   fabric_->Heal(one, other);
 }
 
+void SimWorld::DamageAfter(const std::string& host, int pieces) {
+  damaged_host_ = host;
+  pieces_until_damage_ = pieces;
+  damaged_ = false;
+}
+
+bool SimWorld::TakesDamage(const std::string& host, size_t bytes) {
+  if (host != damaged_host_ || bytes < (32u << 10) || damaged_ || pieces_until_damage_-- > 0) return false;
+  damaged_ = true;
+  trace_.Add(now_, "damage", host, bytes);
+  return true;
+}
+
 void SimWorld::SetDiskCapacity(const std::string& host, uint64_t bytes) {
   FindHost(host).disk->SetCapacity(bytes);
 }

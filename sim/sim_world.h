@@ -61,6 +61,12 @@ class SimWorld {
   void CutLink(const std::string& one, const std::string& other);
   void HealLink(const std::string& one, const std::string& other);
 
+  // One bit flips in a large piece (32 KiB or more) that the host sends: the one after `pieces` others.
+  void DamageAfter(const std::string& host, int pieces);
+  // Whether a piece of so many bytes that the host sends now is to be damaged. For the network.
+  bool TakesDamage(const std::string& host, size_t bytes);
+  bool damaged() const { return damaged_; }
+
   // Writes that would take the host's files past this fail with DISK_FULL.
   void SetDiskCapacity(const std::string& host, uint64_t bytes);
 
@@ -101,6 +107,9 @@ class SimWorld {
   std::unique_ptr<Fabric> fabric_;
   std::map<std::string, Host> hosts_;
   std::vector<std::unique_ptr<SimCore>> cores_;
+  std::string damaged_host_;
+  int pieces_until_damage_ = 0;
+  bool damaged_ = false;
 };
 
 }  // namespace tradewind::sim

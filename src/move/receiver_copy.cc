@@ -82,6 +82,9 @@ Result<void> Receiver::TakePrepare(PageChannel& channel, const Prepare& prepare)
   TW_TRY(incoming_->Truncate(uint64_t{prepare.page_count} * page_size_));
   TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
                                                                 prepare.page_count, list_ + 1));
+  // Nobody believes it yet; what the list does not hold is forgotten again.
+  for (const auto& [page, hash] : incoming_hashes_)
+    if (page.value <= prepare.page_count) incoming_presence_->NoteArrived(page, hash);
   TW_TRY(SyncIncoming());
   TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
   host_.Reached(Step::kDestinationPrepared);
@@ -104,20 +107,24 @@ Result<void> Receiver::SyncIncoming() {
 Result<void> Receiver::NoteListed(const List& list) {
   const auto handed = sqlite::PageSet::FromWords(list.handed);
   const auto free = sqlite::PageSet::FromWords(list.free);
-  for (uint32_t value = 1; value <= list.page_count; ++value) {
-    const PageNumber page{value};
-    if (!handed.Has(page)) continue;
+  sqlite::PresenceMap& map = *incoming_presence_;
+  for (const auto& [page, hash] : incoming_hashes_)
+    if (page.value <= list.page_count && (!handed.Has(page) || free.Has(page) || map.HashOf(page) != hash))
+      map.Forget(page);
+  bool complete = true;
+  handed.ForEach([&](PageNumber page) {
+    if (page.value == 0 || page.value > list.page_count) return;
     if (free.Has(page)) {
-      incoming_presence_->NoteArrived(page, sqlite::HashPage(page, {}));
+      map.NoteArrived(page, sqlite::HashPage(page, {}));
     } else if (const auto found = incoming_hashes_.find(page); found != incoming_hashes_.end()) {
-      incoming_presence_->NoteArrived(page, found->second);
+      map.NoteArrived(page, found->second);
     } else if (is_reverse()) {
-      incoming_presence_->NoteWrittenHere(page);  // Before the move, and not written since.
+      map.NoteWrittenHere(page);  // Before the move, and not written since.
     } else {
-      return OutOfTurn("a list of pages that never came");
+      complete = false;
     }
-  }
-  return {};
+  });
+  return complete ? Result<void>() : OutOfTurn("a list of pages that never came");
 }
 
 Result<void> Receiver::TakeList(PageChannel& channel, const List& list) {

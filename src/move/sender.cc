@@ -388,6 +388,7 @@ bool Sender::RecordedAsEnded() {
 }
 
 Sender::Outcome Sender::DualToDone() {
+  PrepareReadAhead();
   if (receipt_.phase == Phase::kDual) EndDual();
   while (!done_ && !ending()) {
     Result<void> finished = Fail(ErrorKind::kIo, "CHANNEL_CLOSED", "the page channel is closed");
@@ -466,7 +467,7 @@ Sender::Outcome Sender::GoOn(Role role) {
   }
   tenant_.SetMoved();
   tenant_.StopCheckpoints();
-  if (Result<void> found = FindFrozenShape(); !found) {
+  if (Result<void> found = FindFrozenLeaves(); !found) {
     log::error("move {}: {}", receipt_.id, Describe(found.error()));
     return Outcome::kStopped;
   }

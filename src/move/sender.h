@@ -37,6 +37,7 @@
 #include "move/step.h"
 #include "pace/token_bucket.h"
 #include "runtime/fiber.h"
+#include "sqlite/wireframe.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::move {
@@ -119,7 +120,9 @@ class Sender {
   Result<void> TakeHello(Session& session);
   Result<void> PushRest(Session& session);
   Result<void> Push(Session& session, const Pages& pages);
-  Result<void> FindFrozenShape();
+  Result<void> FindFrozenLeaves();
+  void PrepareReadAhead();
+  sqlite::ReadPage Reader();
   Complete MakeComplete() const;
   size_t batch_pages() const;
   bool is_small() const;

@@ -14,6 +14,7 @@ namespace tradewind::move {
 namespace {
 
 constexpr int kWarmUpPasses = 3;
+constexpr int kReadsBetweenTurns = 256;
 
 // A free leaf does not travel: at both ends its hash is that of its number alone.
 uint64_t HashFreeLeaf(PageNumber page) {
@@ -60,10 +61,10 @@ Result<void> Sender::Init() {
   receipt_.pages_total = store_.page_count();
   receipt_.pages_warm = 0;
   if (options_.method == Method::kStopAndCopy) TW_TRY(BeginHandOver());
-  const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
-  TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), read));
+  TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), Reader(),
+                                                      sqlite::LeafOrder::kLeave));
   wireframe_ = std::move(wireframe.pages);
-  read_ahead_.emplace(store_.page_size(), std::move(wireframe.next_leaf));
+  read_ahead_.reset();
   receipt_.pages_wireframe = static_cast<uint32_t>(wireframe_.size());
   TW_TRY(SendForInit(wireframe_));
   TW_TRY(SendWarmUp());
@@ -95,8 +96,8 @@ Result<std::vector<PageNumber>> Sender::PagesForInit() {
     pages = store_.HotPages(bytes / store_.page_size());
     std::sort(pages.begin(), pages.end());
   } else {
-    const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
-    TW_TRY_ASSIGN(const auto leaves, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), read));
+    TW_TRY_ASSIGN(const auto leaves,
+                  sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), Reader()));
     sqlite::PageSet free(store_.page_count());
     for (const PageNumber leaf : leaves) free.Add(leaf);
     for (uint32_t value = 1; value <= store_.page_count(); ++value)
@@ -277,16 +278,30 @@ Result<void> Sender::PushRest(Session& session) {
   return {};
 }
 
-// What a sender knows from its init and a restart has lost: the file is frozen, so the same is found again.
-Result<void> Sender::FindFrozenShape() {
+// What a restart has lost: the file is frozen, so the same leaves are free.
+Result<void> Sender::FindFrozenLeaves() {
   free_ = sqlite::PageSet(receipt_.pages_total);
   if (direction_ == Direction::kReverse) return {};  // Its file may lack pages, and it sent none as free.
-  const auto read = [&](PageNumber page, MutableBytes into) { return store_.ReadNewest(page, into); };
-  TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), read));
-  read_ahead_.emplace(store_.page_size(), std::move(wireframe.next_leaf));
-  TW_TRY_ASSIGN(const auto leaves, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), read));
+  TW_TRY_ASSIGN(const auto leaves, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), Reader()));
   for (const PageNumber leaf : leaves) free_.Add(leaf);
   return {};
+}
+
+// Once ownership has passed: until then it would only keep the hand-over waiting. Without it pulls are
+// answered page by page.
+void Sender::PrepareReadAhead() {
+  if (read_ahead_ || direction_ == Direction::kReverse) return;
+  auto wireframe =
+      sqlite::FindWireframe(store_.page_size(), store_.page_count(), Reader(), sqlite::LeafOrder::kFind);
+  if (wireframe) read_ahead_.emplace(store_.page_size(), std::move(wireframe->next_leaf));
+}
+
+// Reads newest versions for a walk through the file, and lets others run now and then.
+sqlite::ReadPage Sender::Reader() {
+  return [this, reads = 0](PageNumber page, MutableBytes into) mutable -> Result<void> {
+    if (++reads % kReadsBetweenTurns == 0) runtime::Yield();
+    return store_.ReadNewest(page, into);
+  };
 }
 
 }  // namespace tradewind::move

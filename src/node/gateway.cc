@@ -272,7 +272,6 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
   std::vector<std::string> results;
   StreamCall call;
   call.tenant = stream.tenant;
-  call.gateway = node_.self();
   call.keep = keep;
   call.requests = std::move(requests);
   Epoch tried;  // No owner up to this epoch has the tenant any more.

@@ -97,7 +97,6 @@ std::string Encode(const StreamCall& call) {
   for (const hrana::StreamRequest& request : call.requests) texts.push_back(hrana::EncodeRequest(request));
   return Frame({{"tenant", call.tenant},
                 {"epoch", call.epoch.value},
-                {"gateway", call.gateway},
                 {"stream", call.stream},
                 {"keep", call.keep},
                 {"settings", ToArray(call.settings)},
@@ -124,7 +123,6 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   StreamCall call;
   call.tenant = parts->Text("tenant");
   call.epoch = Epoch{parts->Number("epoch")};
-  call.gateway = parts->Text("gateway");
   call.stream = parts->Number("stream");
   call.keep = parts->Flag("keep");
   call.settings = parts->Texts("settings");

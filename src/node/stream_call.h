@@ -21,7 +21,6 @@ namespace tradewind::node {
 struct StreamCall {
   TenantName tenant;
   Epoch epoch;          // The newest that the caller knows of.
-  NodeName gateway;     // Whose stream it is.
   uint64_t stream = 0;  // The owner's number of the stream; 0 opens one.
   bool keep = false;    // The client goes on with the stream: keep its connection even without a transaction.
   // To be run first, in this order, on a stream that is opened (tenant::Stream).

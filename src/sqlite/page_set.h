@@ -41,6 +41,13 @@ class PageSet {
     size_ = 0;
   }
   uint32_t size() const { return size_; }
+  // In the order of their numbers. The set must not change meanwhile.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (size_t word = 0; word < words_.size(); ++word)
+      for (uint64_t bits = words_[word]; bits != 0; bits &= bits - 1)
+        visit(PageNumber{static_cast<uint32_t>(word * 64 + static_cast<size_t>(__builtin_ctzll(bits)))});
+  }
 
   // The bits from page 0 on, 64 a word, for the wire and for files.
   const std::vector<uint64_t>& words() const { return words_; }

@@ -366,7 +366,8 @@ TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
     ASSERT_TRUE(Sql(*connection, "INSERT INTO w SELECT hex(body), id FROM t WHERE id % 4 = 0"));
     ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id % 3 = 0"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
-    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value().pages;
+    const auto wireframe =
+        FindWireframe(store->page_size(), store->page_count(), read, LeafOrder::kFind).value().pages;
     EXPECT_EQ(wireframe.front(), PageNumber{1});
     EXPECT_LT(wireframe.size() * 10, store->page_count());
     PageSet found;
@@ -408,7 +409,8 @@ TEST_F(PageStoreTest, TheWireframeKnowsWhichLeafAScanReadsNext) {
                     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5000) "
                     "INSERT INTO t SELECT x, randomblob(200) FROM c"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
-    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
+    const auto wireframe =
+        FindWireframe(store->page_size(), store->page_count(), read, LeafOrder::kFind).value();
     const PageNumber root = RootOf(*connection, "t");
     PageSet linked;
     for (const uint32_t next : wireframe.next_leaf)
@@ -434,7 +436,8 @@ TEST_F(PageStoreTest, FreeLeavesAreFoundAllOfThem) {
     ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id>10"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
     const auto leaves = FindFreeLeaves(store->page_size(), store->page_count(), read).value();
-    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
+    const auto wireframe =
+        FindWireframe(store->page_size(), store->page_count(), read, LeafOrder::kFind).value();
     PageSet distinct;
     for (const PageNumber leaf : leaves) EXPECT_TRUE(distinct.Add(leaf));
     for (const PageNumber page : wireframe.pages) EXPECT_FALSE(distinct.Has(page)) << page.value;

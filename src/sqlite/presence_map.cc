@@ -60,6 +60,11 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Create(runtime::Disk& disk, co
       new PresenceMap(page_size, page_count, page_count + page_count / 8 + kSparePages, list));
   TW_TRY(disk.Remove(path));
   TW_TRY_ASSIGN(map->file_, disk.Open(path, runtime::OpenMode::kCreate));
+  // A hole is a map without pages, so only what has changed is ever written.
+  TW_TRY(map->file_->Truncate(map->BitsOffset() + map->written_here_.words().size() * 8));
+  map->dirty_.assign(map->dirty_.size(), false);
+  map->MarkDirty(0);
+  if (map->lock_page_.value <= page_count) map->MarkDirty(map->BitOffset(map->lock_page_));
   return map;
 }
 
@@ -97,19 +102,26 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, cons
 }
 
 bool PresenceMap::SetPageCount(uint32_t page_count) {
-  TW_CHECK(arrived_sum_ == 0, "the size of a file changes after pages of it have arrived");
   if (page_count > capacity_) return false;
+  for (; page_count_ > page_count; --page_count_, --missing_) Forget(PageNumber{page_count_});
+  const uint32_t before = page_count_;
   page_count_ = page_count;
-  missing_ = page_count;
-  if (lock_page_.value <= page_count) {
-    if (written_here_.Has(lock_page_)) {
-      --missing_;
-    } else {
-      NoteWrittenHere(lock_page_);
-    }
-  }
+  missing_ += page_count - before;
+  if (lock_page_.value > before) NoteWrittenHere(lock_page_);
   MarkDirty(0);
   return true;
+}
+
+void PresenceMap::Forget(PageNumber page) {
+  const bool was_present = IsPresent(page);
+  if (uint64_t& hash = hashes_[page.value - 1]; hash != 0) {
+    arrived_sum_ -= hash;
+    --arrived_;
+    hash = 0;
+    MarkDirty(HashOffset(page));
+  }
+  if (written_here_.Remove(page)) MarkDirty(BitOffset(page));
+  if (was_present) ++missing_;
 }
 
 bool PresenceMap::HasArrived(PageNumber page) const {
@@ -137,7 +149,7 @@ void PresenceMap::NoteWrittenHere(PageNumber page) {
   const bool was_present = IsPresent(page);
   if (!written_here_.Add(page)) return;
   NotePresent(was_present);
-  MarkDirty(BitsOffset() + uint64_t{page.value} / 64 * 8);
+  MarkDirty(BitOffset(page));
 }
 
 void PresenceMap::NoteTruncated(uint32_t page_count) {

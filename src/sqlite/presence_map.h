@@ -11,10 +11,11 @@
 //   multiple of 4096, the "written here" bits
 //
 // Crash argument. A map file belongs to one list (protocol step 3): a new list makes a new file, and the
-// journal's "ready" names its list number, so a stale map can never be believed. Within a list bits only
-// come, never go: a torn write of the map leaves old or new words, both true. A word is written only after a
-// sync of the data it speaks of (PageStore), so the map never runs ahead of the data; SQLite syncs the main
-// file, and the map with it, before the WAL may restart, so it never lags behind a checkpoint (I2, I4).
+// journal's "ready" names its list number, so a stale map can never be believed. Once the journal
+// says ready, bits only come, never go: a torn write of the map leaves old or new words, both true. A word is
+// written only after a sync of the data it speaks of (PageStore), so the map never runs ahead of the data;
+// SQLite syncs the main file, and the map with it, before the WAL may restart, so it never lags behind a
+// checkpoint (I2, I4).
 #pragma once
 
 #include <cstdint>
@@ -42,8 +43,10 @@ class PresenceMap {
   // Fails with kCorrupt when the file is not a whole map, kNotFound when there is none. Suspends.
   static Result<std::unique_ptr<PresenceMap>> Load(runtime::Disk& disk, const std::string& path);
 
-  // The file grew or shrank before anything was noted. False when there is no room: make a new map then.
+  // Until the journal believes the map, both: the file grew or shrank (false when there is no room: make a
+  // new map then); a page that arrived is not the newest any more.
   bool SetPageCount(uint32_t page_count);
+  void Forget(PageNumber page);
 
   bool IsPresent(PageNumber page) const;
   // A page has arrived. True when this is its first arrival; a repeat changes nothing.
@@ -53,6 +56,8 @@ class PresenceMap {
   void NoteTruncated(uint32_t page_count);
 
   bool HasArrived(PageNumber page) const;
+  // Of what arrived; 0: nothing has. Requires a page of the file.
+  uint64_t HashOf(PageNumber page) const { return hashes_[page.value - 1]; }
   bool WasWrittenHere(PageNumber page) const { return written_here_.Has(page); }
   bool complete() const { return missing_ == 0; }
   uint32_t missing() const { return missing_; }
@@ -79,6 +84,7 @@ class PresenceMap {
   void MarkDirty(uint64_t offset) { dirty_[offset / kBlockBytes] = true; }
   uint64_t HashOffset(PageNumber page) const { return kBlockBytes + uint64_t{page.value - 1} * 8; }
   uint64_t BitsOffset() const;
+  uint64_t BitOffset(PageNumber page) const { return BitsOffset() + uint64_t{page.value} / 64 * 8; }
   void NotePresent(bool was_present) { missing_ -= was_present ? 0 : 1; }
 
   static constexpr uint64_t kBlockBytes = 4096;

@@ -100,8 +100,12 @@ std::optional<PageNumber> RootOfSchemaCell(Bytes cell) {
 
 class Walk {
  public:
-  Walk(uint32_t page_size, uint32_t page_count, const ReadPage& read)
-      : page_size_(page_size), page_count_(page_count), read_(read), seen_(page_count) {}
+  Walk(uint32_t page_size, uint32_t page_count, const ReadPage& read, LeafOrder leaf_order)
+      : page_size_(page_size),
+        page_count_(page_count),
+        read_(read),
+        leaf_order_(leaf_order),
+        seen_(page_count) {}
 
   Result<Wireframe> Run() {
     std::vector<PageNumber> roots;
@@ -168,11 +172,12 @@ class Walk {
         const TreePage tree(page, bytes);
         if (!tree.is_interior()) continue;
         Add(page);
-        for (const PageNumber child : tree.Children()) next.push_back(child);
+        if (at + 1 < depth || leaf_order_ == LeafOrder::kFind)
+          for (const PageNumber child : tree.Children()) next.push_back(child);
       }
       level = std::move(next);
     }
-    if (depth > 0) LinkLeaves(level);
+    if (depth > 0 && leaf_order_ == LeafOrder::kFind) LinkLeaves(level);
     return {};
   }
 
@@ -202,6 +207,7 @@ class Walk {
   const uint32_t page_size_;
   const uint32_t page_count_;
   const ReadPage& read_;
+  const LeafOrder leaf_order_;
   PageSet seen_;
   std::vector<PageNumber> found_;
   std::vector<uint32_t> next_leaf_;
@@ -212,8 +218,9 @@ class Walk {
 
 }  // namespace
 
-Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read) {
-  return Walk(page_size, page_count, read).Run();
+Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read,
+                                LeafOrder leaf_order) {
+  return Walk(page_size, page_count, read, leaf_order).Run();
 }
 
 Result<std::vector<PageNumber>> FindFreeLeaves(uint32_t page_size, uint32_t page_count,

@@ -21,12 +21,17 @@ using ReadPage = std::function<Result<void>(PageNumber, MutableBytes)>;
 
 struct Wireframe {
   std::vector<PageNumber> pages;  // In the order in which they were found, each once; page 1 is the first.
-  // By page number: the leaf that a scan of its tree reads after this one; 0 where there is none. A hint too.
+  // By page number: the leaf that a scan of its tree reads after this one; 0 where there is none. A hint too;
+  // empty unless asked for.
   std::vector<uint32_t> next_leaf;
 };
 
+// Whether to find the order of the leaves as well; it takes memory and time for each of them.
+enum class LeafOrder { kLeave, kFind };
+
 // Fails only when `read` does.
-Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read);
+Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read,
+                                LeafOrder leaf_order);
 
 // The leaves of the freelist, whose content never matters (file format, section 1.5). Exact when the pages
 // that `read` gives are of one committed version; fails when `read` does.
