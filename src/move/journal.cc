@@ -97,7 +97,7 @@ Bytes AsBytes(const std::string& text) {
 
 Result<std::unique_ptr<Journal>> Journal::Open(runtime::Core& core, const std::string& path) {
   runtime::Disk& disk = core.disk();
-  std::unique_ptr<Journal> journal(new Journal(core));
+  std::unique_ptr<Journal> journal(new Journal());
   TW_TRY_ASSIGN(const bool exists, disk.Exists(path));
   if (exists) {
     TW_TRY_ASSIGN(auto old, disk.Open(path, runtime::OpenMode::kExisting));

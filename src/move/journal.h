@@ -66,10 +66,9 @@ class Journal {
   const std::map<TenantName, JournalEntry>& entries() const { return entries_; }
 
  private:
-  explicit Journal(runtime::Core& core) : core_(core) {}
+  Journal() = default;
   Result<void> Append(const std::string& payload);
 
-  runtime::Core& core_;
   std::unique_ptr<runtime::File> file_;
   uint64_t end_ = 0;     // Written so far,
   uint64_t synced_ = 0;  // and durable.
