@@ -100,13 +100,21 @@ Result<void> PageStore::WaitDurable() {
   return {};
 }
 
+// One at a time: a second one would find the map's changes taken by the first, and return before they are
+// durable.
 Result<void> PageStore::SyncMainAndPresence() {
+  WaitFor(main_sync_ended_, [this] { return !syncing_main_; });
   if (failed_) return Fail(*failed_);
+  syncing_main_ = true;
+  // The move may end and drop its map meanwhile.
+  const std::shared_ptr<PresenceMap> presence = presence_;
   PresenceMap::Changes changes;
-  if (presence_) changes = presence_->TakeChanges();
+  if (presence) changes = presence->TakeChanges();
   Result<void> synced = main_->Sync();
-  if (synced && presence_) synced = presence_->Write(changes);
+  if (synced && presence) synced = presence->Write(changes);
   if (!synced && !failed_) failed_ = synced.error();
+  syncing_main_ = false;
+  main_sync_ended_.NotifyAll();
   return synced;
 }
 

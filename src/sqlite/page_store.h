@@ -162,7 +162,8 @@ class PageStore {
   std::vector<PageNumber> wanted() const;
   // Makes the data and then the map durable. Suspends.
   Result<void> SyncPresence();
-  // The move is done, everything is present and durable: the file is an ordinary one again.
+  // The move is done, everything is present and durable: the file is an ordinary one again. A sync may be
+  // under way.
   void DropPresence();
   struct PullCounters {
     uint64_t pulls = 0;
@@ -221,6 +222,8 @@ class PageStore {
   CommitSequence durable_;
   bool syncing_ = false;
   runtime::WaitQueue sync_ended_;
+  bool syncing_main_ = false;
+  runtime::WaitQueue main_sync_ended_;
   std::optional<Error> failed_;
   std::optional<Error> refusal_;
 
@@ -236,7 +239,7 @@ class PageStore {
   uint32_t stale_count_ = 0;
   uint64_t refused_commits_ = 0;
 
-  std::unique_ptr<PresenceMap> presence_;
+  std::shared_ptr<PresenceMap> presence_;  // A sync under way shares it.
   std::function<void(PageNumber)> pull_;
   std::map<PageNumber, Pull> pulls_;
   bool pulls_stopped_ = false;
