@@ -152,7 +152,7 @@ class DrainBench {
   // Ends when the node is drained, or does not get on any more.
   Result<void> Drain() {
     TW_TRY_ASSIGN(auto admin, nodes_->Admin("n1"));
-    TW_TRY(admin.Post("/v1/nodes/n1/drain", {}));
+    TW_TRY(admin.Post("/v1/nodes/n1/drain", {{"rate_bytes_per_s", 0}}));
     const runtime::TimePoint until = core_.Now() + kDrainPatience;
     double shown = 0;
     for (;;) {

@@ -115,8 +115,7 @@ json::value Cluster::Call(const std::string& host, const std::string& method, co
 }
 
 std::string Cluster::StartMove(const std::string& tenant, const std::string& to, uint64_t rate_bytes_per_s) {
-  json::object request{{"tenant", tenant}, {"to", to}};
-  if (rate_bytes_per_s != 0) request["rate_bytes_per_s"] = rate_bytes_per_s;
+  const json::object request{{"tenant", tenant}, {"to", to}, {"rate_bytes_per_s", rate_bytes_per_s}};
   const auto started = Call(hosts_.front(), "POST", "/v1/moves", json::serialize(request));
   return started.is_object() ? std::string(started.at("id").as_string()) : std::string();
 }

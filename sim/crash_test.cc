@@ -98,7 +98,7 @@ class Run {
     std::string id;
     cluster_.InNode("n1", [&](node::Node& node) {
       move::MoveOptions options;
-      options.rate_bytes_per_s = crash_.going_back ? kRateOfCancelled : kRate;
+      options.pace.rate_bytes_per_s = crash_.going_back ? kRateOfCancelled : kRate;
       const auto receipt = node.moves().Start({"shop", "n2", options});
       ASSERT_TRUE(receipt) << Describe(receipt.error());
       id = receipt->id;

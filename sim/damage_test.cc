@@ -30,7 +30,7 @@ TEST(ADamagedFrame, IsRefusedAndTheMoveGoesOn) {
       const auto far = cluster.client().Now() + 10min;
       EXPECT_TRUE(bank->AwaitTransfers(5, far));
       cluster.world().DamageAfter("n1", pieces);
-      const auto receipt = cluster.AwaitMove(cluster.StartMove("shop", "n2", 3'000'000));
+      const auto receipt = cluster.AwaitMove(cluster.StartMove("shop", "n2"));
       EXPECT_TRUE(cluster.world().damaged()) << "nothing was damaged";
       EXPECT_EQ(receipt.at("phase").as_string(), "done") << boost::json::serialize(receipt);
       EXPECT_TRUE(receipt.at("verified").as_bool());

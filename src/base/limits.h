@@ -102,6 +102,9 @@ inline constexpr uint32_t kDrainTries = 4;           // Before a drain names the
 inline constexpr milliseconds kNodeWatch{1'000};     // Between two looks of a drain at the other nodes.
 inline constexpr milliseconds kSwappingWait{5'000};  // Of a cancel, for a hand-over that is being decided.
 inline constexpr milliseconds kMoveWatchPoll{200};
+// The setpoint of a move that was given none: so many times the usual latency, and at least this.
+inline constexpr double kSetpointByUsual = 2;
+inline constexpr double kLeastSetpointMs = 5;
 inline constexpr milliseconds kPullDeadline{10'000};
 inline constexpr milliseconds kOpenWriterGrace{2'000};
 inline constexpr milliseconds kReadyWait{5'000};

@@ -10,6 +10,7 @@
 #include "cli/command_line.h"
 #include "cli/follow.h"
 #include "cli/move_receipt.h"
+#include "cli/pace_flags.h"
 #include "cli/table.h"
 
 namespace tradewind::cli {
@@ -17,15 +18,12 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kNoSetpointYet = "--setpoint (give a --rate instead)";
-
 struct MoveOptions {
   std::string tenant;
   std::string destination;
   std::string method = "zephyr";
   std::string warm_up;
-  std::string rate;
-  std::string setpoint;
+  PaceFlags pace;
   bool wait = false;
   std::string id;
 };
@@ -38,16 +36,9 @@ void PrintReceipt(const json::value& receipt, const ClientContext& context) {
 }
 
 Result<json::object> StartRequest(const MoveOptions& options) {
-  if (!options.setpoint.empty()) {
-    TW_TRY(ParseDuration(options.setpoint));
-    return NotThereYet(kNoSetpointYet);
-  }
   json::object request{{"tenant", options.tenant}, {"to", options.destination}, {"method", options.method}};
   if (!options.warm_up.empty()) request["warm_up"] = options.warm_up;
-  if (!options.rate.empty()) {
-    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(options.rate));
-    request["rate_bytes_per_s"] = rate;
-  }
+  TW_TRY(AddPace(options.pace, request));
   return request;
 }
 
@@ -110,15 +101,8 @@ Result<void> Cancel(ClientContext& context, const MoveOptions& options) {
 }
 
 Result<void> Set(ClientContext& context, const MoveOptions& options) {
-  if (!options.setpoint.empty()) {
-    TW_TRY(ParseDuration(options.setpoint));
-    return NotThereYet(kNoSetpointYet);
-  }
-  json::object request{{"rate_bytes_per_s", nullptr}};
-  if (options.rate != "none") {
-    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(options.rate));
-    request["rate_bytes_per_s"] = rate;
-  }
+  json::object request;
+  TW_TRY(AddPace(options.pace, request));
   TW_TRY_ASSIGN(const json::value receipt, context.admin.Send("PATCH", PathOf(options.id), request));
   PrintReceipt(receipt, context);
   return {};
@@ -171,9 +155,10 @@ void AddMoveCommands(CLI::App& app, CommandLine& line) {
   CLI::App* start = add("start", "Start a move; prints its receipt", Start);
   start->add_option("NAME", options->tenant, "The tenant")->required();
   start->add_option("--to", options->destination, "The node to move it to")->required()->type_name("NODE");
-  start->add_option("--rate", options->rate, "Send at most this much, such as 50MB/s; default: no limit")
-      ->type_name("RATE");
-  start->add_option("--setpoint", options->setpoint, "Keep latency at this (not there yet)")
+  AddPaceFlags(*start, options->pace);
+  start
+      ->add_option("--finish-by", options->pace.finish_by,
+                   "Be done within this time, such as 10m, at the cost of latency if need be")
       ->type_name("DURATION")
       ->excludes("--rate");
   start
@@ -196,13 +181,10 @@ void AddMoveCommands(CLI::App& app, CommandLine& line) {
   add_with_id("watch", "Wait until a move has ended; exit code 1 when the tenant was not moved", Watch);
   add_with_id("cancel", "Cancel a move: the tenant stays where it was, or goes back there", Cancel)
       ->add_flag("--wait", options->wait, "Wait until it has ended");
-  CLI::App* set = add_with_id("set", "Change the rate of a move that runs", Set);
-  CLI::App* goal = set->add_option_group("goal");
-  goal->add_option("--rate", options->rate, "Send at most this much, such as 50MB/s, or none for no limit")
-      ->type_name("RATE|none");
-  goal->add_option("--setpoint", options->setpoint, "Keep latency at this (not there yet)")
-      ->type_name("DURATION");
-  goal->require_option(1);
+  CLI::App* set = add_with_id("set", "Change the setpoint or the rate of a move that runs", Set);
+  CLI::App* pace = set->add_option_group("pace");
+  AddPaceFlags(*pace, options->pace);
+  pace->require_option(1);
 }
 
 }  // namespace tradewind::cli

@@ -39,6 +39,35 @@ uint64_t CountAt(const json::value& object, std::string_view name) {
   return static_cast<uint64_t>(NumberAt(object, name));
 }
 
+// "p95 3.2ms, to stay at p95 5ms"
+std::string LatencyText(const json::value& receipt) {
+  const json::value& p95 = MemberAt(receipt, "p95_ms");
+  std::string text = p95.is_number() ? "p95 " + MillisecondsText(p95) : "no requests";
+  if (const json::value& setpoint = MemberAt(receipt, "setpoint_ms"); setpoint.is_number())
+    text += fmt::format(", to stay at {} {}", TextAt(receipt, "signal"), MillisecondsText(setpoint));
+  return text;
+}
+
+std::string RateText(const json::value& receipt) {
+  const uint64_t rate = CountAt(receipt, "rate_bytes_per_s");
+  std::string text = rate == 0 ? "no limit" : FormatRate(rate) + " allowed";
+  if (const std::string limit = TextAt(receipt, "limited_by"); !limit.empty())
+    text += ", limited by " + limit;
+  return text;
+}
+
+// "42 s (30 s to 1 m 10 s); 12 s too late"
+std::string EtaText(const json::value& receipt) {
+  const json::value& eta = MemberAt(receipt, "eta_s");
+  if (!eta.is_number()) return "-";
+  std::string text =
+      fmt::format("{} ({} to {})", SecondsText(eta.to_number<double>()),
+                  SecondsText(NumberAt(receipt, "eta_low_s")), SecondsText(NumberAt(receipt, "eta_high_s")));
+  if (const json::value& late = MemberAt(receipt, "late_by_s"); late.is_number())
+    text += fmt::format("; {} after --finish-by, as it looks now", SecondsText(late.to_number<double>()));
+  return text;
+}
+
 }  // namespace
 
 bool MoveHasEnded(const json::value& receipt) {
@@ -55,7 +84,6 @@ std::string MillisecondsText(const json::value& milliseconds) {
 std::string ReceiptText(const json::value& receipt) {
   const json::value& pages = MemberAt(receipt, "pages");
   const json::value& phases = MemberAt(receipt, "phases");
-  const uint64_t rate = CountAt(receipt, "rate_bytes_per_s");
   return PropertyList(
       {{"id", TextAt(receipt, "id")},
        {"tenant", TextAt(receipt, "tenant")},
@@ -78,7 +106,9 @@ std::string ReceiptText(const json::value& receipt) {
        {"pulls", fmt::format("p50 {}, p99 {}", MicrosecondsText(MemberAt(receipt, "pull_p50_us")),
                              MicrosecondsText(MemberAt(receipt, "pull_p99_us")))},
        {"sent", FormatSize(CountAt(receipt, "bytes_sent"))},
-       {"rate limit", rate == 0 ? "-" : FormatRate(rate)},
+       {"latency", LatencyText(receipt)},
+       {"rate", RateText(receipt)},
+       {"ETA", EtaText(receipt)},
        {"aborted", std::to_string(CountAt(receipt, "aborted"))},
        {"verified", FlagAt(receipt, "verified") ? "yes, hash " + TextAt(receipt, "hash") : "no"},
        {"waiting for", OrDash(TextAt(receipt, "waiting_for"))},
@@ -104,8 +134,14 @@ std::string MoveProgress::Line(const json::value& receipt, runtime::TimePoint no
                                  CountAt(MemberAt(receipt, "pages"), "pulled"));
   if (const json::value& p95 = MemberAt(receipt, "p95_ms"); p95.is_number())
     line += "  p95 " + MillisecondsText(p95);
+  if (const json::value& setpoint = MemberAt(receipt, "setpoint_ms"); setpoint.is_number())
+    line += fmt::format(" of {}", MillisecondsText(setpoint));
+  if (const std::string limit = TextAt(receipt, "limited_by"); !limit.empty())
+    line += fmt::format("  ({})", limit);
   if (const json::value& eta = MemberAt(receipt, "eta_s"); eta.is_number())
     line += "  ETA " + SecondsText(eta.to_number<double>());
+  if (const json::value& late = MemberAt(receipt, "late_by_s"); late.is_number())
+    line += fmt::format(", {} too late", SecondsText(late.to_number<double>()));
   if (const std::string waiting = TextAt(receipt, "waiting_for"); !waiting.empty())
     line += "  waiting for " + waiting;
   return line;

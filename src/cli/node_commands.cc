@@ -11,6 +11,7 @@
 #include "cli/command_line.h"
 #include "cli/drain_progress.h"
 #include "cli/follow.h"
+#include "cli/pace_flags.h"
 #include "cli/table.h"
 
 namespace tradewind::cli {
@@ -21,7 +22,7 @@ namespace json = boost::json;
 struct NodeOptions {
   std::string name;
   std::vector<std::string> to;
-  std::string rate;
+  PaceFlags pace;
   bool wait = false;
 };
 
@@ -62,10 +63,7 @@ void PrintDrain(const json::value& progress, const ClientContext& context) {
 Result<void> Drain(ClientContext& context, const NodeOptions& options) {
   json::object request;
   if (!options.to.empty()) request["to"] = json::array(options.to.begin(), options.to.end());
-  if (!options.rate.empty()) {
-    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(options.rate));
-    request["rate_bytes_per_s"] = rate;
-  }
+  TW_TRY(AddPace(options.pace, request));
   TW_TRY_ASSIGN(json::value progress, context.admin.Post(DrainPath(options.name), request));
   if (options.wait) {
     DrainWatch watch;
@@ -111,8 +109,7 @@ void AddNodeCommands(CLI::App& app, CommandLine& line) {
   CLI::App* drain = add("drain", "Move every tenant off a node, and keep it empty", Drain);
   drain->add_option("NAME", options->name, "The node")->required();
   drain->add_option("--to", options->to, "Only to these nodes; default: to any other")->type_name("NODE");
-  drain->add_option("--rate", options->rate, "Send at most this much in all, such as 50MB/s")
-      ->type_name("RATE");
+  AddPaceFlags(*drain, options->pace);
   drain->add_flag("--wait", options->wait,
                   "Wait until it is empty; exit code 1 when that does not get on, with the reason");
   add("undrain", "Let a node keep its tenants and take others again", Undrain)

@@ -1,4 +1,4 @@
-// tradewind tenant create | list | show | delete
+// tradewind tenant create | list | show | set | delete
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +9,7 @@
 #include "cli/client_command.h"
 #include "cli/command_line.h"
 #include "cli/table.h"
+#include "pace/objective.h"
 
 namespace tradewind::cli {
 namespace {
@@ -19,6 +20,7 @@ struct TenantOptions {
   std::string name;
   std::string engine = "sqlite";
   std::string node;
+  std::string latency;
 };
 
 std::string SizeText(const json::value& tenant) {
@@ -28,6 +30,7 @@ std::string SizeText(const json::value& tenant) {
 void PrintTenant(const json::value& tenant, const ClientContext& context) {
   if (context.json()) return PrintJson(tenant);
   const std::string move = TextAt(tenant, "move");
+  const std::string latency = TextAt(tenant, "latency");
   fmt::print("{}",
              PropertyList({{"name", TextAt(tenant, "name")},
                            {"engine", TextAt(tenant, "engine")},
@@ -38,6 +41,7 @@ void PrintTenant(const json::value& tenant, const ClientContext& context) {
                            {"pages", fmt::format("{:.0f} of {:.0f} bytes", NumberAt(tenant, "page_count"),
                                                  NumberAt(tenant, "page_size"))},
                            {"created", FormatTime(static_cast<int64_t>(NumberAt(tenant, "created_at")))},
+                           {"latency", latency.empty() ? "-" : latency},
                            {"move", move.empty() ? "-" : move}}));
 }
 
@@ -71,6 +75,18 @@ Result<void> List(ClientContext& context) {
 
 Result<void> Show(ClientContext& context, const TenantOptions& options) {
   TW_TRY_ASSIGN(const json::value tenant, context.admin.Get("/v1/tenants/" + EscapeSegment(options.name)));
+  PrintTenant(tenant, context);
+  return {};
+}
+
+Result<void> Set(ClientContext& context, const TenantOptions& options) {
+  json::object request{{"latency", nullptr}};
+  if (options.latency != "none") {
+    TW_TRY_ASSIGN(const pace::Objective objective, pace::ParseObjective(options.latency));
+    request["latency"] = pace::ToText(objective);
+  }
+  TW_TRY_ASSIGN(const json::value tenant,
+                context.admin.Send("PATCH", "/v1/tenants/" + EscapeSegment(options.name), request));
   PrintTenant(tenant, context);
   return {};
 }
@@ -113,6 +129,12 @@ void AddTenantCommands(CLI::App& app, CommandLine& line) {
   add("list", "All tenants of the cluster",
       [](ClientContext& context, const TenantOptions&) { return List(context); });
   add_name(add("show", "One tenant", Show));
+  CLI::App* set = add("set", "Change what is wished for a tenant", Set);
+  add_name(set);
+  set->add_option("--latency", options->latency,
+                  "The latency that moves on its node are to keep for it, such as p95:5ms, or none")
+      ->required()
+      ->type_name("LATENCY|none");
   add_name(add("delete", "Delete a tenant and its data", Delete));
   AddTransferCommands(*tenant, line);
 }

@@ -37,6 +37,7 @@ struct TenantRecord {
   Ownership ownership;
   int64_t created_at_ms = 0;  // Since 1970-01-01 UTC, as everywhere here.
   MoveId move;                // The move that is on; empty when none is.
+  std::string objective;      // Its latency objective (pace/objective.h); empty when it has none.
   auto operator<=>(const TenantRecord&) const = default;
 };
 
@@ -117,6 +118,10 @@ class Catalog {
                                             const NodeName& owner) = 0;
   virtual Result<TenantRecord> GetTenant(const TenantName& name) = 0;  // TENANT_NOT_FOUND.
   virtual Result<std::vector<TenantRecord>> ListTenants() = 0;         // By name.
+  // Those that have an objective, by name.
+  virtual Result<std::vector<TenantRecord>> ListObjectives() = 0;
+  // Empty takes it away. TENANT_NOT_FOUND.
+  virtual Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) = 0;
   // How many tenants each node owns; nodes without any are left out.
   virtual Result<std::map<NodeName, uint64_t>> TenantCounts() = 0;
   // Only the owner that is expected loses its tenant. TENANT_NOT_FOUND; kRefused: OWNER_CHANGED,

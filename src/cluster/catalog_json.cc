@@ -64,7 +64,8 @@ JsonObject ToJson(const TenantRecord& tenant) {
           {"owner", tenant.ownership.owner},
           {"epoch", NumberOf(tenant.ownership.epoch)},
           {"created_at_ms", tenant.created_at_ms},
-          {"move", tenant.move}};
+          {"move", tenant.move},
+          {"objective", tenant.objective}};
 }
 
 JsonObject ToJson(const MoveRecord& move) {
@@ -148,6 +149,9 @@ Result<void> FromJson(const JsonObject& object, TenantRecord& tenant) {
   TW_TRY(FromJson(object, tenant.ownership));
   TW_TRY_ASSIGN(tenant.created_at_ms, IntegerField(object, "created_at_ms"));
   TW_TRY_ASSIGN(tenant.move, TextField(object, "move"));
+  if (object.contains("objective")) {
+    TW_TRY_ASSIGN(tenant.objective, TextField(object, "objective"));
+  }
   return {};
 }
 

@@ -2,8 +2,8 @@
 // Boost.JSON.
 //
 // Missing fields and fields of another type fail with CATALOG_MESSAGE (kCorrupt); fields that are not known
-// are ignored, so that a newer node may send more. A node's "draining" and a move's "options" may be missing:
-// an older node does not send them.
+// are ignored, so that a newer node may send more. A node's "draining", a tenant's "objective" and a move's
+// "options" may be missing: an older node does not send them.
 #pragma once
 
 #include <boost/json.hpp>

@@ -53,6 +53,16 @@ Result<value> ListTenants(Catalog& catalog, const JsonObject&) {
   return Answer(catalog.ListTenants());
 }
 
+Result<value> ListObjectives(Catalog& catalog, const JsonObject&) {
+  return Answer(catalog.ListObjectives());
+}
+
+Result<value> SetObjective(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const std::string objective, TextField(request, "objective"));
+  return Answer(catalog.SetObjective(name, objective));
+}
+
 Result<value> TenantCounts(Catalog& catalog, const JsonObject&) {
   TW_TRY_ASSIGN(const auto counts, catalog.TenantCounts());
   JsonObject object;
@@ -134,6 +144,8 @@ constexpr std::array kOperations = {
     Operation{"create-tenant", CreateTenant},
     Operation{"tenant", GetTenant},
     Operation{"tenants", ListTenants},
+    Operation{"objectives", ListObjectives},
+    Operation{"set-objective", SetObjective},
     Operation{"tenant-counts", TenantCounts},
     Operation{"delete-tenant", DeleteTenant},
     Operation{"swap", Swap},

@@ -344,6 +344,19 @@ TEST_P(CatalogContract, AReceiptIsKeptWithItsMove) {
   });
 }
 
+TEST_P(CatalogContract, ATenantKeepsItsObjectiveUntilItIsChanged) {
+  Run([&](Catalog& catalog) {
+    EXPECT_THAT(Need(catalog.ListObjectives()), testing::IsEmpty());
+    EXPECT_EQ(Need(catalog.SetObjective("t", "p95:5ms")).objective, "p95:5ms");
+    EXPECT_EQ(Need(catalog.GetTenant("t")).objective, "p95:5ms");
+    ASSERT_EQ(Need(catalog.ListObjectives()).size(), 1u);
+    EXPECT_EQ(Need(catalog.ListObjectives())[0].name, "t");
+    EXPECT_EQ(Need(catalog.SetObjective("t", "")).objective, "");
+    EXPECT_THAT(Need(catalog.ListObjectives()), testing::IsEmpty());
+    EXPECT_EQ(CodeOf(catalog.SetObjective("nobody", "p95:5ms")), "TENANT_NOT_FOUND");
+  });
+}
+
 TEST_P(CatalogContract, AMoveKeepsItsOptionsUntilTheyAreChanged) {
   Run([&](Catalog& catalog) {
     MoveRecord move = Move("m1");

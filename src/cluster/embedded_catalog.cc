@@ -10,8 +10,8 @@ namespace tradewind::cluster {
 
 namespace {
 
-// Format 1 had no draining nodes and no options of moves.
-constexpr int64_t kFormat = 2;
+// Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants.
+constexpr int64_t kFormat = 3;
 
 // epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
 constexpr std::array<std::string_view, 5> kTables = {
@@ -20,7 +20,8 @@ constexpr std::array<std::string_view, 5> kTables = {
     "WITHOUT ROWID",
     "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
-    "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL) WITHOUT ROWID",
+    "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL, "
+    "objective TEXT NOT NULL DEFAULT '') WITHOUT ROWID",
     "CREATE TABLE moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
     "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT NULL, "
     "state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT "
@@ -32,14 +33,18 @@ constexpr std::array<std::string_view, 2> kUpgradeFromFormat1 = {
     "ALTER TABLE moves ADD COLUMN options TEXT NOT NULL DEFAULT ''",
 };
 
+constexpr std::string_view kUpgradeFromFormat2 =
+    "ALTER TABLE tenants ADD COLUMN objective TEXT NOT NULL DEFAULT ''";
+
 // Every look-up that is not by a primary key or a move's id.
-constexpr std::array<std::string_view, 2> kIndexes = {
-    "CREATE INDEX tenants_by_owner ON tenants(owner)",
-    "CREATE INDEX live_moves ON moves(number) WHERE ended_at_ms = 0",
+constexpr std::array<std::string_view, 3> kIndexes = {
+    "CREATE INDEX IF NOT EXISTS tenants_by_owner ON tenants(owner)",
+    "CREATE INDEX IF NOT EXISTS live_moves ON moves(number) WHERE ended_at_ms = 0",
+    "CREATE INDEX IF NOT EXISTS objectives ON tenants(name) WHERE objective <> ''",
 };
 
 constexpr std::string_view kTenantColumns =
-    "SELECT name, engine, owner, epoch, created_at_ms, move FROM tenants";
+    "SELECT name, engine, owner, epoch, created_at_ms, move, objective FROM tenants";
 constexpr std::string_view kMoveColumns =
     "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
     "ended_at_ms, options FROM moves";
@@ -66,7 +71,8 @@ sqlite::Value ValueOf(std::string_view text) {
 }
 
 TenantRecord TenantOf(const std::vector<sqlite::Value>& row) {
-  return {Text(row[0]), Text(row[1]), {Text(row[2]), EpochOf(row[3])}, Integer(row[4]), Text(row[5])};
+  return {Text(row[0]),    Text(row[1]), {Text(row[2]), EpochOf(row[3])},
+          Integer(row[4]), Text(row[5]), Text(row[6])};
 }
 
 MoveRecord MoveOf(const std::vector<sqlite::Value>& row) {
@@ -165,12 +171,14 @@ Result<void> EmbeddedCatalog::PrepareSchema() {
     };
     TW_TRY_ASSIGN(const std::optional<int64_t> format, FormatOfFile());
     if (format == kFormat) return {};
-    if (format && *format != 1)
+    if (format && *format > kFormat)
       return Fail(ErrorKind::kCorrupt, "CATALOG_FORMAT",
                   "the catalog file " + store_->path() + " has format " + std::to_string(*format) +
                       ", and this program reads formats up to " + std::to_string(kFormat),
                   "run the version of tradewind that wrote it");
-    TW_TRY(format ? run_all(kUpgradeFromFormat1) : run_all(kTables));
+    if (!format) TW_TRY(run_all(kTables));
+    if (format == 1) TW_TRY(run_all(kUpgradeFromFormat1));
+    if (format) TW_TRY(Run(kUpgradeFromFormat2));
     TW_TRY(run_all(kIndexes));
     TW_TRY(Run("DELETE FROM format"));
     TW_TRY(Run("INSERT INTO format VALUES(?1)", {kFormat}));
@@ -313,7 +321,7 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
                   "choose another name, or delete it first");
     TW_TRY_ASSIGN(const Rows last, Run("SELECT epoch FROM epochs WHERE name=?1", {name}));
     const Epoch epoch = (last.empty() ? Epoch{0} : EpochOf(last[0][0])).Next();
-    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '')",
+    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '')",
                {name, engine, owner, ValueOf(epoch), core_.UnixMilliseconds()}));
     return FindTenant(name);
   });
@@ -329,6 +337,23 @@ Result<std::vector<TenantRecord>> EmbeddedCatalog::ListTenants() {
     std::vector<TenantRecord> tenants;
     for (const Row& row : rows) tenants.push_back(TenantOf(row));
     return tenants;
+  });
+}
+
+Result<std::vector<TenantRecord>> EmbeddedCatalog::ListObjectives() {
+  return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
+    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " WHERE objective <> '' ORDER BY name"));
+    std::vector<TenantRecord> tenants;
+    for (const Row& row : rows) tenants.push_back(TenantOf(row));
+    return tenants;
+  });
+}
+
+Result<TenantRecord> EmbeddedCatalog::SetObjective(const TenantName& name, const std::string& objective) {
+  return Change<TenantRecord>([&]() -> Result<TenantRecord> {
+    TW_TRY(FindTenant(name));
+    TW_TRY(Run("UPDATE tenants SET objective=?2 WHERE name=?1", {name, objective}));
+    return FindTenant(name);
   });
 }
 

@@ -41,6 +41,8 @@ class EmbeddedCatalog final : public Catalog {
                                     const NodeName& owner) override;
   Result<TenantRecord> GetTenant(const TenantName& name) override;
   Result<std::vector<TenantRecord>> ListTenants() override;
+  Result<std::vector<TenantRecord>> ListObjectives() override;
+  Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,

@@ -126,8 +126,10 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
       EXPECT_EQ(Need(catalog.Nodes()), (std::vector<NodeRecord>{{"n1", "http://127.0.0.1:1", opening == 2}}));
       EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, (Ownership{"n1", Epoch{3}}));
       EXPECT_EQ(Need(catalog.GetMove("m1")).options, opening == 2 ? "{}" : "");
+      EXPECT_EQ(Need(catalog.GetTenant("t")).objective, opening == 2 ? "p95:5ms" : "");
       Need(catalog.SetDraining("n1", true));
       Need(catalog.SetMoveOptions("m1", "{}"));
+      Need(catalog.SetObjective("t", "p95:5ms"));
     });
   Run([](EmbeddedCatalog& catalog) {
     EXPECT_EQ(Need(catalog.CreateTenant("gone", "sqlite", "n1")).ownership.epoch, Epoch{8});
@@ -137,11 +139,11 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
 TEST_F(EmbeddedCatalogFile, OfALaterFormatIsRefusedAndLeftAlone) {
   core_->RunUntilReturned("test", [&] {
     Need(RunOnFile(*core_, path_,
-                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(3)"}));
+                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(4)"}));
     const auto opened = EmbeddedCatalog::Open(*core_, path_);
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, "CATALOG_FORMAT");
-    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 3"));
+    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 4"));
     EXPECT_EQ(Need(RunOnFile(*core_, path_, {"SELECT count(*) FROM sqlite_schema"}))[0][0],
               sqlite::Value(int64_t{1}));
   });

@@ -117,6 +117,15 @@ Result<std::vector<TenantRecord>> RemoteCatalog::ListTenants() {
   return DecodeList<TenantRecord>(Call(call_, "tenants", {}, Repeat::kAllowed));
 }
 
+Result<std::vector<TenantRecord>> RemoteCatalog::ListObjectives() {
+  return DecodeList<TenantRecord>(Call(call_, "objectives", {}, Repeat::kAllowed));
+}
+
+Result<TenantRecord> RemoteCatalog::SetObjective(const TenantName& name, const std::string& objective) {
+  return Decode<TenantRecord>(
+      Call(call_, "set-objective", {{"name", name}, {"objective", objective}}, Repeat::kAllowed));
+}
+
 Result<std::map<NodeName, uint64_t>> RemoteCatalog::TenantCounts() {
   Result<value> answer = Call(call_, "tenant-counts", {}, Repeat::kAllowed);
   if (!answer) return Fail(std::move(answer).error());

@@ -2,9 +2,9 @@
 // (catalog_service.h).
 //
 // Lost answers. Operations that only read, and those whose repeat changes nothing (RegisterNode,
-// SetDraining, SaveReceipt, SetMoveOptions), are tried limits::kCatalogTries times. Of any other operation
-// whose answer is lost nobody can tell here whether it was done: it fails with ANSWER_LOST, and the caller
-// decides (protocol.md, step 5).
+// SetDraining, SetObjective, SaveReceipt, SetMoveOptions), are tried limits::kCatalogTries times. Of any
+// other operation whose answer is lost nobody can tell here whether it was done: it fails with ANSWER_LOST,
+// and the caller decides (protocol.md, step 5).
 #pragma once
 
 #include <functional>
@@ -32,6 +32,8 @@ class RemoteCatalog final : public Catalog {
                                     const NodeName& owner) override;
   Result<TenantRecord> GetTenant(const TenantName& name) override;
   Result<std::vector<TenantRecord>> ListTenants() override;
+  Result<std::vector<TenantRecord>> ListObjectives() override;
+  Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,

@@ -11,6 +11,7 @@
 #include "move/journal.h"
 #include "move/page_channel.h"
 #include "move/step.h"
+#include "pace/token_bucket.h"
 #include "runtime/core.h"
 #include "tenant/tenant.h"
 
@@ -28,6 +29,8 @@ class MoveHost {
   // Opens a page channel for a move to another node. Suspends.
   virtual Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName& peer,
                                                            runtime::TimePoint deadline) = 0;
+  // What all moves of this node that follow latency draw on, and what sets its rate.
+  virtual pace::TokenBucket& paced_bucket() = 0;
   // The node serves the tenant from now on. `first_answer` is called once, after the first transaction was
   // answered.
   virtual void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,

@@ -38,9 +38,11 @@ std::optional<WarmUp> ParseWarmUp(std::string_view name) {
 }
 
 std::string ToText(const MoveOptions& options) {
-  return json::serialize(json::object{{"method", NameOf(options.method)},
-                                      {"warm_up", NameOf(options.warm_up)},
-                                      {"rate_bytes_per_s", options.rate_bytes_per_s}});
+  json::object object{{"method", NameOf(options.method)}, {"warm_up", NameOf(options.warm_up)}};
+  if (options.pace.rate_bytes_per_s) object["rate_bytes_per_s"] = *options.pace.rate_bytes_per_s;
+  if (options.pace.setpoint) object["setpoint"] = pace::ToText(*options.pace.setpoint);
+  if (options.finish_by_ms != 0) object["finish_by_ms"] = options.finish_by_ms;
+  return json::serialize(object);
 }
 
 Result<MoveOptions> ParseMoveOptions(std::string_view text) {
@@ -56,13 +58,20 @@ Result<MoveOptions> ParseMoveOptions(std::string_view text) {
   };
   const auto method = ParseMethod(name_at("method"));
   const auto warm_up = ParseWarmUp(name_at("warm_up"));
-  const json::value* rate = object.if_contains("rate_bytes_per_s");
-  json::error_code inexact;
-  const uint64_t bytes_per_s = rate ? rate->to_number<uint64_t>(inexact) : 0;
-  if (!method || !warm_up || !rate || inexact) return Corrupt();
+  if (!method || !warm_up) return Corrupt();
   options.method = *method;
   options.warm_up = *warm_up;
-  options.rate_bytes_per_s = bytes_per_s;
+  json::error_code inexact;
+  if (const json::value* rate = object.if_contains("rate_bytes_per_s"))
+    options.pace.rate_bytes_per_s = rate->to_number<uint64_t>(inexact);
+  if (const json::value* finish_by = object.if_contains("finish_by_ms"))
+    options.finish_by_ms = finish_by->to_number<int64_t>(inexact);
+  if (inexact) return Corrupt();
+  if (object.contains("setpoint")) {
+    const auto setpoint = pace::ParseObjective(name_at("setpoint"));
+    if (!setpoint) return Corrupt();
+    options.pace.setpoint = *setpoint;
+  }
   return options;
 }
 

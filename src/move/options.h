@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/result.h"
+#include "pace/objective.h"
 #include "runtime/core.h"
 
 namespace tradewind::move {
@@ -33,10 +34,18 @@ std::string_view NameOf(WarmUp warm_up);
 std::optional<Method> ParseMethod(std::string_view name);
 std::optional<WarmUp> ParseWarmUp(std::string_view name);
 
+// How fast: at a fixed rate, or as fast as latency allows (design.md section 6).
+struct Pace {
+  std::optional<uint64_t> rate_bytes_per_s = {};  // 0: no limit. Without a value latency decides,
+  std::optional<pace::Objective> setpoint = {};   // which is to stay at this; by default at what is usual.
+  bool follows_latency() const { return !rate_bytes_per_s.has_value(); }
+};
+
 struct MoveOptions {
   Method method = Method::kZephyr;
   WarmUp warm_up = WarmUp::kNone;
-  uint64_t rate_bytes_per_s = 0;  // 0: no limit.
+  Pace pace;
+  int64_t finish_by_ms = 0;  // Unix time by which the move is wanted to be over; 0: whenever.
   runtime::Duration open_writer_grace = limits::kOpenWriterGrace;
 };
 

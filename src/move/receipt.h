@@ -39,8 +39,16 @@ struct Receipt {
   uint64_t aborted = 0;  // Commits of the source that were refused because a page of theirs was handed over.
   std::optional<uint32_t> pull_p50_us;
   std::optional<uint32_t> pull_p99_us;
-  uint64_t rate_bytes_per_s = 0;  // The limit; 0 is none.
+  uint64_t rate_bytes_per_s = 0;  // The limit, now; 0 is none.
+  std::optional<double> p95_ms;   // Of the worse end: now while it runs, on average once it is over.
+  std::optional<double> setpoint_ms;
+  std::string signal;      // What is held at the setpoint: p95, p99 or mean.
+  std::string limited_by;  // What keeps it from being faster; empty when it does not send.
   std::optional<double> eta_s;
+  std::optional<double> eta_low_s;
+  std::optional<double> eta_high_s;
+  std::optional<int64_t> finish_by;  // Unix milliseconds.
+  std::optional<double> late_by_s;   // By so much it will miss that, as it looks now.
   bool verified = false;
   uint64_t hash = 0;
   std::string waiting_for;

@@ -33,12 +33,13 @@ Sender::Sender(MoveHost& host, tenant::Tenant& tenant, Receipt start, MoveOption
       peer_(direction == Direction::kForward ? start.destination : start.source),
       options_(options),
       receipt_(std::move(start)),
-      bucket_(core_, options.rate_bytes_per_s, kBurstBytes),
+      own_bucket_(core_, static_cast<double>(options.pace.rate_bytes_per_s.value_or(0)), kBurstBytes),
+      paced_bucket_(host.paced_bucket()),
+      bottleneck_(core_.Now()),
       started_(core_.Now()),
       phase_started_(started_),
       readers_(core_) {
   receipt_.method = NameOf(options.method);
-  receipt_.rate_bytes_per_s = options.rate_bytes_per_s;
 }
 
 Sender::~Sender() = default;
@@ -47,25 +48,15 @@ Receipt Sender::receipt() const {
   Receipt receipt = receipt_;
   receipt.aborted = store_.refused_commits();
   receipt.bytes_sent = bytes_of_ended_sessions_ + (session_ ? session_->channel->bytes_sent() : 0);
-  if (receipt.phase == Phase::kFinish) {
-    const double seconds = std::chrono::duration<double>(core_.Now() - phase_started_).count();
-    const double left = static_cast<double>(
-        receipt.pages_total - std::min(receipt.pages_total, session_ ? session_->sent.size() : 0));
-    if (receipt.pages_pushed > 0 && seconds > 0) receipt.eta_s = left * seconds / receipt.pages_pushed;
-  }
+  DescribePace(receipt);
   return receipt;
-}
-
-void Sender::SetRate(uint64_t bytes_per_second) {
-  bucket_.SetRate(bytes_per_second);
-  receipt_.rate_bytes_per_s = bytes_per_second;
 }
 
 void Sender::Recall(const MoveOptions& options, int64_t started_at_ms) {
   options_ = options;
   receipt_.method = NameOf(options.method);
   receipt_.started_at = started_at_ms;
-  if (!host_.stopping()) SetRate(options.rate_bytes_per_s);
+  SetPace(options.pace);
 }
 
 void Sender::Enter(Phase phase) {
@@ -92,7 +83,7 @@ JournalEntry Sender::Entry(Role role) const {
 
 void Sender::Stop() {
   if (session_) session_->channel->Close();
-  bucket_.SetRate(0);
+  WakePushes();
   news_.NotifyAll();
 }
 
@@ -106,7 +97,7 @@ Result<void> Sender::Cancel() {
                 "node " + peer_ + " owns the tenant: it turns the move round");
   cancel_ = Error{ErrorKind::kRefused, "MOVE_CANCELLED", "cancelled on request", ""};
   if (session_) session_->channel->Close();
-  bucket_.SetRate(0);
+  WakePushes();
   news_.NotifyAll();
   return {};
 }
@@ -116,7 +107,7 @@ void Sender::TurnRound() {
   tenant_.JoinTransactions(core_.Now() + limits::kReverseGrace);
   turned_ = true;
   if (session_) session_->channel->Close();
-  bucket_.SetRate(0);
+  WakePushes();
   news_.NotifyAll();
 }
 

@@ -35,12 +35,22 @@
 #include "move/read_ahead.h"
 #include "move/receipt.h"
 #include "move/step.h"
+#include "pace/bottleneck.h"
+#include "pace/progress.h"
 #include "pace/token_bucket.h"
 #include "runtime/fiber.h"
 #include "sqlite/wireframe.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::move {
+
+// How a move stands to the latency around it.
+struct PaceNote {
+  std::optional<double> p95_ms;             // Of the worse end; none without samples.
+  std::optional<pace::Objective> setpoint;  // In force; none when the move does not follow latency.
+  double rate_bytes_per_s = 0;              // Allowed to all that follow latency; 0: no limit.
+  bool at_floor = false;
+};
 
 class Sender {
  public:
@@ -73,7 +83,15 @@ class Sender {
   void TurnRound();
 
   Receipt receipt() const;
-  void SetRate(uint64_t bytes_per_second);
+  void SetPace(const Pace& pace);
+  const MoveOptions& options() const { return options_; }
+  const NodeName& peer() const { return peer_; }
+  uint64_t bytes_left() const;  // Of pages, roughly.
+  const TenantName& tenant() const { return receipt_.tenant; }
+  // Whether it draws on the bucket of all moves that follow latency.
+  bool follows_latency() const;
+  // What the node's pacer has found: for the receipt.
+  void NotePace(const PaceNote& note);
   // After a restart: what the catalog knows of the move.
   void Recall(const MoveOptions& options, int64_t started_at_ms);
   Direction direction() const { return direction_; }
@@ -108,10 +126,19 @@ class Sender {
   bool ending() const { return host_.stopping() || turned_; }
   void Pause();
 
+  // sender_pace.cc: how fast, and what that looks like.
+  double rate() const;
+  void AwaitPace(const Session& session, uint64_t bytes);
+  void TakePace(uint64_t bytes);
+  void WakePushes();
+  void DescribePace(Receipt& receipt) const;
+  std::string LimitedBy() const;
+
   // sender_pages.cc: what is sent.
   Result<void> Init();
   Result<std::vector<PageNumber>> PagesForInit();
-  Result<void> SendForInit(std::span<const PageNumber> pages);
+  enum class Turn { kAtOnce, kPaced };
+  Result<void> SendForInit(std::span<const PageNumber> pages, Turn turn, uint32_t& sent);
   Result<void> SendWarmUp();
   Result<void> SendPrepare();
   Result<void> MakeAndSendList();
@@ -119,7 +146,7 @@ class Sender {
   Result<void> AnswerPull(Session& session, PageNumber page);
   Result<void> TakeHello(Session& session);
   Result<void> PushRest(Session& session);
-  Result<void> Push(Session& session, const Pages& pages);
+  Result<void> Push(Session& session, const Pages& pages, Turn turn);
   Result<void> FindFrozenLeaves();
   void PrepareReadAhead();
   sqlite::ReadPage Reader();
@@ -135,7 +162,13 @@ class Sender {
   const NodeName peer_;
   MoveOptions options_;
   Receipt receipt_;
-  pace::TokenBucket bucket_;
+  pace::TokenBucket own_bucket_;     // Of a fixed rate.
+  pace::TokenBucket& paced_bucket_;  // Of all moves of this node that follow latency.
+  PaceNote pace_note_;
+  double p95_sum_ms_ = 0;  // Over all notes that have one.
+  uint64_t p95_notes_ = 0;
+  pace::Progress progress_;
+  pace::Bottleneck bottleneck_;
   const runtime::TimePoint started_;
   runtime::TimePoint phase_started_;
   std::shared_ptr<Session> session_;

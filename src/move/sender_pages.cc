@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kWarmUpPasses = 3;
 constexpr int kReadsBetweenTurns = 256;
+constexpr double kBatchSeconds = 0.002;
 
 // A free leaf does not travel: at both ends its hash is that of its number alone.
 uint64_t HashFreeLeaf(PageNumber page) {
@@ -23,8 +24,11 @@ uint64_t HashFreeLeaf(PageNumber page) {
 
 }  // namespace
 
+// A batch is what a request may find in its way, so a slow move sends small ones.
 size_t Sender::batch_pages() const {
-  return std::max<size_t>(1, limits::kPageBatchBytes / store_.page_size());
+  const uint64_t fit = rate() > 0 ? static_cast<uint64_t>(rate() * kBatchSeconds) : limits::kPageBatchBytes;
+  const uint64_t bytes = std::clamp<uint64_t>(fit, limits::kPageBatchBytes / 8, limits::kPageBatchBytes);
+  return std::max<size_t>(1, bytes / store_.page_size());
 }
 
 bool Sender::is_small() const {
@@ -43,13 +47,22 @@ Complete Sender::MakeComplete() const {
 
 // In the background: at the throttle's pace, and never further ahead of the receiver than the window. A small
 // tenant is a few messages, which need no lane of their own.
-Result<void> Sender::Push(Session& session, const Pages& pages) {
-  bucket_.TakePaced(pages.contents.size());
+Result<void> Sender::Push(Session& session, const Pages& pages, Turn turn) {
+  using Cause = pace::Bottleneck::Cause;
+  bottleneck_.Note(Cause::kDisk, core_.Now());  // Up to here it was read.
+  if (turn == Turn::kPaced)
+    AwaitPace(session, pages.contents.size());
+  else
+    TakePace(pages.contents.size());
+  bottleneck_.Note(Cause::kPace, core_.Now());
   WaitFor(news_, [&] { return session.window.HasRoom() || session.lost; });
   if (session.lost) return Fail(*session.lost);
+  bottleneck_.Note(Cause::kPeer, core_.Now());
   session.window.NoteSent(pages.contents.size(), core_.Now());
   TW_TRY(session.channel->Send(pages, is_small() ? Urgency::kUrgent : Urgency::kBulk));
   runtime::Yield();
+  bottleneck_.Note(Cause::kNetwork, core_.Now());
+  progress_.Note(core_.Now(), session.channel->bytes_sent() + bytes_of_ended_sessions_);
   return {};
 }
 
@@ -65,8 +78,8 @@ Result<void> Sender::Init() {
                                                       sqlite::LeafOrder::kLeave));
   wireframe_ = std::move(wireframe.pages);
   read_ahead_.reset();
-  receipt_.pages_wireframe = static_cast<uint32_t>(wireframe_.size());
-  TW_TRY(SendForInit(wireframe_));
+  receipt_.pages_wireframe = 0;
+  TW_TRY(SendForInit(wireframe_, Turn::kAtOnce, receipt_.pages_wireframe));
   TW_TRY(SendWarmUp());
   host_.Reached(Step::kSourceSentInit);
   return SendPrepare();
@@ -78,8 +91,7 @@ Result<void> Sender::SendWarmUp() {
   for (int pass = 0; pass < kWarmUpPasses; ++pass) {
     TW_TRY_ASSIGN(const std::vector<PageNumber> pages, PagesForInit());
     if (pages.empty()) break;
-    receipt_.pages_warm += static_cast<uint32_t>(pages.size());
-    TW_TRY(SendForInit(pages));
+    TW_TRY(SendForInit(pages, Turn::kPaced, receipt_.pages_warm));
     // What has gone stale meanwhile is worth another pass only of a warm-up that took its time.
     if (!all || is_small()) break;
   }
@@ -107,7 +119,7 @@ Result<std::vector<PageNumber>> Sender::PagesForInit() {
   return pages;
 }
 
-Result<void> Sender::SendForInit(std::span<const PageNumber> pages) {
+Result<void> Sender::SendForInit(std::span<const PageNumber> pages, Turn turn, uint32_t& sent) {
   const size_t page_size = store_.page_size();
   while (!pages.empty()) {
     Pages batch;
@@ -124,7 +136,8 @@ Result<void> Sender::SendForInit(std::span<const PageNumber> pages) {
       hashes_[page.value - 1] =
           sqlite::HashPage(page, Bytes(batch.contents).subspan(index * page_size, page_size));
     }
-    TW_TRY(Push(*session_, batch));
+    TW_TRY(Push(*session_, batch, turn));
+    sent += static_cast<uint32_t>(batch.numbers.size());
   }
   return {};
 }
@@ -225,7 +238,7 @@ Result<void> Sender::AnswerPull(Session& session, PageNumber page) {
       return add(next);
     }));
   }
-  bucket_.TakeUrgent(answer.contents.size());
+  TakePace(answer.contents.size());
   return session.channel->Send(answer, Urgency::kUrgent);
 }
 
@@ -268,7 +281,7 @@ Result<void> Sender::PushRest(Session& session) {
     for (size_t index = 0; index < batch.numbers.size(); ++index)
       hashes_[batch.numbers[index].value - 1] =
           sqlite::HashPage(batch.numbers[index], Bytes(batch.contents).subspan(index * page_size, page_size));
-    TW_TRY(Push(session, batch));
+    TW_TRY(Push(session, batch, Turn::kPaced));
     receipt_.pages_pushed += static_cast<uint32_t>(batch.numbers.size());
     if (!past_half && missing() <= half) {
       past_half = true;

@@ -59,7 +59,9 @@ struct HttpRequest {
 
   Headers headers;
   std::string body;
-  runtime::Address peer;  // Set by the server.
+  // Set by the server: from whom, and when the end of it reached this machine.
+  runtime::Address peer;
+  runtime::TimePoint arrived{};
 
   // Client: running the request twice does no harm, so that it may be sent again when its answer was lost.
   bool idempotent = false;

@@ -106,6 +106,7 @@ bool HttpServer::ServeOne(Session& session) {
     return Answer(session, HttpResponse::Error(400, split.error().message), facts->keep_alive,
                   facts->http_1_1);
   }
+  session.request.arrived = session.connection->arrived().value_or(core_.Now());
   ++requests_in_progress_;
   HttpResponse response = handler_(session.request);
   --requests_in_progress_;

@@ -65,6 +65,7 @@ const std::vector<AdminApi::Route>& AdminApi::Routes() {
       {"POST", "/v1/tenants", &AdminApi::CreateTenant},
       {"GET", "/v1/tenants", &AdminApi::ListTenants},
       {"GET", "/v1/tenants/*", &AdminApi::ShowTenant},
+      {"PATCH", "/v1/tenants/*", &AdminApi::SetTenant},
       {"DELETE", "/v1/tenants/*", &AdminApi::DeleteTenant},
       {"POST", "/v1/imports", &AdminApi::BeginImport},
       {"PUT", "/v1/imports/*", &AdminApi::WriteImport},
@@ -178,6 +179,16 @@ Answer AdminApi::ShowTenant(const Call& call) {
   json::object tenant = TenantJson(record, std::nullopt);
   tenant["state"] = "unreachable";
   return Json(200, tenant);
+}
+
+Answer AdminApi::SetTenant(const Call& call) {
+  TW_TRY_ASSIGN(const auto objective, ParseSetTenant(call.request.body));
+  return forwarding_.AtOwner(
+      call.name, call.request, limits::kNodeCall, [&](const cluster::TenantRecord& record) -> Answer {
+        TW_TRY_ASSIGN(const auto changed,
+                      node_.catalog().SetObjective(record.name, objective ? pace::ToText(*objective) : ""));
+        return ShowHere(200, changed);
+      });
 }
 
 Answer AdminApi::DeleteTenant(const Call& call) {

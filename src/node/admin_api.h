@@ -47,6 +47,7 @@ class AdminApi {
   Answer CreateTenant(const Call& call);
   Answer ListTenants(const Call& call);
   Answer ShowTenant(const Call& call);
+  Answer SetTenant(const Call& call);
   Answer DeleteTenant(const Call& call);
 
   Answer BeginImport(const Call& call);

@@ -75,9 +75,9 @@ TEST_F(AdminApiTest, AForwardedCallIsNotForwardedAgain) {
 
 TEST_F(AdminApiTest, SaysWhatIsWrongWithARequest) {
   WithNodes([&] {
-    const net::HttpResponse method = Call(*n1_, "PATCH", "/v1/tenants/shop");
+    const net::HttpResponse method = Call(*n1_, "PUT", "/v1/tenants/shop");
     EXPECT_EQ(CodeOf(405, method), "METHOD_NOT_ALLOWED");
-    EXPECT_EQ(method.headers.Get("allow"), "GET, DELETE");
+    EXPECT_EQ(method.headers.Get("allow"), "GET, PATCH, DELETE");
     EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/tenants/shop/pages")), "PATH_NOT_FOUND");
     EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/tenants/")), "PATH_NOT_FOUND");
     EXPECT_EQ(CodeOf(400, Call(*n1_, "POST", "/v1/tenants", R"({"nmae":"shop"})")), "FIELD_UNKNOWN");
@@ -145,7 +145,7 @@ TEST_F(AdminApiTest, RefusesMovesThatMakeNoSense) {
     EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n1"})")), "ALREADY_THERE");
     EXPECT_EQ(CodeOf(404, start(R"({"tenant":"shop","to":"n9"})")), "NODE_NOT_FOUND");
     EXPECT_EQ(CodeOf(404, start(R"({"tenant":"none","to":"n2"})")), "TENANT_NOT_FOUND");
-    EXPECT_EQ(CodeOf(409, start(R"({"tenant":"shop","to":"n2","setpoint_ms":5})")), "NOT_THERE_YET");
+    EXPECT_EQ(CodeOf(400, start(R"({"tenant":"shop","to":"n2","setpoint_ms":-5})")), "FIELD_INVALID");
   });
 }
 

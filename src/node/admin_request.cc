@@ -94,6 +94,15 @@ class Body {
     return std::optional(number);
   }
 
+  Result<std::optional<double>> Real(std::string_view name) const {
+    const json::value* member = Find(name);
+    if (!member) return std::optional<double>();
+    json::error_code failed;
+    const double number = member->to_number<double>(failed);
+    if (failed) return Invalid(name, "a number");
+    return std::optional(number);
+  }
+
   static tl::unexpected<Error> Missing(std::string_view name) {
     return Fail(ErrorKind::kInvalid, "FIELD_MISSING", fmt::format("the body lacks \"{}\"", name));
   }
@@ -113,15 +122,29 @@ Result<void> CheckEngine(const std::optional<std::string>& engine) {
   return Invalid("engine", "sqlite");
 }
 
-// With a rate of 0, a move would never end.
-Result<uint64_t> RateIn(const Body& body) {
-  TW_TRY_ASSIGN(const auto rate, body.Number("rate_bytes_per_s"));
-  if (rate && *rate == 0) return Invalid("rate_bytes_per_s", "more than 0; leave it out for no limit");
-  return rate.value_or(0);
+// A setpoint, or the wish for the default one.
+Result<std::optional<pace::Objective>> SetpointIn(const Body& body) {
+  TW_TRY_ASSIGN(const auto milliseconds, body.Real("setpoint_ms"));
+  TW_TRY_ASSIGN(const auto name, body.Text("signal"));
+  if (!milliseconds) {
+    if (name) return Body::Missing("setpoint_ms");
+    return std::optional<pace::Objective>();
+  }
+  const auto signal = name ? pace::ParseSignal(*name) : pace::Signal::kP95;
+  if (!signal) return Invalid("signal", fmt::format("{}", fmt::join(pace::kSignalNames, " or ")));
+  if (!(*milliseconds > 0)) return Invalid("setpoint_ms", "more than 0");
+  return std::optional(pace::Objective{*signal, *milliseconds});
 }
 
-tl::unexpected<Error> NoSetpointYet() {
-  return NotThereYet("a setpoint (give rate_bytes_per_s instead)");
+Result<move::Pace> PaceIn(const Body& body) {
+  move::Pace pace;
+  TW_TRY_ASSIGN(pace.rate_bytes_per_s, body.Number("rate_bytes_per_s"));
+  TW_TRY_ASSIGN(pace.setpoint, SetpointIn(body));
+  if (pace.rate_bytes_per_s && pace.setpoint)
+    return Fail(ErrorKind::kInvalid, "FIELD_INVALID",
+                "\"rate_bytes_per_s\" and \"setpoint_ms\" cannot both decide how fast to go",
+                "leave one of them out");
+  return pace;
 }
 
 Result<uint64_t> ParseQueryNumber(std::string_view name, std::string_view text) {
@@ -162,13 +185,12 @@ Result<TenantName> ParseExport(std::string_view text) {
 }
 
 Result<MoveRequest> ParseMove(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body,
-                Body::Parse(text, {"tenant", "to", "method", "warm_up", "rate_bytes_per_s", "setpoint_ms"}));
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"tenant", "to", "method", "warm_up", "rate_bytes_per_s",
+                                                    "setpoint_ms", "signal", "finish_within_s"}));
   MoveRequest request;
   TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
   TW_TRY_ASSIGN(request.to, body.RequiredName("to"));
   TW_TRY_ASSIGN(const auto method, body.Text("method"));
-  if (body.Has("setpoint_ms")) return NoSetpointYet();
   TW_TRY_ASSIGN(const auto warm_up, body.Text("warm_up"));
   move::MoveOptions& options = request.options;
   const auto known_method = move::ParseMethod(method.value_or(std::string(NameOf(options.method))));
@@ -180,23 +202,42 @@ Result<MoveRequest> ParseMove(std::string_view text) {
                 "leave it out: everything is sent before the hand-over");
   options.method = *known_method;
   options.warm_up = *known_warm_up;
-  TW_TRY_ASSIGN(options.rate_bytes_per_s, RateIn(body));
+  TW_TRY_ASSIGN(options.pace, PaceIn(body));
+  TW_TRY_ASSIGN(const auto within, body.Real("finish_within_s"));
+  if (within && options.pace.rate_bytes_per_s)
+    return Fail(ErrorKind::kInvalid, "FIELD_INVALID",
+                "\"finish_within_s\" is for a move that follows latency, and this one has a fixed rate",
+                "leave \"rate_bytes_per_s\" out");
+  if (within && !(*within > 0)) return Invalid("finish_within_s", "more than 0");
+  if (within) request.finish_within = std::chrono::duration<double>(*within);
   return request;
 }
 
-Result<uint64_t> ParseSetMove(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"rate_bytes_per_s", "setpoint_ms"}));
-  if (body.Has("setpoint_ms")) return NoSetpointYet();
-  if (!body.Mentions("rate_bytes_per_s")) return Body::Missing("rate_bytes_per_s");
-  return RateIn(body);
+Result<move::Pace> ParseSetMove(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"rate_bytes_per_s", "setpoint_ms", "signal"}));
+  TW_TRY_ASSIGN(move::Pace pace, PaceIn(body));
+  if (!body.Mentions("rate_bytes_per_s") && !body.Mentions("setpoint_ms"))
+    return Fail(ErrorKind::kInvalid, "FIELD_MISSING",
+                "the body has neither \"rate_bytes_per_s\" nor \"setpoint_ms\"");
+  if (!body.Mentions("setpoint_ms")) pace.rate_bytes_per_s = pace.rate_bytes_per_s.value_or(0);
+  return pace;
+}
+
+Result<std::optional<pace::Objective>> ParseSetTenant(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"latency"}));
+  if (!body.Mentions("latency")) return Body::Missing("latency");
+  TW_TRY_ASSIGN(const auto latency, body.Text("latency"));
+  if (!latency) return std::optional<pace::Objective>();
+  TW_TRY_ASSIGN(const pace::Objective objective, pace::ParseObjective(*latency));
+  return std::optional(objective);
 }
 
 Result<DrainRequest> ParseDrain(std::string_view text) {
   DrainRequest request;
   if (text.empty()) return request;
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"to", "rate_bytes_per_s"}));
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"to", "rate_bytes_per_s", "setpoint_ms", "signal"}));
   TW_TRY_ASSIGN(request.to, body.Names("to"));
-  TW_TRY_ASSIGN(request.rate_bytes_per_s, RateIn(body));
+  TW_TRY_ASSIGN(request.pace, PaceIn(body));
   return request;
 }
 

@@ -33,9 +33,12 @@ Result<CreateTenantRequest> ParseCreateTenant(std::string_view body);
 Result<ImportRequest> ParseImport(std::string_view body);
 Result<TenantName> ParseExport(std::string_view body);
 Result<MoveRequest> ParseMove(std::string_view body);
-// The new rate of a move, in bytes a second; 0 (null in the body) is no limit.
-Result<uint64_t> ParseSetMove(std::string_view body);
-// No body is an empty one: to any node, without a limit.
+// The new pace of a move: {"rate_bytes_per_s": N}, 0 or null for no limit, or {"setpoint_ms": N, "signal":
+// "p95"}, null for the default one.
+Result<move::Pace> ParseSetMove(std::string_view body);
+// {"latency": "p95:5ms"}; null takes the objective away.
+Result<std::optional<pace::Objective>> ParseSetTenant(std::string_view body);
+// No body is an empty one: to any node, at the pace that latency allows.
 Result<DrainRequest> ParseDrain(std::string_view body);
 // A call that has nothing to say: no body, or an empty object.
 Result<void> ParseNothing(std::string_view body);

@@ -31,16 +31,43 @@ TEST(AdminRequest, TakesWhatTheApiNames) {
   EXPECT_EQ(move->tenant, "shop");
   EXPECT_EQ(move->to, "n2");
   EXPECT_EQ(move->options.warm_up, move::WarmUp::kAll);
-  EXPECT_EQ(move->options.rate_bytes_per_s, 1'000'000u);
+  EXPECT_EQ(move->options.pace.rate_bytes_per_s, 1'000'000u);
 
   EXPECT_EQ(ParseExport(R"({"tenant":"shop"})").value(), "shop");
 }
 
-TEST(AdminRequest, MovesAtOnceAndUnlimitedUnlessToldOtherwise) {
+TEST(AdminRequest, MovesAtOnceAndAtThePaceOfLatencyUnlessToldOtherwise) {
   const auto move = ParseMove(R"({"tenant":"shop","to":"n2"})");
   ASSERT_TRUE(move) << Describe(move.error());
   EXPECT_EQ(move->options.warm_up, move::WarmUp::kNone);
-  EXPECT_EQ(move->options.rate_bytes_per_s, 0u);
+  EXPECT_TRUE(move->options.pace.follows_latency());
+  EXPECT_FALSE(move->options.pace.setpoint);
+  EXPECT_EQ(ParseMove(R"({"tenant":"shop","to":"n2","rate_bytes_per_s":0})")->options.pace.rate_bytes_per_s,
+            0u);
+}
+
+TEST(AdminRequest, TakesASetpointAndADeadline) {
+  const auto move =
+      ParseMove(R"({"tenant":"a","to":"b","setpoint_ms":7.5,"signal":"p99","finish_within_s":60})");
+  ASSERT_TRUE(move) << Describe(move.error());
+  EXPECT_EQ(move->options.pace.setpoint, (pace::Objective{pace::Signal::kP99, 7.5}));
+  EXPECT_EQ(move->finish_within, std::chrono::seconds(60));
+  EXPECT_EQ(ParseMove(R"({"tenant":"a","to":"b","setpoint_ms":5})")->options.pace.setpoint,
+            (pace::Objective{pace::Signal::kP95, 5}));
+  for (const char* wrong :
+       {R"("setpoint_ms":0)", R"("setpoint_ms":"5ms")", R"("setpoint_ms":5,"signal":"p42")",
+        R"("signal":"p95")", R"("setpoint_ms":5,"rate_bytes_per_s":1000)", R"("finish_within_s":0)",
+        R"("finish_within_s":9,"rate_bytes_per_s":1000)"})
+    EXPECT_EQ(ErrorOf(ParseMove(std::string(R"({"tenant":"a","to":"b",)") + wrong + "}")).kind,
+              ErrorKind::kInvalid)
+        << wrong;
+}
+
+TEST(AdminRequest, GivesATenantAnObjectiveOrTakesItAway) {
+  EXPECT_EQ(ParseSetTenant(R"({"latency":"p95:5ms"})").value(), (pace::Objective{pace::Signal::kP95, 5}));
+  EXPECT_FALSE(ParseSetTenant(R"({"latency":null})").value());
+  EXPECT_EQ(ErrorOf(ParseSetTenant("{}")).code, "FIELD_MISSING");
+  EXPECT_EQ(ErrorOf(ParseSetTenant(R"({"latency":"soon"})")).code, "OBJECTIVE_INVALID");
 }
 
 TEST(AdminRequest, KnowsEveryMethodAndWarmUp) {
@@ -57,11 +84,15 @@ TEST(AdminRequest, KnowsEveryMethodAndWarmUp) {
   EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","method":"carrier pigeon"})")).code, "FIELD_INVALID");
 }
 
-TEST(AdminRequest, ChangesARateOrTakesItAway) {
-  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":5000})").value(), 5000u);
-  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":null})").value(), 0u);
+TEST(AdminRequest, ChangesARateOrTheSetpointOrTakesThemAway) {
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":5000})")->rate_bytes_per_s, 5000u);
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":null})")->rate_bytes_per_s, 0u);
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":0})")->rate_bytes_per_s, 0u);
+  EXPECT_EQ(ParseSetMove(R"({"setpoint_ms":5})")->setpoint, (pace::Objective{pace::Signal::kP95, 5}));
+  const auto back_to_default = ParseSetMove(R"({"setpoint_ms":null})");
+  EXPECT_TRUE(back_to_default->follows_latency());
+  EXPECT_FALSE(back_to_default->setpoint);
   EXPECT_EQ(ErrorOf(ParseSetMove("{}")).code, "FIELD_MISSING");
-  EXPECT_EQ(ErrorOf(ParseSetMove(R"({"rate_bytes_per_s":0})")).code, "FIELD_INVALID");
 }
 
 TEST(AdminRequest, DrainsToAnyNodeUnlessToldOtherwise) {
@@ -70,10 +101,11 @@ TEST(AdminRequest, DrainsToAnyNodeUnlessToldOtherwise) {
   const auto drain = ParseDrain(R"({"to":["n2","n3"],"rate_bytes_per_s":7})");
   ASSERT_TRUE(drain) << Describe(drain.error());
   EXPECT_THAT(drain->to, testing::ElementsAre("n2", "n3"));
-  EXPECT_EQ(drain->rate_bytes_per_s, 7u);
+  EXPECT_EQ(drain->pace.rate_bytes_per_s, 7u);
   EXPECT_EQ(ErrorOf(ParseDrain(R"({"to":"n2"})")).code, "FIELD_INVALID");
   EXPECT_EQ(ErrorOf(ParseDrain(R"({"to":[7]})")).code, "NAME_INVALID");
-  EXPECT_EQ(ErrorOf(ParseDrain(R"({"rate_bytes_per_s":0})")).code, "FIELD_INVALID");
+  EXPECT_EQ(ParseDrain(R"({"setpoint_ms":9})")->pace.setpoint, (pace::Objective{pace::Signal::kP95, 9}));
+  EXPECT_EQ(ErrorOf(ParseDrain(R"({"rate_bytes_per_s":-1})")).code, "FIELD_INVALID");
 }
 
 TEST(AdminRequest, NamesTheFieldThatItDoesNotKnow) {
@@ -98,7 +130,7 @@ TEST(AdminRequest, RefusesFieldsOfAnotherType) {
     EXPECT_EQ(error.code, "FIELD_INVALID") << size;
     EXPECT_THAT(error.message, HasSubstr("\"size_bytes\""));
   }
-  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","rate_bytes_per_s":0})")).code, "FIELD_INVALID");
+  EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","rate_bytes_per_s":-1})")).code, "FIELD_INVALID");
   EXPECT_EQ(ErrorOf(ParseMove(R"({"tenant":"a","to":"b","warm_up":"warm"})")).code, "FIELD_INVALID");
   EXPECT_EQ(ErrorOf(ParseCreateTenant(R"({"name":"a","engine":"duckdb"})")).code, "FIELD_INVALID");
 }
@@ -118,8 +150,6 @@ TEST(AdminRequest, RefusesWhatIsNoObject) {
 
 TEST(AdminRequest, SaysWhatIsNotThereYet) {
   for (const Error& error : {
-           ErrorOf(ParseMove(R"({"tenant":"a","to":"b","setpoint_ms":5})")),
-           ErrorOf(ParseSetMove(R"({"setpoint_ms":5})")),
            ErrorOf(ParseCreateTenant(R"({"name":"a","engine":"mariadb"})")),
        }) {
     EXPECT_EQ(error.kind, ErrorKind::kRefused);

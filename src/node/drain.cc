@@ -234,8 +234,7 @@ void Drain::StartMoves() {
     moving_bytes_ += bytes;
     // What is not used by those that are few is shared out later.
     const size_t sharing = std::clamp<size_t>(ready_.size() + moving_, 1, limits::kDrainMoves);
-    tenant.rate_bytes_per_s =
-        request_.rate_bytes_per_s == 0 ? 0 : std::max<uint64_t>(request_.rate_bytes_per_s / sharing, 1);
+    tenant.pace = ShareFor(sharing);
     fibers_.Spawn("drain " + name, [this, moved = name] { MoveOne(moved); });
   }
 }
@@ -244,7 +243,7 @@ void Drain::MoveOne(const TenantName& name) {
   MoveRequest request;
   request.tenant = name;
   request.to = tenants_.at(name).to;
-  request.options.rate_bytes_per_s = tenants_.at(name).rate_bytes_per_s;
+  request.options.pace = tenants_.at(name).pace;
   const Result<move::Receipt> receipt = hands_.move_to_end(request);
   Tenant& tenant = tenants_.at(name);
   tenant.moving = false;
@@ -288,16 +287,25 @@ void Drain::Rest(const TenantName& name, runtime::Duration pause) {
   resting_.emplace(core_.Now() + pause, name);
 }
 
+// Those that follow latency share by themselves (Pacer), and no limit needs no sharing.
+move::Pace Drain::ShareFor(size_t moves) const {
+  move::Pace pace = request_.pace;
+  if (pace.rate_bytes_per_s && *pace.rate_bytes_per_s != 0)
+    pace.rate_bytes_per_s = std::max<uint64_t>(*pace.rate_bytes_per_s / moves, 1);
+  return pace;
+}
+
 void Drain::ShareRate() {
-  if (request_.rate_bytes_per_s == 0 || moving_ == 0 || ready_.size() >= limits::kDrainMoves) return;
-  const uint64_t share = std::max<uint64_t>(request_.rate_bytes_per_s / moving_, 1);
+  if (request_.pace.rate_bytes_per_s.value_or(0) == 0 || moving_ == 0 || ready_.size() >= limits::kDrainMoves)
+    return;
+  const move::Pace share = ShareFor(moving_);
   std::vector<TenantName> changed;
   for (auto& [name, tenant] : tenants_) {
-    if (!tenant.moving || tenant.rate_bytes_per_s == share) continue;
-    tenant.rate_bytes_per_s = share;
+    if (!tenant.moving || tenant.pace.rate_bytes_per_s == share.rate_bytes_per_s) continue;
+    tenant.pace = share;
     changed.push_back(name);
   }
-  for (const TenantName& name : changed) hands_.set_rate(name, share);
+  for (const TenantName& name : changed) hands_.set_pace(name, share);
 }
 
 // -- Progress
@@ -362,7 +370,7 @@ Result<void> Drain::KeepRequest(const DrainRequest& request) {
   runtime::Disk& disk = core_.disk();
   const std::string text =
       json::serialize(json::object{{"to", json::array(request.to.begin(), request.to.end())},
-                                   {"rate_bytes_per_s", request.rate_bytes_per_s}});
+                                   {"options", move::ToText({.pace = request.pace})}});
   const std::string fresh = file_ + ".new";
   TW_TRY(disk.Remove(fresh));
   TW_TRY_ASSIGN(const auto file, disk.Open(fresh, runtime::OpenMode::kCreate));
@@ -382,13 +390,14 @@ DrainRequest Drain::KeptRequest() {
     const json::value value = json::parse(text, failed);
     const json::object* object = failed ? nullptr : value.if_object();
     const json::value* to = object ? object->if_contains("to") : nullptr;
-    const json::value* rate = object ? object->if_contains("rate_bytes_per_s") : nullptr;
-    if (!to || !to->is_array() || !rate || !rate->is_number())
+    const json::value* options = object ? object->if_contains("options") : nullptr;
+    if (!to || !to->is_array() || !options || !options->is_string())
       return Fail(ErrorKind::kCorrupt, "DRAIN_FILE", file_ + " makes no sense");
     DrainRequest request;
     for (const json::value& name : to->get_array())
       if (name.is_string()) request.to.emplace_back(name.get_string());
-    request.rate_bytes_per_s = rate->to_number<uint64_t>(failed);
+    TW_TRY_ASSIGN(const auto parsed, move::ParseMoveOptions(options->get_string()));
+    request.pace = parsed.pace;
     return request;
   };
   Result<DrainRequest> request = read();

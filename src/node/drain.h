@@ -33,8 +33,8 @@
 namespace tradewind::node {
 
 struct DrainRequest {
-  std::vector<NodeName> to;       // Only to these; empty: to any other node.
-  uint64_t rate_bytes_per_s = 0;  // Of all its moves together; 0: no limit.
+  std::vector<NodeName> to;  // Only to these; empty: to any other node.
+  move::Pace pace = {};      // Of all its moves together.
 };
 
 struct DrainProgress {
@@ -70,7 +70,7 @@ class Drain {
     std::function<Result<std::vector<NodePlace>>()> places;  // All nodes.
     std::function<Result<void>(bool draining)> record;       // In the catalog.
     std::function<Result<move::Receipt>(const MoveRequest&)> move_to_end;
-    std::function<void(const TenantName&, uint64_t rate_bytes_per_s)> set_rate;  // Of a move that runs.
+    std::function<void(const TenantName&, const move::Pace&)> set_pace;  // Of a move that runs.
   };
 
   // `file` is where the request is kept.
@@ -100,7 +100,7 @@ class Drain {
     bool moving = false;
     bool in_other_move = false;  // One that this drain did not start: of before a restart, or somebody's.
     NodeName to;                 // The last place tried.
-    uint64_t rate_bytes_per_s = 0;
+    move::Pace pace;
     uint32_t tries = 0;
     std::string reason;
   };
@@ -117,6 +117,7 @@ class Drain {
   void NoteFailure(const TenantName& name, Tenant& tenant, const Result<move::Receipt>& receipt);
   void MakeReady(const TenantName& name);
   void Rest(const TenantName& name, runtime::Duration pause);
+  move::Pace ShareFor(size_t moves) const;
   void ShareRate();
   bool IsDrained() const;
   std::string WhatIsMissing() const;

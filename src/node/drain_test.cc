@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 #include "cluster/test_catalog.h"
-#include "sqlite/test_core.h"
+#include "runtime/test_core.h"
 
 namespace tradewind::node {
 namespace {
@@ -51,7 +51,9 @@ class DrainTest : public testing::Test {
       return {};
     };
     hands.move_to_end = [this](const MoveRequest& request) { return Move(request); };
-    hands.set_rate = [this](const TenantName& name, uint64_t rate) { rates_[name] = rate; };
+    hands.set_pace = [this](const TenantName& name, const move::Pace& pace) {
+      rates_[name] = pace.rate_bytes_per_s.value();
+    };
     return std::make_unique<Drain>(core_, "n1", core_.folder() + "/drain", hands);
   }
 
@@ -65,7 +67,7 @@ class DrainTest : public testing::Test {
   Result<move::Receipt> Move(const MoveRequest& request) {
     ++tried_[request.tenant];
     bytes_moving_ += here_.at(request.tenant);
-    rates_[request.tenant] = request.options.rate_bytes_per_s;
+    rates_[request.tenant] = request.options.pace.rate_bytes_per_s.value_or(0);
     ++moving_;
     most_moving_ = std::max(most_moving_, moving_);
     most_bytes_.push_back(bytes_moving_);
@@ -92,7 +94,7 @@ class DrainTest : public testing::Test {
   }
   void AwaitDrained() { AwaitState(State::kDrained); }
 
-  sqlite::TestCore core_;
+  runtime::TestCore core_;
   std::map<TenantName, uint64_t> here_;
   std::vector<NodePlace> places_ = {{"n1", true, true, 0}, {"n2", true, false, 0}, {"n3", true, false, 0}};
   bool catalog_away_ = false;
@@ -258,7 +260,7 @@ TEST_F(DrainTest, StartsNothingMoreOnceItIsUndoneAndLetsMovesEnd) {
 TEST_F(DrainTest, GoesOnAsItWasAskedToAfterARestart) {
   for (int i = 0; i < 100; ++i) here_["t" + std::to_string(i)] = 1;
   Run([&] {
-    cluster::Need(drain_->Start({{"n3"}, 2400}));
+    cluster::Need(drain_->Start({{"n3"}, {.rate_bytes_per_s = 2400}}));
     while (moving_ == 0) runtime::SleepFor(milliseconds(1));
     End();
     EXPECT_FALSE(here_.empty());
@@ -275,7 +277,7 @@ TEST_F(DrainTest, SharesItsRateAmongItsMoves) {
   here_ = {{"a", 1}, {"b", 2}};
   move_time_ = seconds(30);
   Run([&] {
-    cluster::Need(drain_->Start({{}, 1000}));
+    cluster::Need(drain_->Start({{}, {.rate_bytes_per_s = 1000}}));
     runtime::SleepFor(seconds(1));
     EXPECT_EQ(rates_["a"] + rates_["b"], 1000u);
     here_["c"] = 3;

@@ -71,10 +71,11 @@ struct Gateway::ClientStream {
   bool InTransaction() const { return !autocommit && begun.empty(); }
 };
 
-Gateway::Gateway(Node& node, StreamService& streams)
+Gateway::Gateway(Node& node, StreamService& streams, pace::Sensor& sensor)
     : node_(node),
       core_(node.core()),
       streams_(streams),
+      sensor_(sensor),
       locations_(limits::kCachedLocations),
       fibers_(core_) {
   fibers_.Spawn("idle client streams", [this] { SweepIdle(); });
@@ -122,6 +123,7 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
     return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
   if (target->path == "/v2/pipeline" || target->path == "/v3/pipeline") {
     if (request.method != "POST") return net::HttpResponse::Error(405, "post a pipeline to this address");
+    const pace::Sensor::Measurement measured(sensor_, target->tenant, request.arrived);
     return Pipeline(request, target->tenant);
   }
   if (target->path == "/v3/cursor" || target->path == "/v1/execute" || target->path == "/v1/batch")

@@ -24,6 +24,7 @@
 #include "net/http.h"
 #include "node/metrics.h"
 #include "node/stream_service.h"
+#include "pace/sensor.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
@@ -32,7 +33,7 @@ class Node;
 
 class Gateway {
  public:
-  Gateway(Node& node, StreamService& streams);
+  Gateway(Node& node, StreamService& streams, pace::Sensor& sensor);
   ~Gateway();  // Requires: Stop() has returned.
 
   // Anything under /db/NAME/, or with the tenant named by x-namespace or the Host. Suspends.
@@ -65,6 +66,7 @@ class Gateway {
   Node& node_;
   runtime::Core& core_;
   StreamService& streams_;
+  pace::Sensor& sensor_;
   cluster::LocationCache locations_;
   std::map<uint64_t, std::shared_ptr<ClientStream>> client_streams_;
   uint64_t next_stream_ = 1;

@@ -93,9 +93,9 @@ Answer MoveCalls::Cancel(const net::HttpRequest& request, const MoveId& id) {
 }
 
 Answer MoveCalls::Set(const net::HttpRequest& request, const MoveId& id) {
-  TW_TRY_ASSIGN(const uint64_t rate_bytes_per_s, ParseSetMove(request.body));
+  TW_TRY_ASSIGN(const move::Pace pace, ParseSetMove(request.body));
   return AtSender(request, id, [&]() -> Answer {
-    TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().SetRate(id, rate_bytes_per_s));
+    TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().SetPace(id, pace));
     return net::HttpResponse::Json(200, move::ToJson(receipt));
   });
 }

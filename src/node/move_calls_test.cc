@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "node/api_error.h"
-#include "sqlite/test_core.h"
+#include "runtime/test_core.h"
 
 namespace tradewind::node {
 namespace {
@@ -52,7 +52,7 @@ class AskSenderTest : public testing::Test {
 
   cluster::MoveRecord record_;
   std::vector<NodeName> asked_;
-  sqlite::TestCore core_;
+  runtime::TestCore core_;
 };
 
 TEST_F(AskSenderTest, GoesToTheSource) {

@@ -40,6 +40,26 @@ std::vector<MetricSample> MoveMetrics(const std::vector<move::Receipt>& live) {
   return samples;
 }
 
+std::vector<MetricSample> PaceMetrics(const pace::Reading& latency, double rate_bytes_per_s,
+                                      double worst_ratio) {
+  const std::string help = "Latency of requests over the last second or more, from arrival to answer.";
+  std::vector<MetricSample> samples{Gauge("tradewind_request_latency_samples",
+                                          "Requests that the latency figures are of.",
+                                          static_cast<double>(latency.samples))};
+  if (latency.samples > 0)
+    for (const pace::Signal signal : {pace::Signal::kMean, pace::Signal::kP95, pace::Signal::kP99})
+      samples.push_back(Gauge("tradewind_request_latency_seconds", help, latency.Of(signal) / 1e3,
+                              {{"signal", std::string(pace::NameOf(signal))}}));
+  if (worst_ratio > 0) {
+    samples.push_back(Gauge("tradewind_pace_rate_bytes_per_second",
+                            "What the moves that follow latency may send together.", rate_bytes_per_s));
+    samples.push_back(Gauge("tradewind_pace_worst_ratio",
+                            "Latency by its setpoint, the worst that the moves of this node look at.",
+                            worst_ratio));
+  }
+  return samples;
+}
+
 std::vector<MetricSample> DrainMetrics(const DrainProgress& progress) {
   if (progress.state == DrainProgress::State::kNone) return {};
   const std::string tenants = "tradewind_drain_tenants";

@@ -6,6 +6,7 @@
 #include "move/receipt.h"
 #include "node/drain.h"
 #include "node/metrics.h"
+#include "pace/sensor.h"
 
 namespace tradewind::node {
 
@@ -13,5 +14,10 @@ namespace tradewind::node {
 std::vector<MetricSample> MoveMetrics(const std::vector<move::Receipt>& live);
 // Nothing for a node that was never drained.
 std::vector<MetricSample> DrainMetrics(const DrainProgress& progress);
+
+// The latency of this node's requests, and what the pacer of its moves makes of it. worst_ratio is 0 while no
+// move follows latency.
+std::vector<MetricSample> PaceMetrics(const pace::Reading& latency, double rate_bytes_per_s,
+                                      double worst_ratio);
 
 }  // namespace tradewind::node

@@ -38,8 +38,13 @@ tl::unexpected<Error> NotHere(const MoveId& id, const NodeName& self) {
 
 }  // namespace
 
-Moves::Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_streams)
-    : host_(host), tenants_(tenants), end_streams_(std::move(end_streams)), fibers_(host.core()) {}
+Moves::Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_streams,
+             std::function<void()> pace_changed)
+    : host_(host),
+      tenants_(tenants),
+      end_streams_(std::move(end_streams)),
+      pace_changed_(std::move(pace_changed)),
+      fibers_(host.core()) {}
 
 Moves::~Moves() = default;
 
@@ -56,17 +61,21 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
     return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "node " + host_.self() + " is starting or ending",
                 "try again");
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
+  move::MoveOptions options = request.options;
+  if (request.finish_within)
+    options.finish_by_ms = host_.core().UnixMilliseconds() +
+                           std::chrono::ceil<std::chrono::milliseconds>(*request.finish_within).count();
   cluster::MoveRecord record;
   record.id = NewMoveId(host_.core());
   record.tenant = request.tenant;
   record.source = host_.self();
   record.destination = request.to;
-  record.method = move::NameOf(request.options.method);
-  record.options = move::ToText(request.options);
+  record.method = move::NameOf(options.method);
+  record.options = move::ToText(options);
   record.epoch_before = use.epoch();
   TW_TRY_ASSIGN(record, host_.catalog().BeginMove(record));
   const Outgoing& outgoing = Run(request.tenant, std::move(use), ReceiptFor(record, record.epoch_before),
-                                 request.options, move::Sender::Direction::kForward, std::nullopt);
+                                 options, move::Sender::Direction::kForward, std::nullopt);
   return outgoing.sender->receipt();
 }
 
@@ -95,6 +104,7 @@ Moves::Outgoing& Moves::Run(const TenantName& tenant, LocalTenants::Use use, mov
     *last = receipt;
     changed_.NotifyAll();
   });
+  pace_changed_();
   return outgoing;
 }
 
@@ -148,6 +158,12 @@ std::optional<std::string> Moves::LiveReceiptOf(const TenantName& tenant) const 
   return move::ToJson(found->second.sender->receipt());
 }
 
+std::vector<std::shared_ptr<move::Sender>> Moves::senders() const {
+  std::vector<std::shared_ptr<move::Sender>> senders;
+  for (const auto& [tenant, outgoing] : outgoing_) senders.push_back(outgoing.sender);
+  return senders;
+}
+
 std::vector<move::Receipt> Moves::LiveReceipts() const {
   std::vector<move::Receipt> receipts;
   for (const auto& [tenant, outgoing] : outgoing_) receipts.push_back(outgoing.sender->receipt());
@@ -187,15 +203,16 @@ Result<void> Moves::SendBack(const TenantName& tenant) {
   return {};
 }
 
-Result<move::Receipt> Moves::SetRate(const MoveId& id, uint64_t rate_bytes_per_s) {
+Result<move::Receipt> Moves::SetPace(const MoveId& id, const move::Pace& pace) {
   TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(id));
   TW_TRY_ASSIGN(auto options, move::ParseMoveOptions(record.options));
-  options.rate_bytes_per_s = rate_bytes_per_s;
+  options.pace = pace;
   if (!FindOutgoing(id)) return NotHere(id, host_.self());
   TW_TRY(host_.catalog().SetMoveOptions(id, move::ToText(options)));
   const Outgoing* outgoing = FindOutgoing(id);
   if (!outgoing) return NotHere(id, host_.self());
-  outgoing->sender->SetRate(rate_bytes_per_s);
+  outgoing->sender->SetPace(pace);
+  pace_changed_();
   return outgoing->sender->receipt();
 }
 

@@ -24,12 +24,16 @@ struct MoveRequest {
   TenantName tenant;
   NodeName to;
   move::MoveOptions options;
+  // From the start; becomes options.finish_by_ms.
+  std::optional<std::chrono::duration<double>> finish_within = {};
 };
 
 class Moves {
  public:
   // `end_streams` is called before a tenant that has moved away is closed here: every stream on it ends.
-  Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_streams);
+  // `pace_changed` is told when this node begins to send, or sends at another pace.
+  Moves(move::MoveHost& host, LocalTenants& tenants, std::function<void(const TenantName&)> end_streams,
+        std::function<void()> pace_changed);
   ~Moves();  // Requires: Stop() has returned.
 
   // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves.
@@ -49,14 +53,14 @@ class Moves {
   // MOVE_OVER (kRefused), MOVE_OWNED_BY_DESTINATION (kRefused: ask there), MOVE_SWAPPING (kUnavailable: ask
   // again). Suspends.
   Result<move::Receipt> Cancel(const MoveId& id);
-  // The limit in bytes a second from now on, 0 for none; kept in the catalog. Fails with MOVE_NOT_HERE.
-  // Suspends.
-  Result<move::Receipt> SetRate(const MoveId& id, uint64_t rate_bytes_per_s);
+  // How fast from now on; kept in the catalog. Fails with MOVE_NOT_HERE. Suspends.
+  Result<move::Receipt> SetPace(const MoveId& id, const move::Pace& pace);
 
   // The receipt, as JSON, of a move whose pages this node sends and that has not ended; null otherwise.
   std::optional<std::string> LiveReceipt(const MoveId& id) const;
   std::optional<std::string> LiveReceiptOf(const TenantName& tenant) const;
   std::vector<move::Receipt> LiveReceipts() const;
+  std::vector<std::shared_ptr<move::Sender>> senders() const;
 
   // Serves the sender's end of a channel that was opened to this node. Suspends until it ends.
   void ServeChannel(std::unique_ptr<move::PageChannel> channel);
@@ -97,6 +101,7 @@ class Moves {
   move::MoveHost& host_;
   LocalTenants& tenants_;
   const std::function<void(const TenantName&)> end_streams_;
+  const std::function<void()> pace_changed_;
   std::map<TenantName, Outgoing> outgoing_;
   std::map<TenantName, Receiver> receivers_;
   std::map<move::PageChannel*, TenantName> channels_;

@@ -27,11 +27,12 @@ namespace {
 constexpr std::string_view kCatalogPrefix = "/v1/internal/catalog/";
 constexpr std::string_view kMovesPrefix = "/v1/internal/moves/";
 constexpr std::string_view kStreamsPath = "/v1/internal/streams";
+constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 
 }  // namespace
 
 Node::Node(runtime::Core& core, NodeOptions options)
-    : core_(core), options_(std::move(options)), client_(core), fibers_(core) {}
+    : core_(core), options_(std::move(options)), client_(core), sensor_(core), fibers_(core) {}
 
 Node::~Node() = default;
 
@@ -65,13 +66,15 @@ Result<void> Node::Open() {
   url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
   TW_TRY(OpenCatalog());
   directory_ = std::make_unique<Directory>(*catalog_, client_);
-  moves_ = std::make_unique<Moves>(*this, *tenants_,
-                                   [this](const TenantName& tenant) { streams_->EndAllOf(tenant); });
+  moves_ = std::make_unique<Moves>(
+      *this, *tenants_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
+      [this] { pacer_->Wake(); });
+  pacer_ = std::make_unique<Pacer>(core_, options_.name, sensor_, HandsForPacer());
   links_ = std::make_unique<PageLinks>(
       core_, *directory_, client_,
       [this](std::unique_ptr<move::PageChannel> channel) { moves_->ServeChannel(std::move(channel)); });
-  streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_);
-  gateway_ = std::make_unique<Gateway>(*this, *streams_);
+  streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_, sensor_);
+  gateway_ = std::make_unique<Gateway>(*this, *streams_, sensor_);
   transfers_ = std::make_unique<Transfers>(*this, options_.data_folder + "/transfers");
   TW_TRY(transfers_->Start());
   drain_ = std::make_unique<Drain>(core_, options_.name, options_.data_folder + "/drain", HandsForDrain());
@@ -178,6 +181,31 @@ void Node::ResumeDrain() {
   }
 }
 
+Pacer::Hands Node::HandsForPacer() {
+  Pacer::Hands hands;
+  hands.moves = [this] { return moves_->senders(); };
+  hands.ask = [this](const NodeName& node, const std::vector<TenantName>& tenants) -> Result<EndLatency> {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.target = kLatencyPath;
+    request.body = EncodeLatencyCall(tenants);
+    request.idempotent = true;
+    TW_TRY_ASSIGN(const auto answer,
+                  directory_->Call(node, std::move(request), core_.Now() + limits::kNodeProbe));
+    if (answer.status != 200) return Fail(ParseErrorResponse(answer));
+    return DecodeEndLatency(answer.body);
+  };
+  hands.objectives = [this]() -> Result<std::vector<TenantObjective>> {
+    TW_TRY_ASSIGN(const auto records, catalog_->ListObjectives());
+    std::vector<TenantObjective> objectives;
+    for (const cluster::TenantRecord& record : records)
+      if (const auto objective = pace::ParseObjective(record.objective))
+        objectives.push_back({record.name, record.ownership.owner, *objective});
+    return objectives;
+  };
+  return hands;
+}
+
 Drain::Hands Node::HandsForDrain() {
   Drain::Hands hands;
   hands.tenants = [this] { return tenants_->names(); };
@@ -196,11 +224,11 @@ Drain::Hands Node::HandsForDrain() {
   };
   hands.record = [this](bool draining) { return catalog_->SetDraining(options_.name, draining); };
   hands.move_to_end = [this](const MoveRequest& request) { return moves_->RunToEnd(request); };
-  hands.set_rate = [this](const TenantName& tenant, uint64_t rate_bytes_per_s) {
+  hands.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
     for (const move::Receipt& receipt : moves_->LiveReceipts())
       if (receipt.tenant == tenant)
-        if (auto set = moves_->SetRate(receipt.id, rate_bytes_per_s); !set)
-          log::warn("the rate of move {} could not be set: {}", receipt.id, Describe(set.error()));
+        if (auto set = moves_->SetPace(receipt.id, pace); !set)
+          log::warn("the pace of move {} could not be set: {}", receipt.id, Describe(set.error()));
   };
   return hands;
 }
@@ -356,6 +384,11 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
     return links_->Accept(request);
   }
   if (path == kStreamsPath) return streams_->Handle(request);
+  if (path == kLatencyPath) {
+    const auto tenants = DecodeLatencyCall(request.body);
+    if (!tenants) return ErrorResponse(tenants.error());
+    return net::HttpResponse::Json(200, Encode(ReadEnd(sensor_, *tenants)));
+  }
   return ErrorResponse(
       Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});
 }
@@ -380,7 +413,8 @@ net::HttpResponse Node::Handle(const net::HttpRequest& request) {
 
 net::HttpResponse Node::Metrics() const {
   std::vector<MetricSample> samples = gateway_->Metrics();
-  for (auto& more : {MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress())})
+  for (auto& more : {MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress()),
+                     PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio())})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, RenderMetrics(samples));
   response.headers.Set("Content-Type", "text/plain; version=0.0.4");
@@ -393,9 +427,11 @@ void Node::Stop(runtime::TimePoint drain_until) {
   if (streams_) streams_->Stop();
   if (gateway_) gateway_->Stop();
   if (drain_) drain_->Stop();
+  if (pacer_) pacer_->Stop();
   if (links_) links_->Close();
   if (moves_) moves_->Stop();
   if (drain_) drain_->Join();
+  if (pacer_) pacer_->Join();
   if (transfers_) transfers_->Stop();
   if (server_) server_->Stop();
   client_.Close();

@@ -27,6 +27,8 @@
 #include "node/drain.h"
 #include "node/local_tenants.h"
 #include "node/moves.h"
+#include "node/pacer.h"
+#include "pace/sensor.h"
 #include "runtime/core.h"
 
 namespace tradewind::cluster {
@@ -92,6 +94,7 @@ class Node : public move::MoveHost {
   std::string TenantPath(const TenantName& tenant) const override { return tenants_->PathOf(tenant); }
   Result<std::unique_ptr<move::PageChannel>> OpenChannel(const NodeName& peer,
                                                          runtime::TimePoint deadline) override;
+  pace::TokenBucket& paced_bucket() override { return pacer_->bucket(); }
   void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
              std::function<void()> first_answer) override;
   void Reached(move::Step step) override;
@@ -108,6 +111,7 @@ class Node : public move::MoveHost {
   Result<void> Register();
   Result<void> CancelForgottenMoves();
   void ResumeDrain();
+  Pacer::Hands HandsForPacer();
   Drain::Hands HandsForDrain();
   net::HttpResponse Handle(const net::HttpRequest& request);
   net::HttpResponse Metrics() const;
@@ -119,12 +123,14 @@ class Node : public move::MoveHost {
   bool stopping_ = false;
   bool serving_ = false;
   net::HttpClient client_;
+  pace::Sensor sensor_;
   std::unique_ptr<cluster::Catalog> catalog_;
   cluster::Catalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
   std::unique_ptr<move::Journal> journal_;
   std::unique_ptr<LocalTenants> tenants_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Moves> moves_;
+  std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<PageLinks> links_;
   std::unique_ptr<StreamService> streams_;
   std::unique_ptr<Gateway> gateway_;

@@ -17,8 +17,8 @@ struct StreamService::OpenStream {
   runtime::TimePoint last_used;
 };
 
-StreamService::StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves)
-    : core_(core), tenants_(tenants), moves_(moves), fibers_(core) {
+StreamService::StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves, pace::Sensor& sensor)
+    : core_(core), tenants_(tenants), moves_(moves), sensor_(sensor), fibers_(core) {
   fibers_.Spawn("idle streams", [this] { SweepIdle(); });
 }
 
@@ -142,6 +142,7 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
     Close(call->stream);
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }
+  const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived);
   Result<StreamAnswer> answer = Run(*call);
   if (!answer) return ErrorResponse(answer.error());
   return net::HttpResponse::Text(200, Encode(*answer));

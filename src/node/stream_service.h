@@ -16,13 +16,14 @@
 #include "node/local_tenants.h"
 #include "node/moves.h"
 #include "node/stream_call.h"
+#include "pace/sensor.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
 
 class StreamService {
  public:
-  StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves);
+  StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves, pace::Sensor& sensor);
   ~StreamService();  // Requires: Stop() has returned.
 
   // Runs the call if the tenant is here, else answers kMoved. Suspends. Fails only when the tenant's file
@@ -51,6 +52,7 @@ class StreamService {
   runtime::Core& core_;
   LocalTenants& tenants_;
   Moves& moves_;
+  pace::Sensor& sensor_;
   std::map<uint64_t, std::shared_ptr<OpenStream>> streams_;
   uint64_t next_stream_ = 1;
   uint64_t requests_run_ = 0;

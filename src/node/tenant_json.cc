@@ -45,6 +45,7 @@ json::object TenantJson(const cluster::TenantRecord& record, const std::optional
       {"size_bytes", OrNull(known, uint64_t{pages.page_size} * pages.page_count)},
       {"page_size", OrNull(known, pages.page_size)},
       {"page_count", OrNull(known, pages.page_count)},
+      {"latency", record.objective.empty() ? json::value(nullptr) : json::value(record.objective)},
       {"created_at", record.created_at_ms},
       {"move", record.move.empty() ? json::value(nullptr) : json::value(record.move)},
   };

@@ -4,44 +4,52 @@
 
 namespace tradewind::pace {
 
-namespace {
-constexpr int64_t kNanosPerSecond = 1'000'000'000;
-}
-
-TokenBucket::TokenBucket(runtime::Core& core, uint64_t bytes_per_second, uint64_t burst_bytes)
+TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes)
     : core_(core),
       rate_(bytes_per_second),
-      burst_(static_cast<int64_t>(burst_bytes)),
+      burst_(static_cast<double>(burst_bytes)),
       tokens_(burst_),
       filled_at_(core.Now()) {}
 
 void TokenBucket::Refill() {
   const runtime::TimePoint now = core_.Now();
-  const double seconds = static_cast<double>((now - filled_at_).count()) / kNanosPerSecond;
-  tokens_ = std::min(burst_, tokens_ + static_cast<int64_t>(seconds * static_cast<double>(rate_)));
+  tokens_ = std::min(burst_, tokens_ + std::chrono::duration<double>(now - filled_at_).count() * rate_);
   filled_at_ = now;
 }
 
-void TokenBucket::TakePaced(uint64_t bytes) {
-  while (rate_ != 0) {
+void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
+  const uint64_t ticket = next_ticket_++;
+  waiting_.insert(ticket);
+  WaitFor(turn_changed_, [&] { return *waiting_.begin() == ticket || given_up(); });
+  bool waited = false;
+  while (rate_ > 0 && !given_up()) {
     Refill();
     if (tokens_ > 0) break;
-    const double seconds = static_cast<double>(1 - tokens_) / static_cast<double>(rate_);
-    rate_changed_.WaitUntil(core_.Now() +
-                            runtime::Duration(static_cast<int64_t>(seconds * kNanosPerSecond) + 1000));
+    waited = true;
+    const std::chrono::duration<double> until_paid((1 - tokens_) / rate_);
+    rate_changed_.WaitUntil(core_.Now() + std::chrono::ceil<std::chrono::microseconds>(until_paid));
   }
-  if (rate_ != 0) tokens_ -= static_cast<int64_t>(bytes);
+  waiting_.erase(ticket);
+  turn_changed_.NotifyAll();  // Not only the next: it may have given up.
+  waits_ += waited ? 1 : 0;
+  if (!given_up()) TakeUrgent(bytes);
 }
 
 void TokenBucket::TakeUrgent(uint64_t bytes) {
-  if (rate_ == 0) return;
+  taken_ += bytes;
+  if (rate_ <= 0) return;
   Refill();
-  tokens_ -= static_cast<int64_t>(bytes);
+  tokens_ -= static_cast<double>(bytes);
 }
 
-void TokenBucket::SetRate(uint64_t bytes_per_second) {
+void TokenBucket::SetRate(double bytes_per_second) {
   Refill();
   rate_ = bytes_per_second;
+  rate_changed_.NotifyAll();
+}
+
+void TokenBucket::Wake() {
+  turn_changed_.NotifyAll();
   rate_changed_.NotifyAll();
 }
 

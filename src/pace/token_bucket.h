@@ -1,10 +1,12 @@
-// The throttle of a move: a token bucket in bytes. Pushes wait for tokens; pulls never wait, but take their
-// tokens all the same, so that pushes make room for them (design.md section 6).
+// The throttle of a node's moves: a token bucket in bytes. Pushes wait for tokens, in their order; pulls
+// never wait, but take their tokens all the same, so that pushes make room for them (design.md section 6).
 //
 // This core only. The rate may change at any moment, also while a push waits.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <set>
 
 #include "runtime/core.h"
 #include "runtime/fiber.h"
@@ -15,23 +17,35 @@ class TokenBucket {
  public:
   // bytes_per_second 0 is no limit. The bucket holds at most `burst_bytes`, and may go into debt by what was
   // taken at once.
-  TokenBucket(runtime::Core& core, uint64_t bytes_per_second, uint64_t burst_bytes);
+  TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes);
 
-  // Suspends until the bucket is out of debt, then takes the bytes.
-  void TakePaced(uint64_t bytes);
+  // Suspends until it is this caller's turn and the bucket is out of debt, then takes the bytes. Takes none
+  // and returns when `given_up` has become true, which it looks at when it is woken.
+  void TakePaced(uint64_t bytes, const std::function<bool()>& given_up);
   // Takes the bytes at once.
   void TakeUrgent(uint64_t bytes);
-  void SetRate(uint64_t bytes_per_second);
-  uint64_t rate() const { return rate_; }
+  void SetRate(double bytes_per_second);
+  // Has everyone who waits look whether to give up.
+  void Wake();
+
+  double rate() const { return rate_; }
+  // Bytes taken so far, and how often somebody had to wait for tokens.
+  uint64_t taken() const { return taken_; }
+  uint64_t waits() const { return waits_; }
 
  private:
   void Refill();
 
   runtime::Core& core_;
-  uint64_t rate_;
-  int64_t burst_;
-  int64_t tokens_;
+  double rate_;
+  double burst_;
+  double tokens_;
   runtime::TimePoint filled_at_;
+  uint64_t taken_ = 0;
+  uint64_t waits_ = 0;
+  uint64_t next_ticket_ = 0;
+  std::set<uint64_t> waiting_;  // Tickets; the lowest has its turn.
+  runtime::WaitQueue turn_changed_;
   runtime::WaitQueue rate_changed_;
 };
 

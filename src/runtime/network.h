@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/ids.h"
@@ -34,6 +35,9 @@ class Connection {
   // suspends.
   virtual void Close() = 0;
   virtual Address peer() const = 0;
+  // When what the last Read returned reached this machine, where the transport knows: it may have waited for
+  // this core. Only of connections that a Listener accepted.
+  virtual std::optional<TimePoint> arrived() const { return std::nullopt; }
 };
 
 class Listener {

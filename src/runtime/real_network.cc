@@ -6,10 +6,13 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -25,6 +28,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 namespace {
+
+constexpr Duration kOldestArrival = std::chrono::minutes(1);
 
 std::string Reason(int error) {
   return std::generic_category().message(error);
@@ -113,8 +118,13 @@ class RealConnection final : public Connection {
   void SetReadDeadline(TimePoint deadline) override;
   void Close() override;
   Address peer() const override { return peer_; }
+  std::optional<TimePoint> arrived() const override { return arrived_; }
+
+  // From now on the operating system says when bytes arrived.
+  void NoteArrivals();
 
  private:
+  ssize_t Receive(MutableBytes into);
   void CheckDeadline();
   tl::unexpected<Error> Failure(const char* what, int error) const;
   tl::unexpected<Error> Closed() const {
@@ -125,6 +135,8 @@ class RealConnection final : public Connection {
   Core& core_;
   const std::shared_ptr<SocketReadiness> socket_;
   const Address peer_;
+  bool notes_arrivals_ = false;
+  std::optional<TimePoint> arrived_;
   TimePoint deadline_ = TimePoint::max();
   // At most one, due at deadline_ or before it: a deadline that only moves on, as it does with each request,
   // costs no timer.
@@ -136,7 +148,7 @@ Result<size_t> RealConnection::Read(MutableBytes into) {
   TW_CHECK(!into.empty(), "a read into nothing cannot be told from the end of the stream");
   for (;;) {
     if (socket_->closed()) return Closed();
-    const ssize_t count = ::recv(socket_->descriptor(), into.data(), into.size(), 0);
+    const ssize_t count = Receive(into);
     if (count >= 0) return static_cast<size_t>(count);
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return Failure("read from", errno);
@@ -150,6 +162,37 @@ Result<size_t> RealConnection::Read(MutableBytes into) {
     return Fail(ErrorKind::kTimeout, "READ_TIMEOUT",
                 "nothing came from " + peer_.ToString() + " before the deadline");
   }
+}
+
+void RealConnection::NoteArrivals() {
+  const int on = 1;
+  notes_arrivals_ = ::setsockopt(socket_->descriptor(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) == 0;
+}
+
+// recv(2), and the kernel's stamp of the last packet in it. The stamp is of the clock that can be set, so it
+// is believed only as far as it makes sense.
+ssize_t RealConnection::Receive(MutableBytes into) {
+  if (!notes_arrivals_) return ::recv(socket_->descriptor(), into.data(), into.size(), 0);
+  alignas(cmsghdr) std::array<char, 128> control;
+  iovec buffer{into.data(), into.size()};
+  msghdr message{};
+  message.msg_iov = &buffer;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(socket_->descriptor(), &message, 0);
+  arrived_.reset();
+  if (count <= 0) return count;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec stamp, now;
+    std::memcpy(&stamp, CMSG_DATA(header), sizeof stamp);
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const Duration age =
+        std::chrono::seconds(now.tv_sec - stamp.tv_sec) + Duration(now.tv_nsec - stamp.tv_nsec);
+    if (age >= Duration::zero() && age < kOldestArrival) arrived_ = core_.Now() - age;
+  }
+  return count;
 }
 
 Result<void> RealConnection::Write(Bytes bytes) {
@@ -206,7 +249,8 @@ void SendAtOnce(int descriptor) {
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-std::unique_ptr<Connection> MakeConnection(RealCore& core, tcp::socket socket, const tcp::endpoint& peer) {
+std::unique_ptr<RealConnection> MakeConnection(RealCore& core, tcp::socket socket,
+                                               const tcp::endpoint& peer) {
   SendAtOnce(socket.native_handle());
   return std::make_unique<RealConnection>(core, std::make_shared<SocketReadiness>(std::move(socket)),
                                           ToAddress(peer));
@@ -243,7 +287,11 @@ Result<std::unique_ptr<Connection>> RealListener::Accept() {
       tcp::socket socket(core_.io());
       boost::system::error_code error;
       socket.assign(peer.protocol(), descriptor, error);
-      if (!error) return MakeConnection(core_, std::move(socket), peer);
+      if (!error) {
+        std::unique_ptr<RealConnection> connection = MakeConnection(core_, std::move(socket), peer);
+        connection->NoteArrivals();
+        return std::unique_ptr<Connection>(std::move(connection));
+      }
       ::close(descriptor);
       return Fail(ErrorKind::kIo, "ACCEPT_FAILED", "cannot take a connection: " + error.message());
     }

@@ -71,6 +71,21 @@ TEST_F(RealNetworkTest, EchoesMoreThanTheBuffersHold) {
   });
 }
 
+TEST_F(RealNetworkTest, KnowsHowLongWhatItReadsHasWaited) {
+  Run([&] {
+    auto [client, server] = Connect();
+    const TimePoint before = core_->Now();
+    ASSERT_TRUE(client->Write(AsBytes("hello")));
+    const TimePoint sent = core_->Now();
+    SleepFor(30ms);
+    EXPECT_EQ(ReadText(*server, 5), "hello");
+    ASSERT_TRUE(server->arrived());
+    EXPECT_GE(*server->arrived(), before - 1ms);
+    EXPECT_LE(*server->arrived(), sent + 1ms) << "it lay there while nobody read";
+    EXPECT_FALSE(client->arrived());
+  });
+}
+
 TEST_F(RealNetworkTest, ServesManyConnections) {
   Run([&] {
     auto listener = core_->network().Listen(kAnyPort).value();

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "runtime/test_core.h"
 #include "sqlite/connection.h"
 #include "sqlite/page_store.h"
-#include "sqlite/test_core.h"
 
 namespace tradewind::sqlite {
 
@@ -37,7 +37,7 @@ class DatabaseFixture : public testing::Test {
     });
   }
 
-  TestCore core_;
+  runtime::TestCore core_;
 };
 
 // The code of the failure; "" when there is none.

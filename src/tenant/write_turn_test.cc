@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sqlite/test_core.h"
+#include "runtime/test_core.h"
 
 namespace tradewind::tenant {
 namespace {
@@ -17,7 +17,7 @@ using testing::ElementsAre;
 
 class WriteTurnTest : public testing::Test {
  protected:
-  sqlite::TestCore core_;
+  runtime::TestCore core_;
   WriteTurn turn_{core_};
   std::vector<std::string> order_;
   int a_ = 0, b_ = 0, c_ = 0;

@@ -82,8 +82,6 @@ test("wrong usage is exit code 2 with a hint", async () => {
 
 test("what is not there yet says so with exit code 4", async () => {
   for (const args of [
-    ["move", "set", "m1", "--setpoint", "5ms"],
-    ["move", "start", "x", "--to", "n1", "--setpoint", "5ms"],
     ["bench", "--threads", "4"],
     ["tenant", "create", "m", "--engine", "mariadb"],
     ["serve", "--name", "x", "--data", join(folder, "x"), "--catalog", "etcd://127.0.0.1:2379"],
@@ -178,6 +176,25 @@ test("an interrupted wait says that the move goes on, and it does", async () => 
   assert.match(stderr, new RegExp(`${move.id} goes on`));
   assert.match(stderr, new RegExp(`tradewind move watch ${move.id}`));
   assert.equal((await cluster.moveIsDone(move.id)).verified, true);
+});
+
+test("a move follows a setpoint, which can be changed, and a tenant's own latency", async () => {
+  await json("tenant", "create", "paced", "--node", "n1");
+  await json("sql", "paced", "create table t (id integer primary key, b blob); with recursive c(x) as (select 1 union all select x + 1 from c where x < 60000) insert into t select x, randomblob(900) from c");
+  assert.equal((await json("tenant", "set", "paced", "--latency", "p99:30ms")).latency, "p99:30ms");
+  const started = await json("move", "start", "paced", "--to", "n2", "--finish-by", "10m");
+  const own = await cluster.moveReaches(started.id, (receipt) => receipt.setpoint_ms === 30);
+  assert.equal(own.signal, "p99");
+  assert.ok(own.finish_by > own.started_at);
+  await json("move", "set", started.id, "--setpoint", "mean:7ms");
+  const changed = await cluster.moveReaches(started.id, (receipt) => receipt.setpoint_ms === 7);
+  assert.equal(changed.signal, "mean");
+  assert.equal((await run("move", "set", started.id, "--setpoint", "p42:7ms")).code, 2);
+  assert.equal((await run("move", "set", started.id, "--setpoint", "7ms", "--rate", "none")).code, 2);
+  assert.equal((await run("move", "start", "paced", "--to", "n1", "--rate", "1MB/s", "--finish-by", "1m")).code, 2);
+  await json("move", "set", started.id, "--rate", "none");
+  assert.equal((await json("move", "watch", started.id)).verified, true);
+  assert.equal((await json("tenant", "set", "paced", "--latency", "none")).latency, null);
 });
 
 test("a move is slowed down, cancelled, and leaves the tenant where it was", async () => {

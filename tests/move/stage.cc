@@ -133,8 +133,8 @@ Result<cli::AdminClient> Stage::Admin(const std::string& node) {
 
 Result<std::string> Stage::StartMove(const std::string& to, uint64_t rate_bytes_per_s) {
   TW_TRY_ASSIGN(auto admin, Admin("n1"));
-  json::object request{{"tenant", bank_->options().tenant}, {"to", to}};
-  if (rate_bytes_per_s > 0) request["rate_bytes_per_s"] = rate_bytes_per_s;
+  const json::object request{
+      {"tenant", bank_->options().tenant}, {"to", to}, {"rate_bytes_per_s", rate_bytes_per_s}};
   TW_TRY_ASSIGN(const json::value receipt, admin.Post("/v1/moves", request));
   return TextAt(receipt, "id");
 }

@@ -25,7 +25,7 @@ ARROWS = {
     "net": {"base", "runtime"},
     "hrana": {"base", "runtime", "sqlite", "tenant"},
     "node": {"base", "runtime", "sqlite", "tenant", "cluster", "pace", "move", "mariadb", "net", "hrana"},
-    "cli": {"base", "runtime", "cluster", "net", "hrana", "node"},
+    "cli": {"base", "runtime", "pace", "cluster", "net", "hrana", "node"},
 }
 
 # Headers that are free of their folder's technology, and may be included from further away.

@@ -24,7 +24,7 @@
 #include "runtime/real_disk.h"
 #include "runtime/timer_queue.h"
 
-namespace tradewind::sqlite {
+namespace tradewind::runtime {
 
 // What a test does to the syncs of files, or to their reads.
 struct CallControl {
@@ -32,7 +32,7 @@ struct CallControl {
   bool failing = false;
   size_t done = 0;
   size_t waiting = 0;
-  runtime::WaitQueue released = {};
+  WaitQueue released = {};
 
   void Release() {
     held = false;
@@ -53,9 +53,9 @@ struct CallControl {
   }
 };
 
-class ControlledFile final : public runtime::File {
+class ControlledFile final : public File {
  public:
-  ControlledFile(std::unique_ptr<runtime::File> file, CallControl& syncs, CallControl& reads)
+  ControlledFile(std::unique_ptr<File> file, CallControl& syncs, CallControl& reads)
       : file_(std::move(file)), syncs_(syncs), reads_(reads) {}
   Result<size_t> Read(uint64_t offset, MutableBytes into) override {
     TW_TRY(reads_.Pass("read"));
@@ -70,18 +70,18 @@ class ControlledFile final : public runtime::File {
   }
 
  private:
-  std::unique_ptr<runtime::File> file_;
+  std::unique_ptr<File> file_;
   CallControl& syncs_;
   CallControl& reads_;
 };
 
-class ControlledDisk final : public runtime::Disk {
+class ControlledDisk final : public Disk {
  public:
-  ControlledDisk(runtime::Core& core, CallControl& syncs, CallControl& reads)
-      : disk_(runtime::MakeRealDisk(core)), syncs_(syncs), reads_(reads) {}
-  Result<std::unique_ptr<runtime::File>> Open(const std::string& path, runtime::OpenMode mode) override {
+  ControlledDisk(Core& core, CallControl& syncs, CallControl& reads)
+      : disk_(MakeRealDisk(core)), syncs_(syncs), reads_(reads) {}
+  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     TW_TRY_ASSIGN(auto file, disk_->Open(path, mode));
-    return std::unique_ptr<runtime::File>(new ControlledFile(std::move(file), syncs_, reads_));
+    return std::unique_ptr<File>(new ControlledFile(std::move(file), syncs_, reads_));
   }
   Result<bool> Exists(const std::string& path) override { return disk_->Exists(path); }
   Result<void> Remove(const std::string& path) override { return disk_->Remove(path); }
@@ -94,12 +94,12 @@ class ControlledDisk final : public runtime::Disk {
   Result<uint64_t> FreeBytes(const std::string& path) override { return disk_->FreeBytes(path); }
 
  private:
-  std::unique_ptr<runtime::Disk> disk_;
+  std::unique_ptr<Disk> disk_;
   CallControl& syncs_;
   CallControl& reads_;
 };
 
-class TestCore final : public runtime::Core {
+class TestCore final : public Core {
  public:
   TestCore() : disk_(*this, syncs, reads) {
     std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
@@ -111,7 +111,7 @@ class TestCore final : public runtime::Core {
   CallControl syncs;
   CallControl reads;
   // What a look at the clock takes; longer ones make a busy minute short.
-  runtime::Duration tick = std::chrono::microseconds(1);
+  Duration tick = std::chrono::microseconds(1);
 
   // Runs `body` as a fiber until it has returned, and then whatever is still ready.
   void Run(std::function<void()> body) {
@@ -138,33 +138,31 @@ class TestCore final : public runtime::Core {
   const std::string& folder() const { return folder_; }
 
   void Post(std::function<void()> task) override { Enqueue(std::move(task)); }
-  runtime::TimePoint Now() const override { return now_ += tick; }
+  TimePoint Now() const override { return now_ += tick; }
   int64_t UnixMilliseconds() const override {
     return 1'700'000'000'000 +
            std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();
   }
-  TimerId StartTimer(runtime::TimePoint at, std::function<void()> task) override {
+  TimerId StartTimer(TimePoint at, std::function<void()> task) override {
     return timers_.Start(at, std::move(task));
   }
   void CancelTimer(TimerId id) override { timers_.Cancel(id); }
   void RunOffCore(std::function<void()> work) override {
     work();
-    if (runtime::CurrentFiber()) runtime::Yield();
+    if (CurrentFiber()) Yield();
   }
   void FillRandom(MutableBytes bytes) override {
     for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_ = random_ * 6364136223846793005u + 1);
   }
-  runtime::Network& network() override {
-    CheckFailed("network()", __FILE__, __LINE__, "this core has no network");
-  }
-  runtime::Disk& disk() override { return disk_; }
+  Network& network() override { CheckFailed("network()", __FILE__, __LINE__, "this core has no network"); }
+  Disk& disk() override { return disk_; }
 
  private:
-  mutable runtime::TimePoint now_{};
+  mutable TimePoint now_{};
   uint64_t random_ = 1;
-  runtime::TimerQueue timers_;
+  TimerQueue timers_;
   ControlledDisk disk_;
   std::string folder_;
 };
 
-}  // namespace tradewind::sqlite
+}  // namespace tradewind::runtime

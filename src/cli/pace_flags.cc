@@ -1,0 +1,47 @@
+#include "cli/pace_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "base/units.h"
+#include "pace/objective.h"
+
+namespace tradewind::cli {
+
+void AddPaceFlags(CLI::App& command, PaceFlags& flags) {
+  CLI::Option* rate = command
+                          .add_option("--rate", flags.rate,
+                                      "Send at this rate, such as 50MB/s, or none for no limit; default: "
+                                      "as fast as latency allows")
+                          ->type_name("RATE|none");
+  command
+      .add_option("--setpoint", flags.setpoint,
+                  "Keep the latency of both nodes at this: 5ms (a p95), p99:20ms or mean:2ms; default: the "
+                  "tenant's own, or twice what is usual")
+      ->type_name("LATENCY")
+      ->excludes(rate);
+}
+
+Result<void> AddPace(const PaceFlags& flags, boost::json::object& request) {
+  if (flags.rate == "none") {
+    request["rate_bytes_per_s"] = 0;
+  } else if (!flags.rate.empty()) {
+    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(flags.rate));
+    request["rate_bytes_per_s"] = rate;
+  }
+  if (flags.setpoint == "default") {
+    request["setpoint_ms"] = nullptr;
+  } else if (!flags.setpoint.empty()) {
+    TW_TRY_ASSIGN(const pace::Objective setpoint, pace::ParseObjective(flags.setpoint));
+    request["setpoint_ms"] = setpoint.milliseconds;
+    request["signal"] = pace::NameOf(setpoint.signal);
+  }
+  if (!flags.finish_by.empty()) {
+    TW_TRY_ASSIGN(const auto within, ParseDuration(flags.finish_by));
+    request["finish_within_s"] = std::chrono::duration<double>(within).count();
+  }
+  return {};
+}
+
+}  // namespace tradewind::cli

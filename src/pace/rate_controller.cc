@@ -1,0 +1,54 @@
+#include "pace/rate_controller.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tradewind::pace {
+
+namespace {
+// Of ln(latency / setpoint): beyond these more makes no difference.
+constexpr double kMostSlack = -1.2;
+constexpr double kMostExcess = 1.6;
+constexpr double kLeastElasticity = 0.2;  // Below it noise would be taken for slack.
+constexpr double kMostElasticity = 5;
+
+// Above the setpoint it is that of the setpoint: a fall must not get slower the more there is to fall.
+double Elasticity(const RateController::Input& input) {
+  if (input.idle_ratio <= 0) return 1;
+  return std::clamp(std::min(input.ratio, 1.0) / input.idle_ratio - 1, kLeastElasticity, kMostElasticity);
+}
+}  // namespace
+
+RateController::RateController(ControllerOptions options)
+    : options_(options), rate_(std::max(options.start_bytes_per_s, options.floor_bytes_per_s)) {}
+
+double RateController::Step(const Input& input, runtime::Duration dt) {
+  const double seconds = std::chrono::duration<double>(dt).count();
+  if (seconds <= 0) return rate_;
+  const double x = input.ratio <= 0 ? kMostSlack : std::clamp(std::log(input.ratio), kMostSlack, kMostExcess);
+  if (!has_last_) last_ = last_but_one_ = x;
+  has_last_ = true;
+  double change = -(options_.kp * (x - last_) + options_.ki_per_s * x * seconds +
+                    options_.kd_s * (x - 2 * last_ + last_but_one_) / seconds) /
+                  Elasticity(input);
+  last_but_one_ = last_;
+  last_ = x;
+  change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);
+  if (change > 0 && !input.rate_limits) change = 0;
+  rate_ = std::clamp(rate_ * std::exp(change), options_.floor_bytes_per_s,
+                     std::max(options_.floor_bytes_per_s, options_.ceiling_bytes_per_s));
+  return rate_;
+}
+
+void RateController::NoteSetpointChange(double factor) {
+  if (factor <= 0) return;
+  last_ = std::clamp(last_ - std::log(factor), kMostSlack, kMostExcess);
+  last_but_one_ = std::clamp(last_but_one_ - std::log(factor), kMostSlack, kMostExcess);
+}
+
+void RateController::SetFloor(double bytes_per_s) {
+  options_.floor_bytes_per_s = bytes_per_s;
+  rate_ = std::max(rate_, bytes_per_s);
+}
+
+}  // namespace tradewind::pace
