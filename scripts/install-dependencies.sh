@@ -11,7 +11,7 @@ packages=(
   build-essential cmake ninja-build ccache mold clang-format-14 pkg-config python3
   libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libfmt-dev libspdlog-dev
-  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev
+  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev chromium
 )
 model_packages=(spin gcc libc6-dev python3)
 oldest_node=18
@@ -59,9 +59,9 @@ install_packages() {
   "${apt[@]}" install --no-install-recommends "${missing[@]}"
 }
 
-# The client libraries that the tests use, exactly as their lock file says.
-install_client_libraries() {
-  local folder=tests/clients
+# The libraries from npm that the tests in a folder use, exactly as its lock file says.
+install_npm_libraries() {
+  local folder=$1
   [ -f "$folder/package-lock.json" ] || return 0
   [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ] || return 0
   echo "install-dependencies: npm ci in $folder" >&2
@@ -79,7 +79,8 @@ case "${1:-}" in
     node_is_recent || missing+=" nodejs"
     command -v npm >/dev/null || missing+=" npm"
     install_packages $missing
-    install_client_libraries
+    install_npm_libraries tests/clients
+    install_npm_libraries tests/report
     ;;
   *) die "unknown part '$1': model, or nothing" ;;
 esac
