@@ -57,7 +57,7 @@ class Chart {
   setScale(scale) {
     this.scale = scale;
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.scale === scale));
-    this.draw(this.width);
+    for (const chart of charts) if (chart.width) chart.draw(chart.width);
   }
 
   valuesAsTable() {
@@ -70,17 +70,25 @@ class Chart {
     return details;
   }
 
+  // Room for the labels of the vertical axis: digits at this size are at most 7.7 pixels wide.
+  gutter() {
+    return 14 + 7.7 * Math.max(3, ...this.verticalScale(this.verticalFrame()).ticks.map((tick) => this.spec.format(tick).length));
+  }
+
+  verticalFrame() {
+    const { lanes, strip, height } = this.spec;
+    return { top: 26 + ((lanes?.length ?? 0) + (strip ? 1 : 0)) * laneHeight, bottom: height - 26 };
+  }
+
   draw(width) {
     this.width = width;
     const { spec } = this;
-    const lanes = spec.lanes?.length ?? 0;
-    const stripHeight = lanes * laneHeight + (spec.strip ? laneHeight : 0);
-    const frame = { right: width - 20, top: 26 + stripHeight, bottom: spec.height - 26 };
-    this.y = this.verticalScale(frame);
-    // Digits at this size are at most 7.7 pixels wide.
-    frame.left = 14 + 7.7 * Math.max(3, ...this.y.ticks.map((tick) => spec.format(tick).length));
-    this.x = timeScale(spec.end, frame.left, frame.right, 64);
+    // Charts below each other have the same time axis.
+    const left = Math.max(...charts.filter((chart) => chart.spec.compact === spec.compact).map((chart) => chart.gutter()));
+    const frame = { ...this.verticalFrame(), left, right: width - 20 };
     this.frame = frame;
+    this.y = this.verticalScale(frame);
+    this.x = timeScale(spec.end, frame.left, frame.right, 64);
     this.cursor = svg("line", { class: "cursor", y1: frame.top, y2: frame.bottom, visibility: "hidden" });
     const drawing = svg(
       "svg",
@@ -132,7 +140,7 @@ class Chart {
       ];
     });
     const times = this.x.ticks.map((tick) =>
-      svg("text", { class: "tick x", x: round(this.x.at(tick)), y: bottom + 19 }, formatMoment(tick, this.x.digits)));
+      svg("text", { class: "tick x", x: round(this.x.at(tick)), y: bottom + 19 }, formatMoment(tick, spec.end, this.x.digits)));
     return svg("g", { class: "axes" }, grid.flat(), times, svg("text", { class: "unit", x: 0, y: 12 }, spec.unit));
   }
 
@@ -161,11 +169,14 @@ class Chart {
     const d = series.points.map((point, i) => {
       if (isGap(point)) return "";
       const begins = i === 0 || isGap(series.points[i - 1]);
-      // A point alone is drawn as a dot: a line of no length with round ends.
-      if (begins) return `M${at(point)}${isGap(series.points[i + 1]) ? "h0" : ""}`;
+      if (begins) return `M${at(point)}`;
       return series.kind === "step" ? `H${round(this.x.at(point.t))}V${round(this.y.at(point.value))}` : `L${at(point)}`;
     });
-    return svg("path", { class: `series ${series.style}`, d: d.join(""), "data-series": series.name });
+    const alone = series.points.filter((point, i) => !isGap(point) && isGap(series.points[i - 1]) && isGap(series.points[i + 1]));
+    return [
+      svg("path", { class: `series ${series.style}`, d: d.join(""), "data-series": series.name }),
+      alone.map((point) => svg("circle", { class: `series ${series.style}`, cx: round(this.x.at(point.t)), cy: round(this.y.at(point.value)), r: 1.2 })),
+    ];
   }
 
   drawBars(series) {

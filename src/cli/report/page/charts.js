@@ -5,8 +5,8 @@ function runOf(results) {
   const moves = list(results.moves);
   const points = list(results.timeline);
   const interval = results.interval_s > 0 ? results.interval_s : 1;
-  const last = points.length > 0 ? points.at(-1).t + interval : 0;
   const duration = isNumber(results.duration_s) ? results.duration_s : 0;
+  const last = points.length > 0 ? points.at(-1).t + lengthOf({ duration, interval }, points.at(-1)) : 0;
   const end = Math.max(duration, last, ...moves.flatMap((move) => [move.from_t, move.to_t ?? 0]), 0) || 1;
   return { results, moves, interval, end, duration };
 }
@@ -21,7 +21,7 @@ function lengthOf(run, point) {
 
 function intervalText(run, point) {
   const digits = run.interval < 1 || !Number.isInteger(run.interval) ? 1 : 0;
-  return `${formatMoment(point.t, digits)} – ${formatMoment(point.t + lengthOf(run, point), digits)}`;
+  return `${formatMoment(point.t, run.end, digits)} – ${formatMoment(point.t + lengthOf(run, point), run.end, digits)}`;
 }
 
 function phaseLegend(bands) {
@@ -109,7 +109,7 @@ function rateChart(run) {
   const known = samples.filter(Boolean);
   if (known.length === 0) return null;
   const summed = overlap(run.moves, run.end);
-  const allowed = summed ? "allowed to one move, at most" : "allowed";
+  const allowed = summed ? "allowed, the highest of the moves" : "allowed";
   const sent = summed ? "sent by all moves" : "sent";
   const line = (name, style, kind, value) => ({
     name, style, kind, points: samples.map((sample) => sample && { t: sample.t, value: value(sample) }),
@@ -124,11 +124,11 @@ function rateChart(run) {
     bands: bandsOf(run.moves, run.end), format: (value) => formatExact(value / 1e6),
     legend: [{ shape: "line", style: "allowed", text: allowed }, { shape: "line", style: "sent", text: sent }, ...legend],
     stops: known.map((sample) => sample.t),
-    columns: ["time", allowed, sent, "limited by", "move"],
+    columns: ["time", allowed, sent, "limited by", "p95 at the nodes", "move"],
     cells: (i) => {
       const sample = known[i];
-      return [formatMoment(sample.t, 1), sample.rate_bytes_per_s > 0 ? formatRate(sample.rate_bytes_per_s) : "no limit",
-        formatRate(sample.sent_bytes_per_s), sample.limited_by ?? none, sampleMove(run, sample)];
+      return [formatMoment(sample.t, run.end, 1), sample.rate_bytes_per_s > 0 ? formatRate(sample.rate_bytes_per_s) : "no limit",
+        formatRate(sample.sent_bytes_per_s), sample.limited_by ?? none, withMs(sample.p95_ms), sampleMove(run, sample)];
     },
   });
 }
@@ -155,7 +155,7 @@ function pagesChart(run) {
     ],
     stops: known.map((sample) => sample.t),
     columns: ["time", "pulled", "pushed", "move"],
-    cells: (i) => [formatMoment(known[i].t, 1), formatCount(known[i].pages_pulled), formatCount(known[i].pages_pushed), sampleMove(run, known[i])],
+    cells: (i) => [formatMoment(known[i].t, run.end, 1), formatCount(known[i].pages_pulled), formatCount(known[i].pages_pushed), sampleMove(run, known[i])],
   });
 }
 

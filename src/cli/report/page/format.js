@@ -62,9 +62,9 @@ function formatRate(value) {
   return isNumber(value) ? `${formatBytes(value)}/s` : none;
 }
 
-// A moment of the run on an axis or in a table: "12.5 s", from two minutes on "2:05".
-function formatMoment(t, digits = 0) {
-  if (t < 120) return `${formatFixed(t, digits)} s`;
+// A moment of a run that lasts until `end`: "12.5 s", in a run of more than two minutes "0:12.5".
+function formatMoment(t, end, digits = 0) {
+  if (end <= 120) return `${formatFixed(t, digits)} s`;
   const seconds = t % 60;
   return `${Math.floor(t / 60)}:${seconds < 10 - 0.5 * 10 ** -digits ? "0" : ""}${formatFixed(seconds, digits)}`;
 }

@@ -54,7 +54,9 @@ function headline(results) {
     : moves.length > 0
       ? `${outcomeOfMoves(moves)}; ${requests} ran in all`
       : `${requests} ran in ${formatSeconds(results.duration_s)}`;
-  return `${what}: ${figures.join(", ")}`;
+  // No line ends between a figure and its unit.
+  const unbroken = figures.map((text) => text.replace(/(\d) /g, "$1\u00a0").replace("p95 ", "p95\u00a0"));
+  return `${what}: ${unbroken.join(", ")}`;
 }
 
 // What the sentence leaves out and a reader must know: each a short sentence.

@@ -51,8 +51,18 @@ function lanesOf(moves, runEnd) {
   return lanes.map((lane) => lane.bands);
 }
 
-// [[{t, value}]]: a step line of the setpoint for each move that had one, over that move's time.
+// [[{t, value}]]: a step line of the setpoint for each move that had one, over that move's time. Moves at the same time
+// with one setpoint share a line.
 function setpointLines(moves, runEnd) {
+  const lines = setpointLinesOfEach(moves, runEnd);
+  const values = new Set(lines.flat().map((step) => step.value));
+  if (values.size !== 1) return lines;
+  const [value] = values;
+  const withSetpoint = lines.map((line) => ({ from_t: line[0].t, to_t: line.at(-1).t }));
+  return mergedSpans(withSetpoint, runEnd).map(({ from, to }) => [{ t: from, value }, { t: to, value }]);
+}
+
+function setpointLinesOfEach(moves, runEnd) {
   const lines = [];
   for (const move of moves) {
     const steps = [];
@@ -70,10 +80,20 @@ function setpointLines(moves, runEnd) {
 // The samples of all moves in one row. Moves that do not overlap keep theirs as they are, with a null between two
 // moves; else each interval has the sums over the moves of that moment.
 function samplesOf(moves, runEnd, interval) {
-  if (overlap(moves, runEnd)) return summedSamples(moves, interval);
+  if (overlap(moves, runEnd)) return withPauses(summedSamples(moves, interval), mergedSpans(moves, runEnd));
   return [...moves]
     .sort((a, b) => a.from_t - b.from_t)
     .flatMap((move, i) => [...(i > 0 ? [null] : []), ...list(move.samples).map((sample) => ({ ...sample, move }))]);
+}
+
+// A null where no move was running between two samples.
+function withPauses(samples, spans) {
+  const ends = spans.map((span) => span.to);
+  return samples.flatMap((sample, i) => {
+    const before = samples[i - 1];
+    const paused = before && ends.some((end) => before.t <= end && spans.some((span) => span.from > end && span.from <= sample.t));
+    return paused ? [null, sample] : [sample];
+  });
 }
 
 // Sent and pages are sums (a move that ended keeps its pages); allowed is the most that one move was allowed.

@@ -10,7 +10,7 @@ function header(results) {
     element("p", { class: "about" }, about.filter((text) => text && text !== none).join(" · ")),
     element("h1", {}, `${sentence}.`),
     results.title ? element("p", { class: "title" }, results.title) : null,
-    element("p", { class: results.ok === true ? "verdict good" : "verdict bad" }, results.ok === true ? "✓ Nothing failed, every check held." : "✕ Not everything went as it should."),
+    element("p", { class: results.ok === true ? "verdict good" : "verdict bad" }, results.ok === true ? `✓ Nothing failed${results.checks ? ", every check held" : ""}.` : "✕ Not everything went as it should."),
     caveats(results).map((text) => element("p", { class: "caveat" }, text)),
   );
 }

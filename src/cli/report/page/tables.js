@@ -54,19 +54,19 @@ function tenantsTable(results) {
   return tableOf("Figures by tenant", ["tenant", ...figureColumns], rows);
 }
 
-const receiptColumns = ["tenant", "from", "to", "method", "ended", "took", "init", "hand-over", "dual", "finish", "pages", "wireframe",
-  "warm", "pulled", "pushed", "sent", "aborted", "verified", "id"];
+const receiptColumns = ["tenant", "from", "to", "ended", "verified", "took", "init", "hand-over", "dual", "finish", "aborted", "sent", "pages",
+  "wireframe", "warm", "pulled", "pushed", "method", "id"];
 
 function receiptRow(move) {
   const receipt = move.receipt ?? {};
   const phases = receipt.phases ?? {};
   const pages = receipt.pages ?? {};
   return [
-    move.tenant, move.source, move.destination, move.method ?? receipt.method ?? none, receipt.phase ?? none,
+    move.tenant, move.source, move.destination, receipt.phase ?? none, receipt.verified ? "yes" : "no",
     isNumber(move.to_t) ? formatSeconds(move.to_t - move.from_t) : none,
     ...["init_ms", "handover_ms", "dual_ms", "finish_ms"].map((key) => formatDurationMs(phases[key])),
-    ...["total", "wireframe", "warm", "pulled", "pushed"].map((key) => formatCount(pages[key])),
-    formatBytes(receipt.bytes_sent), formatCount(receipt.aborted), receipt.verified ? "yes" : "no", move.id,
+    formatCount(receipt.aborted), formatBytes(receipt.bytes_sent),
+    ...["total", "wireframe", "warm", "pulled", "pushed"].map((key) => formatCount(pages[key])), move.method ?? receipt.method ?? none, move.id,
   ];
 }
 
