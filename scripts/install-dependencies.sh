@@ -11,7 +11,8 @@ packages=(
   build-essential cmake ninja-build ccache mold clang-format-14 pkg-config python3
   libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libfmt-dev libspdlog-dev
-  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev chromium
+  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev
+  chromium-headless-shell
 )
 model_packages=(spin gcc libc6-dev python3)
 oldest_node=18

@@ -16,11 +16,14 @@ export class Browser {
     started.folder = mkdtempSync(join(tmpdir(), "tradewind-report-"));
     // Root has no user namespaces to lock the pages in; they are our own.
     const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
-    started.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args });
+    started.browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium-headless-shell",
+      args,
+    });
     return started;
   }
 
-  // The fixture of this kind and its page, opened once for all tests that only read it.
+  // The fixture of this kind and its page, opened once for all tests that leave it as it was.
   async shared(kind) {
     this.pages ??= new Map();
     if (!this.pages.has(kind)) {
@@ -36,40 +39,60 @@ export class Browser {
   }
 
   // The page, drawn; `trouble` collects every console message, page error and request for anything but the file.
-  async open(results, { colorScheme = "light" } = {}) {
+  async open(results) {
     const file = join(this.folder, `${Math.random()}.html`);
     writeFileSync(file, execFileSync(renderer, { input: JSON.stringify(results), maxBuffer: 1 << 28 }));
-    const page = await this.browser.newPage({ viewport: { width: 1200, height: 800 }, colorScheme });
+    const page = await this.browser.newPage({ viewport: { width: 1200, height: 800 }, colorScheme: "light" });
     const url = pathToFileURL(file).href;
     page.trouble = [];
     page.on("console", (message) => page.trouble.push(message.text()));
     page.on("pageerror", (error) => page.trouble.push(String(error)));
     page.on("request", (request) => {
-      if (request.url() !== url && request.url() !== "data:,") page.trouble.push(`asked for ${request.url()}`);
+      if (request.url() !== url && request.url() !== "data:,")
+        page.trouble.push(`asked for ${request.url()}`);
     });
     await page.goto(url, { waitUntil: "load" });
     return page;
   }
 }
 
+// Waits until the function says true in the page. The page's own policy forbids playwright's waitForFunction.
+export async function until(page, holds) {
+  const patience = Date.now() + 10_000;
+  while (!(await page.evaluate(holds)))
+    if (Date.now() > patience) throw new Error(`not within 10 s: ${holds}`);
+}
+
 // The body rows of the table with this label, each cell's text by its column.
 export function tableRows(page, label) {
   return page.evaluate((wanted) => {
-    const box = [...document.querySelectorAll(".scroll")].find((one) => one.getAttribute("aria-label") === wanted);
+    const box = [...document.querySelectorAll(".scroll")].find(
+      (one) => one.getAttribute("aria-label") === wanted,
+    );
     if (!box) return null;
     const columns = [...box.querySelectorAll("thead th")].map((one) => one.textContent);
     return [...box.querySelectorAll("tbody tr")].map((row) =>
-      Object.fromEntries([...row.children].map((cell, i) => [columns[i], cell.textContent])));
+      Object.fromEntries([...row.children].map((cell, i) => [columns[i], cell.textContent])),
+    );
   }, label);
 }
 
 // A rectangle of each element, in pixels of the chart's own drawing.
 export function boxes(page, selector) {
-  return page.$$eval(selector, (found) => found.map((one) => {
-    const { x, y, width, height } = one.getBoundingClientRect();
-    const outer = one.ownerSVGElement?.getBoundingClientRect() ?? { x: 0, y: 0 };
-    return { x: x - outer.x, y: y - outer.y, width, height, text: one.textContent, phase: one.dataset?.phase };
-  }));
+  return page.$$eval(selector, (found) =>
+    found.map((one) => {
+      const { x, y, width, height } = one.getBoundingClientRect();
+      const outer = one.ownerSVGElement?.getBoundingClientRect() ?? { x: 0, y: 0 };
+      return {
+        x: x - outer.x,
+        y: y - outer.y,
+        width,
+        height,
+        text: one.textContent,
+        phase: one.dataset?.phase,
+      };
+    }),
+  );
 }
 
 // Seconds of "12.5 s" and "2:05".
@@ -84,7 +107,10 @@ export async function axisOf(page, chart, axis, { log = false } = {}) {
   const value = (text) => (axis === "x" ? secondsOf(text) : Number(text.replaceAll(",", "")));
   const place = (box) => (axis === "x" ? box.x + box.width / 2 : box.y + box.height / 2);
   const scale = log ? Math.log : (one) => one;
-  const [a, b] = [labels[0], labels.at(-1)].map((box) => ({ value: scale(value(box.text)), place: place(box) }));
+  const [a, b] = [labels[0], labels.at(-1)].map((box) => ({
+    value: scale(value(box.text)),
+    place: place(box),
+  }));
   return (one) => a.place + ((b.place - a.place) * (scale(one) - a.value)) / (b.value - a.value);
 }
 

@@ -56,6 +56,12 @@ class HouseRules(unittest.TestCase):
         self.refuses("src/base/a.cc", '#include "../base/result.h"\n', "must be named from src/")
         self.refuses("src/tools/a.cc", "int x;\n", "not in the table")
 
+    def test_pages_take_no_markup_and_load_nothing(self):
+        self.refuses("src/cli/report/page/a.js", "// What.\nnode.innerHTML = name;\n", "banned in a page")
+        self.refuses("src/cli/report/page/a.js", '// What.\nfetch("/v1/moves");\n', "banned in a page")
+        self.allows("src/cli/report/page/a.js", "// What.\nnode.textContent = name;\n")
+        self.allows("tests/report/a.js", 'import { x } from "./page.js";\n')
+
     def test_libraries_stay_in_their_folder(self):
         self.refuses("src/tenant/a.cc", "#include <sqlite3.h>\n", "only sqlite/")
         self.refuses("src/node/a.cc", "#include <boost/beast/http.hpp>\n", "only net/")

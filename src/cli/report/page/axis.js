@@ -12,7 +12,11 @@ function linearTicks(most, wanted) {
 // 1, 2, 5, 10, 20... from the last that is not over `least` to the first that is not under `most`.
 function logTicks(least, most) {
   const ticks = [];
-  for (let exponent = Math.floor(Math.log10(least)); ticks.length === 0 || ticks.at(-1) < most * 0.9999; exponent++)
+  for (
+    let exponent = Math.floor(Math.log10(least));
+    ticks.length === 0 || ticks.at(-1) < most * 0.9999;
+    exponent++
+  )
     for (const factor of [1, 2, 5]) {
       const tick = Number((factor * 10 ** exponent).toPrecision(3));
       if (tick <= least * 1.0001) ticks.length = 0;
@@ -41,12 +45,16 @@ function logScale(least, most, bottom, top) {
 }
 
 // Seconds: steps that a clock has.
-const timeSteps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000];
+const timeSteps = [
+  0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000,
+];
 
 function timeScale(end, left, right, labelWidth) {
   const most = Math.max(1, Math.floor((right - left) / labelWidth));
   const step = timeSteps.find((one) => end / one <= most) ?? end / most;
-  const ticks = Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+  const ticks = Array.from({ length: Math.floor(end / step + 1e-9) + 1 }, (_, i) =>
+    Number((i * step).toPrecision(12)),
+  );
   return { at: (t) => left + ((right - left) * t) / end, ticks, digits: step < 1 ? 1 : 0 };
 }
 

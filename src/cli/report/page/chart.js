@@ -49,14 +49,28 @@ class Chart {
   scaleSwitch() {
     if (!this.spec.scale) return null;
     const button = (scale, text) =>
-      element("button", { type: "button", "aria-pressed": String(this.scale === scale), onclick: () => this.setScale(scale), "data-scale": scale }, text);
+      element(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(this.scale === scale),
+          onclick: () => this.setScale(scale),
+          "data-scale": scale,
+        },
+        text,
+      );
     this.buttons = [button("linear", "linear"), button("log", "log")];
-    return element("span", { class: "switch", role: "group", "aria-label": "Scale of the vertical axis" }, this.buttons);
+    return element(
+      "span",
+      { class: "switch", role: "group", "aria-label": "Scale of the vertical axis" },
+      this.buttons,
+    );
   }
 
   setScale(scale) {
     this.scale = scale;
-    for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.scale === scale));
+    for (const button of this.buttons)
+      button.setAttribute("aria-pressed", String(button.dataset.scale === scale));
     for (const chart of charts) if (chart.width) chart.draw(chart.width);
   }
 
@@ -65,14 +79,27 @@ class Chart {
     const details = element("details", { class: "values" }, element("summary", {}, "The values as a table"));
     details.addEventListener("toggle", () => {
       if (!details.open || details.querySelector("table")) return;
-      details.append(tableOf(title, columns, stops.map((_, i) => cells(i))));
+      details.append(
+        tableOf(
+          title,
+          columns,
+          stops.map((_, i) => cells(i)),
+        ),
+      );
     });
     return details;
   }
 
   // Room for the labels of the vertical axis: digits at this size are at most 7.7 pixels wide.
   gutter() {
-    return 14 + 7.7 * Math.max(3, ...this.verticalScale(this.verticalFrame()).ticks.map((tick) => this.spec.format(tick).length));
+    return (
+      14 +
+      7.7 *
+        Math.max(
+          3,
+          ...this.verticalScale(this.verticalFrame()).ticks.map((tick) => this.spec.format(tick).length),
+        )
+    );
   }
 
   verticalFrame() {
@@ -84,7 +111,9 @@ class Chart {
     this.width = width;
     const { spec } = this;
     // Charts below each other have the same time axis.
-    const left = Math.max(...charts.filter((chart) => chart.spec.compact === spec.compact).map((chart) => chart.gutter()));
+    const left = Math.max(
+      ...charts.filter((chart) => chart.spec.compact === spec.compact).map((chart) => chart.gutter()),
+    );
     const frame = { ...this.verticalFrame(), left, right: width - 20 };
     this.frame = frame;
     this.y = this.verticalScale(frame);
@@ -92,7 +121,7 @@ class Chart {
     this.cursor = svg("line", { class: "cursor", y1: frame.top, y2: frame.bottom, visibility: "hidden" });
     const drawing = svg(
       "svg",
-      { viewBox: `0 0 ${width} ${spec.height}`, role: "img", "aria-label": spec.summary ?? spec.title },
+      { viewBox: `0 0 ${width} ${spec.height}`, role: "img", "aria-label": this.summary() },
       this.drawBands(),
       this.drawAxes(),
       this.drawStrips(),
@@ -103,6 +132,18 @@ class Chart {
     );
     this.canvas.replaceChildren(drawing);
     if (this.stop !== null) this.placeCursor();
+  }
+
+  // The drawing in words, for who cannot see it: each series with its least and its most.
+  summary() {
+    const { title, unit, series, format } = this.spec;
+    const ranges = series.map(({ name, points }) => {
+      const values = points.map((point) => point?.value).filter(isNumber);
+      if (values.length === 0) return `${name} has no values`;
+      const [least, most] = [Math.min, Math.max].map((pick) => values.reduce((a, b) => pick(a, b)));
+      return `${name} from ${format(least)} to ${format(most)}`;
+    });
+    return `${title} (${unit}): ${ranges.join("; ")}`;
   }
 
   verticalScale({ bottom, top }) {
@@ -119,8 +160,19 @@ class Chart {
 
   drawBands() {
     const { top, bottom } = this.frame;
-    return svg("g", { class: "bands" }, (this.spec.bands ?? []).map((band) =>
-      svg("rect", { class: `band ${band.phase}`, ...this.span(band), y: top, height: bottom - top, "data-phase": band.phase })));
+    return svg(
+      "g",
+      { class: "bands" },
+      (this.spec.bands ?? []).map((band) =>
+        svg("rect", {
+          class: `band ${band.phase}`,
+          ...this.span(band),
+          y: top,
+          height: bottom - top,
+          "data-phase": band.phase,
+        }),
+      ),
+    );
   }
 
   // x and width of a time from..to; a moment is still a pixel wide.
@@ -140,14 +192,29 @@ class Chart {
       ];
     });
     const times = this.x.ticks.map((tick) =>
-      svg("text", { class: "tick x", x: round(this.x.at(tick)), y: bottom + 19 }, formatMoment(tick, spec.end, this.x.digits)));
-    return svg("g", { class: "axes" }, grid.flat(), times, svg("text", { class: "unit", x: 0, y: 12 }, spec.unit));
+      svg(
+        "text",
+        { class: "tick x", x: round(this.x.at(tick)), y: bottom + 19 },
+        formatMoment(tick, spec.end, this.x.digits),
+      ),
+    );
+    return svg(
+      "g",
+      { class: "axes" },
+      grid.flat(),
+      times,
+      svg("text", { class: "unit", x: 0, y: 12 }, spec.unit),
+    );
   }
 
   drawStrips() {
     const { spec } = this;
     const rows = [...(spec.lanes ?? []), ...(spec.strip ? [spec.strip] : [])];
-    return svg("g", { class: "strips" }, rows.flatMap((row, i) => row.map((piece) => this.drawPiece(piece, 20 + i * laneHeight))));
+    return svg(
+      "g",
+      { class: "strips" },
+      rows.flatMap((row, i) => row.map((piece) => this.drawPiece(piece, 20 + i * laneHeight))),
+    );
   }
 
   // A label only where it fits: 7.5 pixels are the widest usual letter at this size.
@@ -156,9 +223,20 @@ class Chart {
     const text = piece.text ?? piece.phase;
     const fits = span.width > text.length * 7.5 + 8;
     return svg(
-      "g", {},
-      svg("rect", { class: `piece ${piece.style ?? piece.phase}`, ...span, y, height: laneHeight - 2 }, svg("title", {}, text)),
-      fits ? svg("text", { class: "piece-label", x: round(span.x + span.width / 2), y: y + laneHeight / 2, dy: "0.3em" }, text) : null,
+      "g",
+      {},
+      svg(
+        "rect",
+        { class: `piece ${piece.style ?? piece.phase}`, ...span, y, height: laneHeight - 2 },
+        svg("title", {}, text),
+      ),
+      fits
+        ? svg(
+            "text",
+            { class: "piece-label", x: round(span.x + span.width / 2), y: y + laneHeight / 2, dy: "0.3em" },
+            text,
+          )
+        : null,
     );
   }
 
@@ -170,22 +248,41 @@ class Chart {
       if (isGap(point)) return "";
       const begins = i === 0 || isGap(series.points[i - 1]);
       if (begins) return `M${at(point)}`;
-      return series.kind === "step" ? `H${round(this.x.at(point.t))}V${round(this.y.at(point.value))}` : `L${at(point)}`;
+      return series.kind === "step"
+        ? `H${round(this.x.at(point.t))}V${round(this.y.at(point.value))}`
+        : `L${at(point)}`;
     });
-    const alone = series.points.filter((point, i) => !isGap(point) && isGap(series.points[i - 1]) && isGap(series.points[i + 1]));
+    const alone = series.points.filter(
+      (point, i) => !isGap(point) && isGap(series.points[i - 1]) && isGap(series.points[i + 1]),
+    );
     return [
       svg("path", { class: `series ${series.style}`, d: d.join(""), "data-series": series.name }),
-      alone.map((point) => svg("circle", { class: `series ${series.style}`, cx: round(this.x.at(point.t)), cy: round(this.y.at(point.value)), r: 1.2 })),
+      alone.map((point) =>
+        svg("circle", {
+          class: `series ${series.style}`,
+          cx: round(this.x.at(point.t)),
+          cy: round(this.y.at(point.value)),
+          r: 1.2,
+        }),
+      ),
     ];
   }
 
   drawBars(series) {
-    const bars = series.points.filter((point) => point?.value > 0).map((point) => {
-      const x = this.x.at(point.t - series.width / 2);
-      const y = this.y.at(point.value);
-      const width = Math.max(1.5, this.x.at(point.t + series.width / 2) - x - 0.5);
-      return svg("rect", { class: `bar ${series.style}`, x: round(x), y: round(y), width: round(width), height: round(Math.max(1, this.frame.bottom - y)) });
-    });
+    const bars = series.points
+      .filter((point) => point?.value > 0)
+      .map((point) => {
+        const x = this.x.at(point.t - series.width / 2);
+        const y = this.y.at(point.value);
+        const width = Math.max(1.5, this.x.at(point.t + series.width / 2) - x - 0.5);
+        return svg("rect", {
+          class: `bar ${series.style}`,
+          x: round(x),
+          y: round(y),
+          width: round(width),
+          height: round(Math.max(1, this.frame.bottom - y)),
+        });
+      });
     return svg("g", { "data-series": series.name }, bars);
   }
 
@@ -195,26 +292,48 @@ class Chart {
     const drawn = lines.map((line) =>
       svg("path", {
         class: "setpoint",
-        d: line.map((point, i) => {
-          const x = round(this.x.at(point.t));
-          const y = round(this.y.at(point.value));
-          return i === 0 ? `M${x},${y}` : `H${x}V${y}`;
-        }).join(""),
-      }));
+        d: line
+          .map((point, i) => {
+            const x = round(this.x.at(point.t));
+            const y = round(this.y.at(point.value));
+            return i === 0 ? `M${x},${y}` : `H${x}V${y}`;
+          })
+          .join(""),
+      }),
+    );
     if (values.size !== 1) return svg("g", { class: "setpoints" }, drawn);
     const [value] = values;
     const y = round(this.y.at(value));
     const { left, right } = this.frame;
-    const label = svg("text", { class: "setpoint-label", x: right, y: y - 5 }, `setpoint ${formatExact(value)} ms`);
-    return svg("g", { class: "setpoints" }, svg("line", { class: "setpoint beyond", x1: left, x2: right, y1: y, y2: y }), drawn, this.spec.compact ? null : label);
+    const label = svg(
+      "text",
+      { class: "setpoint-label", x: right, y: y - 5 },
+      `setpoint ${formatExact(value)} ms`,
+    );
+    return svg(
+      "g",
+      { class: "setpoints" },
+      svg("line", { class: "setpoint beyond", x1: left, x2: right, y1: y, y2: y }),
+      drawn,
+      this.spec.compact ? null : label,
+    );
   }
 
   // Failures: crosses along the bottom of the plot, one an interval.
   drawMarks() {
     const y = this.frame.bottom - 6;
     const cross = (x) => `M${round(x - 3.5)},${y - 3.5}l7,7m0,-7l-7,7`;
-    return svg("g", { class: "marks" }, (this.spec.marks ?? []).map((mark) =>
-      svg("path", { class: `mark ${mark.style}`, d: cross(this.x.at(mark.t)) }, svg("title", {}, mark.text))));
+    return svg(
+      "g",
+      { class: "marks" },
+      (this.spec.marks ?? []).map((mark) =>
+        svg(
+          "path",
+          { class: `mark ${mark.style}`, d: cross(this.x.at(mark.t)) },
+          svg("title", {}, mark.text),
+        ),
+      ),
+    );
   }
 
   onPointer(event) {
@@ -230,7 +349,14 @@ class Chart {
     if (last < 0) return;
     const at = this.stop ?? -1;
     const page = Math.max(1, Math.round(last / 10));
-    const targets = { ArrowLeft: at - 1, ArrowRight: at + 1, PageUp: at + page, PageDown: at - page, Home: 0, End: last };
+    const targets = {
+      ArrowLeft: at - 1,
+      ArrowRight: at + 1,
+      PageUp: at + page,
+      PageDown: at - page,
+      Home: 0,
+      End: last,
+    };
     if (event.key === "Escape") return moveCursors(null, null);
     if (!(event.key in targets)) return;
     event.preventDefault();
@@ -256,8 +382,15 @@ class Chart {
     const cells = this.spec.cells(this.stop);
     this.tooltip.replaceChildren(
       element("strong", {}, cells[0]),
-      element("dl", {}, this.spec.columns.slice(1).flatMap((name, i) =>
-        cells[i + 1] === none ? [] : [element("dt", {}, name), element("dd", {}, cells[i + 1])])),
+      element(
+        "dl",
+        {},
+        this.spec.columns
+          .slice(1)
+          .flatMap((name, i) =>
+            cells[i + 1] === none ? [] : [element("dt", {}, name), element("dd", {}, cells[i + 1])],
+          ),
+      ),
     );
     const width = this.tooltip.offsetWidth;
     const left = x + 12 + width > this.width ? x - 12 - width : x + 12;
@@ -293,7 +426,15 @@ function legendOf(entries) {
       bar: () => svg("rect", { class: `bar ${style}`, x: 5, y: 1, width: 12, height: 12 }),
       band: () => svg("rect", { class: `piece ${style}`, x: 1, y: 1, width: 20, height: 12 }),
     };
-    return svg("svg", { width: 22, height: 14, viewBox: "0 0 22 14", "aria-hidden": "true" }, shapes[shape]());
+    return svg(
+      "svg",
+      { width: 22, height: 14, viewBox: "0 0 22 14", "aria-hidden": "true" },
+      shapes[shape](),
+    );
   };
-  return element("ul", { class: "legend" }, entries.map((entry) => element("li", {}, swatch(entry), entry.text)));
+  return element(
+    "ul",
+    { class: "legend" },
+    entries.map((entry) => element("li", {}, swatch(entry), entry.text)),
+  );
 }

@@ -4,8 +4,15 @@ const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const list = (value) => (Array.isArray(value) ? value : []);
 const plural = (n, word) => `${formatCount(n)} ${word}${n === 1 ? "" : "s"}`;
 
+// Made once each: making one costs more than a hundred uses.
+const fixedFormats = [0, 1, 2, 3].map(
+  (digits) =>
+    new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+);
+const exactFormat = new Intl.NumberFormat("en-US", { maximumFractionDigits: 6 });
+
 function formatFixed(value, digits) {
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return fixedFormats[digits].format(value);
 }
 
 function formatCount(value) {
@@ -25,7 +32,7 @@ const formatMs = formatFigure;
 
 // What somebody chose, and an axis: only the digits that it has.
 function formatExact(value) {
-  return Number(value.toPrecision(6)).toLocaleString("en-US", { maximumFractionDigits: 6 });
+  return exactFormat.format(Number(value.toPrecision(6)));
 }
 
 function withMs(value) {

@@ -17,7 +17,8 @@ function movesInWords(moves) {
 function outcomeOfMoves(moves) {
   const undone = moves.filter((move) => move.receipt?.phase !== "done");
   if (undone.length === 0) return movesInWords(moves);
-  if (moves.length > 1) return `${formatCount(undone.length)} of ${formatCount(moves.length)} moves were not done`;
+  if (moves.length > 1)
+    return `${formatCount(undone.length)} of ${formatCount(moves.length)} moves ${undone.length === 1 ? "was" : "were"} not done`;
   const { tenant, source, destination, receipt } = moves[0];
   const route = `of ${tenant} from ${source} to ${destination}`;
   if (receipt?.phase === "cancelled") return `The move ${route} was cancelled`;
@@ -32,13 +33,20 @@ function commonSetpoint(moves) {
 
 function setpointOf(move) {
   if (isNumber(move.receipt?.setpoint_ms)) return move.receipt.setpoint_ms;
-  return list(move.samples).map((sample) => sample.setpoint_ms).filter(isNumber).at(-1) ?? null;
+  return (
+    list(move.samples)
+      .map((sample) => sample.setpoint_ms)
+      .filter(isNumber)
+      .at(-1) ?? null
+  );
 }
 
 function latencyInWords(p95, setpoint) {
   if (!isNumber(p95)) return [];
   if (!isNumber(setpoint)) return [`p95 ${withMs(p95)}`];
-  return [`p95 ${withMs(p95)} ${p95 > setpoint ? "over" : "against"} a setpoint of ${formatExact(setpoint)} ms`];
+  return [
+    `p95 ${withMs(p95)} ${p95 > setpoint ? "over" : "against"} a setpoint of ${formatExact(setpoint)} ms`,
+  ];
 }
 
 function headline(results) {
@@ -65,12 +73,18 @@ function caveats(results) {
   const moves = list(results.moves);
   const failedInAll = results.totals?.failed ?? 0;
   const failedDuring = moves.length > 0 ? (results.windows?.during?.failed ?? 0) : failedInAll;
-  if (failedInAll > failedDuring) found.push(`${formatCount(failedInAll - failedDuring)} more failed outside the moves.`);
+  if (failedInAll > failedDuring)
+    found.push(`${formatCount(failedInAll - failedDuring)} more failed outside the moves.`);
   for (const move of moves.length > 1 ? [] : moves)
     if (move.receipt?.error) found.push(`The move said: ${move.receipt.error}`);
-  const unverified = moves.filter((move) => move.receipt?.phase === "done" && move.receipt.verified === false);
-  if (unverified.length > 0) found.push(`${plural(unverified.length, "move")} ended without the copies being compared.`);
-  if (results.checks && results.checks.ok !== true) found.push(`The check of the workload failed: ${results.checks.name}.`);
-  if (results.ok !== true && found.length === 0 && failedInAll === 0) found.push("The run was not ok; see its complaints.");
+  const unverified = moves.filter(
+    (move) => move.receipt?.phase === "done" && move.receipt.verified === false,
+  );
+  if (unverified.length > 0)
+    found.push(`${plural(unverified.length, "move")} ended without the copies being compared.`);
+  if (results.checks && results.checks.ok !== true)
+    found.push(`The check of the workload failed: ${results.checks.name}.`);
+  if (results.ok !== true && found.length === 0 && failedInAll === 0)
+    found.push("The run was not ok; see its complaints.");
   return found;
 }

@@ -15,7 +15,8 @@ const endOf = (move, runEnd) => (isNumber(move.to_t) ? move.to_t : runEnd);
 
 // [{from, to, phase, move}] of each phase when there are few moves, else the times at which any was running.
 function bandsOf(moves, runEnd) {
-  if (moves.length > fewMoves) return mergedSpans(moves, runEnd).map((span) => ({ ...span, phase: "moving" }));
+  if (moves.length > fewMoves)
+    return mergedSpans(moves, runEnd).map((span) => ({ ...span, phase: "moving" }));
   return moves.flatMap((move) =>
     list(move.phases).map((phase) => ({
       from: phase.from_t,
@@ -27,7 +28,9 @@ function bandsOf(moves, runEnd) {
 }
 
 function mergedSpans(moves, runEnd) {
-  const spans = moves.map((move) => ({ from: move.from_t, to: endOf(move, runEnd) })).sort((a, b) => a.from - b.from);
+  const spans = moves
+    .map((move) => ({ from: move.from_t, to: endOf(move, runEnd) }))
+    .sort((a, b) => a.from - b.from);
   const merged = [];
   for (const span of spans) {
     const last = merged.at(-1);
@@ -59,7 +62,10 @@ function setpointLines(moves, runEnd) {
   if (values.size !== 1) return lines;
   const [value] = values;
   const withSetpoint = lines.map((line) => ({ from_t: line[0].t, to_t: line.at(-1).t }));
-  return mergedSpans(withSetpoint, runEnd).map(({ from, to }) => [{ t: from, value }, { t: to, value }]);
+  return mergedSpans(withSetpoint, runEnd).map(({ from, to }) => [
+    { t: from, value },
+    { t: to, value },
+  ]);
 }
 
 function setpointLinesOfEach(moves, runEnd) {
@@ -83,7 +89,10 @@ function samplesOf(moves, runEnd, interval) {
   if (overlap(moves, runEnd)) return withPauses(summedSamples(moves, interval), mergedSpans(moves, runEnd));
   return [...moves]
     .sort((a, b) => a.from_t - b.from_t)
-    .flatMap((move, i) => [...(i > 0 ? [null] : []), ...list(move.samples).map((sample) => ({ ...sample, move }))]);
+    .flatMap((move, i) => [
+      ...(i > 0 ? [null] : []),
+      ...list(move.samples).map((sample) => ({ ...sample, move })),
+    ]);
 }
 
 // A null where no move was running between two samples.
@@ -91,7 +100,9 @@ function withPauses(samples, spans) {
   const ends = spans.map((span) => span.to);
   return samples.flatMap((sample, i) => {
     const before = samples[i - 1];
-    const paused = before && ends.some((end) => before.t <= end && spans.some((span) => span.from > end && span.from <= sample.t));
+    const paused =
+      before &&
+      ends.some((end) => before.t <= end && spans.some((span) => span.from > end && span.from <= sample.t));
     return paused ? [null, sample] : [sample];
   });
 }
@@ -107,20 +118,31 @@ function summedSamples(moves, interval) {
       ofMove.set(move, [...(ofMove.get(move) ?? []), sample]);
     }
   const last = new Map();
-  return [...slots.keys()].sort((a, b) => a - b).map((index) => {
-    const sum = { t: (index + 0.5) * interval, rate_bytes_per_s: 0, sent_bytes_per_s: 0, running: slots.get(index).size };
-    const limits = new Map();
-    for (const [move, samples] of slots.get(index)) {
-      last.set(move, samples.at(-1));
-      sum.sent_bytes_per_s += samples.reduce((total, one) => total + (one.sent_bytes_per_s ?? 0), 0) / samples.length;
-      sum.rate_bytes_per_s = Math.max(sum.rate_bytes_per_s, ...samples.map((one) => one.rate_bytes_per_s ?? 0));
-      for (const { limited_by } of samples) limits.set(limited_by, (limits.get(limited_by) ?? 0) + 1);
-    }
-    sum.limited_by = [...limits].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
-    for (const key of ["pages_pulled", "pages_pushed"])
-      sum[key] = [...last.values()].reduce((total, one) => total + (one[key] ?? 0), 0);
-    return sum;
-  });
+  return [...slots.keys()]
+    .sort((a, b) => a - b)
+    .map((index) => {
+      const sum = {
+        t: (index + 0.5) * interval,
+        rate_bytes_per_s: 0,
+        sent_bytes_per_s: 0,
+        running: slots.get(index).size,
+      };
+      const limits = new Map();
+      for (const [move, samples] of slots.get(index)) {
+        last.set(move, samples.at(-1));
+        sum.sent_bytes_per_s +=
+          samples.reduce((total, one) => total + (one.sent_bytes_per_s ?? 0), 0) / samples.length;
+        sum.rate_bytes_per_s = Math.max(
+          sum.rate_bytes_per_s,
+          ...samples.map((one) => one.rate_bytes_per_s ?? 0),
+        );
+        for (const { limited_by } of samples) limits.set(limited_by, (limits.get(limited_by) ?? 0) + 1);
+      }
+      sum.limited_by = [...limits].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+      for (const key of ["pages_pulled", "pages_pushed"])
+        sum[key] = [...last.values()].reduce((total, one) => total + (one[key] ?? 0), 0);
+      return sum;
+    });
 }
 
 // "init of shop, dual of blog" at a moment; many moves are counted.
@@ -130,5 +152,9 @@ function movesAt(moves, t, runEnd) {
     return running > 0 ? plural(running, "move") : none;
   }
   const found = bandsOf(moves, runEnd).filter((band) => band.from <= t && t < band.to);
-  return found.map((band) => (moves.length > 1 ? `${band.phase} of ${band.move.tenant}` : band.phase)).join(", ") || none;
+  return (
+    found
+      .map((band) => (moves.length > 1 ? `${band.phase} of ${band.move.tenant}` : band.phase))
+      .join(", ") || none
+  );
 }
