@@ -1,39 +1,31 @@
 // A chart over the time of the run: a figure with a legend, an SVG as wide as there is room, a cursor that reads the
-// values (pointer, touch, arrow keys), and the same values as a table.
+// values, and the same values as a table.
 //
 // A spec: {id, title, unit, height, end, series, bands, lanes, strip, setpoints, marks, legend, stops, columns, cells,
 // format, scale, most, compact}. series: [{name, style, kind: line|step|bars, width, points: [{t, value}]}], where a
 // null or a value of null is a gap. stops are the moments that the cursor can stand at, cells(i) what holds there, in
 // the order of columns, of which the first is the time.
 
+const round = (pixels) => Math.round(pixels * 100) / 100;
 const laneHeight = 16;
 const charts = [];
-
-// The cursor stands at the same moment in every chart; one of them says the values.
-function moveCursors(t, speaker) {
-  for (const chart of charts) chart.showCursor(t, chart === speaker);
-}
 
 class Chart {
   constructor(spec) {
     this.spec = spec;
     this.scale = spec.scale ?? "linear";
-    this.stop = null;
-    this.tooltip = element("div", { class: "tooltip", "aria-hidden": "true", hidden: true });
-    this.spoken = element("p", { class: "unseen", "aria-live": "polite" });
     this.canvas = element("div", { class: "canvas" });
-    this.plot = element("div", {
-      class: "plot",
-      tabindex: "0",
-      role: "group",
-      "aria-label": `${spec.title}. The left and right arrow keys read the values.`,
-      onkeydown: (event) => this.onKey(event),
-      onblur: () => moveCursors(null, null),
-      onpointermove: (event) => this.onPointer(event),
-      onpointerdown: (event) => this.onPointer(event),
-      onpointerleave: (event) => event.pointerType === "mouse" && moveCursors(null, null),
-    });
-    this.plot.append(this.canvas, this.tooltip, this.spoken);
+    this.plot = element(
+      "div",
+      {
+        class: "plot",
+        tabindex: "0",
+        role: "group",
+        "aria-label": `${spec.title}. The left and right arrow keys read the values.`,
+      },
+      this.canvas,
+    );
+    this.cursor = new Cursor(this);
     this.figure = element(
       "figure",
       { id: spec.id, class: spec.compact ? "chart compact" : "chart" },
@@ -118,7 +110,6 @@ class Chart {
     this.frame = frame;
     this.y = this.verticalScale(frame);
     this.x = timeScale(spec.end, frame.left, frame.right, 64);
-    this.cursor = svg("line", { class: "cursor", y1: frame.top, y2: frame.bottom, visibility: "hidden" });
     const drawing = svg(
       "svg",
       { viewBox: `0 0 ${width} ${spec.height}`, role: "img", "aria-label": this.summary() },
@@ -128,10 +119,10 @@ class Chart {
       spec.series.map((series) => this.drawSeries(series)),
       this.drawSetpoints(),
       this.drawMarks(),
-      this.cursor,
+      this.cursor.newLine(frame),
     );
     this.canvas.replaceChildren(drawing);
-    if (this.stop !== null) this.placeCursor();
+    this.cursor.place();
   }
 
   // The drawing in words, for who cannot see it: each series with its least and its most.
@@ -335,86 +326,6 @@ class Chart {
       ),
     );
   }
-
-  onPointer(event) {
-    const box = this.canvas.getBoundingClientRect();
-    if (this.spec.stops.length === 0 || box.width === 0) return;
-    const x = ((event.clientX - box.left) * this.width) / box.width;
-    const t = ((x - this.frame.left) / (this.frame.right - this.frame.left)) * this.spec.end;
-    moveCursors(t, this);
-  }
-
-  onKey(event) {
-    const last = this.spec.stops.length - 1;
-    if (last < 0) return;
-    const at = this.stop ?? -1;
-    const page = Math.max(1, Math.round(last / 10));
-    const targets = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      PageUp: at + page,
-      PageDown: at - page,
-      Home: 0,
-      End: last,
-    };
-    if (event.key === "Escape") return moveCursors(null, null);
-    if (!(event.key in targets)) return;
-    event.preventDefault();
-    const stop = Math.min(last, Math.max(0, targets[event.key]));
-    moveCursors(this.spec.stops[stop], this);
-    this.spoken.textContent = this.words().join(", ");
-  }
-
-  showCursor(t, speaks) {
-    this.stop = t === null || this.spec.stops.length === 0 ? null : nearest(this.spec.stops, t);
-    this.speaks = speaks;
-    this.placeCursor();
-  }
-
-  placeCursor() {
-    this.tooltip.hidden = this.stop === null || !this.speaks;
-    this.cursor?.setAttribute("visibility", this.stop === null ? "hidden" : "visible");
-    if (this.stop === null || !this.cursor) return;
-    const x = round(this.x.at(this.spec.stops[this.stop]));
-    this.cursor.setAttribute("x1", x);
-    this.cursor.setAttribute("x2", x);
-    if (!this.speaks) return;
-    const cells = this.spec.cells(this.stop);
-    this.tooltip.replaceChildren(
-      element("strong", {}, cells[0]),
-      element(
-        "dl",
-        {},
-        this.spec.columns
-          .slice(1)
-          .flatMap((name, i) =>
-            cells[i + 1] === none ? [] : [element("dt", {}, name), element("dd", {}, cells[i + 1])],
-          ),
-      ),
-    );
-    const width = this.tooltip.offsetWidth;
-    const left = x + 12 + width > this.width ? x - 12 - width : x + 12;
-    this.tooltip.style.left = `${Math.max(0, left)}px`;
-  }
-
-  words() {
-    const cells = this.spec.cells(this.stop);
-    return this.spec.columns.map((name, i) => `${name} ${cells[i]}`).filter((_, i) => cells[i] !== none);
-  }
-}
-
-const round = (pixels) => Math.round(pixels * 100) / 100;
-
-// The index of the value nearest to t; `sorted` is not empty.
-function nearest(sorted, t) {
-  let low = 0;
-  let high = sorted.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle] <= t) low = middle;
-    else high = middle;
-  }
-  return t - sorted[low] <= sorted[high] - t ? low : high;
 }
 
 function legendOf(entries) {
