@@ -20,8 +20,10 @@ constexpr std::chrono::seconds kStale{3};
 constexpr std::chrono::seconds kLinger{15};
 constexpr std::chrono::seconds kObjectivesEvery{5};
 constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
-// What a deadline asks for is exceeded by this, so that it is kept.
-constexpr double kDeadlineMargin = 1.1;
+// Of the time until a deadline: what the last look and the end of a move take, and a share for what may come
+// in between.
+constexpr double kDeadlineReserveSeconds = 0.75;
+constexpr double kDeadlineShare = 0.95;
 
 bool FollowsLatency(const move::Sender& sender) {
   return sender.follows_latency();
@@ -188,8 +190,8 @@ double Pacer::FloorFor(const Moves& moves) const {
     if (!FollowsLatency(*sender) || sender->options().finish_by_ms == 0) continue;
     const double seconds =
         static_cast<double>(sender->options().finish_by_ms - core_.UnixMilliseconds()) / 1e3;
-    const double wanted = static_cast<double>(sender->bytes_left()) / std::max(seconds, 0.5);
-    floor = std::max(floor, wanted * sharing * kDeadlineMargin);
+    const double room = std::max(seconds * kDeadlineShare - kDeadlineReserveSeconds, 0.25);
+    floor = std::max(floor, static_cast<double>(sender->bytes_left()) / room * sharing);
   }
   return floor;
 }

@@ -1,0 +1,182 @@
+// The pace of moves on a simulated cluster: whole nodes, their sensors and the controller, in virtual time.
+// What a request takes there is what the simulated network and disk take, whatever is sent; so a setpoint far
+// below it can never be met, and one far above it never gets in the way.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <functional>
+#include <string>
+
+#include "cli/load/bank.h"
+#include "sim/cluster.h"
+
+namespace tradewind::sim {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+
+double NumberAt(const json::object& receipt, const char* name) {
+  const json::value* value = receipt.if_contains(name);
+  return value && value->is_number() ? value->to_number<double>() : 0;
+}
+
+std::string TextAt(const json::object& receipt, const char* name) {
+  const json::value* value = receipt.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+class PaceOfMoves : public testing::Test {
+ protected:
+  // A tenant "shop" of some 16 MB on n1; under load if so wished. In a fiber.
+  void Prepare(bool under_load) {
+    cluster_.Call("n1", "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})");
+    load::BankOptions options;
+    options.servers = cluster_.urls();
+    options.accounts = 40;
+    options.entry_bytes = 16'000'000;
+    options.pause = 20ms;
+    bank_ = load::Bank::Make(cluster_.client(), cluster_.http(), options).value();
+    const auto filled = bank_->Fill();
+    ASSERT_TRUE(filled) << Describe(filled.error());
+    runtime::SleepFor(20s);  // Until the filling is no longer what is usual.
+    if (under_load) bank_->Start();
+    runtime::SleepFor(3s);
+  }
+  void End() {
+    bank_->Stop();
+    EXPECT_EQ(bank_->counts().failed, 0u);
+    bank_.reset();
+  }
+  std::string Start(const json::object& pace) {
+    json::object request{{"tenant", "shop"}, {"to", "n2"}};
+    for (const auto& [name, value] : pace) request[name] = value;
+    return std::string(
+        cluster_.Call("n1", "POST", "/v1/moves", json::serialize(request)).at("id").as_string());
+  }
+  json::object Show(const std::string& id) {
+    return cluster_.Call("n2", "GET", "/v1/moves/" + id).as_object();
+  }
+  // The receipt, as soon as it is as wanted.
+  json::object Await(const std::string& id, const std::function<bool(const json::object&)>& wanted) {
+    const auto patience = cluster_.client().Now() + 10min;
+    json::object receipt;
+    while (cluster_.client().Now() < patience) {
+      receipt = Show(id);
+      if (wanted(receipt)) return receipt;
+      runtime::SleepFor(50ms);
+    }
+    ADD_FAILURE() << "never as wanted: " << json::serialize(receipt);
+    return receipt;
+  }
+
+  Cluster cluster_{1, {"n1", "n2"}};
+  std::unique_ptr<load::Bank> bank_;
+};
+
+TEST_F(PaceOfMoves, FallsToItsFloorUnderASetpointThatCannotBeMetAndGetsThereAllTheSame) {
+  cluster_.InClient([&] {
+    Prepare(true);
+    const std::string id = Start({{"setpoint_ms", 0.001}});
+    const auto slow = Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    EXPECT_EQ(NumberAt(slow, "rate_bytes_per_s"), 1e6);
+    EXPECT_EQ(NumberAt(slow, "setpoint_ms"), 0.001);
+    EXPECT_EQ(TextAt(slow, "signal"), "p95");
+    EXPECT_GT(NumberAt(slow, "p95_ms"), 0.001);
+    const auto receipt = cluster_.AwaitMove(id);
+    EXPECT_EQ(TextAt(receipt, "phase"), "done");
+    EXPECT_GT(NumberAt(receipt, "p95_ms"), 0);
+    EXPECT_GT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "started_at"), 2000);
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, RisesAtOnceWhenTheSetpointIsRaised) {
+  cluster_.InClient([&] {
+    Prepare(true);
+    const std::string id = Start({{"setpoint_ms", 0.001}});
+    Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    const auto set =
+        cluster_.Call("n2", "PATCH", "/v1/moves/" + id, R"({"setpoint_ms":1000,"signal":"mean"})");
+    Await(id, [](const json::object& r) {
+      return NumberAt(r, "setpoint_ms") == 1000 && TextAt(r, "signal") == "mean" &&
+             (NumberAt(r, "rate_bytes_per_s") > 1.5e6 || TextAt(r, "phase") == "done");
+    });
+    EXPECT_EQ(TextAt(cluster_.AwaitMove(id), "phase"), "done");
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, KeepsADeadlineAtTheCostOfLatency) {
+  cluster_.InClient([&] {
+    Prepare(true);
+    const auto receipt = cluster_.AwaitMove(Start({{"setpoint_ms", 0.001}, {"finish_within_s", 5}}));
+    EXPECT_EQ(TextAt(receipt, "phase"), "done");
+    EXPECT_LT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "finish_by"), 0) << json::serialize(receipt);
+    EXPECT_GT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "started_at"), 3000) << "and no faster";
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, TakesTheObjectiveOfItsTenantAndHeedsThatOfANeighbour) {
+  cluster_.InClient([&] {
+    Prepare(true);
+    cluster_.Call("n1", "POST", "/v1/tenants", R"({"name":"neighbour","node":"n2"})");
+    cluster_.Call("n1", "PATCH", "/v1/tenants/shop", R"({"latency":"p99:1000ms"})");
+    load::BankOptions options;
+    options.tenant = "neighbour";
+    options.servers = cluster_.urls();
+    options.accounts = 10;
+    auto bank = load::Bank::Make(cluster_.client(), cluster_.http(), options).value();
+    ASSERT_TRUE(bank->Fill());
+    bank->Start();
+    const std::string id = Start({});
+    const auto own = Await(id, [](const json::object& r) { return NumberAt(r, "setpoint_ms") == 1000; });
+    EXPECT_EQ(TextAt(own, "signal"), "p99");
+    EXPECT_EQ(TextAt(cluster_.AwaitMove(id), "phase"), "done");
+    // Only the neighbour cannot be satisfied; it lives where the tenant comes from now.
+    EXPECT_EQ(
+        TextAt(cluster_.Call("n1", "PATCH", "/v1/tenants/neighbour", R"({"latency":"p95:1us"})").as_object(),
+               "latency"),
+        "p95:0.001ms");
+    runtime::SleepFor(6s);  // The objectives are looked at every five seconds.
+    const json::value back = cluster_.Call("n1", "POST", "/v1/moves", R"({"tenant":"shop","to":"n1"})");
+    const std::string second(back.at("id").as_string());
+    const auto slow = Await(second, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    EXPECT_EQ(NumberAt(slow, "setpoint_ms"), 1000);
+    EXPECT_EQ(TextAt(cluster_.AwaitMove(second), "phase"), "done");
+    bank->Stop();
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, GoesAtFullSpeedWithoutLoad) {
+  cluster_.InClient([&] {
+    Prepare(false);
+    const auto receipt = cluster_.AwaitMove(Start({}));
+    EXPECT_EQ(TextAt(receipt, "phase"), "done");
+    EXPECT_TRUE(receipt.at("p95_ms").is_null()) << "nobody was there";
+    EXPECT_LT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "started_at"), 3000);
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, TellsInItsMetricsHowItStands) {
+  cluster_.InClient([&] {
+    Prepare(true);
+    const std::string id = Start({{"setpoint_ms", 0.001}});
+    Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    const auto answer =
+        cluster_.http().Call("http://n1:8080/metrics", net::HttpRequest{}, cluster_.client().Now() + 10s);
+    ASSERT_TRUE(answer) << Describe(answer.error());
+    for (const char* name : {"tradewind_request_latency_seconds{signal=\"p95\"}",
+                             "tradewind_pace_rate_bytes_per_second 1000000", "tradewind_pace_worst_ratio"})
+      EXPECT_NE(answer->body.find(name), std::string::npos) << name << " in\n" << answer->body;
+    EXPECT_EQ(TextAt(cluster_.AwaitMove(id), "phase"), "done");
+    End();
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::sim
