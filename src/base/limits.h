@@ -111,6 +111,8 @@ inline constexpr milliseconds kReadyWait{5'000};
 // Pages that arrive between two syncs of the presence map: what a crash of the receiver has sent again. With
 // 16 MB, a move took twice as long.
 inline constexpr uint64_t kPresenceSyncBytes = 64u << 20;
+// Pages that arrive before the disk is told to begin with them.
+inline constexpr uint64_t kWritebackBytes = 1u << 20;
 inline constexpr milliseconds kParkedRequest{15'000};
 inline constexpr milliseconds kReconnectPause{100};
 inline constexpr milliseconds kCatalogWatch{500};

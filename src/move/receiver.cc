@@ -333,8 +333,21 @@ Result<void> Receiver::TakePages(const Pages& pages) {
     host_.Reached(Step::kDestinationHasHalf);
   }
   unsynced_bytes_ += pages.contents.size();
+  unwritten_bytes_ += pages.contents.size();
+  if (unwritten_bytes_ >= limits::kWritebackBytes && !writing_back_) WriteBackInBackground();
   if (unsynced_bytes_ >= limits::kPresenceSyncBytes && !syncing_) SyncInBackground();
   return {};
+}
+
+// A steady trickle instead of a flood at each sync, which commits of the same disk would have to wait for.
+void Receiver::WriteBackInBackground() {
+  writing_back_ = true;
+  unwritten_bytes_ = 0;
+  fibers_.Spawn("write back " + tenant_name_, [this] {
+    if (served_) served_->StartWriteback();
+    writing_back_ = false;
+    state_changed_.NotifyAll();
+  });
 }
 
 // Keeps the last sync short, and what a crash would have to be sent again little.
@@ -392,6 +405,7 @@ Result<void> Receiver::TryToComplete(PageChannel& channel) {
 // durable.
 Result<void> Receiver::EndMove() {
   if (std::exchange(ending_, true)) return {};
+  WaitFor(state_changed_, [&] { return !syncing_ && !writing_back_; });
   JournalEntry owned{tenant_name_, Role::kOwned, epoch_, "", "", 0, false};
   TW_TRY(host_.journal().Put(owned));
   host_.Reached(Step::kDestinationNotedOwned);

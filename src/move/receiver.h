@@ -93,6 +93,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   Result<void> TakePages(const Pages& pages);
   void SendPulls();
   void SyncInBackground();
+  void WriteBackInBackground();
   Result<void> TryToComplete(PageChannel& channel);
   Result<void> EndMove();
   Done MakeDone() const;
@@ -149,8 +150,10 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   bool watching_end_ = false;
   bool ending_ = false;
   bool syncing_ = false;
+  bool writing_back_ = false;
   bool has_half_ = false;
   uint64_t unsynced_bytes_ = 0;
+  uint64_t unwritten_bytes_ = 0;
   runtime::TaskGroup fibers_;
 };
 

@@ -30,6 +30,9 @@ class File {
   // Makes what was written before the call durable, size included. Suspends; runs off-core. Writes that come
   // meanwhile may or may not be covered.
   virtual Result<void> Sync() = 0;
+  // Has the disk begin with what was written, so that a later Sync() finds less to do; promises nothing.
+  // Suspends; runs off-core.
+  virtual void StartWriteback() {}
 };
 
 enum class OpenMode {

@@ -62,6 +62,9 @@ class RealFile final : public File {
   Result<void> Truncate(uint64_t size) override;
   Result<uint64_t> Size() override;
   Result<void> Sync() override { return SyncOffCore(core_, descriptor_, ::fdatasync, path_); }
+  void StartWriteback() override {
+    core_.RunOffCore([this] { ::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE); });
+  }
 
  private:
   // How a read that must not wait is done here; some file systems cannot tell whether it would.

@@ -162,6 +162,8 @@ class PageStore {
   std::vector<PageNumber> wanted() const;
   // Makes the data and then the map durable. Suspends.
   Result<void> SyncPresence();
+  // Has the disk begin with the data, so that SyncPresence() finds less to do. Suspends.
+  void StartWriteback() { main_->StartWriteback(); }
   // The move is done, everything is present and durable: the file is an ordinary one again. A sync may be
   // under way.
   void DropPresence();
