@@ -5,16 +5,6 @@
 
 namespace tradewind::cli {
 
-void AddMissingCommand(CLI::App& app, CommandLine& line, const std::string& name,
-                       const std::string& full_name) {
-  CLI::App* command = app.add_subcommand(name, "(not there yet)");
-  command->fallthrough(false);  // Else the program would look at the arguments first, and find them wrong.
-  command->allow_extras();
-  command->callback([&line, full_name] {
-    line.action = [full_name] { return Report(NotThereYet("\"tradewind " + full_name + "\"").value()); };
-  });
-}
-
 int RunCommandLine(int argc, const char* const* argv) {
   CLI::App app(
       "Tradewind hosts many small databases on a few servers, and moves any of them to another server while "
@@ -40,7 +30,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddMoveCommands(app, line);
   AddNodeCommands(app, line);
   AddDemoCommand(app, line);
-  AddMissingCommand(app, line, "bench", "bench");
+  AddBenchCommand(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

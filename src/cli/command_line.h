@@ -38,9 +38,6 @@ void AddSqlCommand(CLI::App& app, CommandLine& line);
 void AddMoveCommands(CLI::App& app, CommandLine& line);
 void AddNodeCommands(CLI::App& app, CommandLine& line);
 void AddDemoCommand(CLI::App& app, CommandLine& line);
-
-// A command of the contract that says that it is not there yet, whatever its arguments.
-void AddMissingCommand(CLI::App& app, CommandLine& line, const std::string& name,
-                       const std::string& full_name);
+void AddBenchCommand(CLI::App& app, CommandLine& line);
 
 }  // namespace tradewind::cli

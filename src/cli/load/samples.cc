@@ -24,7 +24,8 @@ runtime::Duration Percentile(const std::vector<runtime::Duration>& sorted, doubl
 LatencySummary SummaryOf(std::vector<runtime::Duration> latencies) {
   if (latencies.empty()) return {};
   std::sort(latencies.begin(), latencies.end());
-  return {latencies.size(), Percentile(latencies, 0.50), Percentile(latencies, 0.99), latencies.back()};
+  return {latencies.size(), Percentile(latencies, 0.50), Percentile(latencies, 0.95),
+          Percentile(latencies, 0.99), latencies.back()};
 }
 
 }  // namespace

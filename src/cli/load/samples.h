@@ -29,6 +29,7 @@ struct Window {
 struct LatencySummary {
   size_t count = 0;
   runtime::Duration p50{};
+  runtime::Duration p95{};
   runtime::Duration p99{};
   runtime::Duration max{};
 };
