@@ -3,7 +3,7 @@ JOBS ?= $(shell nproc)
 CLANG_FORMAT ?= clang-format-14
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: build test unit asan demo model format setup clean bench-move bench-drain
+.PHONY: build test unit asan demo model format setup clean bench-move bench-drain bench-pace
 .DEFAULT_GOAL := build
 
 setup:
@@ -44,6 +44,11 @@ bench-move: build
 # A node of 5,000 tenants of 200 KB is drained under light load; room for 3 GB under TMPDIR.
 bench-drain: build
 	@build/drain_bench $(BENCH_FLAGS)
+
+# A 2 GB tenant moves under load without a throttle, at fixed rates, and at the pace that latency allows; on a
+# shaped link between network namespaces where root allows it. Ten minutes, and room for 8 GB under TMPDIR.
+bench-pace: build
+	@python3 bench/pace.py build/tradewind $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

@@ -1,20 +1,32 @@
-// tradewind demo: two nodes on this machine, a tenant under load, a move there and back, and the figures. The
-// nodes are real processes; the load is this process, as any client would be.
+// tradewind demo: two nodes on this machine, a tenant under load, a move there and back at the pace that
+// latency allows, the figures, and a report to look at. The nodes are real processes; the load is this
+// process, as any client would be.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <memory>
 
 #include "base/units.h"
+#include "cli/bench_results.h"
 #include "cli/client_command.h"
 #include "cli/command_line.h"
 #include "cli/demo_display.h"
-#include "cli/demo_report.h"
-#include "cli/load/bank.h"
+#include "cli/load/arrivals.h"
+#include "cli/load/generator.h"
+#include "cli/load/workload.h"
 #include "cli/local_cluster.h"
+#include "cli/move_observer.h"
 #include "cli/move_receipt.h"
+#include "cli/pace_flags.h"
+#include "cli/report/report.h"
+#include "cli/table.h"
 #include "net/http_client.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
@@ -26,12 +38,18 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 
 constexpr const char* kTenant = "shop";
-constexpr runtime::Duration kCalm = 3s;  // Load without a move, before, between and after.
+constexpr int64_t kAccountBytes = 1000;
+constexpr double kWarmUp = 2;              // Seconds, not counted.
+constexpr runtime::Duration kCalm = 5s;    // Load without a move, before, between and after.
+constexpr runtime::Duration kSettle = 3s;  // For the disk to have done with the filling.
 constexpr runtime::Duration kMovePatience = 10min;
+constexpr runtime::Duration kLook = 50ms;
 
 struct DemoOptions {
   std::string size = "300MB";
-  std::string rate;
+  double rate = 300;
+  PaceFlags pace;
+  std::string report = "tradewind-demo.html";
 };
 
 class Demo {
@@ -41,19 +59,20 @@ class Demo {
     core_.OnSignal([this](int) { interrupted_.Set(); });
   }
 
-  Result<DemoReport> Run() {
+  Result<json::value> Run() {
+    TW_TRY(AddPace(options_.pace, request_));
     TW_TRY(StartNodes());
     TW_TRY(MakeTenant());
-    load_started_ = core_.Now();
-    bank_->Start();
-    auto moved = MoveThereAndBack();
-    bank_->Stop();
-    load_ended_ = core_.Now();
-    TW_TRY(std::move(moved));
-    display_.Say("checking every transfer, every balance and the database itself");
-    TW_TRY(Judge());
+    StartLoad();
+    const Result<void> moved = MoveThereAndBack();
+    run_.duration_s = generator_->now_s();
+    generator_->Stop();
+    observer_->Join();
+    TW_TRY(moved);
+    display_.Say("check    every transfer, every balance and the database itself");
+    TW_TRY_ASSIGN(json::value results, Judge());
     TW_TRY(cluster_->Stop());
-    return report_;
+    return results;
   }
 
  private:
@@ -67,26 +86,49 @@ class Demo {
   }
 
   Result<void> MakeTenant() {
-    load::BankOptions bank;
-    bank.tenant = kTenant;
-    bank.servers = cluster_->urls();
-    TW_TRY_ASSIGN(bank.entry_bytes, ParseSize(options_.size));
-    TW_TRY_ASSIGN(bank_, load::Bank::Make(core_, http_, bank));
+    TW_TRY_ASSIGN(const uint64_t size, ParseSize(options_.size));
+    load::WorkloadOptions workload;
+    workload.record_bytes = kAccountBytes;
+    workload.records = std::max<int64_t>(static_cast<int64_t>(size) / kAccountBytes, 2);
+    TW_TRY_ASSIGN(workload_, load::MakeWorkload("bank", workload));
+    load::GeneratorOptions generator;
+    generator.tenants = run_.tenants = {kTenant};
+    generator.servers = cluster_->urls();
+    TW_TRY_ASSIGN(generator_, load::Generator::Make(core_, http_, *workload_, generator));
     TW_TRY(admin_->Post("/v1/tenants", {{"name", kTenant}, {"node", "n1"}}));
     const runtime::TimePoint began = core_.Now();
-    TW_TRY(bank_->Fill([&](uint64_t bytes) {
-      display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(bank.entry_bytes)));
+    TW_TRY(workload_->Fill(generator_->client_of(0), generator_->random(), [&](uint64_t bytes) {
+      display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(size)));
       return CheckInterrupted();
     }));
+    TW_TRY(generator_->CheckTables());
     TW_TRY_ASSIGN(const json::value tenant, admin_->Get(std::string("/v1/tenants/") + kTenant));
-    display_.Say(fmt::format("tenant   {} on n1: {} in {:.0f} pages, filled in {}", kTenant,
+    display_.Say(fmt::format("tenant   {} on n1: a bank of {} entries, {} in {:.0f} pages, filled in {}",
+                             kTenant, workload.records,
                              FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes"))),
                              NumberAt(tenant, "page_count"), FormatDuration(core_.Now() - began)));
+    run_.options = {
+        {"size", options_.size}, {"rate", fmt::format("{}/s", options_.rate)}, {"arrivals", "poisson"}};
+    // What the filling has left in the operating system's cache would be written beside the load.
+    core_.RunOffCore([] { ::sync(); });
+    interrupted_.WaitUntil(core_.Now() + kSettle);
+    return CheckInterrupted();
+  }
+
+  void StartLoad() {
     display_.Say(
-        fmt::format("load     {} clients through both nodes: point reads, range sums, audits of all balances,"
-                    " transfers in batches and over three requests",
-                    bank_->clients()));
-    return {};
+        fmt::format("load     {:.0f} requests a second by independent users, through both nodes: look-ups, "
+                    "transfers in one "
+                    "request and over three, audits of all balances",
+                    options_.rate));
+    run_.title = fmt::format("{} there and back", kTenant);
+    run_.workload = workload_->name();
+    run_.started_at = core_.UnixMilliseconds();
+    run_.warm_up_s = kWarmUp;
+    load::RateCurve curve;
+    curve.steps = {{0, options_.rate}};
+    observer_ = std::make_unique<MoveObserver>(core_, *admin_, [this] { return generator_->now_s(); });
+    generator_->Start(load::MakePoissonArrivals(curve, 1));
   }
 
   Result<void> CheckInterrupted() {
@@ -96,44 +138,69 @@ class Demo {
   }
 
   // Suspends for a moment of the display; fails when the user wants to end.
-  Result<void> Pause() {
-    interrupted_.WaitUntil(core_.Now() + display_.pause());
+  Result<void> Look(const std::string& owner, const json::value* receipt) {
+    display_.Update(LineOf(owner, receipt));
+    interrupted_.WaitUntil(core_.Now() + kLook);
     return CheckInterrupted();
   }
 
-  Result<void> Calm(const std::string& owner) {
-    for (const auto until = core_.Now() + kCalm; core_.Now() < until;) {
-      TW_TRY(Pause());
-      display_.Update(*bank_, owner, nullptr);
+  std::string LineOf(const std::string& owner, const json::value* receipt) const {
+    const double now = generator_->now_s();
+    std::vector<const load::Sent*> recent;
+    const auto& sent = generator_->sent();
+    for (auto one = sent.rbegin(); one != sent.rend(); ++one) {
+      if (one->at_s + static_cast<double>(one->latency_ns) / 1e9 < now - 1) break;
+      recent.push_back(&*one);
     }
+    const json::value summary = SummaryOf(std::move(recent), 1);
+    const auto failed = std::count_if(sent.begin(), sent.end(), [](const load::Sent& one) {
+      return one.outcome == load::RequestOutcome::kFailed;
+    });
+    std::string line =
+        fmt::format("{:5.1f} s  on {}  {:4.0f} requests/s  p50 {:>7}  p95 {:>7}  failed {}", now - kWarmUp,
+                    owner, NumberAt(summary, "per_s"), MillisecondsText(MemberAt(summary, "p50_ms")),
+                    MillisecondsText(MemberAt(summary, "p95_ms")), failed);
+    if (!receipt) return line;
+    const json::value& pages = MemberAt(*receipt, "pages");
+    const double total = NumberAt(pages, "total");
+    const double there = std::min(total, NumberAt(pages, "wireframe") + NumberAt(pages, "warm") +
+                                             NumberAt(pages, "pulled") + NumberAt(pages, "pushed"));
+    return line + fmt::format("  | {:<6} {:3.0f} % of {:.0f} pages, {:.0f} pulled, {} allowed",
+                              TextAt(*receipt, "phase"), total > 0 ? there / total * 100 : 0, total,
+                              NumberAt(pages, "pulled"),
+                              NumberAt(*receipt, "rate_bytes_per_s") > 0
+                                  ? FormatRate(static_cast<uint64_t>(NumberAt(*receipt, "rate_bytes_per_s")))
+                                  : std::string("all"));
+  }
+
+  Result<void> Calm(const std::string& owner) {
+    for (const auto until = core_.Now() + kCalm; core_.Now() < until;) TW_TRY(Look(owner, nullptr));
     return {};
   }
 
   Result<void> Move(const std::string& from, const std::string& to) {
-    json::object request{{"tenant", kTenant}, {"to", to}};
-    if (!options_.rate.empty()) {
-      TW_TRY_ASSIGN(const uint64_t rate, ParseRate(options_.rate));
-      request["rate_bytes_per_s"] = rate;
-    }
-    display_.Say(fmt::format("move     {} from {} to {}", kTenant, from, to));
+    json::object request = request_;
+    request["tenant"] = kTenant;
+    request["to"] = to;
+    display_.Say(fmt::format("move     {} from {} to {}, {}", kTenant, from, to,
+                             options_.pace.rate.empty() ? "as fast as the latency of both allows"
+                                                        : "at the rate that was asked for"));
     const runtime::TimePoint began = core_.Now();
-    TW_TRY_ASSIGN(json::value receipt, admin_->Post("/v1/moves", request));
-    const std::string path = "/v1/moves/" + EscapeSegment(TextAt(receipt, "id"));
-    while (!MoveHasEnded(receipt)) {
-      display_.Update(*bank_, TextAt(receipt, "phase") == "init" ? from : to, receipt);
-      TW_TRY(Pause());
-      TW_TRY_ASSIGN(receipt, admin_->Get(path));
+    TW_TRY_ASSIGN(const json::value receipt, admin_->Post("/v1/moves", request));
+    observer_->Follow(receipt);
+    while (!observer_->over()) {
+      const json::value* now = observer_->running();
+      const bool handed_over = now && TextAt(*now, "phase") != "init" && TextAt(*now, "phase") != "handover";
+      TW_TRY(Look(handed_over ? to : from, now));
       if (core_.Now() - began > kMovePatience)
-        return Fail(ErrorKind::kTimeout, "MOVE_STUCK", "the move does not end: " + json::serialize(receipt));
+        return Fail(ErrorKind::kTimeout, "MOVE_STUCK",
+                    "the move does not end: " + (now ? json::serialize(*now) : ""));
     }
-    moving_.push_back({began, core_.Now()});
-    display_.Update(*bank_, to, receipt);
-    if (const std::string error = TextAt(receipt, "error"); !error.empty()) display_.Say("error    " + error);
-    report_.moves.push_back(std::move(receipt));
     return {};
   }
 
   Result<void> MoveThereAndBack() {
+    interrupted_.WaitUntil(core_.Now() + 2s);  // The warm-up.
     TW_TRY(Calm("n1"));
     TW_TRY(Move("n1", "n2"));
     TW_TRY(Calm("n2"));
@@ -141,16 +208,30 @@ class Demo {
     return Calm("n1");
   }
 
-  Result<void> Judge() {
-    TW_TRY_ASSIGN(report_.verdict, bank_->Verify());
-    const load::Samples& samples = bank_->samples();
-    report_.counts = bank_->counts();
-    report_.complaints = bank_->complaints();
-    report_.before = samples.Summarize({{load_started_, moving_[0].from}});
-    report_.during = samples.Summarize(moving_);
-    report_.after = samples.Summarize({{moving_[0].to, moving_[1].from}, {moving_[1].to, load_ended_}});
-    report_.longest_gap = samples.LongestGap({load_started_, load_ended_});
-    return {};
+  Result<json::value> Judge() {
+    const auto client_of = [this](size_t tenant) -> const load::HranaClient& {
+      return generator_->client_of(tenant);
+    };
+    TW_TRY_ASSIGN(const auto checks, workload_->Verify(client_of));
+    TW_TRY_ASSIGN(const auto integrity, load::RunOne(client_of(0), load::Sql("PRAGMA integrity_check")));
+    const auto* answer = std::get_if<std::string>(&integrity.rows.at(0).at(0));
+    json::object figures = checks->figures;
+    figures["name"] = workload_->name();
+    figures["integrity_check"] = answer ? *answer : "no answer";
+    const bool sound = checks->ok && answer && *answer == "ok";
+    figures["ok"] = sound;
+    run_.checks = figures;
+    run_.moves = observer_->Json();
+    for (const MoveObserver::Span& span : observer_->spans())
+      run_.moving.emplace_back(span.from_s, span.to_s);
+    run_.complaints = generator_->complaints();
+    for (const std::string& complaint : observer_->complaints()) run_.complaints.push_back(complaint);
+    const auto& sent = generator_->sent();
+    run_.ok = sound && observer_->ok() && run_.moves.size() == 2 &&
+              std::all_of(sent.begin(), sent.end(), [](const load::Sent& one) {
+                return one.outcome == load::RequestOutcome::kSucceeded;
+              });
+    return json::value(MakeResults(run_, sent, generator_->operations()));
   }
 
   runtime::RealCore& core_;
@@ -158,48 +239,94 @@ class Demo {
   const DemoOptions& options_;
   DemoDisplay display_;
   runtime::Event interrupted_;
+  json::object request_;
+  BenchRun run_;
   std::unique_ptr<LocalCluster> cluster_;
   std::unique_ptr<AdminClient> admin_;
-  std::unique_ptr<load::Bank> bank_;
-  runtime::TimePoint load_started_{};
-  runtime::TimePoint load_ended_{};
-  std::vector<load::Window> moving_;
-  DemoReport report_;
+  std::unique_ptr<load::Workload> workload_;
+  std::unique_ptr<load::Generator> generator_;
+  std::unique_ptr<MoveObserver> observer_;
 };
+
+std::string EachMove(const json::value& results, const std::function<std::string(const json::value&)>& text) {
+  std::string all;
+  for (const json::value& move : MemberAt(results, "moves").as_array())
+    all += fmt::format("{}{} ({} to {})", all.empty() ? "" : ", ", text(MemberAt(move, "receipt")),
+                       TextAt(move, "source"), TextAt(move, "destination"));
+  return all;
+}
+
+std::string Verdict(const json::value& results) {
+  const json::value& checks = MemberAt(results, "checks");
+  const auto phase = [](const char* name) {
+    return [name](const json::value& receipt) {
+      return MillisecondsText(MemberAt(MemberAt(receipt, "phases"), name));
+    };
+  };
+  return PropertyList(
+      {{"hand-over pause", EachMove(results, phase("handover_ms"))},
+       {"first answer there",
+        EachMove(results, [](const json::value& r) { return MillisecondsText(MemberAt(r, "relief_ms")); })},
+       {"latency kept", EachMove(results,
+                                 [](const json::value& r) {
+                                   const json::value& setpoint = MemberAt(r, "setpoint_ms");
+                                   return "p95 " + MillisecondsText(MemberAt(r, "p95_ms")) +
+                                          (setpoint.is_number() ? " of " + MillisecondsText(setpoint)
+                                                                : std::string());
+                                 })},
+       {"hashes agree",
+        EachMove(results, [](const json::value& r) { return FlagAt(r, "verified") ? "yes" : "NO"; })},
+       {"acknowledged transfers",
+        fmt::format("{:.0f}, of which {:.0f} lost and {:.0f} doubled", NumberAt(checks, "transfers"),
+                    NumberAt(checks, "lost"), NumberAt(checks, "doubled"))},
+       {"balances",
+        NumberAt(checks, "wrong_balances") == 0 ? "agree with the ledger, to the last one" : "WRONG"},
+       {"integrity_check", TextAt(checks, "integrity_check")}});
+}
 
 ExitCode RunDemo(const GlobalOptions& global, const DemoOptions& options) {
   const bool json_wanted = global.output == OutputFormat::kJson;
   std::signal(SIGPIPE, SIG_IGN);
   const auto core = runtime::RealCore::Create();
-  Result<DemoReport> report;
+  Result<json::value> results = json::value();
   core->RunUntilReturned("demo", [&] {
     net::HttpClient http(*core);
-    {
-      Demo demo(*core, http, options, json_wanted);
-      report = demo.Run();
-    }
+    results = Demo(*core, http, options, json_wanted).Run();
     http.Close();
   });
-  if (!report) return Report(report.error());
+  if (!results) return Report(results.error());
+  std::ofstream file(options.report, std::ios::binary | std::ios::trunc);
+  file << RenderReport(*results);
+  file.close();
   if (json_wanted)
-    PrintJson(ReportJson(*report));
+    PrintJson(*results);
   else
-    fmt::print("\n{}", ReportText(*report));
-  return report->ok() ? ExitCode::kDone : ExitCode::kFailed;
+    fmt::print("\n{}\n{}", ResultsText(*results), Verdict(*results));
+  if (!file)
+    return Report(Error{ErrorKind::kIo, "FILE_NOT_WRITTEN", "cannot write " + options.report,
+                        "give another place with --report"});
+  if (!json_wanted)
+    fmt::print("\nThe picture of it: {}\n", std::filesystem::absolute(options.report).string());
+  return FlagAt(*results, "ok") ? ExitCode::kDone : ExitCode::kFailed;
 }
 
 }  // namespace
 
 void AddDemoCommand(CLI::App& app, CommandLine& line) {
-  CLI::App* demo =
-      app.add_subcommand("demo", "Two nodes, a tenant under load, a move there and back, and the figures");
+  CLI::App* demo = app.add_subcommand(
+      "demo", "Two nodes, a tenant under load, a move there and back, the figures and a report");
   demo->fallthrough();
   auto options = std::make_shared<DemoOptions>();
   demo->add_option("--size", options->size, "How large the tenant is made")
       ->capture_default_str()
       ->type_name("SIZE");
-  demo->add_option("--rate", options->rate, "Limit of the moves, such as 50MB/s; default: none")
-      ->type_name("RATE");
+  demo->add_option("--load", options->rate, "Requests a second")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  AddPaceFlags(*demo, options->pace);
+  demo->add_option("--report", options->report, "Where the report is written")
+      ->capture_default_str()
+      ->type_name("FILE");
   demo->callback(
       [&line, options] { line.action = [&line, options] { return RunDemo(line.global, *options); }; });
 }

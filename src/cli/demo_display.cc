@@ -4,25 +4,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <boost/json.hpp>
 #include <cstdio>
-
-#include "base/units.h"
-#include "cli/client_command.h"
-#include "cli/move_receipt.h"
 
 namespace tradewind::cli {
 namespace {
 
 using namespace std::chrono_literals;
-namespace json = boost::json;
 
 constexpr runtime::Duration kLiveEvery = 250ms;
 constexpr runtime::Duration kLineEvery = 1s;
-// Phases may be short: each still gets its line.
-constexpr runtime::Duration kPause = 50ms;
-constexpr runtime::Duration kLatencyWindow = 1s;
 
 size_t TerminalWidth() {
   winsize size{};
@@ -33,11 +23,7 @@ size_t TerminalWidth() {
 }  // namespace
 
 DemoDisplay::DemoDisplay(runtime::Core& core, bool silent)
-    : core_(core), silent_(silent), live_(isatty(STDOUT_FILENO) == 1), started_(core.Now()) {}
-
-runtime::Duration DemoDisplay::pause() const {
-  return kPause;
-}
+    : core_(core), silent_(silent), live_(isatty(STDOUT_FILENO) == 1) {}
 
 void DemoDisplay::Show(const std::string& line, bool keep) {
   if (silent_) return;
@@ -61,36 +47,11 @@ void DemoDisplay::Progress(const std::string& line) {
   if (live_) Show(line, false);
 }
 
-void DemoDisplay::Update(const load::Bank& bank, const std::string& owner, const json::value& receipt) {
+void DemoDisplay::Update(const std::string& line) {
   const runtime::TimePoint now = core_.Now();
-  const std::string phase = TextAt(receipt, "phase");
-  const bool new_phase = phase != last_phase_;
-  if (!new_phase && now - last_update_ < (live_ ? kLiveEvery : kLineEvery)) return;
-
-  const auto bytes = static_cast<uint64_t>(NumberAt(receipt, "bytes_sent"));
-  if (bytes >= last_bytes_ && now > last_update_)
-    rate_ =
-        static_cast<double>(bytes - last_bytes_) / std::chrono::duration<double>(now - last_update_).count();
-  last_bytes_ = bytes;
+  if (now - last_update_ < (live_ ? kLiveEvery : kLineEvery)) return;
   last_update_ = now;
-
-  const auto latency = bank.samples().Summarize({{now - kLatencyWindow, now}});
-  std::string line =
-      fmt::format("{:5.1f} s  on {}  {:4} requests/s  p50 {:>7}  p99 {:>7}  failed {}",
-                  std::chrono::duration<double>(now - started_).count(), owner, latency.count,
-                  FormatDuration(latency.p50), FormatDuration(latency.p99), bank.counts().failed);
-  if (!phase.empty()) {
-    const json::value& pages = MemberAt(receipt, "pages");
-    const double total = NumberAt(pages, "total");
-    // Pages that changed on their way were sent twice.
-    const double sent = std::min(total, NumberAt(pages, "wireframe") + NumberAt(pages, "warm") +
-                                            NumberAt(pages, "pulled") + NumberAt(pages, "pushed"));
-    line += fmt::format("  | {:<6} {:.0f} of {:.0f} pages, {:.0f} pulled, {}", phase, sent, total,
-                        NumberAt(pages, "pulled"), FormatRate(static_cast<uint64_t>(rate_)));
-  }
-  // On a terminal the line of a phase stays when the next begins.
-  Show(line, !live_ || new_phase);
-  last_phase_ = phase;
+  Show(line, !live_);
 }
 
 }  // namespace tradewind::cli

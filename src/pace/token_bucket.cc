@@ -4,6 +4,10 @@
 
 namespace tradewind::pace {
 
+namespace {
+constexpr double kMostDebtSeconds = 1;
+}
+
 TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes)
     : core_(core),
       rate_(bytes_per_second),
@@ -40,6 +44,8 @@ void TokenBucket::TakeUrgent(uint64_t bytes) {
   if (rate_ <= 0) return;
   Refill();
   tokens_ -= static_cast<double>(bytes);
+  // A flood of pulls at a low rate must not keep the last pushes waiting for minutes.
+  tokens_ = std::max(tokens_, -std::max(rate_ * kMostDebtSeconds, burst_));
 }
 
 void TokenBucket::SetRate(double bytes_per_second) {

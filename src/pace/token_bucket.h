@@ -16,7 +16,7 @@ namespace tradewind::pace {
 class TokenBucket {
  public:
   // bytes_per_second 0 is no limit. The bucket holds at most `burst_bytes`, and may go into debt by what was
-  // taken at once.
+  // taken at once, but by no more than a second of its rate (or a burst).
   TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes);
 
   // Suspends until it is this caller's turn and the bucket is out of debt, then takes the bytes. Takes none

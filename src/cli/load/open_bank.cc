@@ -1,6 +1,10 @@
 // A bank that checks itself, as an open-loop load: transfers between two accounts, as batches and over three
 // requests, audits of the sum of all balances, and look-ups. What the database must hold at the end is known
 // exactly, so that a lost, doubled or half-done transfer shows. (bank.h is the same by closed-loop clients.)
+//
+//   accounts  at most a thousand, hot; an audit reads them all
+//   ledger    a row for each transfer, with its unique id
+//   entries   the records that make up the size, cold: looked up, and one rewritten by each transfer
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +18,8 @@ namespace tradewind::load {
 namespace {
 
 constexpr int64_t kOpeningBalance = 1000;
+constexpr int64_t kAccounts = 1000;
+constexpr int64_t kTwin = 7919;
 constexpr int64_t kRowsAtOnce = 20'000;                        // So that no answer is too large.
 constexpr int kLookUps = 60, kBatches = 30, kInteractive = 9;  // Percent; the rest are audits.
 
@@ -24,48 +30,54 @@ class OpenBank final : public Workload {
   std::string name() const override { return "bank"; }
 
   Result<void> Fill(const HranaClient& client, Random&, const Progress& progress) override {
-    TW_TRY(RunOne(client,
-                  Sql("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL, payload BLOB "
-                      "NOT NULL)")));
-    TW_TRY(RunOne(client,
-                  Sql("CREATE TABLE ledger (transfer INTEGER PRIMARY KEY, debit INTEGER NOT NULL, credit "
-                      "INTEGER NOT NULL, amount INTEGER NOT NULL)")));
-    return FillRows(
-        client,
-        fmt::format("WITH RECURSIVE n(id) AS (SELECT ?1 UNION ALL SELECT id + 1 FROM n WHERE id < ?2) "
-                    "INSERT INTO accounts SELECT id, {}, randomblob({}) FROM n",
-                    kOpeningBalance, options_.record_bytes),
-        options_.records, options_.record_bytes, progress);
+    for (const char* sql :
+         {"CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)",
+          "CREATE TABLE ledger (transfer INTEGER PRIMARY KEY, debit INTEGER NOT NULL, credit INTEGER NOT "
+          "NULL, amount "
+          "INTEGER NOT NULL)",
+          "CREATE TABLE entries (id INTEGER PRIMARY KEY, twin INTEGER NOT NULL, payload BLOB NOT NULL)"})
+      TW_TRY(RunOne(client, Sql(sql)));
+    const std::string numbers =
+        "WITH RECURSIVE n(id) AS (SELECT ?1 UNION ALL SELECT id + 1 FROM n WHERE id < ?2) ";
+    TW_TRY(FillRows(client,
+                    numbers + fmt::format("INSERT INTO accounts SELECT id, {} FROM n", kOpeningBalance),
+                    std::min(options_.records, kAccounts), 20, {}));
+    return FillRows(client,
+                    numbers + fmt::format("INSERT INTO entries SELECT id, id * {}, randomblob({}) FROM n",
+                                          kTwin, options_.record_bytes),
+                    options_.records, options_.record_bytes, progress);
   }
 
   Result<void> CheckTables(const HranaClient& client, size_t tenant) override {
-    const auto found = RunOne(
-        client, Sql("SELECT (SELECT count(*) FROM accounts), (SELECT ifnull(max(transfer), 0) FROM ledger)"));
+    const auto found =
+        RunOne(client, Sql("SELECT (SELECT count(*) FROM accounts), (SELECT ifnull(max(transfer), 0) "
+                           "FROM ledger), (SELECT max(id) FROM entries)"));
     if (!found) return TablesMissing(name(), found.error().message);
     Log& log = logs_.at(tenant);
     log.accounts = IntegerOf(found->rows.at(0).at(0));
     log.first = log.next = IntegerOf(found->rows.at(0).at(1)) + 1;
-    if (log.accounts >= 2) return {};
-    return TablesMissing(name(), "it has no two accounts");
+    if (log.accounts >= 2 && IntegerOf(found->rows.at(0).at(2)) >= options_.records) return {};
+    return TablesMissing(name(), "it has fewer records than asked for");
   }
 
   Request Draw(size_t tenant, Random& random) override {
     Log& log = logs_.at(tenant);
     auto kind = static_cast<int>(random() % 100);
     const auto falls_in = [&kind](int share) { return (kind -= share) < 0; };
-    const int64_t account = Upto(log.accounts, random);
+    const int64_t entry = Upto(options_.records, random);
     if (falls_in(kLookUps))
-      return {"look-up", [account](const HranaClient& client) -> Result<void> {
-                TW_TRY_ASSIGN(const auto result,
-                              RunOne(client, Sql("SELECT balance FROM accounts WHERE id = ?1", {account})));
-                if (result.rows.size() == 1) return {};
-                return WrongAnswer(fmt::format("account {} is missing", account));
+      return {"look-up", [entry](const HranaClient& client) -> Result<void> {
+                TW_TRY_ASSIGN(
+                    const auto result,
+                    RunOne(client, Sql("SELECT twin, length(payload) FROM entries WHERE id = ?1", {entry})));
+                if (result.rows.size() == 1 && IntegerOf(result.rows[0][0]) == entry * kTwin) return {};
+                return WrongAnswer(fmt::format("entry {} is missing or wrong", entry));
               }};
     const bool batch = falls_in(kBatches);
     const bool interactive = !batch && falls_in(kInteractive);
     if (batch || interactive) {
       const int64_t transfer = log.next++;
-      auto statements = Transfer(transfer, account, random, log.accounts);
+      auto statements = Transfer(transfer, log.accounts, entry, random);
       return {interactive ? "interactive transfer" : "transfer",
               [&log, transfer, interactive, statements = std::move(statements)](const HranaClient& client) {
                 const Result<void> done =
@@ -128,7 +140,8 @@ class OpenBank final : public Workload {
     return done.error().code == kAbortedCode ? Outcome::kRolledBack : Outcome::kUnknown;
   }
 
-  static std::vector<Statement> Transfer(int64_t transfer, int64_t debit, Random& random, int64_t accounts) {
+  std::vector<Statement> Transfer(int64_t transfer, int64_t accounts, int64_t entry, Random& random) const {
+    const int64_t debit = Upto(accounts, random);
     int64_t credit = Upto(accounts - 1, random);
     if (credit >= debit) ++credit;
     // Nobody is overdrawn: an account that has too little sends nothing, and the ledger says so.
@@ -139,7 +152,8 @@ class OpenBank final : public Workload {
                 {transfer, debit}),
             Sql("UPDATE accounts SET balance = balance + (SELECT amount FROM ledger WHERE transfer = ?1) "
                 "WHERE id = ?2",
-                {transfer, credit})};
+                {transfer, credit}),
+            Sql("UPDATE entries SET payload = randomblob(?1) WHERE id = ?2", {options_.record_bytes, entry})};
   }
 
   static Result<void> RunAtOnce(const HranaClient& client, const std::vector<Statement>& statements) {

@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Moves of a large tenant under load at no throttle, at fixed rates, and at the pace of the controller, side by side.
+
+Usage: pace.py TRADEWIND [--size 2GB] [--rate 600] [--drain-tenants 300] [--json FILE] [--quick]
+
+Two nodes, where root allows it in network namespaces of their own, joined by a link of 1 Gbit/s with 0.2 ms of delay
+(tc netem); else on loopback. Besides the tenant that moves, each node has a neighbour under the same load. Every case
+is one run of "tradewind bench"; a table at the end compares them with the aims. Everything that it makes lies in a
+temporary folder, which it removes with the namespaces. Exit code 1 when a request failed or a move did not end well.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+WINDOW_S = 3  # As Slacker's: a sliding window, one step a second.
+SETTLE_S = 5  # Of a move, until the controller is expected to hold the setpoint.
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+class Net:
+    """A bridge with a leg to each node, each leg shaped; or nothing, and all on loopback."""
+
+    def __init__(self):
+        self.names, self.shaped, self.tag = [], False, f"tw{os.getpid() % 10000}"
+        if os.geteuid() == 0 and shutil.which("ip") and shutil.which("tc"):
+            try:
+                self.make()
+                self.shaped = True
+            except subprocess.CalledProcessError as error:
+                say(f"no namespaces here ({error}); on loopback")
+                self.remove()
+
+    def run(self, command):
+        subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def make(self):
+        self.run(f"ip link add {self.tag}b type bridge")
+        self.run(f"ip addr add 10.211.7.254/24 dev {self.tag}b")
+        self.run(f"ip link set {self.tag}b up")
+        for number in (1, 2):
+            name = f"{self.tag}n{number}"
+            self.run(f"ip netns add {name}")
+            self.names.append(name)
+            self.run(f"ip link add {name} type veth peer name eth0 netns {name}")
+            self.run(f"ip link set {name} master {self.tag}b up")
+            self.run(f"ip netns exec {name} ip addr add 10.211.7.{number}/24 dev eth0")
+            self.run(f"ip netns exec {name} ip link set eth0 up")
+            self.run(f"ip netns exec {name} ip link set lo up")
+            # A tenth of the round trip at each end of each leg would be finer than the timer.
+            self.run(f"ip netns exec {name} tc qdisc add dev eth0 root netem delay 0.1ms rate 1gbit limit 10000")
+
+    def remove(self):
+        for name in self.names:
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL)
+        subprocess.run(["ip", "link", "del", f"{self.tag}b"], stderr=subprocess.DEVNULL)
+
+    def address(self, number):
+        return f"10.211.7.{number}:8080" if self.shaped else f"127.0.0.1:{18180 + number}"
+
+    def command(self, number, command):
+        return ["ip", "netns", "exec", f"{self.tag}n{number}"] + command if self.shaped else command
+
+
+class Cluster:
+    def __init__(self, program, net, folder):
+        self.program, self.net, self.nodes = program, net, []
+        self.url = f"http://{net.address(1)}"
+        for number in (1, 2):
+            command = [program, "serve", "--name", f"n{number}", "--listen", net.address(number), "--data",
+                       f"{folder}/n{number}"]
+            if net.shaped:
+                command.append("--insecure")
+            if number == 2:
+                command += ["--join", self.url]
+            with open(f"{folder}/n{number}.log", "w", encoding="utf-8") as log:
+                node = subprocess.Popen(net.command(number, command), stdout=subprocess.PIPE, stderr=log, text=True)
+            self.nodes.append(node)
+            if not node.stdout.readline().startswith("ready"):
+                raise RuntimeError(f"node n{number} does not start; see its log: "
+                                   + open(f"{folder}/n{number}.log", encoding="utf-8").read()[-500:])
+
+    def stop(self):
+        for node in reversed(self.nodes):
+            node.send_signal(signal.SIGTERM)
+        for node in self.nodes:
+            node.wait(timeout=60)
+
+    def call(self, *arguments):
+        done = subprocess.run([self.program, *arguments, "--server", self.url, "-o", "json"], capture_output=True,
+                              text=True, check=False)
+        if done.returncode not in (0, 1) or not done.stdout:
+            raise RuntimeError(f"{' '.join(arguments)}: {done.stderr}")
+        return json.loads(done.stdout)
+
+
+def windows(results, name, first, last):
+    """p95 over sliding windows of WINDOW_S seconds, by points of one second; from `first` to `last`."""
+    timeline = results["timeline"] if name is None else next(t for t in results["tenants"] if t["name"] == name)["timeline"]
+    values = [p["p95_ms"] for p in timeline if first <= p["t"] and p["t"] + 1 <= last and p["p95_ms"] is not None]
+    return [statistics.mean(values[at:at + WINDOW_S]) for at in range(len(values) - WINDOW_S + 1)] or values
+
+
+class Case:
+    """One run, and what is to be said of it."""
+
+    def __init__(self, name, setpoint_ms=None):
+        self.name, self.setpoint_ms, self.results = name, setpoint_ms, None
+
+    def figures(self):
+        move = self.results["moves"][0]
+        first, last = move["from_t"], move["to_t"] or self.results["duration_s"]
+        steady = windows(self.results, None, first + SETTLE_S, last) or windows(self.results, None, first, last)
+        sensed = [s["p95_ms"] for s in move["samples"] if s["p95_ms"] is not None and s["t"] > first + SETTLE_S]
+        figures = {"case": self.name, "move_s": last - first, "setpoint_ms": self.setpoint_ms,
+                   "p95_mean_ms": statistics.mean(steady) if steady else math.nan,
+                   "p95_sd_ms": statistics.pstdev(steady) if steady else math.nan,
+                   "sensed_p95_ms": statistics.mean(sensed) if sensed else math.nan,
+                   "failed": self.results["totals"]["failed"], "aborted": self.results["totals"]["aborted"],
+                   "ok": self.results["ok"]}
+        if self.setpoint_ms:
+            figures["error"] = figures["p95_mean_ms"] / self.setpoint_ms - 1
+            figures["sensed_error"] = figures["sensed_p95_ms"] / self.setpoint_ms - 1
+            figures["over_20"] = sum(w > 1.2 * self.setpoint_ms for w in steady) / max(len(steady), 1)
+        for tenant in self.results["tenants"]:
+            if tenant["name"].startswith("near"):
+                values = windows(self.results, tenant["name"], first + SETTLE_S, last)
+                figures[tenant["name"]] = statistics.mean(values) if values else math.nan
+        return figures
+
+
+def table(rows):
+    head = ["case", "setpoint", "p95 mean", "sd", "error", "sensed", "> 20 % over", "near n1", "near n2", "move s", "failed"]
+    lines = [head]
+    for row in rows:
+        number = lambda key, form="{:.1f}": form.format(row[key]) if row.get(key) is not None else "-"
+        lines.append([row["case"], number("setpoint_ms"), number("p95_mean_ms"), number("p95_sd_ms"),
+                      number("error", "{:+.0%}"), number("sensed_error", "{:+.0%}"), number("over_20", "{:.0%}"),
+                      number("near1"), number("near2"), number("move_s"), f"{row['failed']}+{row['aborted']}"])
+    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)) for line in lines)
+
+
+def time_at(fixed, p95):
+    """How long the fixed rate takes that has this p95: between those measured, on logarithms; none outside of them."""
+    points = sorted((row["p95_mean_ms"], row["move_s"]) for row in fixed)
+    for (low, slow), (high, fast) in zip(points, points[1:]):
+        if low <= p95 <= high and high > low:
+            share = math.log(p95 / low) / math.log(high / low)
+            return math.exp(math.log(slow) * (1 - share) + math.log(fast) * share)
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tradewind")
+    parser.add_argument("--size", default="2GB")
+    parser.add_argument("--rate", type=float, default=600, help="requests a second, over three tenants")
+    parser.add_argument("--drain-tenants", type=int, default=300)
+    parser.add_argument("--json", help="write all figures here")
+    parser.add_argument("--reports", help="keep the report of each case in this folder")
+    parser.add_argument("--quick", action="store_true", help="one fixed rate and one setpoint, no drain")
+    options = parser.parse_args()
+    net = Net()
+    folder = tempfile.mkdtemp(prefix="tradewind-pace-")
+    cluster = None
+    try:
+        cluster = Cluster(os.path.abspath(options.tradewind), net, folder)
+        return measure(options, cluster, net, folder)
+    finally:
+        if cluster:
+            cluster.stop()
+        net.remove()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure(options, cluster, net, folder):
+    say(f"link: {'1 Gbit/s, 0.2 ms' if net.shaped else 'loopback'}; filling {options.size}")
+    common = ["bench", "--workload", "ycsb-b", "--record-bytes", "1000", "--workers", "128"]
+    for tenant, node, size in (("shop", "n1", options.size), ("near1", "n1", "50MB"), ("near2", "n2", "50MB")):
+        subprocess.run([cluster.program, *common, "--load-only", "--tenant", tenant, "--node", node, "--size", size,
+                        "--server", cluster.url], check=True, stdout=subprocess.DEVNULL)
+    os.sync()
+    time.sleep(3)
+    owner = ["n1"]
+
+    def run(case, pace, steps=None):
+        to = "n2" if owner[0] == "n1" else "n1"
+        arguments = common + ["--tenant", "shop", "--tenant", "near1", "--tenant", "near2", "--records", "50000",
+                              "--warm-up", "2s", "--duration", "900s", "--until-moved", "--after", "4s",
+                              "--move", f"shop:{to}@6s", "--seed", "7", "--title", case.name] + pace
+        arguments += ["--steps", steps] if steps else ["--rate", str(options.rate)]
+        if options.reports:
+            os.makedirs(options.reports, exist_ok=True)
+            arguments += ["--report", os.path.join(options.reports, case.name.replace("/", "-").replace(" ", "-") + ".html")]
+        case.results = cluster.call(*arguments)
+        owner[0] = to
+        os.sync()
+        figures = case.figures()
+        say(f"{case.name}: p95 {figures['p95_mean_ms']:.1f} ms, move {figures['move_s']:.1f} s")
+        return figures
+
+    unthrottled = Case("no throttle")
+    rows = [run(unthrottled, ["--move-rate", "none"])]
+    idle = unthrottled.results["windows"]["before"]["p95_ms"]
+    full = max(unthrottled.results["windows"]["during"]["p95_ms"], 1.5 * idle)
+    say(f"p95: {idle:.1f} ms idle, {full:.1f} ms unthrottled")
+    fixed = [run(Case(f"{rate} MB/s"), ["--move-rate", f"{rate}MB/s"])
+             for rate in ([40] if options.quick else [15, 30, 60, 90])]
+    rows += fixed
+    paced = []
+    for share in [0.5] if options.quick else [0.25, 0.5, 0.75]:
+        setpoint = idle * (full / idle) ** share
+        paced.append(run(Case(f"setpoint {share:.0%}", setpoint), ["--setpoint", f"{setpoint * 1000:.0f}us"]))
+    rows += paced
+    if not options.quick:
+        setpoint = idle * math.sqrt(full / idle)
+        up, down = 16, 30
+        rows.append(run(Case("load steps by half", setpoint), ["--setpoint", f"{setpoint * 1000:.0f}us"],
+                        f"{options.rate}@0s,{options.rate * 1.5}@{up}s,{options.rate}@{down}s"))
+        rows.append(drain(options, cluster, setpoint))
+    print(table(rows))
+    print(judge(idle, full, fixed, paced))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"link": "shaped" if net.shaped else "loopback", "idle_p95_ms": idle, "unthrottled_p95_ms": full,
+                       "cases": rows}, file, indent=1)
+    return 0 if all(row["ok"] for row in rows) else 1
+
+
+def drain(options, cluster, setpoint):
+    common = ["bench", "--workload", "ycsb-b", "--record-bytes", "1000", "--records", "200", "--tenants",
+              str(options.drain_tenants), "--prefix", "small", "--workers", "128"]
+    subprocess.run([cluster.program, *common, "--load-only", "--node", "n1", "--server", cluster.url], check=True,
+                   stdout=subprocess.DEVNULL)
+    os.sync()
+    results = cluster.call(*common, "--rate", str(options.rate), "--warm-up", "2s", "--duration", "900s", "--until-moved",
+                           "--after", "4s", "--drain", "n1@6s", "--setpoint", f"{setpoint * 1000:.0f}us")
+    moves = results["moves"]
+    first = min(move["from_t"] for move in moves)
+    last = max(move["to_t"] or 0 for move in moves)
+    values = windows(results, None, first, last)
+    say(f"drain of {len(moves)} tenants: {last - first:.1f} s")
+    return {"case": f"drain of {len(moves)}", "move_s": last - first, "setpoint_ms": setpoint,
+            "p95_mean_ms": statistics.mean(values), "p95_sd_ms": statistics.pstdev(values),
+            "error": statistics.mean(values) / setpoint - 1, "over_20": sum(v > 1.2 * setpoint for v in values) / len(values),
+            "failed": results["totals"]["failed"], "aborted": results["totals"]["aborted"], "ok": results["ok"]}
+
+
+def judge(idle, full, fixed, paced):
+    lines = [f"\np95 idle {idle:.1f} ms, unthrottled {full:.1f} ms ({full / idle:.1f} times)"]
+    for row in paced:
+        best = time_at(fixed, row["p95_mean_ms"])
+        longer = f"{row['move_s'] / best:.2f} times the fixed rate of the same p95" if best else "no fixed rate to compare"
+        met = abs(row["error"]) <= 0.05 and row["over_20"] < 0.10 and (best is None or row["move_s"] <= 1.15 * best)
+        lines.append(f"{row['case']}: error {row['error']:+.1%} (aim 5 %), {row['over_20']:.0%} of windows more than 20 % over "
+                     f"(aim 10 %), {longer} (aim 1.15): {'met' if met else 'MISSED'}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
