@@ -121,7 +121,10 @@ class Bench {
     Watch();
     run_.duration_s = generator_->now_s();
     generator_->Stop();
-    observer_->Join();
+    if (interrupted_.is_set())
+      observer_->Abandon();
+    else
+      observer_->Join();
     return Conclude();
   }
 

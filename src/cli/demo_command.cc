@@ -67,7 +67,7 @@ class Demo {
     const Result<void> moved = MoveThereAndBack();
     run_.duration_s = generator_->now_s();
     generator_->Stop();
-    observer_->Join();
+    observer_->Abandon();
     TW_TRY(moved);
     display_.Say("check    every transfer, every balance and the database itself");
     TW_TRY_ASSIGN(json::value results, Judge());

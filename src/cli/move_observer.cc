@@ -132,7 +132,7 @@ void MoveObserver::Watch(Followed& followed, runtime::Duration pause) {
       followed.samples.push_back({now_s_(), *receipt});
       if (MoveHasEnded(*receipt)) break;
     }
-    runtime::SleepFor(pause);
+    if (abandoned_.WaitUntil(core_.Now() + pause)) return;
   }
   followed.to_s = now_s_();
 }
@@ -183,6 +183,11 @@ void MoveObserver::LookAtDrainedMoves(double since_s, const std::string& source)
 void MoveObserver::Join() {
   stopping_.Set();
   running_.Join();
+}
+
+void MoveObserver::Abandon() {
+  abandoned_.Set();
+  Join();
 }
 
 bool MoveObserver::ok() const {

@@ -43,6 +43,8 @@ class MoveObserver {
   bool over() const { return running_.size() == 0; }
   // Suspends until nothing is followed any more; nothing planned is started from now on.
   void Join();
+  // The same, but moves that run are left to themselves.
+  void Abandon();
 
   // Every move was done and verified, and nothing went wrong on the way.
   bool ok() const;
@@ -84,6 +86,7 @@ class MoveObserver {
   std::vector<std::string> complaints_;
   bool drain_failed_ = false;
   runtime::Event stopping_;
+  runtime::Event abandoned_;
   runtime::TaskGroup running_;
 };
 

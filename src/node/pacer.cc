@@ -58,9 +58,8 @@ void Pacer::Loop() {
   runtime::TimePoint last_move = core_.Now();
   NoteIdle(ends_[self_]);
   while (!stopping_) {
-    const Moves moves = hands_.moves();
-    if (!moves.empty()) {
-      Tick(moves);
+    if (!hands_.moves().empty()) {
+      Tick();
       last_move = core_.Now();
     } else if (core_.Now() - last_move > kLinger) {
       break;
@@ -206,8 +205,10 @@ std::optional<double> Pacer::P95At(const move::Sender& sender) const {
   return p95;
 }
 
-void Pacer::Tick(const Moves& moves) {
-  LookAtEnds(moves);
+void Pacer::Tick() {
+  LookAtEnds(hands_.moves());
+  // Of those that were asked about some may be over, and their tenants gone. Nothing below suspends.
+  const Moves moves = hands_.moves();
   std::map<MoveId, pace::Objective> setpoints;
   for (const auto& sender : moves)
     if (FollowsLatency(*sender)) setpoints[sender->id()] = SetpointOf(*sender);

@@ -74,7 +74,7 @@ class Pacer {
   };
 
   void Loop();
-  void Tick(const Moves& moves);
+  void Tick();
   void LookAtEnds(const Moves& moves);
   void Ask(const NodeName& peer);
   void LookAtObjectives();
