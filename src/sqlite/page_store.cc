@@ -280,15 +280,24 @@ Result<void> PageStore::ReadNewest(std::span<const PageNumber> pages, MutableByt
 // -- What is hot
 
 void PageStore::NoteUse(PageNumber page) {
-  if (page.value >= last_use_.size()) last_use_.resize(std::max<size_t>(page.value, page_count_) + 1);
-  last_use_[page.value] = ++use_clock_;
+  const size_t block = page.value / kUseBlockPages;
+  if (block >= last_use_.size()) last_use_.resize(block + 1);
+  std::vector<uint32_t>& uses = last_use_[block];
+  if (uses.empty()) uses.resize(kUseBlockPages);
+  uses[page.value % kUseBlockPages] = ++use_clock_;
+}
+
+uint32_t PageStore::LastUse(PageNumber page) const {
+  const std::vector<uint32_t>& uses = last_use_[page.value / kUseBlockPages];
+  return uses.empty() ? 0 : uses[page.value % kUseBlockPages];
 }
 
 std::vector<PageNumber> PageStore::HotPages(size_t limit) const {
   std::vector<PageNumber> pages;
-  for (uint32_t value = 1; value < last_use_.size() && value <= page_count_; ++value)
-    if (last_use_[value] != 0) pages.push_back(PageNumber{value});
-  const auto later = [this](PageNumber a, PageNumber b) { return last_use_[a.value] > last_use_[b.value]; };
+  const uint64_t end = std::min<uint64_t>(last_use_.size() * kUseBlockPages, uint64_t{page_count_} + 1);
+  for (uint32_t value = 1; value < end; ++value)
+    if (LastUse(PageNumber{value}) != 0) pages.push_back(PageNumber{value});
+  const auto later = [this](PageNumber a, PageNumber b) { return LastUse(a) > LastUse(b); };
   const size_t kept = std::min(limit, pages.size());
   std::partial_sort(pages.begin(), pages.begin() + static_cast<ptrdiff_t>(kept), pages.end(), later);
   pages.resize(kept);

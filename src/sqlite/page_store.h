@@ -181,6 +181,7 @@ class PageStore {
     bool given_up = false;  // Somebody waited to no avail: it is asked for again.
   };
   static constexpr size_t kPullSamples = 100'000;
+  static constexpr uint32_t kUseBlockPages = 1024;
 
   PageStore(runtime::Core& core, std::string path);
 
@@ -201,6 +202,7 @@ class PageStore {
   Result<void> EnsurePresent(PageNumber page);
   void NoteArrived(PageNumber page, uint64_t hash);
   void NoteUse(PageNumber page);
+  uint32_t LastUse(PageNumber page) const;
   Result<void> SyncWalFile();
   Result<void> SyncMainAndPresence();
   int Refuse(int result_code, Error error);
@@ -229,7 +231,9 @@ class PageStore {
   std::optional<Error> failed_;
   std::optional<Error> refusal_;
 
-  std::vector<uint32_t> last_use_;  // By page number; of use_clock_, 0: not used.
+  // By page number, in blocks that are made when a page of theirs is used, so that to open a large tenant
+  // costs no more than a small one; of use_clock_, 0: not used.
+  std::vector<std::vector<uint32_t>> last_use_;
   uint32_t use_clock_ = 0;
   runtime::TimePoint slice_started_;
   uint32_t reads_in_slice_ = 0;

@@ -468,6 +468,23 @@ TEST_F(PageStoreTest, WhatWasUsedLatelyIsHot) {
   });
 }
 
+TEST_F(PageStoreTest, WhatWasUsedLatelyIsHotThroughoutALargeFile) {
+  Run([&] {
+    auto store = OpenStore("h.db");
+    auto writer = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*writer, "CREATE TABLE a(id INTEGER PRIMARY KEY, x)"));
+    ASSERT_TRUE(Sql(*writer,
+                    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n<2500) "
+                    "INSERT INTO a SELECT n, zeroblob(3000) FROM c"));
+    ASSERT_GT(store->page_count(), 2 * 1024u);
+    EXPECT_EQ(store->HotPages(10'000).size(), store->page_count()) << "all have been written";
+    ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=zeroblob(3001) WHERE id=2500"));
+    const auto last = store->HotPages(1);
+    ASSERT_EQ(last.size(), 1u);
+    EXPECT_GT(last.front().value, 2 * 1024u);
+  });
+}
+
 // -- Going back
 
 TEST_F(PageStoreTest, ATenantThatGoesBackTakesOnlyWhatWasWrittenHere) {
