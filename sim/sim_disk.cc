@@ -31,6 +31,8 @@ class SimFile final : public runtime::File {
   Result<void> Truncate(uint64_t size) override;
   Result<uint64_t> Size() override;
   Result<void> Sync() override;
+  // What is on its way to the disk may get there or not, as it may without this: it only takes time.
+  void StartWriteback() override { PauseAsASync(core_); }
 
  private:
   SimCore& core_;

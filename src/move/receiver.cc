@@ -11,11 +11,6 @@ namespace tradewind::move {
 
 namespace {
 
-tl::unexpected<Error> OutOfTurn(const char* what) {
-  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED",
-              std::string("the sender sent ") + what + " out of turn");
-}
-
 uint32_t Percentile(std::vector<uint32_t>& sorted, double share) {
   if (sorted.empty()) return 0;
   return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
@@ -60,6 +55,11 @@ JournalEntry Receiver::Entry(Role role) const {
 }
 
 // -- A channel
+
+tl::unexpected<Error> Receiver::OutOfTurn(const char* what) {
+  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED",
+              std::string("the sender sent ") + what + " out of turn");
+}
 
 void Receiver::Serve(PageChannel& channel, const Offer& offer) {
   // One at a time: what the one before is in the middle of ends first.
@@ -253,10 +253,13 @@ Result<void> Receiver::OpenAsOwner(Epoch epoch) {
   entry.epoch = epoch;
   Result<void> noted;
   Result<std::unique_ptr<tenant::Tenant>> opened;
+  // Taken before anything suspends: nobody else is to open it, or to give it up.
+  auto store = std::move(store_);
   // It serves only when both are done.
   runtime::TaskGroup steps(core_);
   steps.Spawn("note owner " + tenant_name_, [&] { noted = host_.journal().Put(entry); });
-  opened = tenant::Tenant::Open(core_, tenant_name_, std::move(store_));
+  runtime::Yield();  // To open a tenant takes the core for a while: the disk has the entry in hand first.
+  opened = tenant::Tenant::Open(core_, tenant_name_, std::move(store));
   steps.Join();
   if (!noted && opened) (*opened)->Close();
   TW_TRY(noted);
@@ -333,18 +336,25 @@ Result<void> Receiver::TakePages(const Pages& pages) {
     host_.Reached(Step::kDestinationHasHalf);
   }
   unsynced_bytes_ += pages.contents.size();
-  unwritten_bytes_ += pages.contents.size();
-  if (unwritten_bytes_ >= limits::kWritebackBytes && !writing_back_) WriteBackInBackground();
+  NoteWritten(pages.contents.size());
   if (unsynced_bytes_ >= limits::kPresenceSyncBytes && !syncing_) SyncInBackground();
   return {};
+}
+
+void Receiver::NoteWritten(uint64_t bytes) {
+  unwritten_bytes_ += bytes;
+  if (unwritten_bytes_ >= limits::kWritebackBytes && !writing_back_) WriteBackInBackground();
 }
 
 // A steady trickle instead of a flood at each sync, which commits of the same disk would have to wait for.
 void Receiver::WriteBackInBackground() {
   writing_back_ = true;
   unwritten_bytes_ = 0;
-  fibers_.Spawn("write back " + tenant_name_, [this] {
-    if (served_) served_->StartWriteback();
+  fibers_.Spawn("write back " + tenant_name_, [this, copy = incoming_] {
+    if (copy)
+      copy->StartWriteback();
+    else if (served_)
+      served_->StartWriteback();
     writing_back_ = false;
     state_changed_.NotifyAll();
   });

@@ -80,6 +80,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   const NodeName& peer() const { return peer_; }
 
  private:
+  static tl::unexpected<Error> OutOfTurn(const char* what);
   // receiver.cc: ownership and the end.
   Result<void> Answer(PageChannel& channel, const Offer& offer);
   Result<void> Receive(PageChannel& channel, const Message& message);
@@ -93,6 +94,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   Result<void> TakePages(const Pages& pages);
   void SendPulls();
   void SyncInBackground();
+  void NoteWritten(uint64_t bytes);
   void WriteBackInBackground();
   Result<void> TryToComplete(PageChannel& channel);
   Result<void> EndMove();
@@ -106,7 +108,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   Result<void> TakePrepare(PageChannel& channel, const Prepare& prepare);
   Result<void> TakeList(PageChannel& channel, const List& list);
   Result<void> NoteListed(const List& list);
-  Result<void> SyncIncoming();
+  Result<void> SyncIncoming(const std::function<Result<void>()>& make_map);
   Result<void> OpenStore(std::unique_ptr<sqlite::PresenceMap> presence);
   Result<void> OpenFromDisk();
   Result<void> DropCopy();
@@ -131,7 +133,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   uint64_t list_ = 0;
   uint32_t page_size_ = 0;
 
-  std::unique_ptr<runtime::File> incoming_;  // Until ready.
+  std::shared_ptr<runtime::File> incoming_;  // Until ready; a write-back under way shares it.
   std::unordered_map<PageNumber, uint64_t> incoming_hashes_;
   std::unique_ptr<sqlite::PresenceMap> incoming_presence_;  // Empty until the list.
   std::unique_ptr<sqlite::PageStore> store_;                // During ready.

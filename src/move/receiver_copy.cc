@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::array<const char*, 4> kSuffixes = {"", "-wal", "-journal", "-presence"};
 
-tl::unexpected<Error> OutOfTurn(const char* what) {
-  return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED",
-              std::string("the sender sent ") + what + " out of turn");
-}
-
 }  // namespace
 
 // A sender that begins anew has not sent the swap, so what was made for an earlier list is void.
@@ -68,6 +63,9 @@ Result<void> Receiver::TakeInitPages(const Pages& pages) {
       ++run;
     TW_TRY(incoming_->Write(uint64_t{pages.numbers[at].value - 1} * page_size_,
                             contents.subspan(at * page_size_, run * page_size_)));
+    // Single pages are left to the sync: a disk that is sent them one by one is slower, and so are the writes
+    // beside it.
+    if (run > 1) NoteWritten(run * page_size_);
     for (const size_t end = at + run; at < end; ++at)
       incoming_hashes_[pages.numbers[at]] =
           sqlite::HashPage(pages.numbers[at], contents.subspan(at * page_size_, page_size_));
@@ -80,24 +78,30 @@ Result<void> Receiver::TakeInitPages(const Pages& pages) {
 Result<void> Receiver::TakePrepare(PageChannel& channel, const Prepare& prepare) {
   if (state_ != State::kReceiving) return OutOfTurn("a preparation");
   TW_TRY(incoming_->Truncate(uint64_t{prepare.page_count} * page_size_));
-  TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
-                                                                prepare.page_count, list_ + 1));
-  // Nobody believes it yet; what the list does not hold is forgotten again.
-  for (const auto& [page, hash] : incoming_hashes_)
-    if (page.value <= prepare.page_count) incoming_presence_->NoteArrived(page, hash);
-  TW_TRY(SyncIncoming());
+  const auto make_map = [&]() -> Result<void> {
+    TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
+                                                                  prepare.page_count, list_ + 1));
+    // Nobody believes it yet; what the list does not hold is forgotten again.
+    for (const auto& [page, hash] : incoming_hashes_)
+      if (page.value <= prepare.page_count) incoming_presence_->NoteArrived(page, hash);
+    return {};
+  };
+  TW_TRY(SyncIncoming(make_map));
   TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
   host_.Reached(Step::kDestinationPrepared);
   return channel.Send(Prepared{});
 }
 
-// The map may be durable before the data that it speaks of: until the journal says ready, nobody believes it.
-Result<void> Receiver::SyncIncoming() {
+// The disk has the data in hand while the map is made. That may be durable before the data that it speaks of:
+// until the journal says ready, nobody believes it.
+Result<void> Receiver::SyncIncoming(const std::function<Result<void>()>& make_map) {
   Result<void> data, map;
   runtime::TaskGroup syncs(core_);
   syncs.Spawn("sync copy " + tenant_name_, [&] { data = incoming_->Sync(); });
-  syncs.Spawn("sync map " + tenant_name_,
-              [&] { map = incoming_presence_->Write(incoming_presence_->TakeChanges()); });
+  syncs.Spawn("sync map " + tenant_name_, [&] {
+    map = make_map();
+    if (map) map = incoming_presence_->Write(incoming_presence_->TakeChanges());
+  });
   syncs.Join();
   TW_TRY(data);
   return map;
@@ -132,14 +136,16 @@ Result<void> Receiver::TakeList(PageChannel& channel, const List& list) {
   const bool same_map = incoming_presence_ && incoming_presence_->list() == list.number &&
                         incoming_presence_->SetPageCount(list.page_count);
   TW_TRY(incoming_->Truncate(uint64_t{list.page_count} * page_size_));
-  if (!same_map) {
-    TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
-                                                                  list.page_count, list.number));
-    TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
-  }
-  TW_TRY(NoteListed(list));
+  const auto make_map = [&]() -> Result<void> {
+    if (!same_map) {
+      TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
+                                                                    list.page_count, list.number));
+      TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
+    }
+    return NoteListed(list);
+  };
   // First the data and the map, then the journal, then the word: each speaks of what is durable before it.
-  TW_TRY(SyncIncoming());
+  TW_TRY(SyncIncoming(make_map));
   host_.Reached(Step::kDestinationSyncedList);
   incoming_.reset();
   incoming_hashes_.clear();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "runtime/fiber.h"
 
 namespace tradewind::sqlite {
 
@@ -178,11 +179,9 @@ PresenceMap::Changes PresenceMap::TakeChanges() {
     if (!dirty_[block]) continue;
     dirty_[block] = false;
     const uint64_t offset = block * kBlockBytes;
-    std::vector<std::byte> content;
     auto append = [&](Bytes whole, uint64_t from) {
       if (from >= whole.size()) return;
-      const auto part = whole.subspan(from, std::min<uint64_t>(kBlockBytes, whole.size() - from));
-      content.assign(part.begin(), part.end());
+      changes.Add(offset, whole.subspan(from, std::min<uint64_t>(kBlockBytes, whole.size() - from)));
     };
     if (block == 0) {
       Header header{};
@@ -198,14 +197,24 @@ PresenceMap::Changes PresenceMap::TakeChanges() {
     } else {
       append(bits, offset - BitsOffset());
     }
-    if (!content.empty()) changes.blocks.emplace_back(offset, std::move(content));
   }
   return changes;
 }
 
+void PresenceMap::Changes::Add(uint64_t offset, Bytes content) {
+  if (runs.empty() || runs.back().first + runs.back().second.size() != offset ||
+      runs.back().second.size() + content.size() > kRunBytes)
+    runs.emplace_back(offset, std::vector<std::byte>());
+  std::vector<std::byte>& run = runs.back().second;
+  run.insert(run.end(), content.begin(), content.end());
+}
+
 Result<void> PresenceMap::Write(const Changes& changes) {
-  if (changes.blocks.empty()) return {};
-  for (const auto& [offset, content] : changes.blocks) TW_TRY(file_->Write(offset, content));
+  if (changes.runs.empty()) return {};
+  for (const auto& [offset, content] : changes.runs) {
+    TW_TRY(file_->Write(offset, content));
+    runtime::Yield();  // The map of a large tenant is megabytes.
+  }
   return file_->Sync();
 }
 

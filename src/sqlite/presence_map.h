@@ -73,7 +73,9 @@ class PresenceMap {
 
   // What changed since the last copy, to be written once the data that it speaks of is durable.
   struct Changes {
-    std::vector<std::pair<uint64_t, std::vector<std::byte>>> blocks;  // Offset in the file, content.
+    std::vector<std::pair<uint64_t, std::vector<std::byte>>> runs;  // Offset in the file, content.
+    // Joins neighbours, up to what a core may write in one go. Requires rising offsets.
+    void Add(uint64_t offset, Bytes content);
   };
   Changes TakeChanges();
   // Writes and syncs. Suspends. After a failure the map must not be used.
@@ -88,6 +90,7 @@ class PresenceMap {
   void NotePresent(bool was_present) { missing_ -= was_present ? 0 : 1; }
 
   static constexpr uint64_t kBlockBytes = 4096;
+  static constexpr size_t kRunBytes = 64 * kBlockBytes;
 
   std::unique_ptr<runtime::File> file_;
   uint32_t page_size_;

@@ -84,5 +84,61 @@ TEST_F(PresenceSyncTest, ASyncEndsOnlyWhenWhatAnotherHasTakenIsDurable) {
   });
 }
 
+// The map of a file of `blocks` times 512 pages (what one block of the map holds), with one arrival in each
+// block but every hundredth.
+std::unique_ptr<PresenceMap> MakeScattered(runtime::Disk& disk, const std::string& path, uint32_t blocks) {
+  auto map = PresenceMap::Create(disk, path, 4096, blocks * 512, 1);
+  TW_CHECK(map.has_value(), "the map is made");
+  for (uint32_t block = 0; block < blocks; ++block)
+    if (block % 100 != 99) (*map)->NoteArrived(PageNumber{block * 512 + 7}, block + 1);
+  return std::move(*map);
+}
+
+TEST_F(PresenceSyncTest, ChangedNeighboursOfAMapAreOneWriteOfBoundedSizeAndNothingElseIsWritten) {
+  core_.Run([&] {
+    const std::string path = core_.folder() + "/map";
+    const auto map = MakeScattered(core_.disk(), path, 300);
+    const auto changes = map->TakeChanges();
+    // The header, which is shorter than a block, and three times 99 blocks in two writes each.
+    ASSERT_EQ(changes.runs.size(), 7u);
+    uint64_t bytes = 0, end = 0;
+    for (const auto& [offset, content] : changes.runs) {
+      EXPECT_GE(offset, end);
+      EXPECT_LE(content.size(), 256u << 10);
+      end = offset + content.size();
+      bytes += content.size();
+    }
+    EXPECT_GE(bytes, 297u * 4096);
+    EXPECT_LT(bytes, 298u * 4096);
+    ASSERT_TRUE(map->Write(changes));
+    EXPECT_TRUE(map->TakeChanges().runs.empty());
+    const auto loaded = PresenceMap::Load(core_.disk(), path);
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ((*loaded)->arrived_sum(), map->arrived_sum());
+    EXPECT_EQ((*loaded)->Arrived().words(), map->Arrived().words());
+  });
+}
+
+TEST_F(PresenceSyncTest, OthersHaveTheirTurnWhileALargeMapIsWritten) {
+  core_.Run([&] {
+    const auto map = MakeScattered(core_.disk(), core_.folder() + "/map", 300);
+    const auto changes = map->TakeChanges();
+    core_.syncs.held = true;
+    size_t turns = 0;
+    runtime::TaskGroup fibers(core_);
+    fibers.Spawn("write", [&] { EXPECT_TRUE(map->Write(changes)); });
+    fibers.Spawn("other", [&] {
+      while (core_.syncs.waiting == 0) {
+        ++turns;
+        runtime::Yield();
+      }
+    });
+    AwaitCalls(1);
+    EXPECT_GE(turns, changes.runs.size() - 1);
+    core_.syncs.Release();
+    fibers.Join();
+  });
+}
+
 }  // namespace
 }  // namespace tradewind::sqlite
