@@ -27,31 +27,21 @@ BankRun RunBank(uint64_t seed) {
   Cluster cluster(seed, {"n1", "n2"});
   BankRun run;
   cluster.InClient([&] {
-    cluster.Call("n1", "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})");
     load::BankOptions options;
-    options.servers = cluster.urls();
     options.accounts = 40;
     options.entry_bytes = 1'300'000;
     options.seed = seed;
     options.pause = 3ms;
-    auto bank = load::Bank::Make(cluster.client(), cluster.http(), options).value();
-    const auto filled = bank->Fill();
-    ASSERT_TRUE(filled) << Describe(filled.error());
-    bank->Start();
-    const auto far = cluster.client().Now() + 10min;
-    EXPECT_TRUE(bank->AwaitTransfers(5, far));
+    const auto bank = cluster.OpenBank(options);
     for (const char* to : {"n2", "n1"}) {
       const auto receipt = cluster.AwaitMove(cluster.StartMove("shop", to));
       EXPECT_EQ(receipt.at("phase").as_string(), "done") << boost::json::serialize(receipt);
       EXPECT_TRUE(receipt.at("verified").as_bool());
       EXPECT_EQ(receipt.at("aborted").to_number<int>(), 0);
-      EXPECT_TRUE(bank->AwaitTransfers(5, far));
+      cluster.AwaitUse(*bank);
     }
     bank->Stop();
-    const auto verdict = bank->Verify();
-    ASSERT_TRUE(verdict) << Describe(verdict.error());
-    EXPECT_TRUE(verdict->ok()) << verdict->integrity << ", lost " << verdict->ledger.lost << ", doubled "
-                               << verdict->ledger.doubled << ", ghosts " << verdict->ledger.ghosts;
+    cluster.ExpectNothingLost(*bank);
     EXPECT_EQ(bank->counts().failed, 0u);
     EXPECT_EQ(bank->counts().aborted, 0u);
     for (const std::string& complaint : bank->complaints()) ADD_FAILURE() << complaint;

@@ -135,6 +135,31 @@ json::object Cluster::AwaitMove(const std::string& id) {
   return {};
 }
 
+std::unique_ptr<load::Bank> Cluster::OpenBank(load::BankOptions options) {
+  Call(hosts_.front(), "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})");
+  options.servers = urls();
+  auto bank = load::Bank::Make(*client_core_, *http_, std::move(options)).value();
+  const auto filled = bank->Fill();
+  if (!filled) ADD_FAILURE() << Describe(filled.error());
+  bank->Start();
+  AwaitUse(*bank);
+  return bank;
+}
+
+void Cluster::AwaitUse(load::Bank& bank) {
+  EXPECT_TRUE(bank.AwaitTransfers(5, client_core_->Now() + 10min)) << "the tenant is not in use";
+}
+
+void Cluster::ExpectNothingLost(load::Bank& bank, int tries) {
+  auto verdict = bank.Verify();
+  for (int tried = 1; tried < tries && !verdict; ++tried) verdict = bank.Verify();
+  ASSERT_TRUE(verdict) << Describe(verdict.error());
+  EXPECT_TRUE(verdict->ok()) << verdict->integrity << ", lost " << verdict->ledger.lost << ", doubled "
+                             << verdict->ledger.doubled << ", ghosts " << verdict->ledger.ghosts
+                             << ", balances " << verdict->balances_agree << ", entries "
+                             << verdict->entries_agree;
+}
+
 bool Cluster::HasFile(const std::string& host, const std::string& tenant) {
   return world_.CoreOf(host).disk().Exists("/data/tenants/" + tenant + ".db").value();
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/load/bank.h"
 #include "net/http_client.h"
 #include "node/node.h"
 #include "sim/sim_core.h"
@@ -56,6 +57,15 @@ class Cluster {
   std::string StartMove(const std::string& tenant, const std::string& to, uint64_t rate_bytes_per_s = 0);
   // Waits until the move is over; its receipt. In a fiber.
   boost::json::object AwaitMove(const std::string& id);
+
+  // Makes the tenant `shop` on n1 and a bank in it that is in use through every host when this returns. Of
+  // the options, the servers are filled in. In a fiber.
+  std::unique_ptr<load::Bank> OpenBank(load::BankOptions options);
+  // Expects that a few more transfers are acknowledged. In a fiber.
+  void AwaitUse(load::Bank& bank);
+  // Expects that the bank, which has been stopped, has lost nothing. More than one try where a connection to
+  // a node that went down may have to be found dead first. In a fiber.
+  void ExpectNothingLost(load::Bank& bank, int tries = 1);
 
   // Whether the host's disk has a file of the tenant.
   bool HasFile(const std::string& host, const std::string& tenant);

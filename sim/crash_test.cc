@@ -62,11 +62,11 @@ class Run {
         EXPECT_FALSE(moved);
       }
       CheckOwner(moved);
-      EXPECT_TRUE(bank_->AwaitTransfers(5, cluster_.client().Now() + 10min)) << "the tenant is in use again";
+      cluster_.AwaitUse(*bank_);
       const auto again = cluster_.AwaitMove(cluster_.StartMove("shop", moved ? "n1" : "n2"));
       EXPECT_EQ(again.at("phase").as_string(), "done") << boost::json::serialize(again);
       bank_->Stop();
-      Verify();
+      cluster_.ExpectNothingLost(*bank_, 6);
     });
   }
 
@@ -79,18 +79,12 @@ class Run {
 
   void Open() {
     cluster_.InClient([&] {
-      cluster_.Call(crash_.catalog_host, "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})");
       load::BankOptions options;
-      options.servers = cluster_.urls();
       options.accounts = 40;
       options.entry_bytes = 1'300'000;
       options.seed = crash_.seed;
       options.pause = 5ms;
-      bank_ = load::Bank::Make(cluster_.client(), cluster_.http(), options).value();
-      const auto filled = bank_->Fill();
-      ASSERT_TRUE(filled) << Describe(filled.error());
-      bank_->Start();
-      EXPECT_TRUE(bank_->AwaitTransfers(5, cluster_.client().Now() + 10min));
+      bank_ = cluster_.OpenBank(options);
     });
   }
 
@@ -137,17 +131,6 @@ class Run {
     while (cluster_.HasFile(other, "shop") && cluster_.client().Now() < patience) runtime::SleepFor(10ms);
     EXPECT_TRUE(cluster_.HasFile(owner, "shop"));
     EXPECT_FALSE(cluster_.HasFile(other, "shop")) << "the other copy goes in the end";
-  }
-
-  void Verify() {
-    // A connection to the node that went down may still have to be found dead.
-    auto verdict = bank_->Verify();
-    for (int again = 0; again < 5 && !verdict; ++again) verdict = bank_->Verify();
-    ASSERT_TRUE(verdict) << Describe(verdict.error());
-    EXPECT_TRUE(verdict->ok()) << verdict->integrity << ", lost " << verdict->ledger.lost << ", doubled "
-                               << verdict->ledger.doubled << ", ghosts " << verdict->ledger.ghosts
-                               << ", balances " << verdict->balances_agree << ", entries "
-                               << verdict->entries_agree;
   }
 
   const Crash crash_;
