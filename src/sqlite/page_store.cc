@@ -21,6 +21,10 @@ constexpr int kRefusedFailed = SQLITE_IOERR | (101 << 8);
 
 constexpr uint32_t kReadsBetweenLooks = 32;
 
+// What a WAL file that is full grows by, beyond what is written: as much as it holds, within these bounds.
+constexpr uint64_t kLeastWalRoom = 64u << 10;
+constexpr uint64_t kMostWalRoom = 512u << 10;
+
 int ResultCode(const Error& error, int otherwise) {
   return error.code == "DISK_FULL" ? SQLITE_FULL : otherwise;
 }
@@ -178,7 +182,10 @@ int PageStore::OpenWal(bool create) {
   auto wal =
       core_.disk().Open(path_ + "-wal", create ? runtime::OpenMode::kCreate : runtime::OpenMode::kExisting);
   if (!wal) return Refuse(SQLITE_CANTOPEN, std::move(wal).error());
+  auto size = (*wal)->Size();
+  if (!size) return Refuse(SQLITE_CANTOPEN, std::move(size).error());
   wal_ = std::move(*wal);
+  wal_end_ = *size;
   wal_name_durable_ = false;
   return SQLITE_OK;
 }
@@ -216,11 +223,29 @@ int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
   }
   tracker_.Note(offset, bytes);
   if (tracker_.page_size() != 0) page_size_ = tracker_.page_size();
+  if (offset + bytes.size() > wal_end_) MakeWalRoom(offset + bytes.size());
   return SQLITE_OK;
 }
 
+void PageStore::MakeWalRoom(uint64_t written_to) {
+  static const std::vector<std::byte> kZeros(kMostWalRoom);
+  const uint64_t room = std::clamp(written_to, kLeastWalRoom, kMostWalRoom);
+  wal_end_ = written_to;
+  if (wal_->Write(written_to, Bytes(kZeros).first(room)))
+    wal_end_ += room;
+  else
+    // The disk is full: what little there is is for frames. Longer than it need be the file does no harm.
+    static_cast<void>(wal_->Truncate(written_to));
+}
+
+Result<void> PageStore::CutWal(uint64_t size) {
+  TW_TRY(wal_->Truncate(size));
+  wal_end_ = size;
+  return {};
+}
+
 int PageStore::TruncateWal(uint64_t size) {
-  if (auto cut = wal_->Truncate(size); !cut) return Refuse(SQLITE_IOERR_TRUNCATE, std::move(cut).error());
+  if (auto cut = CutWal(size); !cut) return Refuse(SQLITE_IOERR_TRUNCATE, std::move(cut).error());
   if (size == 0) tracker_.NoteTruncatedToZero();
   return SQLITE_OK;
 }
@@ -250,7 +275,7 @@ void PageStore::WriteLockReleased() {
     for (const PageNumber page : pages) NoteUse(page);
     if (sending_ && !handing_over_)
       for (const PageNumber page : pages) stale_count_ += sent_.Remove(page) ? 1 : 0;
-  } else if (auto cut = wal_->Truncate(tracker_.CutAccepted()); !cut && !failed_) {
+  } else if (auto cut = CutWal(tracker_.CutAccepted()); !cut && !failed_) {
     failed_ = std::move(cut).error();
   }
 }

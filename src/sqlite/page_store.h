@@ -23,7 +23,12 @@
 //   at once, and
 //     counts as a commit that answers wait for: live it was rolled back, but recovery would commit it;
 //   - a 32-byte write at offset 0, or a truncation to 0, starts a new generation: everything is in the main
-//   file.
+//   file;
+//   - a WAL that has no room is given some, of zeros (recovery ends at them, as at the frames of an earlier
+//   generation), so that
+//     hardly any commit changes the file's size or blocks: a sync then need not wait for a commit of the file
+//     system's journal, which on ext4 waits for the data of every other file that grew, a moving copy
+//     foremost, nor does the write that comes next, on the core, wait for that journal.
 //
 // -- Source rules
 // ------------------------------------------------------------------------------------------------------
@@ -198,6 +203,8 @@ class PageStore {
   int DeleteWal(bool sync_directory);
   void WriteLockReleased();
 
+  void MakeWalRoom(uint64_t written_to);
+  Result<void> CutWal(uint64_t size);
   int JudgeCommit(uint64_t offset, Bytes frame_header);
   Result<void> EnsurePresent(PageNumber page);
   void NoteArrived(PageNumber page, uint64_t hash);
@@ -214,6 +221,7 @@ class PageStore {
 
   std::unique_ptr<runtime::File> main_;
   std::unique_ptr<runtime::File> wal_;
+  uint64_t wal_end_ = 0;  // What the file is written up to, room included.
   bool wal_name_durable_ = false;
   FileLocks locks_;
   WalIndex wal_index_;
