@@ -1,6 +1,7 @@
 // The room that a WAL file is given beyond what is written, and that nothing else notices it.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstddef>
@@ -73,6 +74,9 @@ TEST_F(WalRoomTest, RoomIsZeroesThatAreWrittenAndNoHole) {
     std::vector<std::byte> room(size - frames);
     ASSERT_EQ(OpenWal()->Read(frames, room).value(), room.size());
     EXPECT_EQ(room, std::vector<std::byte>(room.size()));
+    struct stat status = {};
+    ASSERT_EQ(stat((core_.folder() + "/t.db-wal").c_str(), &status), 0);
+    EXPECT_GE(static_cast<uint64_t>(status.st_blocks) * 512, size) << "a hole would be filled at each commit";
   });
 }
 
