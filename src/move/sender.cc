@@ -379,7 +379,7 @@ bool Sender::RecordedAsEnded() {
 }
 
 Sender::Outcome Sender::DualToDone() {
-  PrepareReadAhead();
+  FindRestOfWireframe();
   if (receipt_.phase == Phase::kDual) EndDual();
   while (!done_ && !ending()) {
     Result<void> finished = Fail(ErrorKind::kIo, "CHANNEL_CLOSED", "the page channel is closed");

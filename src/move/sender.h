@@ -146,9 +146,10 @@ class Sender {
   Result<void> AnswerPull(Session& session, PageNumber page);
   Result<void> TakeHello(Session& session);
   Result<void> PushRest(Session& session);
+  Result<void> TakeHandedOver(Pages& batch);
   Result<void> Push(Session& session, const Pages& pages, Turn turn);
   Result<void> FindFrozenLeaves();
-  void PrepareReadAhead();
+  void FindRestOfWireframe();
   sqlite::ReadPage Reader();
   Complete MakeComplete() const;
   size_t batch_pages() const;
@@ -173,10 +174,10 @@ class Sender {
   runtime::TimePoint phase_started_;
   std::shared_ptr<Session> session_;
   runtime::TaskGroup readers_;
-  runtime::WaitQueue news_;  // Something of a session changed, or of what is asked of this object.
-  uint64_t list_ = 0;        // The number of the last list.
-  std::vector<PageNumber> wireframe_;
-  sqlite::PageSet free_;  // Leaves of the freelist, from the list on.
+  runtime::WaitQueue news_;            // Something of a session changed, or of what is asked of this object.
+  uint64_t list_ = 0;                  // The number of the last list.
+  std::vector<PageNumber> wireframe_;  // Until the hand-over its top, then all of it.
+  sqlite::PageSet free_;               // Leaves of the freelist, from the list on.
   std::optional<ReadAhead> read_ahead_;
   std::vector<uint64_t> hashes_;  // By page number - 1: of the content last sent; 0 when it was not.
   bool holds_turn_ = false;

@@ -14,7 +14,7 @@ namespace tradewind::move {
 namespace {
 
 constexpr int kWarmUpPasses = 3;
-constexpr int kReadsBetweenTurns = 256;
+constexpr int kReadsBetweenTurns = 32;
 constexpr double kBatchSeconds = 0.002;
 
 // A free leaf does not travel: at both ends its hash is that of its number alone.
@@ -74,9 +74,8 @@ Result<void> Sender::Init() {
   receipt_.pages_total = store_.page_count();
   receipt_.pages_warm = 0;
   if (options_.method == Method::kStopAndCopy) TW_TRY(BeginHandOver());
-  TW_TRY_ASSIGN(auto wireframe, sqlite::FindWireframe(store_.page_size(), store_.page_count(), Reader(),
-                                                      sqlite::LeafOrder::kLeave));
-  wireframe_ = std::move(wireframe.pages);
+  TW_TRY_ASSIGN(wireframe_, sqlite::FindWireframeTop(store_.page_size(), store_.page_count(), Reader(),
+                                                     limits::kWireframeTopBytes / store_.page_size()));
   read_ahead_.reset();
   receipt_.pages_wireframe = 0;
   TW_TRY(SendForInit(wireframe_, Turn::kAtOnce, receipt_.pages_wireframe));
@@ -263,31 +262,43 @@ Result<void> Sender::TakeHello(Session& session) {
   return {};
 }
 
+// First the rest of the wireframe, without which each lookup would pull twice; then in the order of the file.
 Result<void> Sender::PushRest(Session& session) {
-  const size_t page_size = store_.page_size();
   const auto missing = [&] {
     return receipt_.pages_total - std::min(receipt_.pages_total, session.sent.size());
   };
   const uint32_t half = missing() / 2;
   bool past_half = false;
-  for (uint32_t value = 1; value <= receipt_.pages_total && !session.lost;) {
-    Pages batch;
-    batch.pushed = true;
-    for (; value <= receipt_.pages_total && batch.numbers.size() < batch_pages(); ++value)
-      if (session.sent.Add(PageNumber{value})) batch.numbers.push_back(PageNumber{value});
-    if (batch.numbers.empty()) break;
-    batch.contents.resize(batch.numbers.size() * page_size);
-    TW_TRY(store_.HandOver(batch.numbers, batch.contents));
-    for (size_t index = 0; index < batch.numbers.size(); ++index)
-      hashes_[batch.numbers[index].value - 1] =
-          sqlite::HashPage(batch.numbers[index], Bytes(batch.contents).subspan(index * page_size, page_size));
-    TW_TRY(Push(session, batch, Turn::kPaced));
-    receipt_.pages_pushed += static_cast<uint32_t>(batch.numbers.size());
-    if (!past_half && missing() <= half) {
-      past_half = true;
-      host_.Reached(Step::kSourcePushedHalf);
-    }
-  }
+  Pages batch;
+  batch.pushed = true;
+  const auto push = [&](Turn turn, uint32_t& pushed) -> Result<void> {
+    if (batch.numbers.empty()) return {};
+    TW_TRY(TakeHandedOver(batch));
+    TW_TRY(Push(session, batch, turn));
+    pushed += static_cast<uint32_t>(batch.numbers.size());
+    batch.numbers.clear();
+    if (missing() <= half && !std::exchange(past_half, true)) host_.Reached(Step::kSourcePushedHalf);
+    return {};
+  };
+  const auto add = [&](PageNumber page) {
+    if (page.value <= receipt_.pages_total && session.sent.Add(page)) batch.numbers.push_back(page);
+    return batch.numbers.size() >= batch_pages();
+  };
+  for (const PageNumber page : wireframe_)
+    if (add(page)) TW_TRY(push(Turn::kAtOnce, receipt_.pages_wireframe));
+  TW_TRY(push(Turn::kAtOnce, receipt_.pages_wireframe));
+  for (uint32_t value = 1; value <= receipt_.pages_total; ++value)
+    if (add(PageNumber{value})) TW_TRY(push(Turn::kPaced, receipt_.pages_pushed));
+  return push(Turn::kPaced, receipt_.pages_pushed);
+}
+
+Result<void> Sender::TakeHandedOver(Pages& batch) {
+  const size_t page_size = store_.page_size();
+  batch.contents.resize(batch.numbers.size() * page_size);
+  TW_TRY(store_.HandOver(batch.numbers, batch.contents));
+  for (size_t index = 0; index < batch.numbers.size(); ++index)
+    hashes_[batch.numbers[index].value - 1] =
+        sqlite::HashPage(batch.numbers[index], Bytes(batch.contents).subspan(index * page_size, page_size));
   return {};
 }
 
@@ -300,13 +311,14 @@ Result<void> Sender::FindFrozenLeaves() {
   return {};
 }
 
-// Once ownership has passed: until then it would only keep the hand-over waiting. Without it pulls are
-// answered page by page.
-void Sender::PrepareReadAhead() {
+// Once ownership has passed: until then it would only keep the hand-over waiting, the longer the larger the
+// tenant. Without it pulls are answered page by page.
+void Sender::FindRestOfWireframe() {
   if (read_ahead_ || direction_ == Direction::kReverse) return;
-  auto wireframe =
-      sqlite::FindWireframe(store_.page_size(), store_.page_count(), Reader(), sqlite::LeafOrder::kFind);
-  if (wireframe) read_ahead_.emplace(store_.page_size(), std::move(wireframe->next_leaf));
+  auto wireframe = sqlite::FindWireframe(store_.page_size(), store_.page_count(), Reader());
+  if (!wireframe) return;
+  wireframe_ = std::move(wireframe->pages);
+  read_ahead_.emplace(store_.page_size(), std::move(wireframe->next_leaf));
 }
 
 // Reads newest versions for a walk through the file, and lets others run now and then.

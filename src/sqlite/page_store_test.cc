@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "runtime/real_core.h"
+#include "sqlite/big_endian.h"
 #include "sqlite/connection.h"
 #include "sqlite/vfs.h"
 #include "sqlite/wireframe.h"
@@ -366,8 +367,7 @@ TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
     ASSERT_TRUE(Sql(*connection, "INSERT INTO w SELECT hex(body), id FROM t WHERE id % 4 = 0"));
     ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id % 3 = 0"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
-    const auto wireframe =
-        FindWireframe(store->page_size(), store->page_count(), read, LeafOrder::kFind).value().pages;
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value().pages;
     EXPECT_EQ(wireframe.front(), PageNumber{1});
     EXPECT_LT(wireframe.size() * 10, store->page_count());
     PageSet found;
@@ -400,6 +400,50 @@ TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
   });
 }
 
+TEST_F(PageStoreTest, TheTopOfAWireframeIsWhatIsNearestToTheRootsAndTakesAsManyReadsHoweverLargeTheFile) {
+  Run([&] {
+    auto store = OpenStore("p.db");
+    auto connection = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE small(x)"));
+    // Keys so wide that an inner page has few children.
+    ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(k TEXT PRIMARY KEY) WITHOUT ROWID"));
+    ASSERT_TRUE(Sql(*connection,
+                    "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<3000) "
+                    "INSERT INTO t SELECT printf('%0900d', x) FROM c"));
+    size_t reads = 0;
+    const auto read = [&](PageNumber page, MutableBytes into) {
+      ++reads;
+      return store->ReadNewest(page, into);
+    };
+    const auto whole = FindWireframe(store->page_size(), store->page_count(), read).value().pages;
+    ASSERT_GT(whole.size(), 120u);
+    reads = 0;
+    const auto top = FindWireframeTop(store->page_size(), store->page_count(), read, 40).value();
+    EXPECT_EQ(top.size(), 40u);
+    EXPECT_LE(reads, 60u);
+    PageSet found, inner;
+    for (const PageNumber page : top) EXPECT_TRUE(found.Add(page)) << "each page once";
+    for (const PageNumber page : whole) inner.Add(page);
+    for (const PageNumber page : top) EXPECT_TRUE(inner.Has(page));
+    EXPECT_TRUE(found.Has(RootOf(*connection, "small")));
+    // Whatever is in it can be reached in it: the parent of each page but the roots.
+    std::vector<PageNumber> reached{PageNumber{1}, RootOf(*connection, "small"), RootOf(*connection, "t")};
+    for (size_t next = 2; next < reached.size(); ++next) {
+      const auto bytes = Newest(*store, reached[next]);
+      ASSERT_EQ(std::to_integer<int>(bytes[0]), 2) << "an inner page of an index";
+      const auto add = [&](uint32_t child) {
+        if (found.Has(PageNumber{child})) reached.push_back(PageNumber{child});
+      };
+      for (size_t cell = 0; cell < ReadBigEndian16(&bytes[3]); ++cell)
+        add(ReadBigEndian32(&bytes[ReadBigEndian16(&bytes[12 + 2 * cell])]));
+      add(ReadBigEndian32(&bytes[8]));
+    }
+    EXPECT_EQ(reached.size(), top.size());
+    EXPECT_EQ(FindWireframeTop(store->page_size(), store->page_count(), read, 100'000).value().size(),
+              whole.size());
+  });
+}
+
 TEST_F(PageStoreTest, TheWireframeKnowsWhichLeafAScanReadsNext) {
   Run([&] {
     auto store = OpenStore("n.db");
@@ -409,8 +453,7 @@ TEST_F(PageStoreTest, TheWireframeKnowsWhichLeafAScanReadsNext) {
                     "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<5000) "
                     "INSERT INTO t SELECT x, randomblob(200) FROM c"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
-    const auto wireframe =
-        FindWireframe(store->page_size(), store->page_count(), read, LeafOrder::kFind).value();
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
     const PageNumber root = RootOf(*connection, "t");
     PageSet linked;
     for (const uint32_t next : wireframe.next_leaf)
@@ -436,8 +479,7 @@ TEST_F(PageStoreTest, FreeLeavesAreFoundAllOfThem) {
     ASSERT_TRUE(Sql(*connection, "DELETE FROM t WHERE id>10"));
     const auto read = [&](PageNumber page, MutableBytes into) { return store->ReadNewest(page, into); };
     const auto leaves = FindFreeLeaves(store->page_size(), store->page_count(), read).value();
-    const auto wireframe =
-        FindWireframe(store->page_size(), store->page_count(), read, LeafOrder::kFind).value();
+    const auto wireframe = FindWireframe(store->page_size(), store->page_count(), read).value();
     PageSet distinct;
     for (const PageNumber leaf : leaves) EXPECT_TRUE(distinct.Add(leaf));
     for (const PageNumber page : wireframe.pages) EXPECT_FALSE(distinct.Has(page)) << page.value;

@@ -1,7 +1,9 @@
 #include "sqlite/wireframe.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
+#include <utility>
 
 #include "sqlite/big_endian.h"
 #include "sqlite/page_kind.h"
@@ -100,19 +102,22 @@ std::optional<PageNumber> RootOfSchemaCell(Bytes cell) {
 
 class Walk {
  public:
-  Walk(uint32_t page_size, uint32_t page_count, const ReadPage& read, LeafOrder leaf_order)
+  // Beside the schema table and the roots, finds inner pages until it has `most_pages`.
+  Walk(uint32_t page_size, uint32_t page_count, const ReadPage& read, size_t most_pages, bool links_leaves)
       : page_size_(page_size),
         page_count_(page_count),
         read_(read),
-        leaf_order_(leaf_order),
+        most_pages_(most_pages),
+        links_leaves_(links_leaves),
         seen_(page_count) {}
 
   Result<Wireframe> Run() {
     std::vector<PageNumber> roots;
     TW_TRY(WalkSchema(roots));
-    for (const PageNumber root : roots) TW_TRY(WalkTree(root));
+    Add(first_trunk_);
+    TW_TRY(WalkTrees(roots));
     TW_TRY(WalkTrunks());
-    TW_TRY(AddPointerMaps());
+    AddPointerMaps();
     return Wireframe{std::move(found_), std::move(next_leaf_)};
   }
 
@@ -120,6 +125,7 @@ class Walk {
   using Page = std::vector<std::byte>;
 
   bool InFile(PageNumber page) const { return page.value >= 1 && page.value <= page_count_; }
+  bool full() const { return found_.size() >= most_pages_; }
   void Add(PageNumber page) {
     if (InFile(page) && seen_.Add(page)) found_.push_back(page);
   }
@@ -153,42 +159,61 @@ class Walk {
     return {};
   }
 
-  // All leaves of a tree are at one depth, so the way down its left edge tells which level need not be read.
-  Result<void> WalkTree(PageNumber root) {
-    int depth = 0;
-    for (PageNumber page = root; InFile(page) && depth < kDeepestTree; ++depth) {
+  // Levels of inner pages from this page down. All leaves of a tree are at one depth, so the way down the
+  // left edge tells which level need not be read.
+  Result<int> Height(PageNumber root) {
+    int height = 0;
+    for (PageNumber page = root; InFile(page) && height < kDeepestTree; ++height) {
       TW_TRY_ASSIGN(const Page bytes, Read(page));
       const TreePage tree(page, bytes);
       if (!tree.is_interior()) break;
       page = tree.Children().front();
     }
-    Add(root);  // Even a leaf: each new connection's first statement on the table wants it.
-    std::vector<PageNumber> level{root};
-    for (int at = 0; at < depth; ++at) {
-      std::vector<PageNumber> next;
-      for (const PageNumber page : level) {
-        if (!InFile(page) || (page != root && seen_.Has(page))) continue;
-        TW_TRY_ASSIGN(const Page bytes, Read(page));
-        const TreePage tree(page, bytes);
-        if (!tree.is_interior()) continue;
-        Add(page);
-        if (at + 1 < depth || leaf_order_ == LeafOrder::kFind)
-          for (const PageNumber child : tree.Children()) next.push_back(child);
-      }
-      level = std::move(next);
+    return height;
+  }
+
+  // All trees at once, level by level: what is nearer to a root is on the way to more leaves.
+  Result<void> WalkTrees(const std::vector<PageNumber>& roots) {
+    struct Inner {
+      PageNumber page;
+      int height;
+      size_t tree;
+    };
+    std::deque<Inner> queue;
+    for (size_t tree = 0; tree < roots.size(); ++tree) {
+      if (!InFile(roots[tree]) || seen_.Has(roots[tree])) continue;
+      Add(roots[tree]);  // Even a leaf: each new connection's first statement on the table wants it.
+      TW_TRY_ASSIGN(const int height, Height(roots[tree]));
+      if (height > 0) queue.push_back({roots[tree], height, tree});
     }
-    if (depth > 0 && leaf_order_ == LeafOrder::kFind) LinkLeaves(level);
+    std::vector<PageNumber> last_leaf(links_leaves_ ? roots.size() : 0);
+    for (; !queue.empty() && !full(); queue.pop_front()) {
+      const Inner& inner = queue.front();
+      if (inner.page != roots[inner.tree] && (!InFile(inner.page) || seen_.Has(inner.page))) continue;
+      TW_TRY_ASSIGN(const Page bytes, Read(inner.page));
+      const TreePage tree(inner.page, bytes);
+      if (!tree.is_interior()) continue;
+      Add(inner.page);
+      if (inner.height == 1 && !links_leaves_) continue;
+      for (const PageNumber child : tree.Children()) {
+        if (inner.height > 1)
+          queue.push_back({child, inner.height - 1, inner.tree});
+        else
+          LinkLeaf(std::exchange(last_leaf[inner.tree], child), child);
+      }
+    }
     return {};
   }
 
-  void LinkLeaves(const std::vector<PageNumber>& leaves) {
+  void LinkLeaf(PageNumber from, PageNumber to) {
+    if (!InFile(from)) return;
     if (next_leaf_.empty()) next_leaf_.resize(size_t{page_count_} + 1);
-    for (size_t index = 0; index + 1 < leaves.size(); ++index)
-      if (InFile(leaves[index])) next_leaf_[leaves[index].value] = leaves[index + 1].value;
+    next_leaf_[from.value] = to.value;
   }
 
   Result<void> WalkTrunks() {
-    for (PageNumber trunk = first_trunk_; InFile(trunk) && !seen_.Has(trunk);) {
+    PageSet followed(page_count_);
+    for (PageNumber trunk = first_trunk_; InFile(trunk) && followed.Add(trunk) && !full();) {
       Add(trunk);
       TW_TRY_ASSIGN(const Page bytes, Read(trunk));
       trunk = PageNumber{ReadBigEndian32(bytes.data())};
@@ -197,17 +222,18 @@ class Walk {
   }
 
   // Page 2, and then every (usable / 5 + 1)th, maps the pages that follow it (file format, section 1.8).
-  Result<void> AddPointerMaps() {
-    if (!auto_vacuum_) return {};
+  void AddPointerMaps() {
+    if (!auto_vacuum_) return;
     const uint64_t stride = usable_ / 5 + 1;
-    for (uint64_t page = 2; page <= page_count_; page += stride) Add(PageNumber{static_cast<uint32_t>(page)});
-    return {};
+    for (uint64_t page = 2; page <= page_count_ && !full(); page += stride)
+      Add(PageNumber{static_cast<uint32_t>(page)});
   }
 
   const uint32_t page_size_;
   const uint32_t page_count_;
   const ReadPage& read_;
-  const LeafOrder leaf_order_;
+  const size_t most_pages_;
+  const bool links_leaves_;
   PageSet seen_;
   std::vector<PageNumber> found_;
   std::vector<uint32_t> next_leaf_;
@@ -218,9 +244,14 @@ class Walk {
 
 }  // namespace
 
-Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read,
-                                LeafOrder leaf_order) {
-  return Walk(page_size, page_count, read, leaf_order).Run();
+Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read) {
+  return Walk(page_size, page_count, read, page_count, /*links_leaves=*/true).Run();
+}
+
+Result<std::vector<PageNumber>> FindWireframeTop(uint32_t page_size, uint32_t page_count,
+                                                 const ReadPage& read, size_t most_pages) {
+  TW_TRY_ASSIGN(Wireframe top, Walk(page_size, page_count, read, most_pages, /*links_leaves=*/false).Run());
+  return std::move(top.pages);
 }
 
 Result<std::vector<PageNumber>> FindFreeLeaves(uint32_t page_size, uint32_t page_count,

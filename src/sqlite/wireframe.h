@@ -20,18 +20,19 @@ namespace tradewind::sqlite {
 using ReadPage = std::function<Result<void>(PageNumber, MutableBytes)>;
 
 struct Wireframe {
-  std::vector<PageNumber> pages;  // In the order in which they were found, each once; page 1 is the first.
-  // By page number: the leaf that a scan of its tree reads after this one; 0 where there is none. A hint too;
-  // empty unless asked for.
+  std::vector<PageNumber> pages;  // Each once; page 1 is the first.
+  // By page number: the leaf that a scan of its tree reads after this one; 0 where there is none. A hint too.
   std::vector<uint32_t> next_leaf;
 };
 
-// Whether to find the order of the leaves as well; it takes memory and time for each of them.
-enum class LeafOrder { kLeave, kFind };
-
 // Fails only when `read` does.
-Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read,
-                                LeafOrder leaf_order);
+Result<Wireframe> FindWireframe(uint32_t page_size, uint32_t page_count, const ReadPage& read);
+
+// What is nearest to the roots of it: the schema table and all roots, and then inner pages level by level,
+// trunks and pointer maps, until there are `most_pages`. So it takes no longer for a large database than for
+// a small one; a lookup there lacks one inner page at the most before it lacks its leaf.
+Result<std::vector<PageNumber>> FindWireframeTop(uint32_t page_size, uint32_t page_count,
+                                                 const ReadPage& read, size_t most_pages);
 
 // The leaves of the freelist, whose content never matters (file format, section 1.5). Exact when the pages
 // that `read` gives are of one committed version; fails when `read` does.
