@@ -22,6 +22,10 @@ using namespace std::chrono_literals;
 constexpr runtime::Duration kWarmUp = 1s;  // Of connections and caches; not counted.
 constexpr runtime::Duration kCalm = 4s;    // Load without a move, before and after.
 constexpr runtime::Duration kProbePause = 2ms;
+// A disk is calm when so many small writes in a row are synced in this time each.
+constexpr int kCalmSyncs = 100;
+constexpr std::chrono::milliseconds kCalmSync = 3ms;
+constexpr std::chrono::seconds kCalmPatience = 20s;
 
 // Asks the destination until it says that it owns the tenant, then has it run a transaction.
 class ReliefProbe {
@@ -98,6 +102,23 @@ MoveFigures FiguresOf(const LocalNodes& nodes, const MoveToMeasure& move) {
   return figures;
 }
 
+// The number of the error that it met, or 0.
+int AwaitCalmDisk(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return errno;
+  int failed = 0;
+  const auto patience = std::chrono::steady_clock::now() + kCalmPatience;
+  for (int calm = 0; calm < kCalmSyncs && failed == 0;) {
+    const auto began = std::chrono::steady_clock::now();
+    if (began > patience) break;
+    if (pwrite(descriptor, "calm", 4, 0) != 4 || fdatasync(descriptor) != 0) failed = errno;
+    calm = std::chrono::steady_clock::now() - began < kCalmSync ? calm + 1 : 0;
+  }
+  close(descriptor);
+  unlink(path.c_str());
+  return failed;
+}
+
 }  // namespace
 
 bool MoveFigures::verified() const {
@@ -168,6 +189,7 @@ Result<void> Settle(runtime::Core& core, const std::string& file) {
       if (got <= 0) break;
     }
     if (descriptor >= 0) close(descriptor);
+    if (failed == 0) failed = AwaitCalmDisk(std::filesystem::path(file).replace_filename("calm"));
   });
   if (failed == 0) return {};
   return Fail(ErrorKind::kIo, "FILE_UNREADABLE", file + ": " + std::strerror(failed));

@@ -55,7 +55,8 @@ Result<MoveFigures> MoveIdle(runtime::Core& core, const LocalNodes& nodes, const
 Result<MoveFigures> MoveUnderLoad(runtime::Core& core, net::HttpClient& http, const LocalNodes& nodes,
                                   const MoveToMeasure& move, load::MixedLoad& load);
 
-// Before a measurement: what was written earlier is on disk, and the file is in the page cache.
+// Before a measurement: what was written earlier is on disk, the file is in the page cache, and the disk has
+// got over it (disks that are shared answer late for a while after gigabytes), or twenty seconds have passed.
 Result<void> Settle(runtime::Core& core, const std::string& file);
 
 }  // namespace tradewind::bench

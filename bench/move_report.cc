@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "base/units.h"
 #include "cli/client_command.h"
@@ -127,8 +128,10 @@ double Median(std::vector<double> numbers) {
 }
 
 double RawComparison::ratio() const {
-  const double raw = Median(raw_s);
-  return raw > 0 ? Median(move_s) / raw : 0;
+  const auto sum = [](const std::vector<double>& seconds) {
+    return std::accumulate(seconds.begin(), seconds.end(), 0.0);
+  };
+  return move_s.size() == raw_s.size() && sum(raw_s) > 0 ? sum(move_s) / sum(raw_s) : 0;
 }
 
 bool MoveReport::ok() const {
@@ -154,7 +157,7 @@ std::string Text(const MoveReport& report) {
                 std::to_string(pair.move_s.size())});
   text +=
       "\nWithout load, beside the same bytes through one loopback socket into a file with fdatasync"
-      " (medians)\n\n" +
+      " (medians; the\nratio is of all moves together to all copies together)\n\n" +
       raw.ToString();
 
   std::vector<double> ratios;

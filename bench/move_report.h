@@ -9,12 +9,13 @@
 
 namespace tradewind::bench {
 
-// Moves of an idle tenant beside the same bytes through a bare socket, in turns.
+// Moves of an idle tenant beside the same bytes through a bare socket, in turns: in pairs, whose order
+// alternates.
 struct RawComparison {
   uint64_t size = 0;
   std::vector<double> raw_s;
   std::vector<double> move_s;
-  double ratio() const;  // Of the medians, move to raw.
+  double ratio() const;  // Of the sums, move to raw; 0 when a move of a pair is lacking.
 };
 
 struct MoveReport {

@@ -81,7 +81,7 @@ inline constexpr size_t kPushWindowBytes =
 inline constexpr size_t kFrameBytes = 16u << 20;
 // Of the wireframe, what is sent before the hand-over: whatever the size of a tenant, that takes as long. The
 // disk needs some 8 ms to sync so much in scattered pages.
-inline constexpr size_t kWireframeTopBytes = 1u << 20;
+inline constexpr size_t kWireframeTopBytes = 256u << 10;
 // A tenant up to this size is sent whole before the hand-over.
 inline constexpr uint64_t kSmallTenantBytes = 1u << 20;
 // The warm-up with what is hot: at most this much, and at most one part in kHotShare of the tenant.
