@@ -451,7 +451,7 @@ Sender::Outcome Sender::Resume(Role role) {
 Sender::Outcome Sender::GoOn(Role role) {
   receipt_.phase = Phase::kHandover;
   receipt_.pages_total = store_.page_count();
-  hashes_.assign(receipt_.pages_total, 0);
+  hashes_ = ZeroedArray<uint64_t>(receipt_.pages_total);
   undecided_ = true;
   if (role == Role::kSwapping) {
     if (Result<void> swapped = SwapOwnership(); !swapped) return Outcome::kStopped;

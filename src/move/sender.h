@@ -30,6 +30,7 @@
 #include <span>
 #include <vector>
 
+#include "base/zeroed_array.h"
 #include "move/host.h"
 #include "move/options.h"
 #include "move/read_ahead.h"
@@ -179,7 +180,7 @@ class Sender {
   std::vector<PageNumber> wireframe_;  // Until the hand-over its top, then all of it.
   sqlite::PageSet free_;               // Leaves of the freelist, from the list on.
   std::optional<ReadAhead> read_ahead_;
-  std::vector<uint64_t> hashes_;  // By page number - 1: of the content last sent; 0 when it was not.
+  ZeroedArray<uint64_t> hashes_;  // By page number - 1: of the content last sent; 0 when it was not.
   bool holds_turn_ = false;
   bool undecided_ = false;  // From the journal's `swapping` to the swap's answer.
   std::optional<Error> cancel_;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kWarmUpPasses = 3;
 constexpr int kReadsBetweenTurns = 32;
+constexpr size_t kSparePages = 1024;  // For what the tenant grows by until its hand-over.
 constexpr double kBatchSeconds = 0.002;
 
 // A free leaf does not travel: at both ends its hash is that of its number alone.
@@ -38,7 +39,7 @@ bool Sender::is_small() const {
 Complete Sender::MakeComplete() const {
   Complete complete;
   complete.pages = receipt_.pages_total;
-  for (const uint64_t hash : hashes_) {
+  for (const uint64_t hash : hashes_.span()) {
     complete.sum += hash;
     complete.sent += hash == 0 ? 0 : 1;
   }
@@ -70,7 +71,7 @@ Result<void> Sender::Push(Session& session, const Pages& pages, Turn turn) {
 
 Result<void> Sender::Init() {
   store_.StartSending();
-  hashes_.assign(store_.page_count(), 0);
+  hashes_ = ZeroedArray<uint64_t>(store_.page_count(), store_.page_count() / 8 + kSparePages);
   receipt_.pages_total = store_.page_count();
   receipt_.pages_warm = 0;
   if (options_.method == Method::kStopAndCopy) TW_TRY(BeginHandOver());
@@ -131,7 +132,7 @@ Result<void> Sender::SendForInit(std::span<const PageNumber> pages, Turn turn, u
     TW_TRY(store_.TakeForInit(batch.numbers, batch.contents));
     for (size_t index = 0; index < batch.numbers.size(); ++index) {
       const PageNumber page = batch.numbers[index];
-      if (hashes_.size() < page.value) hashes_.resize(page.value);
+      if (hashes_.size() < page.value) hashes_.Resize(page.value);
       hashes_[page.value - 1] =
           sqlite::HashPage(page, Bytes(batch.contents).subspan(index * page_size, page_size));
     }
@@ -180,7 +181,7 @@ Result<void> Sender::MakeAndSendList() {
   const sqlite::PageSet& handed =
       direction_ == Direction::kForward ? store_.MakeList(with) : store_.MakeReverseList(with);
   receipt_.pages_total = store_.page_count();
-  hashes_.resize(receipt_.pages_total);
+  hashes_.Resize(receipt_.pages_total);
   free_ = sqlite::PageSet(receipt_.pages_total);
   for (const PageNumber leaf : free) {
     free_.Add(leaf);

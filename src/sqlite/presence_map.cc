@@ -83,7 +83,7 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, cons
     return corrupt();
   std::unique_ptr<PresenceMap> map(
       new PresenceMap(header.page_size, header.page_count, header.capacity, header.list));
-  const auto hashes = std::as_writable_bytes(std::span(map->hashes_));
+  const auto hashes = std::as_writable_bytes(map->hashes_.span());
   TW_TRY_ASSIGN(got, file->Read(kBlockBytes, hashes));
   if (got != hashes.size()) return corrupt();
   std::vector<uint64_t> words(map->written_here_.words().size());
@@ -173,7 +173,7 @@ PageSet PresenceMap::Present() const {
 
 PresenceMap::Changes PresenceMap::TakeChanges() {
   Changes changes;
-  const auto hashes = std::as_bytes(std::span(hashes_));
+  const auto hashes = std::as_bytes(hashes_.span());
   const auto bits = std::as_bytes(std::span(written_here_.words()));
   for (uint64_t block = 0; block < dirty_.size(); ++block) {
     if (!dirty_[block]) continue;

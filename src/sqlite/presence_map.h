@@ -26,6 +26,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "base/zeroed_array.h"
 #include "runtime/disk.h"
 #include "sqlite/page_set.h"
 
@@ -98,7 +99,7 @@ class PresenceMap {
   uint32_t capacity_;
   uint64_t list_;
   PageNumber lock_page_;
-  std::vector<uint64_t> hashes_;  // By page number - 1.
+  ZeroedArray<uint64_t> hashes_;  // By page number - 1.
   PageSet written_here_;
   uint32_t missing_;
   uint32_t arrived_ = 0;
