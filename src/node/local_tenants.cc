@@ -89,7 +89,7 @@ void LocalTenants::CloseAndForget(const TenantName& name) {
 
 Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
   const std::string path = PathOf(name);
-  for (const char* suffix : {"-wal", "-journal", "-presence", ""}) TW_TRY(core_.disk().Remove(path + suffix));
+  for (const char* suffix : {"-wal", "-journal", "-presence", ""}) TW_TRY(removed_.Take(path + suffix));
   return core_.disk().SyncDirectory(folder_);
 }
 

@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "move/journal.h"
+#include "node/removed_files.h"
 #include "runtime/fiber.h"
 #include "tenant/tenant.h"
 
@@ -35,7 +36,8 @@ class LocalTenants {
   };
 
  public:
-  LocalTenants(runtime::Core& core, std::string folder) : core_(core), folder_(std::move(folder)) {}
+  LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed)
+      : core_(core), folder_(std::move(folder)), removed_(removed) {}
 
   class Use {
    public:
@@ -79,6 +81,7 @@ class LocalTenants {
 
   runtime::Core& core_;
   const std::string folder_;
+  RemovedFiles& removed_;
   std::map<TenantName, std::shared_ptr<Entry>> entries_;
 };
 

@@ -58,7 +58,9 @@ Result<void> Node::Open() {
   TW_TRY(ClaimFolder());
   TW_TRY_ASSIGN(journal_, move::Journal::Open(core_, options_.data_folder + "/journal"));
   const bool had_tenants = !journal_->entries().empty();
-  tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants");
+  removed_ = std::make_unique<RemovedFiles>(core_, options_.data_folder + "/removed");
+  TW_TRY(removed_->Start());
+  tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants", *removed_);
   // The port comes first, so that its number is known; requests get 503 until everything is there.
   TW_TRY_ASSIGN(server_,
                 net::HttpServer::Start(core_, options_.listen,
@@ -437,6 +439,7 @@ void Node::Stop(runtime::TimePoint drain_until) {
   client_.Close();
   if (links_) links_->Join();
   fibers_.Join();
+  if (removed_) removed_->Stop();
   if (tenants_) tenants_->CloseAll();
   if (embedded_) static_cast<cluster::EmbeddedCatalog*>(embedded_)->Close();
 }

@@ -127,6 +127,7 @@ class Node : public move::MoveHost {
   std::unique_ptr<cluster::Catalog> catalog_;
   cluster::Catalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
   std::unique_ptr<move::Journal> journal_;
+  std::unique_ptr<RemovedFiles> removed_;
   std::unique_ptr<LocalTenants> tenants_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Moves> moves_;
