@@ -225,16 +225,18 @@ void Pacer::Tick() {
     if (!controller_) {
       controller_.emplace();
       stepped_ = core_.Now() - kTick;
-      waits_ = bucket_.waits();
+      taken_ = bucket_.taken();
     }
     worst_ = FindWorst(moves);
     controller_->NoteSetpointChange(factor);
     controller_->SetFloor(FloorFor(moves));
     const runtime::TimePoint now = core_.Now();
-    const bool rate_limits = std::exchange(waits_, bucket_.waits()) != bucket_.waits();
-    bucket_.SetRate(controller_->Step(
-        {.ratio = worst_.ratio, .idle_ratio = worst_.idle_ratio, .rate_limits = rate_limits},
-        now - std::exchange(stepped_, now)));
+    const runtime::Duration dt = now - std::exchange(stepped_, now);
+    const auto used = static_cast<double>(bucket_.taken() - std::exchange(taken_, bucket_.taken()));
+    bucket_.SetRate(controller_->Step({.ratio = worst_.ratio,
+                                       .idle_ratio = worst_.idle_ratio,
+                                       .used_bytes_per_s = used / std::chrono::duration<double>(dt).count()},
+                                      dt));
   }
   for (const auto& sender : moves) {
     move::PaceNote note{P95At(*sender), std::nullopt, bucket_.rate(), controller_ && controller_->at_floor()};

@@ -94,7 +94,7 @@ class Pacer {
   pace::TokenBucket bucket_;
   std::optional<pace::RateController> controller_;  // While a move follows latency.
   runtime::TimePoint stepped_{};
-  uint64_t waits_ = 0;
+  uint64_t taken_ = 0;
   Worst worst_;
   std::map<NodeName, End> ends_;
   std::map<MoveId, pace::Objective> setpoints_;  // In force, of each move.

@@ -11,6 +11,9 @@ constexpr double kMostSlack = -1.2;
 constexpr double kMostExcess = 1.6;
 constexpr double kLeastElasticity = 0.2;  // Below it noise would be taken for slack.
 constexpr double kMostElasticity = 5;
+constexpr double kMostUnused = 1.25;  // Rate by what is used of it.
+constexpr double kMostRise = 1.9;     // New rate by what was used of the last.
+constexpr double kUsedSeconds = 0.5;  // In which what was used is forgotten: moves pause now and then.
 
 // Above the setpoint it is that of the setpoint: a fall must not get slower the more there is to fall.
 double Elasticity(const RateController::Input& input) {
@@ -34,8 +37,15 @@ double RateController::Step(const Input& input, runtime::Duration dt) {
   last_but_one_ = last_;
   last_ = x;
   change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);
-  if (change > 0 && !input.rate_limits) change = 0;
-  rate_ = std::clamp(rate_ * std::exp(change), options_.floor_bytes_per_s,
+  used_ = std::max(input.used_bytes_per_s, used_ * std::exp(-seconds / kUsedSeconds));
+  if (used_ < rate_ / kMostUnused) {
+    if (change > 0) change = 0;
+    // To take away what is not used would change nothing, and so delay the fall.
+    if (change < 0) rate_ = std::max(used_ * kMostUnused, options_.floor_bytes_per_s);
+  }
+  double next = rate_ * std::exp(change);
+  if (change > 0) next = std::min(next, std::max(rate_, used_ * kMostRise));
+  rate_ = std::clamp(next, options_.floor_bytes_per_s,
                      std::max(options_.floor_bytes_per_s, options_.ceiling_bytes_per_s));
   return rate_;
 }

@@ -12,7 +12,8 @@
 //   du = -(Kp (x[k] - x[k-1]) + Ki x[k] dt + Kd (x[k] - 2 x[k-1] + x[k-2]) / dt) / E
 // The proportional and derivative terms see the latency and not the error, so a change of setpoint gives no
 // kick. The velocity form has no sum that could wind up; beyond that a rate that is not used up (another
-// thing is the bottleneck) is not raised, and du is bounded by the slew limits.
+// thing is the bottleneck) is not raised, and a fall begins at what is used; du is bounded by the slew
+// limits.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,8 @@ class RateController {
     double ratio = 0;
     // Latency before the move by setpoint; 0 when it is not known.
     double idle_ratio = 0;
-    // Whether the rate was what kept the moves from sending more.
-    bool rate_limits = true;
+    // What the moves have sent since the last step. Well below the rate something else is the bottleneck.
+    double used_bytes_per_s = 0;
   };
   // The rate from now on, in bytes a second; dt is the time since the last step.
   double Step(const Input& input, runtime::Duration dt);
@@ -60,6 +61,7 @@ class RateController {
   bool has_last_ = false;
   double last_ = 0;
   double last_but_one_ = 0;
+  double used_ = 0;  // The peak of the last moments.
 };
 
 }  // namespace tradewind::pace

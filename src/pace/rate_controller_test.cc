@@ -85,7 +85,7 @@ class Loop {
     const Reading reading = window_.Read(now_, {});
     controller_.Step({.ratio = reading.samples == 0 ? 0 : reading.p95_ms / setpoint_ms_,
                       .idle_ratio = idle_p95_ms_ / setpoint_ms_,
-                      .rate_limits = controller_.rate() < plant_.disk_bytes_per_s},
+                      .used_bytes_per_s = std::min(controller_.rate(), plant_.disk_bytes_per_s)},
                      kTick);
   }
 
@@ -189,7 +189,7 @@ TEST(RateController, TakesANewSetpointWithoutAKick) {
   const double before = loop.controller().rate();
   loop.SetSetpoint(6);
   RateController& controller = loop.controller();
-  const double after = controller.Step({.ratio = 10.0 / 6}, kTick);
+  const double after = controller.Step({.ratio = 10.0 / 6, .used_bytes_per_s = before}, kTick);
   EXPECT_GT(after, before * 0.7) << "the integral alone acts";
   EXPECT_NEAR(MeanP95(loop.Run(30), 6, 30), 6, 0.4);
 }

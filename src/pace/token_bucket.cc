@@ -25,17 +25,14 @@ void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_u
   const uint64_t ticket = next_ticket_++;
   waiting_.insert(ticket);
   WaitFor(turn_changed_, [&] { return *waiting_.begin() == ticket || given_up(); });
-  bool waited = false;
   while (rate_ > 0 && !given_up()) {
     Refill();
     if (tokens_ > 0) break;
-    waited = true;
     const std::chrono::duration<double> until_paid((1 - tokens_) / rate_);
     rate_changed_.WaitUntil(core_.Now() + std::chrono::ceil<std::chrono::microseconds>(until_paid));
   }
   waiting_.erase(ticket);
   turn_changed_.NotifyAll();  // Not only the next: it may have given up.
-  waits_ += waited ? 1 : 0;
   if (!given_up()) TakeUrgent(bytes);
 }
 

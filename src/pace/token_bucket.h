@@ -29,9 +29,8 @@ class TokenBucket {
   void Wake();
 
   double rate() const { return rate_; }
-  // Bytes taken so far, and how often somebody had to wait for tokens.
+  // Bytes taken so far.
   uint64_t taken() const { return taken_; }
-  uint64_t waits() const { return waits_; }
 
  private:
   void Refill();
@@ -42,7 +41,6 @@ class TokenBucket {
   double tokens_;
   runtime::TimePoint filled_at_;
   uint64_t taken_ = 0;
-  uint64_t waits_ = 0;
   uint64_t next_ticket_ = 0;
   std::set<uint64_t> waiting_;  // Tickets; the lowest has its turn.
   runtime::WaitQueue turn_changed_;

@@ -34,7 +34,6 @@ TEST_F(TokenBucketTest, LetsThroughAsMuchAsItsRate) {
     });
     EXPECT_NEAR(seconds, 5, 0.05);
     EXPECT_EQ(bucket.taken(), 50'000'000u);
-    EXPECT_GT(bucket.waits(), 450u);
   });
 }
 
@@ -45,7 +44,6 @@ TEST_F(TokenBucketTest, HasNoLimitAtZero) {
                 for (int i = 0; i < 500; ++i) bucket.TakePaced(100'000, Never);
               }),
               0.1);
-    EXPECT_EQ(bucket.waits(), 0u);
   });
 }
 
