@@ -16,7 +16,7 @@ namespace {
 constexpr int kWarmUpPasses = 3;
 constexpr int kReadsBetweenTurns = 32;
 constexpr size_t kSparePages = 1024;  // For what the tenant grows by until its hand-over.
-constexpr double kBatchSeconds = 0.002;
+constexpr double kBatchSeconds = 0.0005;
 
 // A free leaf does not travel: at both ends its hash is that of its number alone.
 uint64_t HashFreeLeaf(PageNumber page) {
