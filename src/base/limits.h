@@ -73,6 +73,9 @@ inline constexpr int kExportPages = 64;  // Between two turns of an export.
 
 // The write-ahead log of a tenant is checkpointed once it is longer than this.
 inline constexpr uint32_t kCheckpointFrames = 4'000;
+// Beyond this many, writers wait until a checkpoint has caught up; for their turn it waits this long.
+inline constexpr uint32_t kLongWalFrames = 3 * kCheckpointFrames;
+inline constexpr milliseconds kCatchUpWait{1'000};
 
 // Moves.
 inline constexpr size_t kPageBatchBytes = 128u << 10;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,16 @@ class File {
   // Has the disk begin with what was written, so that a later Sync() finds less to do; promises nothing.
   // Suspends; runs off-core.
   virtual void StartWriteback() {}
+  struct Range {
+    uint64_t offset;
+    uint64_t bytes;
+  };
+  // Has the disk write these parts, and waits for that; a Sync() must follow all the same. A failure is
+  // final, as that of Sync(): the kernel tells it once. Suspends; runs off-core.
+  virtual Result<void> WriteBack(std::span<const Range> ranges) {
+    static_cast<void>(ranges);
+    return {};
+  }
 };
 
 enum class OpenMode {

@@ -65,6 +65,7 @@ class RealFile final : public File {
   void StartWriteback() override {
     core_.RunOffCore([this] { ::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE); });
   }
+  Result<void> WriteBack(std::span<const Range> ranges) override;
 
  private:
   // How a read that must not wait is done here; some file systems cannot tell whether it would.
@@ -146,6 +147,22 @@ Result<void> RealFile::Truncate(uint64_t size) {
   while (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
     if (errno != EINTR) return DiskError(errno, "set the size of", path_);
   return {};
+}
+
+// All at once, and then for each.
+Result<void> RealFile::WriteBack(std::span<const Range> ranges) {
+  int error = 0;
+  core_.RunOffCore([&] {
+    for (const unsigned how : {SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                                          SYNC_FILE_RANGE_WAIT_AFTER})
+      for (const Range& range : ranges)
+        if (::sync_file_range(descriptor_, static_cast<off_t>(range.offset), static_cast<off_t>(range.bytes),
+                              how) != 0)
+          error = errno;
+  });
+  // Not every file system can; then the sync has more to do.
+  if (error == 0 || error == ESPIPE || error == EINVAL || error == ENOSYS) return {};
+  return DiskError(error, "write back", path_);
 }
 
 Result<uint64_t> RealFile::Size() {

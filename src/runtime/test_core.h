@@ -55,8 +55,8 @@ struct CallControl {
 
 class ControlledFile final : public File {
  public:
-  ControlledFile(std::unique_ptr<File> file, CallControl& syncs, CallControl& reads)
-      : file_(std::move(file)), syncs_(syncs), reads_(reads) {}
+  ControlledFile(std::unique_ptr<File> file, CallControl& syncs, CallControl& reads, CallControl& write_backs)
+      : file_(std::move(file)), syncs_(syncs), reads_(reads), write_backs_(write_backs) {}
   Result<size_t> Read(uint64_t offset, MutableBytes into) override {
     TW_TRY(reads_.Pass("read"));
     return file_->Read(offset, into);
@@ -68,20 +68,25 @@ class ControlledFile final : public File {
     TW_TRY(syncs_.Pass("sync"));
     return file_->Sync();
   }
+  Result<void> WriteBack(std::span<const Range> ranges) override {
+    TW_TRY(write_backs_.Pass("write-back"));
+    return file_->WriteBack(ranges);
+  }
 
  private:
   std::unique_ptr<File> file_;
   CallControl& syncs_;
   CallControl& reads_;
+  CallControl& write_backs_;
 };
 
 class ControlledDisk final : public Disk {
  public:
-  ControlledDisk(Core& core, CallControl& syncs, CallControl& reads)
-      : disk_(MakeRealDisk(core)), syncs_(syncs), reads_(reads) {}
+  ControlledDisk(Core& core, CallControl& syncs, CallControl& reads, CallControl& write_backs)
+      : disk_(MakeRealDisk(core)), syncs_(syncs), reads_(reads), write_backs_(write_backs) {}
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     TW_TRY_ASSIGN(auto file, disk_->Open(path, mode));
-    return std::unique_ptr<File>(new ControlledFile(std::move(file), syncs_, reads_));
+    return std::unique_ptr<File>(new ControlledFile(std::move(file), syncs_, reads_, write_backs_));
   }
   Result<bool> Exists(const std::string& path) override { return disk_->Exists(path); }
   Result<void> Remove(const std::string& path) override { return disk_->Remove(path); }
@@ -97,11 +102,12 @@ class ControlledDisk final : public Disk {
   std::unique_ptr<Disk> disk_;
   CallControl& syncs_;
   CallControl& reads_;
+  CallControl& write_backs_;
 };
 
 class TestCore final : public Core {
  public:
-  TestCore() : disk_(*this, syncs, reads) {
+  TestCore() : disk_(*this, syncs, reads, write_backs) {
     std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
     TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
     folder_ = pattern;
@@ -110,6 +116,7 @@ class TestCore final : public Core {
 
   CallControl syncs;
   CallControl reads;
+  CallControl write_backs;
   // What a look at the clock takes; longer ones make a busy minute short.
   Duration tick = std::chrono::microseconds(1);
 

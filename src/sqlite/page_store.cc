@@ -20,6 +20,7 @@ constexpr int kRefusedHandedOver = SQLITE_IOERR | (100 << 8);
 constexpr int kRefusedFailed = SQLITE_IOERR | (101 << 8);
 
 constexpr uint32_t kReadsBetweenLooks = 32;
+constexpr size_t kPagesWrittenBackAtOnce = 4;
 
 // What a WAL file that is full grows by, beyond what is written: as much as it holds, within these bounds.
 constexpr uint64_t kLeastWalRoom = 64u << 10;
@@ -114,27 +115,46 @@ Result<void> PageStore::SyncMainAndPresence() {
   const std::shared_ptr<PresenceMap> presence = presence_;
   PresenceMap::Changes changes;
   if (presence) changes = presence->TakeChanges();
-  Result<void> synced = main_->Sync();
+  Result<void> synced = WriteBackPages(std::exchange(unsynced_pages_, {}));
+  if (synced) synced = main_->Sync();
   if (synced && presence) synced = presence->Write(changes);
   if (!synced && !failed_) failed_ = synced.error();
-  syncing_main_ = false;
+  syncing_main_ = hurried_ = false;
   main_sync_ended_.NotifyAll();
   return synced;
+}
+
+// A checkpoint leaves thousands of pages all over the file. If the sync found them all, every commit of every
+// tenant would wait behind them; so the disk gets a few at a time.
+Result<void> PageStore::WriteBackPages(std::vector<PageNumber> pages) {
+  if (pages.size() <= kPagesWrittenBackAtOnce) return {};
+  std::sort(pages.begin(), pages.end());
+  std::vector<runtime::File::Range> ranges;
+  for (size_t at = 0; at < pages.size() && !hurried_; at += kPagesWrittenBackAtOnce) {
+    ranges.clear();
+    for (const PageNumber page :
+         std::span(pages).subspan(at, std::min(kPagesWrittenBackAtOnce, pages.size() - at)))
+      ranges.push_back({uint64_t{page.value - 1} * page_size_, page_size_});
+    TW_TRY(main_->WriteBack(ranges));
+  }
+  return {};
 }
 
 // -- The main file
 // ------------------------------------------------------------------------------------------------------
 
+// One opcode of SQLite may read any number of pages (quick_check, count(*)), and a checkpoint reads all of
+// the WAL, so the time slice of a statement is kept here too.
+void PageStore::KeepTimeSlice() {
+  if (++reads_in_slice_ < kReadsBetweenLooks) return;
+  reads_in_slice_ = 0;
+  if (core_.Now() - slice_started_ < limits::kTimeSlice) return;
+  runtime::Yield();
+  slice_started_ = core_.Now();
+}
+
 int PageStore::ReadMain(uint64_t offset, MutableBytes into) {
-  // One opcode of SQLite may read any number of pages (quick_check, count(*)), so the time slice of a
-  // statement is kept here too.
-  if (++reads_in_slice_ >= kReadsBetweenLooks) {
-    reads_in_slice_ = 0;
-    if (core_.Now() - slice_started_ >= limits::kTimeSlice) {
-      runtime::Yield();
-      slice_started_ = core_.Now();
-    }
-  }
+  KeepTimeSlice();
   if (page_size_ != 0) NoteUse(PageNumber{static_cast<uint32_t>(offset / page_size_) + 1});
   if (presence_) {
     const PageNumber page{static_cast<uint32_t>(offset / presence_->page_size()) + 1};
@@ -153,6 +173,7 @@ int PageStore::WriteMain(uint64_t offset, Bytes bytes) {
     const int code = ResultCode(written.error(), SQLITE_IOERR_WRITE);
     return Refuse(code, std::move(written).error());
   }
+  if (page_size_ != 0) unsynced_pages_.push_back(PageNumber{static_cast<uint32_t>(offset / page_size_) + 1});
   if (presence_) {
     TW_CHECK(bytes.size() == presence_->page_size(), "SQLite wrote part of a page of a moving tenant");
     presence_->NoteWrittenHere(PageNumber{static_cast<uint32_t>(offset / presence_->page_size()) + 1});
@@ -191,6 +212,7 @@ int PageStore::OpenWal(bool create) {
 }
 
 int PageStore::ReadWal(uint64_t offset, MutableBytes into) {
+  if (!commit_in_flight()) KeepTimeSlice();
   auto got = wal_->Read(offset, into);
   if (!got) return Refuse(SQLITE_IOERR_READ, std::move(got).error());
   if (*got == into.size()) return SQLITE_OK;

@@ -213,7 +213,19 @@ bool Tenant::JoinTransactions(runtime::TimePoint deadline) {
 
 void Tenant::StopCheckpoints() {
   checkpoints_stopped_ = true;
+  store_->HurryCheckpoint();
   runtime::WaitFor(progress_, [&] { return !checkpointing_; });
+}
+
+// Under a load that never pauses there are always commits that a checkpoint has not seen, and the WAL would
+// grow for ever: what came during the last one is copied while writers wait for a moment.
+Result<void> Tenant::CatchUpWithWriters() {
+  TW_TRY(anchor_->Checkpoint(sqlite::CheckpointMode::kPassive));
+  if (checkpoints_stopped_ || !turn_.Acquire(&checkpointing_, core_.Now() + limits::kCatchUpWait)) return {};
+  store_->HurryNextCheckpoint();
+  const Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+  turn_.Release(&checkpointing_);
+  return done;
 }
 
 void Tenant::CheckpointIfLong() {
@@ -222,7 +234,8 @@ void Tenant::CheckpointIfLong() {
   if (frames < checkpoint_at_frames_ || checkpoints_stopped_ || checkpointing_ || closing_ || failed_) return;
   checkpointing_ = true;
   background_.Spawn("checkpoint " + name_, [this] {
-    const Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+    Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+    if (done && store_->wal_frames() >= limits::kLongWalFrames) done = CatchUpWithWriters();
     // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
     // every commit.
     checkpoint_at_frames_ = store_->wal_frames() + limits::kCheckpointFrames / 4;

@@ -113,6 +113,7 @@ class Tenant {
   // A statement or transaction has ended.
   void NoteProgress();
   void CheckpointIfLong();
+  Result<void> CatchUpWithWriters();
   // A fiber that takes the turn back when its time is up, while anyone waits for it.
   void WatchTurn();
   void WakeTurnWatchWhenDue();

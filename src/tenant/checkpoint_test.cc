@@ -1,0 +1,107 @@
+// Checkpoints beside commits: that they spare the disk, and that the WAL stays bounded.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/limits.h"
+#include "tenant/stream.h"
+#include "tenant/tenant_fixture.h"
+
+namespace tradewind::tenant {
+namespace {
+
+using namespace std::chrono_literals;
+
+class CheckpointTest : public TenantFixture {
+ protected:
+  // Commits that fill more of the WAL than starts a checkpoint, each page once.
+  static void Grow(Stream& stream) {
+    EXPECT_EQ(Say(stream,
+                  "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+                  "WHERE x < 4500) SELECT zeroblob(4000) FROM c"),
+              "");
+  }
+};
+
+TEST_F(CheckpointTest, TheDiskGetsAFewPagesAtATimeAndCommitsGoOnMeanwhile) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    core_.write_backs.held = true;
+    Grow(*stream);
+    runtime::SleepFor(1s);
+    ASSERT_EQ(core_.write_backs.waiting, 1u);
+    const size_t syncs = core_.syncs.done;
+    ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");
+    ASSERT_TRUE(tenant.WaitDurable());
+    EXPECT_EQ(core_.syncs.done, syncs + 1) << "that of the commit; the checkpoint's comes after its pages";
+    core_.write_backs.Release();
+    runtime::SleepFor(1s);
+    EXPECT_GE(core_.write_backs.done, tenant.store().page_count() / 8);
+    EXPECT_EQ(core_.syncs.done, syncs + 2);
+    ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "");
+    EXPECT_EQ(Say(*stream, "PRAGMA integrity_check"), "ok");
+  });
+}
+
+TEST_F(CheckpointTest, WhoWaitsForItHasItHurry) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    core_.write_backs.held = true;
+    Grow(*stream);
+    runtime::SleepFor(1s);
+    ASSERT_EQ(core_.write_backs.waiting, 1u);
+    bool stopped = false;
+    runtime::TaskGroup group(core_);
+    group.Spawn("stop", [&] {
+      tenant.StopCheckpoints();
+      stopped = true;
+    });
+    runtime::SleepFor(1s);
+    EXPECT_FALSE(stopped);
+    core_.write_backs.Release();
+    group.Join();
+    EXPECT_EQ(core_.write_backs.done, 1u) << "the sync does the rest";
+  });
+}
+
+TEST_F(CheckpointTest, AFailedWriteBackIsFinalAsTheKernelTellsOfItOnce) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    core_.write_backs.failing = true;
+    Grow(*stream);
+    runtime::SleepFor(1s);
+    core_.write_backs.failing = false;
+    EXPECT_NE(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");
+  });
+}
+
+TEST_F(CheckpointTest, TheWalIsBoundedUnderWritersThatNeverPause) {
+  WithTenant([&](Tenant& tenant) {
+    bool stop = false;
+    uint32_t longest = 0;
+    uint64_t frames = 0;
+    runtime::TaskGroup writers(core_);
+    for (int writer = 0; writer < 2; ++writer)
+      writers.Spawn("writer", [&] {
+        const auto stream = OpenStream(tenant);
+        while (!stop) {
+          const uint32_t before = tenant.store().wal_frames();
+          ASSERT_EQ(Say(*stream,
+                        "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+                        "WHERE x < 100) SELECT zeroblob(4000) FROM c"),
+                    "");
+          longest = std::max(longest, tenant.store().wal_frames());
+          frames += tenant.store().wal_frames() > before ? tenant.store().wal_frames() - before : 0;
+          ASSERT_TRUE(tenant.WaitDurable());
+          stop |= frames > 10 * limits::kLongWalFrames;
+        }
+      });
+    writers.Join();
+    EXPECT_LT(longest, 2 * limits::kLongWalFrames);
+    EXPECT_EQ(Say(*OpenStream(tenant), "PRAGMA integrity_check"), "ok");
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::tenant
