@@ -76,7 +76,7 @@ class MoveBench {
     TW_TRY(MoveLoaded(size, "stop-and-copy"));
     RawComparison comparison{size, {}, {}};
     // In turns, and each order as often as the other: what comes second finds the disk more tired.
-    for (int i = 0; i < std::max(repeats, 2) / 2 && HasTime(i); ++i) {
+    for (int i = 0; i < std::max(repeats, 4) / 2 && HasTime(i); ++i) {
       TW_TRY(CopyRaw(comparison));
       TW_TRY(MoveWithoutLoad(size, comparison));
       TW_TRY(MoveWithoutLoad(size, comparison));
