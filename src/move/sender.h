@@ -137,6 +137,7 @@ class Sender {
 
   // sender_pages.cc: what is sent.
   Result<void> Init();
+  std::vector<PageNumber> HotPages() const;
   Result<std::vector<PageNumber>> PagesForInit();
   enum class Turn { kAtOnce, kPaced };
   Result<void> SendForInit(std::span<const PageNumber> pages, Turn turn, uint32_t& sent);

@@ -98,14 +98,18 @@ Result<void> Sender::SendWarmUp() {
   return {};
 }
 
+std::vector<PageNumber> Sender::HotPages() const {
+  const uint64_t bytes = std::min<uint64_t>(
+      limits::kHotBytes, uint64_t{store_.page_count()} * store_.page_size() / limits::kHotShare);
+  return store_.HotPages(bytes / store_.page_size());
+}
+
 // What a pass of the warm-up sends: in the order of the file, so that neighbours are read and written at
 // once.
 Result<std::vector<PageNumber>> Sender::PagesForInit() {
   std::vector<PageNumber> pages;
   if (options_.warm_up == WarmUp::kHot && !is_small()) {
-    const uint64_t bytes = std::min<uint64_t>(
-        limits::kHotBytes, uint64_t{store_.page_count()} * store_.page_size() / limits::kHotShare);
-    pages = store_.HotPages(bytes / store_.page_size());
+    pages = HotPages();
     std::sort(pages.begin(), pages.end());
   } else {
     TW_TRY_ASSIGN(const auto leaves,
@@ -263,7 +267,8 @@ Result<void> Sender::TakeHello(Session& session) {
   return {};
 }
 
-// First the rest of the wireframe, without which each lookup would pull twice; then in the order of the file.
+// First the rest of the wireframe, without which each lookup would pull twice; then what was used lately, since
+// pulls are felt, and the longer the slower the move; then in the order of the file.
 Result<void> Sender::PushRest(Session& session) {
   const auto missing = [&] {
     return receipt_.pages_total - std::min(receipt_.pages_total, session.sent.size());
@@ -288,6 +293,8 @@ Result<void> Sender::PushRest(Session& session) {
   for (const PageNumber page : wireframe_)
     if (add(page)) TW_TRY(push(Turn::kAtOnce, receipt_.pages_wireframe));
   TW_TRY(push(Turn::kAtOnce, receipt_.pages_wireframe));
+  for (const PageNumber page : HotPages())
+    if (add(page)) TW_TRY(push(Turn::kPaced, receipt_.pages_pushed));
   for (uint32_t value = 1; value <= receipt_.pages_total; ++value)
     if (add(PageNumber{value})) TW_TRY(push(Turn::kPaced, receipt_.pages_pushed));
   return push(Turn::kPaced, receipt_.pages_pushed);
