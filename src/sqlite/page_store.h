@@ -47,10 +47,10 @@
 //   WAL write: old
 //     snapshots still need the base page. An arriving page's write and its mark are one step. A page present
 //     already is dropped.
-//   - sync of the main file: copy the presence, sync the data, then write and sync the copy. SQLite syncs the
-//     database before it lets the WAL restart, so presence is never behind a checkpoint and never ahead of the
-//     data. (What a checkpoint wrote is given to the disk a few pages at a time before that: commits of all
-//     tenants would wait behind thousands of pages. It changes nothing about what is durable when.)
+//   - sync of the main file: copy the presence, sync the data, then write and sync the copy. SQLite syncs
+//     the database before it lets the WAL restart, so presence is never behind a checkpoint and never ahead
+//     of the data. (What a checkpoint wrote is given to the disk a few pages at a time before that: commits
+//     of all tenants would wait behind thousands of pages. It changes nothing about what is durable when.)
 //   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement can
 //   be committed).
 #pragma once
