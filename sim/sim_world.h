@@ -4,9 +4,11 @@
 //
 //   SimWorld world(seed);
 //   SimCore& core = world.AddCore("n1");
-//   world.RunFiber(core, "start", [&] { ... });            // Drives everything until the body has returned.
-//   world.Crash("n1");                                      // Power loss: what was not synced is lost or
-//   torn. world.RunUntil([&] { return core.fiber_count() == 0; });  // Its fibers see only errors, and end.
+//   world.RunFiber(core, "start", [&] { ... });               // Drives everything until the body has
+//                                                             // returned.
+//   world.Crash("n1");                                        // Power loss: what was not synced is lost
+//                                                             // or torn.
+//   world.RunUntil([&] { return core.fiber_count() == 0; });  // Its fibers see only errors, and end.
 //   SimCore& again = world.Restart("n1");
 //
 // Time passes only between turns: a turn costs some microseconds, and when nothing is ready the clock jumps

@@ -275,7 +275,6 @@ Result<MoveRecord> EmbeddedCatalog::FindMove(const MoveId& id) {
 }
 
 // -- Nodes
-// -------------------------------------------------------------------------------------------------------------
 
 Result<void> EmbeddedCatalog::RegisterNode(const NodeRecord& node) {
   return Change<void>([&]() -> Result<void> {
@@ -306,7 +305,6 @@ Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
 }
 
 // -- Tenants
-// -----------------------------------------------------------------------------------------------------------
 
 Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const std::string& engine,
                                                    const NodeName& owner) {
@@ -412,7 +410,6 @@ Result<SwapOutcome> EmbeddedCatalog::Fence(const TenantName& name, const Ownersh
 }
 
 // -- Moves
-// -------------------------------------------------------------------------------------------------------------
 
 Result<MoveRecord> EmbeddedCatalog::BeginMove(const MoveRecord& move) {
   return Change<MoveRecord>([&]() -> Result<MoveRecord> {

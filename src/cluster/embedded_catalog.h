@@ -27,8 +27,7 @@ namespace tradewind::cluster {
 class EmbeddedCatalog final : public Catalog {
  public:
   // Opens the file, or makes it; one of an earlier version is brought up to date. Fails with CATALOG_FORMAT
-  // (kCorrupt), and leaves the file as it is, when a later version wrote it.
-  // Suspends.
+  // (kCorrupt), and leaves the file as it is, when a later version wrote it. Suspends.
   static Result<std::unique_ptr<EmbeddedCatalog>> Open(runtime::Core& core, const std::string& path);
   ~EmbeddedCatalog() override;  // Requires: Close() has returned.
   // Waits for calls in progress, then closes the file. Later calls fail with CATALOG_DOWN. Suspends.

@@ -2,9 +2,9 @@
 // tenant.
 //
 // File: records, one after the other: payload length u32, xxh3 of the payload u64 (little-endian), payload
-// (JSON of an Entry, or
-// {"erase": tenant}). The last record of a tenant counts. Opening writes the file anew with one record a
-// tenant, under another name that is then renamed, so the file does not grow for ever.
+// (JSON of an Entry, or {"erase": tenant}). The last record of a tenant counts. Opening writes the file
+// anew with one record a tenant, under another name that is then renamed, so the file does not grow
+// for ever.
 //
 // Crash argument. Put() and Erase() return once their record is synced. A crash inside leaves either the
 // whole record or a torn tail that its hash gives away; the tail was never acknowledged to anyone, and is
@@ -15,11 +15,9 @@
 //   creating    the tenant is being made here: the catalog says whether it was
 //   owned       the tenant is served at `epoch`, without asking the catalog
 //   swapping    the sender may have sent the swap: it starts nothing, and repeats the swap until its answer
-//   is
-//               known
-//   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy of
-//   a
-//               tenant that is coming back is `dual` too, until it is ready
+//               is known
+//   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy
+//               of a tenant that is coming back is `dual` too, until it is ready
 //   deleting    the move is done: the copy here is deleted
 //   receiving   a copy that no ready was sent for: it is deleted
 //   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or

@@ -3,25 +3,22 @@
 //
 // What is durable when, and what a crash of this process leaves (I1 to I5):
 //   receiving   the journal says so before the file is made: a restart deletes the file. No ready was sent,
-//   so
-//               the sender still owns, and finds out by the broken connection.
+//               so the sender still owns, and finds out by the broken connection.
 //   frozen      going back only: the copy that this node had before the move, and that still is the newest
 //               version of every page that the other node has not written. The journal says dual: it is
 //               neither served nor dropped. What the sender hands over goes over pages that it has written
 //               itself.
 //   ready       before the message: the pages of the list, the presence map of exactly the list, both names
-//   in
-//               the folder, then the journal's `ready`. From then on the copy is neither served nor dropped
-//               until the catalog (or the sender's Own) says owner at a higher epoch, or the catalog says
-//               cancelled; a lost connection or a restart changes nothing. A new list of the sender, which
-//               has not sent the swap then, first takes the journal back to receiving (or frozen).
+//               in the folder, then the journal's `ready`. From then on the copy is neither served nor
+//               dropped until the catalog (or the sender's Own) says owner at a higher epoch, or the
+//               catalog says cancelled; a lost connection or a restart changes nothing. A new list of the
+//               sender, which has not sent the swap then, first takes the journal back to receiving
+//               (or frozen).
 //   owner       journalled before the first transaction runs here. A restart serves again without the
-//   catalog:
-//               own commits come back from the WAL, pages from the presence map; what arrived and was not
-//               synced is sent again (frozen there).
+//               catalog: own commits come back from the WAL, pages from the presence map; what arrived and
+//               was not synced is sent again (frozen there).
 //   done        in this order: all pages and the full map durable, sums equal, the catalog's record forward
-//   ->
-//               done (reverse -> cancelled), the journal's `owned`, the map's file removed. A crash in
+//               -> done (reverse -> cancelled), the journal's `owned`, the map's file removed. A crash in
 //               between comes back as `owner` with a full map, and goes on.
 #pragma once
 

@@ -2,16 +2,15 @@
 // move was turned round its destination (step 10).
 //
 // What is durable when, and what a crash of this process leaves (I1 to I5):
-//   init, list    journal: owned (going back: owner). A restart serves again without asking anyone. A forward
-//                 move is recorded as cancelled, and the receiver drops its copy when it reads that; a move
-//                 that goes back begins anew.
-//   swap          journal: swapping, synced before the swap is sent. A restart starts nothing and repeats the
-//                 swap; both answers to it (applied, or refused because it had been applied) mean that the
-//                 receiver owns.
+//   init, list    journal: owned (going back: owner). A restart serves again without asking anyone. A
+//                 forward move is recorded as cancelled, and the receiver drops its copy when it reads
+//                 that; a move that goes back begins anew.
+//   swap          journal: swapping, synced before the swap is sent. A restart starts nothing and repeats
+//                 the swap; both answers to it (applied, or refused because it had been applied) mean that
+//                 the receiver owns.
 //   dual, finish  journal: dual (or still swapping, which ends up here). The file is frozen: open writers
-//   died
-//                 with the process. A restart answers pulls and pushes; the receiver's presence map says what
-//                 it has.
+//                 died with the process. A restart answers pulls and pushes; the receiver's presence map
+//                 says what it has.
 //   done          journal: deleting, written only after the catalog says done (going back: cancelled). A
 //                 restart deletes.
 // The handed-over set needs no durability: the only commits that it refuses are those of this process.

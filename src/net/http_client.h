@@ -3,9 +3,8 @@
 // Whether a request ran. A caller that must not run something twice needs to know what a failed call means:
 //
 //   NODE_UNREACHABLE  kUnavailable: no byte of the request was sent. It did not run.
-//   ANSWER_LOST       kTimeout (the deadline passed) or kIo (the connection broke, or what came is no HTTP):
-//   the request was
-//                     sent, wholly or in part. It may have run.
+//   ANSWER_LOST       kTimeout (the deadline passed) or kIo (the connection broke, or what came is no
+//                     HTTP): the request was sent, wholly or in part. It may have run.
 //
 // A kept connection may have been closed by its server meanwhile. Each one has a fiber that waits in a read
 // while the connection is idle, so that an end is seen when it comes and not when the next request is lost on

@@ -114,7 +114,6 @@ void AppendLength(std::string& out, size_t length) {
 }  // namespace
 
 // -- Reading
-// ---------------------------------------------------------------------------------------------------------------
 
 Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& request) {
   request.headers.Clear();
@@ -271,7 +270,6 @@ std::string MessageReader::TakeUnread() {
 }
 
 // -- Writing
-// ---------------------------------------------------------------------------------------------------------------
 
 void AppendResponseHeader(std::string& out, const HttpResponse& response, ResponseFraming framing) {
   out += framing.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";

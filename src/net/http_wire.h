@@ -3,10 +3,9 @@
 //
 //   - header bytes pass through one small buffer, which is all that an idle connection costs;
 //   - a body of known length is read straight into the message, and its string grows with what has really
-//   come, so that a
-//     Content-Length alone reserves nothing; a chunked body goes through the parser;
+//     come, so that a Content-Length alone reserves nothing; a chunked body goes through the parser;
 //   - bytes behind a message stay in the buffer: they are the next pipelined request, or belong to what an
-//   upgrade starts.
+//     upgrade starts.
 //
 // Beast is included in http_wire.cc only.
 #pragma once

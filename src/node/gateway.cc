@@ -84,7 +84,6 @@ Gateway::Gateway(Node& node, StreamService& streams, pace::Sensor& sensor)
 Gateway::~Gateway() = default;
 
 // -- Naming
-// ------------------------------------------------------------------------------------------------------------------
 
 // In this order: the header x-namespace, the path /db/NAME/ (or /dev/NAME/), the first label of a Host that
 // has a dot and is not an address, the tenant called default.
@@ -134,7 +133,6 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
 }
 
 // -- Streams
-// -----------------------------------------------------------------------------------------------------------------
 
 std::string Gateway::NewBaton(ClientStream& stream) {
   std::array<std::byte, 8> random;
@@ -227,7 +225,6 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
 }
 
 // -- Running
-// -----------------------------------------------------------------------------------------------------------------
 
 // Where the tenant is, newer than what was tried and failed; waits for the catalog to say so until the
 // deadline.

@@ -37,7 +37,6 @@ Node::Node(runtime::Core& core, NodeOptions options)
 Node::~Node() = default;
 
 // -- Start
-// ------------------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions options) {
   if (!IsValidName(options.name))
@@ -300,7 +299,6 @@ Result<void> Node::RecoverCreating(const move::JournalEntry& entry) {
 }
 
 // -- Tenants
-// -----------------------------------------------------------------------------------------------------------------
 
 Result<cluster::TenantRecord> Node::CreateTenant(const TenantName& name) {
   return CreateTenantFrom(name, "");
@@ -354,7 +352,6 @@ Result<void> Node::DeleteTenant(const TenantName& name) {
 }
 
 // -- MoveHost
-// ----------------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer,
                                                              runtime::TimePoint deadline) {
@@ -370,7 +367,6 @@ void Node::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::funct
 }
 
 // -- Requests
-// ----------------------------------------------------------------------------------------------------------------
 
 net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
   const std::string_view path = request.path;

@@ -4,9 +4,9 @@
 //   - it works on logarithms, of the rate and of latency by setpoint. Slacker's gains are in MB/s per ms of
 //     one machine; a rise of 10 percent means the same at 2 MB/s and at 200, so one set of gains does.
 //   - the gains are divided by the elasticity E = d ln(latency) / d ln(rate), which grows a hundredfold on
-//   the
-//     way to saturation. Where requests and moves queue for one server, latency is idle / (1 - rate / most),
-//     so E = latency / idle - 1, and the idle latency is known: it is that of before the move.
+//     the way to saturation. Where requests and moves queue for one server, latency is
+//     idle / (1 - rate / most), so E = latency / idle - 1, and the idle latency is known: it is that of
+//     before the move.
 //
 // Step k, with x = ln(latency / setpoint), bounded, and u = ln(rate):
 //   du = -(Kp (x[k] - x[k-1]) + Ki x[k] dt + Kd (x[k] - 2 x[k-1] + x[k-2]) / dt) / E

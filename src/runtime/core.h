@@ -6,7 +6,7 @@
 //
 //   real_core.h     the operating system's clock, sockets, files and threads (Boost.Asio)
 //   sim/            virtual time, an in-memory network and an in-memory disk; many cores in one thread from
-//   one seed
+//                   one seed
 #pragma once
 
 #include <chrono>

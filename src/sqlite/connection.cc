@@ -85,7 +85,6 @@ struct ConnectionCallbacks {
 };
 
 // -- Opening and closing
-// ------------------------------------------------------------------------------------------------
 
 Connection::Connection(PageStore& store) : store_(store) {}
 
@@ -153,7 +152,6 @@ void Connection::Close(bool keep_wal) {
 }
 
 // -- Errors
-// ---------------------------------------------------------------------------------------------------------------
 
 Error Connection::ExplainedOr(int code, Error otherwise) {
   if (interruption_) return *std::exchange(interruption_, std::nullopt);
@@ -168,7 +166,6 @@ Error Connection::ErrorNow(int code) {
 }
 
 // -- Compiling
-// --------------------------------------------------------------------------------------------------------------
 
 Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPhase phase,
                                                  StatementTraits& traits) {
@@ -239,7 +236,6 @@ Result<Description> Connection::Describe(const std::string& sql) {
 }
 
 // -- Running
-// ----------------------------------------------------------------------------------------------------------------
 
 Result<StatementResult> Connection::Run(const Statement& statement, const BeforeStep& before_step) {
   interruption_.reset();
@@ -376,7 +372,6 @@ Result<void> Connection::Checkpoint(CheckpointMode mode) {
 }
 
 // -- State
-// ------------------------------------------------------------------------------------------------------------------
 
 bool Connection::autocommit() const {
   return sqlite3_get_autocommit(handle_) != 0;

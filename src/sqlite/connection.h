@@ -3,10 +3,9 @@
 // thread.
 //
 // Settings of every connection, and why (each failure was seen without its rule):
-//   cache_spill=OFF         a spilled transaction that rolls back to a savepoint can leave zero checksums in
-//   the WAL: that
-//                           commit and all later ones are gone after recovery. Memory is bounded by
-//                           limits::kDirtyMemoryBytes instead
+//   cache_spill=OFF         a spilled transaction that rolls back to a savepoint can leave zero checksums
+//                           in the WAL: that commit and all later ones are gone after recovery. Memory is
+//                           bounded by limits::kDirtyMemoryBytes instead
 //   synchronous=NORMAL      the tenant syncs the WAL itself and answers only then (group commit)
 //   wal_autocheckpoint=0    the tenant checkpoints; a source does not from the hand-over on
 //   temp_store=MEMORY       temporary files would escape quotas

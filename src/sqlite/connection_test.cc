@@ -17,7 +17,6 @@ using testing::StartsWith;
 class ConnectionTest : public DatabaseFixture {};
 
 // -- Values and arguments
-// -----------------------------------------------------------------------------------------------
 
 TEST_F(ConnectionTest, ValuesComeBackAsTheyWentIn) {
   WithConnection([](Connection& connection) {
@@ -79,7 +78,6 @@ TEST_F(ConnectionTest, ArgumentsOfOneRunDoNotStayForTheNext) {
 }
 
 // -- Results
-// ------------------------------------------------------------------------------------------------------------
 
 TEST_F(ConnectionTest, CountsAndRowidsAreOfTheStatementsThatHaveThem) {
   WithConnection([](Connection& connection) {
@@ -142,7 +140,6 @@ TEST_F(ConnectionTest, AnAnswerThatIsTooLargeIsRefusedAndItsChangesUndone) {
 }
 
 // -- Statements and errors
-// ------------------------------------------------------------------------------------------------
 
 TEST_F(ConnectionTest, ErrorsHaveTheCodesThatLibsqlClientsKnow) {
   WithConnection([](Connection& connection) {
@@ -332,7 +329,6 @@ TEST_F(ConnectionTest, AKeptStatementSeesASchemaThatChanged) {
 }
 
 // -- Sandbox
-// --------------------------------------------------------------------------------------------------------------
 
 TEST_F(ConnectionTest, SqlCannotReachOutOfItsFileOrUnderTheServer) {
   WithConnection([&](Connection& connection) {
@@ -458,7 +454,6 @@ TEST_F(ConnectionTest, TheSchemaIsBounded) {
 }
 
 // -- Waiting
-// --------------------------------------------------------------------------------------------------------------
 
 TEST_F(ConnectionTest, AnErrorOfTheProgressCallEndsTheStatementWithIt) {
   WithConnection([](Connection& connection) {

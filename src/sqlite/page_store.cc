@@ -69,7 +69,6 @@ Result<void> PageStore::ReadGeometry() {
 }
 
 // -- Durability
-// ---------------------------------------------------------------------------------------------------------
 
 Result<void> PageStore::SyncWalFile() {
   if (!wal_) return {};
@@ -141,7 +140,6 @@ Result<void> PageStore::WriteBackPages(std::vector<PageNumber> pages) {
 }
 
 // -- The main file
-// ------------------------------------------------------------------------------------------------------
 
 // One opcode of SQLite may read any number of pages (quick_check, count(*)), and a checkpoint reads all of
 // the WAL, so the time slice of a statement is kept here too.
@@ -194,7 +192,6 @@ int PageStore::SyncMain() {
 }
 
 // -- The WAL
-// --------------------------------------------------------------------------------------------------------------
 
 int PageStore::OpenWal(bool create) {
   if (wal_) return SQLITE_OK;

@@ -5,54 +5,47 @@
 // This core's fibers only.
 //
 // -- Commits
-// ---------------------------------------------------------------------------------------------------------
-// With cache spill off SQLite writes WAL frames in order, each a 24-byte header and then the page. The store
-// follows them:
+// With cache spill off SQLite writes WAL frames in order, each a 24-byte header and then the page. The
+// store follows them:
 //   - frames after the last commit, up to and with the commit frame, are the transaction; by frame number,
-//   last write wins;
+//     last write wins;
 //   - at the commit frame's header, before a byte of it reaches the file, the transaction is judged (source
-//   rule below).
-//     Refusal is SQLITE_IOERR|(n<<8): SQLite rolls back cleanly and recovery agrees. (SQLITE_BUSY would leave
-//     the transaction open, and a COMMIT tried again would "succeed" and be lost at recovery.)
-//   - from acceptance to the end of the commit nothing suspends. When SQLite releases the write lock, the WAL
-//   index says
-//     whether the commit happened (its last frame is the accepted one): then its frames become the newest
-//     versions and it gets its sequence number. This needs no hook of a connection, and holds for OR FAIL,
-//     VACUUM and every other path to a commit;
-//   - an accepted commit that did not happen all the same (out of memory in the WAL index) is cut off the WAL
-//   at once, and
-//     counts as a commit that answers wait for: live it was rolled back, but recovery would commit it;
+//     rule below). Refusal is SQLITE_IOERR|(n<<8): SQLite rolls back cleanly and recovery agrees.
+//     (SQLITE_BUSY would leave the transaction open, and a COMMIT tried again would "succeed" and be lost
+//     at recovery.)
+//   - from acceptance to the end of the commit nothing suspends. When SQLite releases the write lock, the
+//     WAL index says whether the commit happened (its last frame is the accepted one): then its frames
+//     become the newest versions and it gets its sequence number. This needs no hook of a connection, and
+//     holds for OR FAIL, VACUUM and every other path to a commit;
+//   - an accepted commit that did not happen all the same (out of memory in the WAL index) is cut off the
+//     WAL at once, and counts as a commit that answers wait for: live it was rolled back, but recovery
+//     would commit it;
 //   - a 32-byte write at offset 0, or a truncation to 0, starts a new generation: everything is in the main
-//   file;
+//     file;
 //   - a WAL that has no room is given some, of zeros (recovery ends at them, as at the frames of an earlier
-//   generation), so that
-//     hardly any commit changes the file's size or blocks: a sync then need not wait for a commit of the file
-//     system's journal, which on ext4 waits for the data of every other file that grew, a moving copy
-//     foremost, nor does the write that comes next, on the core, wait for that journal.
+//     generation), so that hardly any commit changes the file's size or blocks: a sync then need not wait
+//     for a commit of the file system's journal, which on ext4 waits for the data of every other file that
+//     grew, a moving copy foremost, nor does the write that comes next, on the core, wait for that journal.
 //
 // -- Source rules
-// ------------------------------------------------------------------------------------------------------
 //   - init: a page that was sent and is then written by a commit is stale (sent is cleared).
 //   - from the list on: H is the set of handed-over pages. A commit that holds a frame of a page in H is
-//   refused.
-//   - mark first, then read: a mark is made without a suspension before the read of what is sent. Never taken
-//   back, but by
-//     AbandonHandOver() before the swap is sent.
+//     refused.
+//   - mark first, then read: a mark is made without a suspension before the read of what is sent. Never
+//     taken back, but by AbandonHandOver() before the swap is sent.
 //   - a page version leaves only when a sync covers the commit that wrote it.
 //
 // -- Destination rules
-// -------------------------------------------------------------------------------------------------
 //   - a read of an absent page of the main file pulls it: the reader suspends; one pull however many wait.
-//   - present is set by an arriving page or by SQLite's own write to the main file (a checkpoint), never by a
-//   WAL write: old
-//     snapshots still need the base page. An arriving page's write and its mark are one step. A page present
-//     already is dropped.
+//   - present is set by an arriving page or by SQLite's own write to the main file (a checkpoint), never by
+//     a WAL write: old snapshots still need the base page. An arriving page's write and its mark are one
+//     step. A page present already is dropped.
 //   - sync of the main file: copy the presence, sync the data, then write and sync the copy. SQLite syncs
 //     the database before it lets the WAL restart, so presence is never behind a checkpoint and never ahead
 //     of the data. (What a checkpoint wrote is given to the disk a few pages at a time before that: commits
 //     of all tenants would wait behind thousands of pages. It changes nothing about what is durable when.)
-//   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement can
-//   be committed).
+//   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement
+//     can be committed).
 #pragma once
 
 #include <cstddef>
@@ -127,8 +120,8 @@ class PageStore {
   std::vector<PageNumber> HotPages(size_t limit) const;
 
   // -- Source of a move
-  // ------------------------------------------------------------------------------------------------ Starts
-  // to follow which sent pages go stale.
+
+  // Starts to follow which sent pages go stale.
   void StartSending();
   // Reads pages for sending: waits until a sync covers their newest versions, marks them sent (not stale),
   // then reads them. During init a commit may make one stale again at any suspension. Suspends.
@@ -156,9 +149,9 @@ class PageStore {
   uint64_t refused_commits() const { return refused_commits_; }
 
   // -- Destination of a move
-  // ----------------------------------------------------------------------------------------- From now on
-  // pages that the map does not hold are absent: reading one calls `pull` (which must not suspend) once and
-  // waits until it arrives, the deadline passes, or StopPulls().
+
+  // From now on pages that the map does not hold are absent: reading one calls `pull` (which must not
+  // suspend) once and waits until it arrives, the deadline passes, or StopPulls().
   void SetPresence(std::unique_ptr<PresenceMap> presence, std::function<void(PageNumber)> pull);
   const PresenceMap* presence() const { return presence_.get(); }
   // Pages have arrived whole and checked, their contents one after the other: each is written if absent, else

@@ -10,7 +10,6 @@
 namespace tradewind::sqlite {
 
 // -- Source
-// ---------------------------------------------------------------------------------------------------------------
 
 void PageStore::StartSending() {
   sending_ = true;
@@ -91,7 +90,6 @@ Result<void> PageStore::HandOver(std::span<const PageNumber> pages, MutableBytes
 }
 
 // -- Destination
-// ----------------------------------------------------------------------------------------------------------
 
 void PageStore::SetPresence(std::unique_ptr<PresenceMap> presence, std::function<void(PageNumber)> pull) {
   presence_ = std::move(presence);

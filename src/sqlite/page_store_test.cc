@@ -80,7 +80,6 @@ class PageStoreTest : public testing::Test {
 };
 
 // -- At rest
-// ---------------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, AnAcknowledgedCommitIsThereAfterTheProcessDied) {
   Run([&] {
@@ -143,7 +142,6 @@ TEST_F(PageStoreTest, AStatementThatFailsAfterPartOfItWasCommittedCountsAsACommi
 }
 
 // -- Source
-// ----------------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, ASentPageThatACommitChangesIsStale) {
   Run([&] {
@@ -268,7 +266,6 @@ TEST_F(PageStoreTest, AHandOverThatIsGivenUpRefusesNothingAnyMore) {
 }
 
 // -- Destination
-// -----------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, AReadOfAnAbsentPagePullsItOnceHoweverManyWait) {
   Run([&] {
@@ -352,7 +349,6 @@ TEST_F(PageStoreTest, ACheckpointMakesPagesPresentDurably) {
 }
 
 // -- Wireframe
-// -------------------------------------------------------------------------------------------------------------
 
 TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
   Run([&] {

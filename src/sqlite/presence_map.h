@@ -6,9 +6,10 @@
 // both ends verify a move without a scan; they can be made again from the map after a crash.
 //
 // File (little-endian), beside the main file:
-//   0     "TWPRES02", page size u32, page count u32, capacity u32, zero u32, list number u64, xxh3 of the 32
-//   bytes before 4096  capacity hashes, 8 bytes each; those past the page count are zero then, at the next
-//   multiple of 4096, the "written here" bits
+//   0     "TWPRES02", page size u32, page count u32, capacity u32, zero u32, list number u64, xxh3 of the
+//         32 bytes before
+//   4096  capacity hashes, 8 bytes each; those past the page count are zero
+//   then, at the next multiple of 4096, the "written here" bits
 //
 // Crash argument. A map file belongs to one list (protocol step 3): a new list makes a new file, and the
 // journal's "ready" names its list number, so a stale map can never be believed. Once the journal

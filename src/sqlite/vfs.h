@@ -1,16 +1,17 @@
 // Tradewind's SQLite VFS: what SQLite asks of the operating system goes to the PageStore of the tenant
 // concerned, and from there through runtime/ to the disk. SQLite itself is unmodified.
 //
-//   SQLite ── sqlite3_vfs "tradewind" ── PageStore ─┬─ main file   reads may pull (suspend); writes come from
-//   checkpoints
+//   SQLite ── sqlite3_vfs "tradewind" ── PageStore ─┬─ main file   reads may pull (suspend); writes come
+//                                                   │              from checkpoints
 //                                                   ├─ WAL         frames are followed and judged; writes
-//                                                   never suspend └─ WAL index   heap memory and counters
+//                                                   │              never suspend
+//                                                   └─ WAL index   heap memory and counters
 // Rules, each with what breaks without it in shared form at the code that keeps it:
 //   1  every sync that SQLite asks for is carried out, off-core; the directory's for a new WAL included;
 //   2  xShm*, xLock and WAL xWrite never suspend; xRead, xSync and xSleep do;
 //   3  no memory mapping (xFetch is absent), no temporary files (temp_store=MEMORY; opening one fails);
 //   4  SQLite is configured MULTITHREAD and opened NOMUTEX, one fiber a connection: it then holds no mutex
-//   across a VFS call.
+//      across a VFS call.
 //
 // This VFS is not a wrapper of unix-excl: locks and shared memory of one process on one thread are counters
 // and heap memory, and with all file access through runtime/ the simulation runs the very same code

@@ -36,7 +36,6 @@ std::vector<std::string> Stream::settings() const {
 }
 
 // -- Requests
-// ---------------------------------------------------------------------------------------------------------------
 
 template <typename T, typename Request>
 Result<T> Stream::Enter(const Request& request) {
@@ -101,7 +100,6 @@ Result<sqlite::Description> Stream::Describe(const std::string& sql) {
 }
 
 // -- Around a statement
-// -------------------------------------------------------------------------------------------------------
 
 Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   if (aborted_) {

@@ -20,7 +20,6 @@ using testing::IsEmpty;
 class StreamTest : public TenantFixture {};
 
 // -- What a stream takes with it when it moves
-// --------------------------------------------------------------------------------
 
 TEST_F(StreamTest, ATransactionThatHasReadNothingIsKnownByItsStatements) {
   WithTenant([&](Tenant& tenant) {
@@ -76,7 +75,6 @@ TEST_F(StreamTest, ABegunStreamWithoutSnapshotMovesAway) {
 }
 
 // -- The write turn
-// -------------------------------------------------------------------------------------------------------------
 
 TEST_F(StreamTest, WritersWaitForEachOtherInOrderAndReadersDoNot) {
   WithTenant([&](Tenant& tenant) {
@@ -184,7 +182,6 @@ TEST_F(StreamTest, AWriterGetsBusyWhenTheTurnDoesNotCome) {
 }
 
 // -- Ends that the client did not ask for
-// -------------------------------------------------------------------------------------------
 
 TEST_F(StreamTest, AfterARollbackByTheServerOnlyTheEndOfTheTransactionIsAccepted) {
   WithTenant([&](Tenant& tenant) {
@@ -276,7 +273,6 @@ TEST_F(StreamTest, ALongStatementLetsOthersRun) {
 }
 
 // -- Whole transactions
-// ---------------------------------------------------------------------------------------------------------------
 
 TEST_F(StreamTest, ScriptsBatchesAndBigTransactionsWork) {
   WithTenant([&](Tenant& tenant) {

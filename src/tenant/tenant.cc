@@ -87,7 +87,6 @@ Result<void> Tenant::WaitDurable() {
 }
 
 // -- Streams and their connections
-// ----------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Connection>> Tenant::TakeConnection() {
   if (pool_.empty()) return Connection::Open(*store_);
@@ -163,7 +162,6 @@ void Tenant::NoteProgress() {
 }
 
 // -- The gate
-// ---------------------------------------------------------------------------------------------------------------
 
 void Tenant::SetGate(Gate gate) {
   TW_CHECK(gate_ != Gate::kMoved || gate == Gate::kMoved,
@@ -209,7 +207,6 @@ bool Tenant::JoinTransactions(runtime::TimePoint deadline) {
 }
 
 // -- Checkpoints, exports
-// -----------------------------------------------------------------------------------------------------
 
 void Tenant::StopCheckpoints() {
   checkpoints_stopped_ = true;
@@ -284,7 +281,6 @@ Result<void> Tenant::CopyTo(const std::string& path, Connection& from) {
 }
 
 // -- Taking the write turn back
-// -----------------------------------------------------------------------------------------------
 
 void Tenant::WatchTurn() {
   if (watching_turn_ || closing_) return;

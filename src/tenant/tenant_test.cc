@@ -19,7 +19,6 @@ using testing::HasSubstr;
 class TenantTest : public TenantFixture {};
 
 // -- Durability
-// -------------------------------------------------------------------------------------------------------------
 
 TEST_F(TenantTest, AnAnswerWaitsForASyncThatCoversItsCommit) {
   WithTenant([&](Tenant& tenant) {
@@ -110,7 +109,6 @@ TEST_F(TenantTest, WhatWasCommittedIsThereWhenTheTenantOpensAgain) {
 }
 
 // -- The gate
-// -----------------------------------------------------------------------------------------------------------------
 
 TEST_F(TenantTest, ParkedStatementsRunWhenTheGateOpensAgain) {
   WithTenant([&](Tenant& tenant) {
@@ -248,7 +246,6 @@ TEST_F(TenantTest, AStatementWithoutAnyTableIsSettledOnlyAtItsEnd) {
 }
 
 // -- Streams, checkpoints, exports, the end
-// ---------------------------------------------------------------------------------------
 
 TEST_F(TenantTest, StreamsAreBoundedAndReuseConnections) {
   WithTenant([&](Tenant& tenant) {

@@ -2,8 +2,7 @@
 // next node in turn: the load of the measurements of moves and drains. Every answer is checked.
 //
 //   items   (id INTEGER PRIMARY KEY, twin, payload): ids 1 to N, twin = id * kTwinFactor; read one by one,
-//   and
-//           their payload rewritten
+//           and their payload rewritten
 //   events  (id INTEGER PRIMARY KEY, note): a row for each acknowledged insert
 //
 // A tenant must have these tables, the items filled, before the load starts. It does not retry. One core

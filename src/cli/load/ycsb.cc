@@ -2,8 +2,8 @@
 // distribution of 0.99 (D: the latest ones). Where it differs: a record is one blob and not ten fields, since
 // SQLite rewrites whole records anyway; keys are integers; F's read-modify-write is a transaction.
 //
-//   usertable  (id INTEGER PRIMARY KEY, twin INTEGER, payload BLOB), twin = id * kTwin, so that an answer of
-//   another record shows
+//   usertable  (id INTEGER PRIMARY KEY, twin INTEGER, payload BLOB), twin = id * kTwin, so that an answer
+//              of another record shows
 #include <fmt/format.h>
 
 #include <algorithm>
