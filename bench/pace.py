@@ -27,6 +27,18 @@ WINDOW_S = 3  # As Slacker's: a sliding window, one step a second.
 SETTLE_S = 5  # Of a move, until the controller is expected to hold the setpoint.
 
 
+def settle(folder, patience_s=60):
+    """What was written is on the disk, and the disk has got over it: it syncs small writes fast again."""
+    os.sync()
+    deadline, calm = time.monotonic() + patience_s, 0
+    with open(f"{folder}/calm", "wb", buffering=0) as file:
+        while calm < 300 and time.monotonic() < deadline:
+            began = time.monotonic()
+            os.pwrite(file.fileno(), b"calm", 0)
+            os.fdatasync(file.fileno())
+            calm = calm + 1 if time.monotonic() - began < 0.003 else 0
+
+
 def numbers(text, unit=1):
     return [int(number) * unit for number in text.split(",") if number]
 
@@ -231,8 +243,7 @@ def measure(options, cluster, net, folder):
     for tenant, node, size in (("shop", "n1", options.size), ("near1", "n1", "50MB"), ("near2", "n2", "50MB")):
         subprocess.run([cluster.program, *common, "--load-only", "--tenant", tenant, "--node", node, "--size", size,
                         "--server", cluster.url], check=True, stdout=subprocess.DEVNULL)
-    os.sync()
-    time.sleep(3)
+    settle(folder)
     owner = ["n1"]
     load = common + ["--tenant", "shop", "--tenant", "near1", "--tenant", "near2", "--records", "50000", "--seed", "7"]
 
@@ -246,7 +257,7 @@ def measure(options, cluster, net, folder):
             arguments += ["--report", os.path.join(options.reports, case.name.replace("/", "-").replace(" ", "-") + ".html")]
         case.results = cluster.call(*arguments)
         owner[0] = to
-        os.sync()
+        settle(folder)
         figures = case.figures()
         say(f"{case.name}: p95 {figures['p95_mean_ms']:.1f} ms, move {figures['move_s']:.1f} s")
         return figures
@@ -269,7 +280,7 @@ def measure(options, cluster, net, folder):
         up, down = 16, 30
         rows.append(run(Case("load steps by half", setpoint), ["--setpoint", f"{setpoint * 1000:.0f}us"],
                         f"{options.rate}@0s,{options.rate * 1.5}@{up}s,{options.rate}@{down}s"))
-        rows.append(drain(options, cluster, setpoint))
+        rows.append(drain(options, cluster, folder, setpoint))
     print(table(rows))
     print(judge(idle, full, fixed, paced))
     if options.json:
@@ -303,12 +314,12 @@ def idle_p95(cluster, arguments):
     return mean(values[:-2])
 
 
-def drain(options, cluster, setpoint):
+def drain(options, cluster, folder, setpoint):
     common = ["bench", "--workload", options.workload, "--operations-per-transaction", str(options.operations),
               "--record-bytes", "1000", "--records", "200", "--tenants", str(options.drain_tenants), "--prefix", "small", "--workers", "128"]
     subprocess.run([cluster.program, *common, "--load-only", "--node", "n1", "--server", cluster.url], check=True,
                    stdout=subprocess.DEVNULL)
-    os.sync()
+    settle(folder)
     results = cluster.call(*common, "--rate", str(options.rate), "--warm-up", "2s", "--duration", "900s", "--until-moved",
                            "--after", "4s", "--drain", "n1@6s", "--setpoint", f"{setpoint * 1000:.0f}us")
     moves = results["moves"]
