@@ -136,11 +136,16 @@ class Cluster:
         return json.loads(done.stdout)
 
 
+def sliding(values):
+    """Means over windows of WINDOW_S values; the values themselves when there are fewer."""
+    return [statistics.mean(values[at:at + WINDOW_S]) for at in range(len(values) - WINDOW_S + 1)] or values
+
+
 def windows(results, name, first, last):
     """p95 over sliding windows of WINDOW_S seconds, by points of one second; from `first` to `last`."""
     timeline = results["timeline"] if name is None else next(t for t in results["tenants"] if t["name"] == name)["timeline"]
     values = [p["p95_ms"] for p in timeline if first <= p["t"] and p["t"] + 1 <= last and p["p95_ms"] is not None]
-    return [statistics.mean(values[at:at + WINDOW_S]) for at in range(len(values) - WINDOW_S + 1)] or values
+    return sliding(values)
 
 
 def sensed_windows(move, first, last):
@@ -150,7 +155,7 @@ def sensed_windows(move, first, last):
         if sample["p95_ms"] is not None and first <= sample["t"] <= last:
             seconds.setdefault(int(sample["t"]), []).append(sample["p95_ms"])
     values = [statistics.mean(seconds[second]) for second in sorted(seconds)]
-    return [statistics.mean(values[at:at + WINDOW_S]) for at in range(len(values) - WINDOW_S + 1)] or values
+    return sliding(values)
 
 
 def mean(values):

@@ -23,6 +23,18 @@ uint64_t HashFreeLeaf(PageNumber page) {
   return sqlite::HashPage(page, {});
 }
 
+// Of pages as they travel. `hashes` grows with a tenant that has grown.
+void NoteHashes(const Pages& batch, ZeroedArray<uint64_t>& hashes) {
+  if (batch.numbers.empty()) return;
+  const size_t page_size = batch.contents.size() / batch.numbers.size();
+  for (size_t index = 0; index < batch.numbers.size(); ++index) {
+    const PageNumber page = batch.numbers[index];
+    if (hashes.size() < page.value) hashes.Resize(page.value);
+    hashes[page.value - 1] =
+        sqlite::HashPage(page, Bytes(batch.contents).subspan(index * page_size, page_size));
+  }
+}
+
 }  // namespace
 
 // A batch is what a request may find in its way, so a slow move sends small ones.
@@ -134,12 +146,7 @@ Result<void> Sender::SendForInit(std::span<const PageNumber> pages, Turn turn, u
     if (batch.numbers.empty()) continue;
     batch.contents.resize(batch.numbers.size() * page_size);
     TW_TRY(store_.TakeForInit(batch.numbers, batch.contents));
-    for (size_t index = 0; index < batch.numbers.size(); ++index) {
-      const PageNumber page = batch.numbers[index];
-      if (hashes_.size() < page.value) hashes_.Resize(page.value);
-      hashes_[page.value - 1] =
-          sqlite::HashPage(page, Bytes(batch.contents).subspan(index * page_size, page_size));
-    }
+    NoteHashes(batch, hashes_);
     TW_TRY(Push(*session_, batch, turn));
     sent += static_cast<uint32_t>(batch.numbers.size());
   }
@@ -207,9 +214,7 @@ Result<void> Sender::SendListed(std::span<const PageNumber> pages) {
     batch.numbers.assign(part.begin(), part.end());
     batch.contents.resize(part.size() * page_size);
     TW_TRY(store_.ReadNewest(part, batch.contents));
-    for (size_t index = 0; index < part.size(); ++index)
-      hashes_[part[index].value - 1] =
-          sqlite::HashPage(part[index], Bytes(batch.contents).subspan(index * page_size, page_size));
+    NoteHashes(batch, hashes_);
     TW_TRY(session_->channel->Send(batch));
   }
   return {};
@@ -304,9 +309,7 @@ Result<void> Sender::TakeHandedOver(Pages& batch) {
   const size_t page_size = store_.page_size();
   batch.contents.resize(batch.numbers.size() * page_size);
   TW_TRY(store_.HandOver(batch.numbers, batch.contents));
-  for (size_t index = 0; index < batch.numbers.size(); ++index)
-    hashes_[batch.numbers[index].value - 1] =
-        sqlite::HashPage(batch.numbers[index], Bytes(batch.contents).subspan(index * page_size, page_size));
+  NoteHashes(batch, hashes_);
   return {};
 }
 
