@@ -23,6 +23,7 @@
 #include "net/http_client.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
+#include "settled_disk.h"
 #include "tenant_file.h"
 
 namespace tradewind::bench {
@@ -116,7 +117,7 @@ class DrainBench {
     report_.made = core_.Now() - began;
     Say(fmt::format("{} tenants of {} imported in {}", options_.tenants, FormatSize(file_.bytes),
                     FormatDuration(report_.made)));
-    return {};
+    return SettleDisk(core_, nodes_->folder());
   }
 
   Result<void> DrainUnderLoad() {

@@ -12,6 +12,7 @@
 #include "cli/load/hrana_client.h"
 #include "net/http_client.h"
 #include "runtime/fiber.h"
+#include "settled_disk.h"
 
 namespace tradewind::bench {
 namespace {
@@ -22,10 +23,6 @@ using namespace std::chrono_literals;
 constexpr runtime::Duration kWarmUp = 1s;  // Of connections and caches; not counted.
 constexpr runtime::Duration kCalm = 4s;    // Load without a move, before and after.
 constexpr runtime::Duration kProbePause = 2ms;
-// A disk is calm when so many small writes in a row are synced in this time each.
-constexpr int kCalmSyncs = 100;
-constexpr std::chrono::milliseconds kCalmSync = 3ms;
-constexpr std::chrono::seconds kCalmPatience = 20s;
 
 // Asks the destination until it says that it owns the tenant, then has it run a transaction.
 class ReliefProbe {
@@ -102,23 +99,6 @@ MoveFigures FiguresOf(const LocalNodes& nodes, const MoveToMeasure& move) {
   return figures;
 }
 
-// The number of the error that it met, or 0.
-int AwaitCalmDisk(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0) return errno;
-  int failed = 0;
-  const auto patience = std::chrono::steady_clock::now() + kCalmPatience;
-  for (int calm = 0; calm < kCalmSyncs && failed == 0;) {
-    const auto began = std::chrono::steady_clock::now();
-    if (began > patience) break;
-    if (pwrite(descriptor, "calm", 4, 0) != 4 || fdatasync(descriptor) != 0) failed = errno;
-    calm = std::chrono::steady_clock::now() - began < kCalmSync ? calm + 1 : 0;
-  }
-  close(descriptor);
-  unlink(path.c_str());
-  return failed;
-}
-
 }  // namespace
 
 bool MoveFigures::verified() const {
@@ -178,10 +158,11 @@ Result<MoveFigures> MoveUnderLoad(runtime::Core& core, net::HttpClient& http, co
 }
 
 Result<void> Settle(runtime::Core& core, const std::string& file) {
+  TW_TRY(SettleDisk(core, std::filesystem::path(file).parent_path()));
   int failed = 0;
   core.RunOffCore([&] {
     const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0 || syncfs(descriptor) != 0) failed = errno;
+    if (descriptor < 0) failed = errno;
     std::vector<char> buffer(1 << 20);
     while (failed == 0) {
       const ssize_t got = read(descriptor, buffer.data(), buffer.size());
@@ -189,7 +170,6 @@ Result<void> Settle(runtime::Core& core, const std::string& file) {
       if (got <= 0) break;
     }
     if (descriptor >= 0) close(descriptor);
-    if (failed == 0) failed = AwaitCalmDisk(std::filesystem::path(file).replace_filename("calm"));
   });
   if (failed == 0) return {};
   return Fail(ErrorKind::kIo, "FILE_UNREADABLE", file + ": " + std::strerror(failed));

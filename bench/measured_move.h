@@ -55,8 +55,7 @@ Result<MoveFigures> MoveIdle(runtime::Core& core, const LocalNodes& nodes, const
 Result<MoveFigures> MoveUnderLoad(runtime::Core& core, net::HttpClient& http, const LocalNodes& nodes,
                                   const MoveToMeasure& move, load::MixedLoad& load);
 
-// Before a measurement: what was written earlier is on disk, the file is in the page cache, and the disk has
-// got over it (disks that are shared answer late for a while after gigabytes), or twenty seconds have passed.
+// Before a measurement: the disk is settled (settled_disk.h), and the file is in the page cache.
 Result<void> Settle(runtime::Core& core, const std::string& file);
 
 }  // namespace tradewind::bench
