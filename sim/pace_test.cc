@@ -27,6 +27,11 @@ std::string TextAt(const json::object& receipt, const char* name) {
   return value && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+// The lowest: that of a move whose pages nobody waits for, as with a warm-up of them all.
+bool IsAtItsFloor(const json::object& receipt) {
+  return TextAt(receipt, "limited_by") == "floor" && NumberAt(receipt, "rate_bytes_per_s") == 1e6;
+}
+
 class PaceOfMoves : public testing::Test {
  protected:
   // A tenant "shop" of some 16 MB on n1; under load if so wished. In a fiber.
@@ -78,9 +83,8 @@ class PaceOfMoves : public testing::Test {
 TEST_F(PaceOfMoves, FallsToItsFloorUnderASetpointThatCannotBeMetAndGetsThereAllTheSame) {
   cluster_.InClient([&] {
     Prepare(true);
-    const std::string id = Start({{"setpoint_ms", 0.001}});
-    const auto slow = Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
-    EXPECT_EQ(NumberAt(slow, "rate_bytes_per_s"), 1e6);
+    const std::string id = Start({{"setpoint_ms", 0.001}, {"warm_up", "all"}});
+    const auto slow = Await(id, IsAtItsFloor);
     EXPECT_EQ(NumberAt(slow, "setpoint_ms"), 0.001);
     EXPECT_EQ(TextAt(slow, "signal"), "p95");
     EXPECT_GT(NumberAt(slow, "p95_ms"), 0.001);
@@ -92,11 +96,23 @@ TEST_F(PaceOfMoves, FallsToItsFloorUnderASetpointThatCannotBeMetAndGetsThereAllT
   });
 }
 
-TEST_F(PaceOfMoves, RisesAtOnceWhenTheSetpointIsRaised) {
+TEST_F(PaceOfMoves, PushesSeveralTimesAsFastAsIsPulledWhateverTheSetpoint) {
   cluster_.InClient([&] {
     Prepare(true);
     const std::string id = Start({{"setpoint_ms", 0.001}});
-    Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    const auto pulled =
+        Await(id, [](const json::object& r) { return NumberAt(r, "rate_bytes_per_s") > 16e6; });
+    EXPECT_GT(pulled.at("pages").at("pulled").to_number<double>(), 0);
+    EXPECT_EQ(TextAt(cluster_.AwaitMove(id), "phase"), "done");
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, RisesAtOnceWhenTheSetpointIsRaised) {
+  cluster_.InClient([&] {
+    Prepare(true);
+    const std::string id = Start({{"setpoint_ms", 0.001}, {"warm_up", "all"}});
+    Await(id, IsAtItsFloor);
     const auto set =
         cluster_.Call("n2", "PATCH", "/v1/moves/" + id, R"({"setpoint_ms":1000,"signal":"mean"})");
     Await(id, [](const json::object& r) {
@@ -111,7 +127,8 @@ TEST_F(PaceOfMoves, RisesAtOnceWhenTheSetpointIsRaised) {
 TEST_F(PaceOfMoves, KeepsADeadlineAtTheCostOfLatency) {
   cluster_.InClient([&] {
     Prepare(true);
-    const auto receipt = cluster_.AwaitMove(Start({{"setpoint_ms", 0.001}, {"finish_within_s", 5}}));
+    const auto receipt =
+        cluster_.AwaitMove(Start({{"setpoint_ms", 0.001}, {"warm_up", "all"}, {"finish_within_s", 5}}));
     EXPECT_EQ(TextAt(receipt, "phase"), "done");
     EXPECT_LT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "finish_by"), 0) << json::serialize(receipt);
     EXPECT_GT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "started_at"), 3000) << "and no faster";
@@ -141,9 +158,10 @@ TEST_F(PaceOfMoves, TakesTheObjectiveOfItsTenantAndHeedsThatOfANeighbour) {
                "latency"),
         "p95:0.001ms");
     runtime::SleepFor(6s);  // The objectives are looked at every five seconds.
-    const json::value back = cluster_.Call("n1", "POST", "/v1/moves", R"({"tenant":"shop","to":"n1"})");
+    const json::value back =
+        cluster_.Call("n1", "POST", "/v1/moves", R"({"tenant":"shop","to":"n1","warm_up":"all"})");
     const std::string second(back.at("id").as_string());
-    const auto slow = Await(second, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    const auto slow = Await(second, IsAtItsFloor);
     EXPECT_EQ(NumberAt(slow, "setpoint_ms"), 1000);
     EXPECT_EQ(TextAt(cluster_.AwaitMove(second), "phase"), "done");
     bank->Stop();
@@ -165,8 +183,8 @@ TEST_F(PaceOfMoves, GoesAtFullSpeedWithoutLoad) {
 TEST_F(PaceOfMoves, TellsInItsMetricsHowItStands) {
   cluster_.InClient([&] {
     Prepare(true);
-    const std::string id = Start({{"setpoint_ms", 0.001}});
-    Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "floor"; });
+    const std::string id = Start({{"setpoint_ms", 0.001}, {"warm_up", "all"}});
+    Await(id, IsAtItsFloor);
     const auto answer =
         cluster_.http().Call("http://n1:8080/metrics", net::HttpRequest{}, cluster_.client().Now() + 10s);
     ASSERT_TRUE(answer) << Describe(answer.error());

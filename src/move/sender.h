@@ -27,6 +27,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/zeroed_array.h"
@@ -87,6 +88,8 @@ class Sender {
   const MoveOptions& options() const { return options_; }
   const NodeName& peer() const { return peer_; }
   uint64_t bytes_left() const;  // Of pages, roughly.
+  // Of the pages that the other node's requests waited for, since the last call.
+  uint64_t TakePulledBytes() { return std::exchange(pulled_bytes_, 0); }
   const TenantName& tenant() const { return receipt_.tenant; }
   // Whether it draws on the bucket of all moves that follow latency.
   bool follows_latency() const;
@@ -169,6 +172,7 @@ class Sender {
   PaceNote pace_note_;
   double p95_sum_ms_ = 0;  // Over all notes that have one.
   uint64_t p95_notes_ = 0;
+  uint64_t pulled_bytes_ = 0;
   pace::Progress progress_;
   pace::Bottleneck bottleneck_;
   const runtime::TimePoint started_;

@@ -29,10 +29,15 @@ void Sender::DescribePace(Receipt& receipt) const {
 }
 
 uint64_t Sender::bytes_left() const {
-  const uint64_t there = uint64_t{receipt_.pages_wireframe} + receipt_.pages_warm + receipt_.pages_pulled +
-                         receipt_.pages_pushed;
-  const uint64_t pages = session_ && receipt_.phase != Phase::kInit ? session_->sent.size() : there;
-  return (receipt_.pages_total - std::min<uint64_t>(receipt_.pages_total, pages)) * store_.page_size();
+  uint64_t there = 0;
+  if (session_ && receipt_.phase != Phase::kInit)
+    there = session_->sent.size();
+  else if (receipt_.phase == Phase::kInit)  // What has gone stale has been sent to no avail.
+    there = uint64_t{receipt_.pages_wireframe} + receipt_.pages_warm - store_.stale_count();
+  else
+    there = uint64_t{receipt_.pages_wireframe} + receipt_.pages_warm + receipt_.pages_pulled +
+            receipt_.pages_pushed;
+  return (receipt_.pages_total - std::min<uint64_t>(receipt_.pages_total, there)) * store_.page_size();
 }
 
 // The requests of a tenant that is stopped and copied wait for its end, so it goes as fast as it can unless

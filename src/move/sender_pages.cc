@@ -241,6 +241,7 @@ Result<void> Sender::AnswerPull(Session& session, PageNumber page) {
     return Bytes(into);
   };
   TW_TRY_ASSIGN(const Bytes content, add(page));
+  pulled_bytes_ += page_size;
   if (read_ahead_) {
     TW_TRY(read_ahead_->Follow(page, content, [&](PageNumber next) -> Result<Bytes> {
       if (next.value < 1 || next.value > receipt_.pages_total || session.sent.Has(next)) return Bytes();

@@ -1,6 +1,7 @@
 #include "node/pacer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -24,6 +25,10 @@ constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
 // in between.
 constexpr double kDeadlineReserveSeconds = 0.75;
 constexpr double kDeadlineShare = 0.95;
+// What is pushed by what is pulled, as long as that is felt; but not so much that a link of 1 Gbit/s is felt.
+constexpr double kPushedByPulled = 16;
+constexpr double kMostForPulls = 32e6;
+constexpr double kPullsFeltSeconds = 1;  // As long as a sensor looks back, at the least.
 
 bool FollowsLatency(const move::Sender& sender) {
   return sender.follows_latency();
@@ -180,9 +185,20 @@ Pacer::Worst Pacer::FindWorst(const Moves& moves) {
   return worst;
 }
 
-// What the deadlines ask for. Moves take turns on the bucket, so each gets as much as any other.
+void Pacer::NotePulls(const Moves& moves, runtime::Duration dt) {
+  const double seconds = std::chrono::duration<double>(dt).count();
+  if (seconds <= 0) return;
+  uint64_t bytes = 0;
+  for (const auto& sender : moves)
+    if (FollowsLatency(*sender)) bytes += sender->TakePulledBytes();
+  pulled_bytes_per_s_ = std::max(static_cast<double>(bytes) / seconds,
+                                 pulled_bytes_per_s_ * std::exp(-seconds / kPullsFeltSeconds));
+}
+
+// What the pulls and the deadlines ask for. Moves take turns on the bucket, so each gets as much as any other.
 double Pacer::FloorFor(const Moves& moves) const {
-  double floor = pace::ControllerOptions{}.floor_bytes_per_s;
+  double floor = std::max(pace::ControllerOptions{}.floor_bytes_per_s,
+                          std::min(pulled_bytes_per_s_ * kPushedByPulled, kMostForPulls));
   const auto sharing = static_cast<double>(
       std::count_if(moves.begin(), moves.end(), [](const auto& sender) { return FollowsLatency(*sender); }));
   for (const auto& sender : moves) {
@@ -226,12 +242,14 @@ void Pacer::Tick() {
       controller_.emplace();
       stepped_ = core_.Now() - kTick;
       taken_ = bucket_.taken();
+      pulled_bytes_per_s_ = 0;
     }
     worst_ = FindWorst(moves);
     controller_->NoteSetpointChange(factor);
-    controller_->SetFloor(FloorFor(moves));
     const runtime::TimePoint now = core_.Now();
     const runtime::Duration dt = now - std::exchange(stepped_, now);
+    NotePulls(moves, dt);
+    controller_->SetFloor(FloorFor(moves));
     const auto used = static_cast<double>(bucket_.taken() - std::exchange(taken_, bucket_.taken()));
     bucket_.SetRate(controller_->Step({.ratio = worst_.ratio,
                                        .idle_ratio = worst_.idle_ratio,

@@ -7,6 +7,10 @@
 // p95 of before the move at the worse end, but not less than limits::kLeastSetpointMs. Any other tenant at
 // either end that has an objective of its own is held to that too.
 //
+// A request that waits for pages to be pulled is slow whatever is pushed beside them, and the sooner all is
+// pushed the fewer of those there are. A controller that took their latency for its own doing would hold up
+// what ends it, so while pages are pulled the floor is a multiple of the rate at which they are.
+//
 // It runs while there are moves and for a while beyond, so that what was usual is known from before the first
 // of several. This core only.
 #pragma once
@@ -84,6 +88,7 @@ class Pacer {
   Worst FindWorst(const Moves& moves);
   void Judge(const End& end, const pace::Reading& reading, const pace::Objective& objective,
              const MoveId& move, Worst& worst) const;
+  void NotePulls(const Moves& moves, runtime::Duration dt);
   double FloorFor(const Moves& moves) const;
   std::optional<double> P95At(const move::Sender& sender) const;
 
@@ -95,6 +100,7 @@ class Pacer {
   std::optional<pace::RateController> controller_;  // While a move follows latency.
   runtime::TimePoint stepped_{};
   uint64_t taken_ = 0;
+  double pulled_bytes_per_s_ = 0;  // The peak of the last moments.
   Worst worst_;
   std::map<NodeName, End> ends_;
   std::map<MoveId, pace::Objective> setpoints_;  // In force, of each move.
