@@ -16,9 +16,9 @@ constexpr double kMostRise = 1.9;     // New rate by what was used of the last.
 constexpr double kUsedSeconds = 0.5;  // In which what was used is forgotten: moves pause now and then.
 
 // Above the setpoint it is that of the setpoint: a fall must not get slower the more there is to fall.
-double Elasticity(const RateController::Input& input) {
-  if (input.idle_ratio <= 0) return 1;
-  return std::clamp(std::min(input.ratio, 1.0) / input.idle_ratio - 1, kLeastElasticity, kMostElasticity);
+double ElasticityAt(double ratio, double idle_ratio) {
+  if (idle_ratio <= 0) return 1;
+  return std::clamp(std::min(ratio, 1.0) / idle_ratio - 1, kLeastElasticity, kMostElasticity);
 }
 }  // namespace
 
@@ -31,9 +31,12 @@ double RateController::Step(const Input& input, runtime::Duration dt) {
   const double x = input.ratio <= 0 ? kMostSlack : std::clamp(std::log(input.ratio), kMostSlack, kMostExcess);
   if (!has_last_) last_ = last_but_one_ = x;
   has_last_ = true;
-  double change = -(options_.kp * (x - last_) + options_.ki_per_s * x * seconds +
-                    options_.kd_s * (x - 2 * last_ + last_but_one_) / seconds) /
-                  Elasticity(input);
+  // What compares samples takes the elasticity of the highest of them. That of the last would make much of the
+  // way back from a spike, and of the bend at its end, which would be taken for a rise.
+  const double highest = std::exp(std::max({x, last_, last_but_one_}));
+  double change = -(options_.kp * (x - last_) + options_.kd_s * (x - 2 * last_ + last_but_one_) / seconds) /
+                      ElasticityAt(highest, input.idle_ratio) -
+                  options_.ki_per_s * x * seconds / ElasticityAt(input.ratio, input.idle_ratio);
   last_but_one_ = last_;
   last_ = x;
   change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);

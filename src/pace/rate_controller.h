@@ -9,7 +9,8 @@
 //     before the move.
 //
 // Step k, with x = ln(latency / setpoint), bounded, and u = ln(rate):
-//   du = -(Kp (x[k] - x[k-1]) + Ki x[k] dt + Kd (x[k] - 2 x[k-1] + x[k-2]) / dt) / E
+//   du = -(Kp (x[k] - x[k-1]) + Kd (x[k] - 2 x[k-1] + x[k-2]) / dt) / E' - Ki x[k] dt / E
+// with E at x[k], and E' at the highest of the three samples, so that a spike is left as it was entered.
 // The proportional and derivative terms see the latency and not the error, so a change of setpoint gives no
 // kick. The velocity form has no sum that could wind up; beyond that a rate that is not used up (another
 // thing is the bottleneck) is not raised, and a fall begins at what is used; du is bounded by the slew

@@ -155,6 +155,22 @@ TEST(RateController, HoldsTheSetpointAgainWithinFiveSecondsOfAStepOfTheLoad) {
   }
 }
 
+TEST(RateController, RisesFromTheFirstLookAfterASpikeOn) {
+  RateController controller({.start_bytes_per_s = 80e6});
+  const auto step = [&](double ratio) {
+    return controller.Step({.ratio = ratio, .idle_ratio = 0.45, .used_bytes_per_s = controller.rate()},
+                           kTick);
+  };
+  for (int i = 0; i < 8; ++i) step(1);
+  for (int i = 0; i < 5; ++i) step(2.6);
+  double rate = controller.rate();
+  EXPECT_LT(rate, 40e6);
+  for (const double below : {0.5, 0.55, 0.55, 0.5}) {
+    EXPECT_GT(step(below), rate) << "there is slack";
+    rate = controller.rate();
+  }
+}
+
 TEST(RateController, DoesNotWindUpDuringAMinuteOfSaturation) {
   Loop loop({.busy = 0.9}, 10);  // The setpoint cannot be met at any rate.
   const auto saturated = loop.Run(60);
