@@ -1,4 +1,4 @@
-// Checkpoints beside commits: that they spare the disk, and that the WAL stays bounded.
+// Checkpoints beside commits: that they spare the disk, that they can be stopped, and that the WAL stays bounded.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,15 +22,57 @@ class CheckpointTest : public TenantFixture {
                   "WHERE x < 4500) SELECT zeroblob(4000) FROM c"),
               "");
   }
+  // Has a checkpoint begin, which waits in the first of these calls.
+  void BeginCheckpointHeldIn(runtime::CallControl& calls, Stream& stream) {
+    calls.held = true;
+    Grow(stream);
+    runtime::SleepFor(1s);
+    ASSERT_EQ(calls.waiting, 1u);
+  }
+  // Checkpoints are stopped, which takes until the one that waits in these calls has gone on.
+  void StopCheckpointsHeldIn(runtime::CallControl& calls, Tenant& tenant) {
+    bool stopped = false;
+    runtime::TaskGroup group(core_);
+    group.Spawn("stop", [&] {
+      tenant.StopCheckpoints();
+      stopped = true;
+    });
+    runtime::SleepFor(1s);
+    EXPECT_FALSE(stopped);
+    calls.Release();
+    group.Join();
+    EXPECT_TRUE(stopped);
+  }
 };
+
+TEST_F(CheckpointTest, ALongWalIsCheckpointedUnlessThatIsStopped) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    const auto grow = [&] {
+      for (uint32_t commits = 0; commits < 10; ++commits)
+        ASSERT_EQ(Say(*stream,
+                      "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+                      "WHERE x < 500) SELECT zeroblob(4000) FROM c"),
+                  "");
+      runtime::SleepFor(1s);
+    };
+    tenant.StopCheckpoints();
+    grow();
+    const uint32_t grown = tenant.store().wal_frames();
+    EXPECT_GT(grown, limits::kCheckpointFrames);
+    tenant.AllowCheckpoints();
+    ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");  // Starts the checkpoint.
+    runtime::SleepFor(1s);
+    ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "");  // Starts the WAL anew.
+    EXPECT_LT(tenant.store().wal_frames(), 10u);
+    EXPECT_EQ(Say(*stream, "PRAGMA integrity_check"), "ok");
+  });
+}
 
 TEST_F(CheckpointTest, TheDiskGetsAFewPagesAtATimeAndCommitsGoOnMeanwhile) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);
-    core_.write_backs.held = true;
-    Grow(*stream);
-    runtime::SleepFor(1s);
-    ASSERT_EQ(core_.write_backs.waiting, 1u);
+    BeginCheckpointHeldIn(core_.write_backs, *stream);
     const size_t syncs = core_.syncs.done;
     ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");
     ASSERT_TRUE(tenant.WaitDurable());
@@ -44,23 +86,19 @@ TEST_F(CheckpointTest, TheDiskGetsAFewPagesAtATimeAndCommitsGoOnMeanwhile) {
   });
 }
 
+TEST_F(CheckpointTest, StoppingCheckpointsWaitsForTheOneThatRuns) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    BeginCheckpointHeldIn(core_.syncs, *stream);  // That of the WAL.
+    StopCheckpointsHeldIn(core_.syncs, tenant);
+  });
+}
+
 TEST_F(CheckpointTest, WhoWaitsForItHasItHurry) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);
-    core_.write_backs.held = true;
-    Grow(*stream);
-    runtime::SleepFor(1s);
-    ASSERT_EQ(core_.write_backs.waiting, 1u);
-    bool stopped = false;
-    runtime::TaskGroup group(core_);
-    group.Spawn("stop", [&] {
-      tenant.StopCheckpoints();
-      stopped = true;
-    });
-    runtime::SleepFor(1s);
-    EXPECT_FALSE(stopped);
-    core_.write_backs.Release();
-    group.Join();
+    BeginCheckpointHeldIn(core_.write_backs, *stream);
+    StopCheckpointsHeldIn(core_.write_backs, tenant);
     EXPECT_EQ(core_.write_backs.done, 1u) << "the sync does the rest";
   });
 }

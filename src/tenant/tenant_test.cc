@@ -274,54 +274,6 @@ TEST_F(TenantTest, AStreamThatGoesAwayRollsBackAndFreesTheTurn) {
   });
 }
 
-TEST_F(TenantTest, ALongWalIsCheckpointedUnlessThatIsStopped) {
-  WithTenant([&](Tenant& tenant) {
-    const auto stream = OpenStream(tenant);
-    const auto grow = [&] {
-      for (uint32_t commits = 0; commits < 10; ++commits)
-        ASSERT_EQ(Say(*stream,
-                      "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
-                      "WHERE x < 500) SELECT zeroblob(4000) FROM c"),
-                  "");
-      runtime::SleepFor(1s);
-    };
-    tenant.StopCheckpoints();
-    grow();
-    const uint32_t grown = tenant.store().wal_frames();
-    EXPECT_GT(grown, limits::kCheckpointFrames);
-    tenant.AllowCheckpoints();
-    ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");  // Starts the checkpoint.
-    runtime::SleepFor(1s);
-    ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "");  // Starts the WAL anew.
-    EXPECT_LT(tenant.store().wal_frames(), 10u);
-    EXPECT_EQ(Say(*stream, "PRAGMA integrity_check"), "ok");
-  });
-}
-
-TEST_F(TenantTest, StoppingCheckpointsWaitsForTheOneThatRuns) {
-  WithTenant([&](Tenant& tenant) {
-    const auto stream = OpenStream(tenant);
-    core_.syncs.held = true;
-    ASSERT_EQ(Say(*stream,
-                  "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
-                  "WHERE x < 5000) SELECT zeroblob(4000) FROM c"),
-              "");
-    runtime::SleepFor(1ms);
-    ASSERT_EQ(core_.syncs.waiting, 1u);  // The checkpoint's sync of the WAL.
-    bool stopped = false;
-    runtime::TaskGroup group(core_);
-    group.Spawn("stop", [&] {
-      tenant.StopCheckpoints();
-      stopped = true;
-    });
-    runtime::SleepFor(1s);
-    EXPECT_FALSE(stopped);
-    core_.syncs.Release();
-    group.Join();
-    EXPECT_TRUE(stopped);
-  });
-}
-
 TEST_F(TenantTest, AnExportIsAPlainFileOfOneMoment) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);
