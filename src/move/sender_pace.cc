@@ -29,14 +29,13 @@ void Sender::DescribePace(Receipt& receipt) const {
 }
 
 uint64_t Sender::bytes_left() const {
-  uint64_t there = 0;
-  if (session_ && receipt_.phase != Phase::kInit)
+  uint64_t there = uint64_t{receipt_.pages_wireframe} + receipt_.pages_warm + receipt_.pages_pulled +
+                   receipt_.pages_pushed;
+  if (receipt_.phase ==
+      Phase::kInit)  // What has gone stale has been sent to no avail, a batch before it counts.
+    there -= std::min<uint64_t>(there, store_.stale_count());
+  else if (session_)
     there = session_->sent.size();
-  else if (receipt_.phase == Phase::kInit)  // What has gone stale has been sent to no avail.
-    there = uint64_t{receipt_.pages_wireframe} + receipt_.pages_warm - store_.stale_count();
-  else
-    there = uint64_t{receipt_.pages_wireframe} + receipt_.pages_warm + receipt_.pages_pulled +
-            receipt_.pages_pushed;
   return (receipt_.pages_total - std::min<uint64_t>(receipt_.pages_total, there)) * store_.page_size();
 }
 
