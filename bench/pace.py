@@ -44,10 +44,11 @@ def settle(folder, patience_s=60):
             calm = calm + 1 if time.monotonic() - began < 0.003 else 0
 
 
-def memory_folder():
-    """None when it has no room for two copies of a tenant of 2 GB and what comes with them."""
+def memory_folder(size):
+    """None when it has no room for the copies of a move of this size and what comes with them."""
     shm = "/dev/shm"
-    return shm if os.path.isdir(shm) and shutil.disk_usage(shm).free > 8e9 else None
+    room = 4 * float(size[:-2]) * {"KB": 1e3, "MB": 1e6, "GB": 1e9}[size[-2:]]
+    return shm if os.path.isdir(shm) and shutil.disk_usage(shm).free > room else None
 
 
 class Host:
@@ -285,7 +286,7 @@ def main():
     parser.add_argument("--setpoints", help="how far from the idle to the unthrottled p95 in %%, such as 25,50,75")
     options = parser.parse_args()
     net = Net()
-    folder = tempfile.mkdtemp(prefix="tradewind-pace-", dir=options.folder or memory_folder())
+    folder = tempfile.mkdtemp(prefix="tradewind-pace-", dir=options.folder or memory_folder(options.size))
     cluster = None
     try:
         cluster = Cluster(os.path.abspath(options.tradewind), net, folder)
