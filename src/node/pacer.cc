@@ -1,7 +1,6 @@
 #include "node/pacer.h"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 #include <utility>
 
@@ -42,6 +41,7 @@ Pacer::Pacer(runtime::Core& core, NodeName self, pace::Sensor& sensor, Hands han
       sensor_(sensor),
       hands_(std::move(hands)),
       bucket_(core, pace::ControllerOptions{}.start_bytes_per_s, kBurstBytes),
+      pulled_(kPullsFeltSeconds),
       fibers_(core) {}
 
 Pacer::~Pacer() = default;
@@ -191,14 +191,13 @@ void Pacer::NotePulls(const Moves& moves, runtime::Duration dt) {
   uint64_t bytes = 0;
   for (const auto& sender : moves)
     if (FollowsLatency(*sender)) bytes += sender->TakePulledBytes();
-  pulled_bytes_per_s_ = std::max(static_cast<double>(bytes) / seconds,
-                                 pulled_bytes_per_s_ * std::exp(-seconds / kPullsFeltSeconds));
+  pulled_.Note(static_cast<double>(bytes) / seconds, seconds);
 }
 
 // What the pulls and the deadlines ask for. Moves take turns on the bucket, so each gets as much as any other.
 double Pacer::FloorFor(const Moves& moves) const {
   double floor = std::max(pace::ControllerOptions{}.floor_bytes_per_s,
-                          std::min(pulled_bytes_per_s_ * kPushedByPulled, kMostForPulls));
+                          std::min(pulled_.value() * kPushedByPulled, kMostForPulls));
   const auto sharing = static_cast<double>(
       std::count_if(moves.begin(), moves.end(), [](const auto& sender) { return FollowsLatency(*sender); }));
   for (const auto& sender : moves) {
@@ -242,7 +241,7 @@ void Pacer::Tick() {
       controller_.emplace();
       stepped_ = core_.Now() - kTick;
       taken_ = bucket_.taken();
-      pulled_bytes_per_s_ = 0;
+      pulled_.Clear();
     }
     worst_ = FindWorst(moves);
     controller_->NoteSetpointChange(factor);

@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "move/sender.h"
 #include "node/end_latency.h"
+#include "pace/decaying_peak.h"
 #include "pace/objective.h"
 #include "pace/rate_controller.h"
 #include "pace/sensor.h"
@@ -100,7 +101,7 @@ class Pacer {
   std::optional<pace::RateController> controller_;  // While a move follows latency.
   runtime::TimePoint stepped_{};
   uint64_t taken_ = 0;
-  double pulled_bytes_per_s_ = 0;  // The peak of the last moments.
+  pace::DecayingPeak pulled_;  // Bytes a second.
   Worst worst_;
   std::map<NodeName, End> ends_;
   std::map<MoveId, pace::Objective> setpoints_;  // In force, of each move.

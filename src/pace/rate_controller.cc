@@ -23,7 +23,9 @@ double ElasticityAt(double ratio, double idle_ratio) {
 }  // namespace
 
 RateController::RateController(ControllerOptions options)
-    : options_(options), rate_(std::max(options.start_bytes_per_s, options.floor_bytes_per_s)) {}
+    : options_(options),
+      rate_(std::max(options.start_bytes_per_s, options.floor_bytes_per_s)),
+      used_(kUsedSeconds) {}
 
 double RateController::Step(const Input& input, runtime::Duration dt) {
   const double seconds = std::chrono::duration<double>(dt).count();
@@ -40,14 +42,15 @@ double RateController::Step(const Input& input, runtime::Duration dt) {
   last_but_one_ = last_;
   last_ = x;
   change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);
-  used_ = std::max(input.used_bytes_per_s, used_ * std::exp(-seconds / kUsedSeconds));
-  if (used_ < rate_ / kMostUnused) {
+  used_.Note(input.used_bytes_per_s, seconds);
+  const double used = used_.value();
+  if (used < rate_ / kMostUnused) {
     if (change > 0) change = 0;
     // To take away what is not used would change nothing, and so delay the fall.
-    if (change < 0) rate_ = std::max(used_ * kMostUnused, options_.floor_bytes_per_s);
+    if (change < 0) rate_ = std::max(used * kMostUnused, options_.floor_bytes_per_s);
   }
   double next = rate_ * std::exp(change);
-  if (change > 0) next = std::min(next, std::max(rate_, used_ * kMostRise));
+  if (change > 0) next = std::min(next, std::max(rate_, used * kMostRise));
   rate_ = std::clamp(next, options_.floor_bytes_per_s,
                      std::max(options_.floor_bytes_per_s, options_.ceiling_bytes_per_s));
   return rate_;

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 
+#include "pace/decaying_peak.h"
 #include "runtime/core.h"
 
 namespace tradewind::pace {
@@ -62,7 +63,7 @@ class RateController {
   bool has_last_ = false;
   double last_ = 0;
   double last_but_one_ = 0;
-  double used_ = 0;  // The peak of the last moments.
+  DecayingPeak used_;  // Bytes a second.
 };
 
 }  // namespace tradewind::pace
