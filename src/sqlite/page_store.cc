@@ -331,20 +331,40 @@ void PageStore::NoteUse(PageNumber page) {
   uses[page.value % kUseBlockPages] = ++use_clock_;
 }
 
-uint32_t PageStore::LastUse(PageNumber page) const {
-  const std::vector<uint32_t>& uses = last_use_[page.value / kUseBlockPages];
-  return uses.empty() ? 0 : uses[page.value % kUseBlockPages];
-}
-
+// To sort all that were ever used would hold the core up for as long as a large tenant is large. So the uses are counted
+// by when they were, and what is sorted is little more than what is kept; between blocks others run.
 std::vector<PageNumber> PageStore::HotPages(size_t limit) const {
+  struct Used {
+    uint32_t last_use;
+    PageNumber page;
+  };
+  const uint32_t uses_in_span = use_clock_ / kUseSpans + 1;
+  const auto span_of = [&](uint32_t use) { return std::min(use / uses_in_span, kUseSpans - 1); };
+  const auto for_each_used = [this](const auto& visit) {
+    for (size_t block = 0; block < last_use_.size(); ++block) {
+      if (last_use_[block].empty()) continue;
+      for (size_t at = 0; at < last_use_[block].size(); ++at) {
+        const PageNumber page{static_cast<uint32_t>(block * kUseBlockPages + at)};
+        if (last_use_[block][at] != 0 && page.value <= page_count_) visit(Used{last_use_[block][at], page});
+      }
+      runtime::Yield();
+    }
+  };
+
+  std::vector<size_t> pages_in_span(kUseSpans);
+  for_each_used([&](Used used) { ++pages_in_span[span_of(used.last_use)]; });
+  uint32_t first_span = kUseSpans;
+  for (size_t pages = 0; first_span > 0 && pages < limit;) pages += pages_in_span[--first_span];
+
+  std::vector<Used> latest;
+  for_each_used([&](Used used) {
+    if (span_of(used.last_use) >= first_span) latest.push_back(used);
+  });
+  std::sort(latest.begin(), latest.end(), [](Used a, Used b) { return a.last_use > b.last_use; });
+  latest.resize(std::min(limit, latest.size()));
   std::vector<PageNumber> pages;
-  const uint64_t end = std::min<uint64_t>(last_use_.size() * kUseBlockPages, uint64_t{page_count_} + 1);
-  for (uint32_t value = 1; value < end; ++value)
-    if (LastUse(PageNumber{value}) != 0) pages.push_back(PageNumber{value});
-  const auto later = [this](PageNumber a, PageNumber b) { return LastUse(a) > LastUse(b); };
-  const size_t kept = std::min(limit, pages.size());
-  std::partial_sort(pages.begin(), pages.begin() + static_cast<ptrdiff_t>(kept), pages.end(), later);
-  pages.resize(kept);
+  pages.reserve(latest.size());
+  for (const Used& used : latest) pages.push_back(used.page);
   return pages;
 }
 

@@ -116,7 +116,7 @@ class PageStore {
   Result<void> ReadNewest(std::span<const PageNumber> pages, MutableBytes into);
   Result<void> ReadNewest(PageNumber page, MutableBytes into) { return ReadNewest({&page, 1}, into); }
 
-  // At most `limit` pages that were read or written since the store was opened, the latest first.
+  // At most `limit` pages that were read or written since the store was opened, the latest first. Suspends.
   std::vector<PageNumber> HotPages(size_t limit) const;
 
   // -- Source of a move
@@ -184,6 +184,7 @@ class PageStore {
   };
   static constexpr size_t kPullSamples = 100'000;
   static constexpr uint32_t kUseBlockPages = 1024;
+  static constexpr uint32_t kUseSpans = 4096;
 
   PageStore(runtime::Core& core, std::string path);
 
@@ -206,7 +207,6 @@ class PageStore {
   Result<void> EnsurePresent(PageNumber page);
   void NoteArrived(PageNumber page, uint64_t hash);
   void NoteUse(PageNumber page);
-  uint32_t LastUse(PageNumber page) const;
   Result<void> SyncWalFile();
   Result<void> SyncMainAndPresence();
   Result<void> WriteBackPages(std::vector<PageNumber> pages);

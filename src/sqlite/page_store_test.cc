@@ -523,6 +523,27 @@ TEST_F(PageStoreTest, WhatWasUsedLatelyIsHotThroughoutALargeFile) {
   });
 }
 
+TEST_F(PageStoreTest, OthersRunWhileItLooksForWhatIsHot) {
+  Run([&] {
+    auto store = OpenStore("h.db");
+    auto writer = Connection::Open(*store).value();
+    ASSERT_TRUE(Sql(*writer, "CREATE TABLE a(id INTEGER PRIMARY KEY, x)"));
+    ASSERT_TRUE(Sql(*writer,
+                    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n<2500) "
+                    "INSERT INTO a SELECT n, zeroblob(3000) FROM c"));
+    int turns = 0;
+    bool found = false;
+    runtime::TaskGroup others(*core_);
+    others.Spawn("other", [&] {
+      for (; !found; runtime::Yield()) ++turns;
+    });
+    EXPECT_EQ(store->HotPages(10).size(), 10u);
+    found = true;
+    others.Join();
+    EXPECT_GE(turns, 2);
+  });
+}
+
 // -- Going back
 
 TEST_F(PageStoreTest, ATenantThatGoesBackTakesOnlyWhatWasWrittenHere) {
