@@ -49,11 +49,14 @@ Result<void> PeerLink::Read(Lane& lane, Urgency kind, std::string leftover) {
     TW_TRY_ASSIGN(const size_t taken, TakeFrames(Bytes(buffer).first(filled), kind));
     std::memmove(buffer.data(), buffer.data() + taken, filled - taken);
     filled -= taken;
+    size_t wanted = kFrameHeaderBytes;
     if (filled >= kFrameHeaderBytes) {  // The start of a frame: the whole of it must find room.
       TW_TRY_ASSIGN(const FrameHeader header, ParseFrameHeader(Bytes(buffer).first(kFrameHeaderBytes)));
-      buffer.resize(std::max(buffer.size(), kFrameHeaderBytes + header.payload_bytes));
+      wanted = kFrameHeaderBytes + header.payload_bytes;
+      buffer.resize(std::max(buffer.size(), wanted));
     }
     if (lost_) return Fail(*lost_);
+    lane.connection->ExpectAtLeast(wanted - filled);
     TW_TRY_ASSIGN(const size_t got, lane.connection->Read(MutableBytes(buffer).subspan(filled)));
     if (got == 0) return Fail(ErrorKind::kIo, "LINK_CLOSED", "the other node closed the page link");
     filled += got;

@@ -20,6 +20,7 @@ class LentConnection : public runtime::Connection {
       : connection_(std::move(connection)) {}
   ~LentConnection() override { connection_->Close(); }
   Result<size_t> Read(MutableBytes into) override { return connection_->Read(into); }
+  void ExpectAtLeast(size_t bytes) override { connection_->ExpectAtLeast(bytes); }
   Result<void> Write(Bytes bytes) override { return connection_->Write(bytes); }
   void SetReadDeadline(runtime::TimePoint deadline) override { connection_->SetReadDeadline(deadline); }
   void Close() override { connection_->Close(); }

@@ -26,6 +26,9 @@ class Connection {
   virtual ~Connection() = default;  // Closes. Requires: no call in progress.
   // Suspends until at least one byte has come; returns how many, or 0 once the peer has ended the stream.
   virtual Result<size_t> Read(MutableBytes into) = 0;
+  // The next Read, when it has to wait, may let this many bytes gather: its caller can do nothing with fewer, and each
+  // wake costs. A hint.
+  virtual void ExpectAtLeast(size_t) {}
   // Suspends until all bytes are with the transport (not with the peer).
   virtual Result<void> Write(Bytes bytes) = 0;
   // From then on reads that have waited past the deadline fail with kTimeout, one in progress included.

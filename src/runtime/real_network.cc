@@ -30,6 +30,8 @@ using asio::ip::tcp;
 namespace {
 
 constexpr Duration kOldestArrival = std::chrono::minutes(1);
+// What a read waits for at most, however much is expected: the socket's buffer has to hold it.
+constexpr size_t kMostGathered = 128u << 10;
 
 std::string Reason(int error) {
   return std::generic_category().message(error);
@@ -114,6 +116,7 @@ class RealConnection final : public Connection {
   RealConnection& operator=(const RealConnection&) = delete;
 
   Result<size_t> Read(MutableBytes into) override;
+  void ExpectAtLeast(size_t bytes) override { expected_ = bytes; }
   Result<void> Write(Bytes bytes) override;
   void SetReadDeadline(TimePoint deadline) override;
   void Close() override;
@@ -125,6 +128,7 @@ class RealConnection final : public Connection {
 
  private:
   ssize_t Receive(MutableBytes into);
+  void WakeOnlyFor(size_t bytes);
   void CheckDeadline();
   tl::unexpected<Error> Failure(const char* what, int error) const;
   tl::unexpected<Error> Closed() const {
@@ -135,6 +139,8 @@ class RealConnection final : public Connection {
   Core& core_;
   const std::shared_ptr<SocketReadiness> socket_;
   const Address peer_;
+  size_t expected_ = 1;  // By the next Read.
+  int low_water_ = 1;    // The socket is ready once so many bytes are there.
   bool notes_arrivals_ = false;
   std::optional<TimePoint> arrived_;
   TimePoint deadline_ = TimePoint::max();
@@ -146,6 +152,7 @@ class RealConnection final : public Connection {
 
 Result<size_t> RealConnection::Read(MutableBytes into) {
   TW_CHECK(!into.empty(), "a read into nothing cannot be told from the end of the stream");
+  const size_t expected = std::min({std::exchange(expected_, 1), into.size(), kMostGathered});
   for (;;) {
     if (socket_->closed()) return Closed();
     const ssize_t count = Receive(into);
@@ -153,6 +160,7 @@ Result<size_t> RealConnection::Read(MutableBytes into) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return Failure("read from", errno);
 
+    WakeOnlyFor(expected);
     CheckDeadline();
     if (deadline_ == TimePoint::max() || core_.Now() < deadline_) {
       const auto outcome = socket_->Await(tcp::socket::wait_read);
@@ -162,6 +170,14 @@ Result<size_t> RealConnection::Read(MutableBytes into) {
     return Fail(ErrorKind::kTimeout, "READ_TIMEOUT",
                 "nothing came from " + peer_.ToString() + " before the deadline");
   }
+}
+
+// A link whose packets trickle would wake the core for each of them, and that is all that the core would do.
+void RealConnection::WakeOnlyFor(size_t bytes) {
+  const int wanted = static_cast<int>(bytes);
+  if (low_water_ == wanted) return;
+  if (::setsockopt(socket_->descriptor(), SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted) == 0)
+    low_water_ = wanted;
 }
 
 void RealConnection::NoteArrivals() {

@@ -86,6 +86,41 @@ TEST_F(RealNetworkTest, KnowsHowLongWhatItReadsHasWaited) {
   });
 }
 
+TEST_F(RealNetworkTest, WakesAReaderOnlyForAsMuchAsItExpects) {
+  Run([&] {
+    auto [client, server] = Connect();
+    std::vector<size_t> reads;
+    WaitQueue read;
+    TaskGroup group(*core_);
+    group.Spawn("reader", [&, &from = *server] {
+      std::vector<std::byte> buffer(4000);
+      for (const size_t expected : {1000, 1, 1000, 1}) {
+        if (expected > 1) from.ExpectAtLeast(expected);  // Of one read only.
+        reads.push_back(from.Read(buffer).value());
+        read.NotifyAll();
+      }
+    });
+    const std::vector<std::byte> bytes(500);
+    const auto let_reader_run = [&] {
+      for (int turn = 0; turn < 10; ++turn) core_->RunOffCore([] {});
+    };
+    const auto send = [&, &to = *client](size_t count) {
+      ASSERT_TRUE(to.Write(Bytes(bytes).first(count)));
+      let_reader_run();  // It would see what has come.
+    };
+    let_reader_run();
+    send(500);
+    send(500);
+    WaitFor(read, [&] { return !reads.empty(); });
+    send(1);
+    WaitFor(read, [&] { return reads.size() >= 2; });
+    send(500);
+    client->Close();
+    group.Join();
+    EXPECT_EQ(reads, (std::vector<size_t>{1000, 1, 500, 0}));
+  });
+}
+
 TEST_F(RealNetworkTest, ServesManyConnections) {
   Run([&] {
     auto listener = core_->network().Listen(kAnyPort).value();
