@@ -48,7 +48,7 @@ bench-drain: build
 # A 2 GB tenant moves under load without a throttle, at fixed rates, and at the pace that latency allows; on a
 # shaped link between network namespaces where root allows it. Ten minutes, and room for 8 GB under TMPDIR.
 bench-pace: build
-	@python3 bench/pace.py build/tradewind $(BENCH_FLAGS)
+	@python3 bench/pace/pace.py build/tradewind $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

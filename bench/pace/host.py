@@ -1,0 +1,96 @@
+"""The machine that a bench runs on: when its disk is calm, its memory warm, and its processors its own."""
+
+import mmap
+import os
+import shutil
+import threading
+import time
+
+MOST_STOLEN = 0.04  # Of the processors, by the machine's host, in a second that counts as undisturbed.
+RECOVERY_S = 5  # The aim for holding the setpoint again.
+
+
+def settle(folder, patience_s=60):
+    """What was written is on the disk, and the disk has got over it: it syncs small writes fast again."""
+    os.sync()
+    deadline, calm = time.monotonic() + patience_s, 0
+    with open(f"{folder}/calm", "wb", buffering=0) as file:
+        while calm < 300 and time.monotonic() < deadline:
+            began = time.monotonic()
+            os.pwrite(file.fileno(), b"calm", 0)
+            os.fdatasync(file.fileno())
+            calm = calm + 1 if time.monotonic() - began < 0.003 else 0
+
+
+def memory_folder(size):
+    """None when it has no room for the copies of a move of so many bytes and what comes with them."""
+    shm = "/dev/shm"
+    if not os.path.isdir(shm):
+        return None
+    with open("/proc/meminfo", encoding="ascii") as file:
+        available = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    return shm if min(shutil.disk_usage(shm).free, available) > 4 * size else None
+
+
+class WarmMemory:
+    """A host may back the memory of a virtual machine only once it is touched, and take back what is free for a while: each
+    fresh page of a copy then costs its node several times what the move does. So this holds as much as the copies will need,
+    touched, and lets go of it as the folder grows, a little ahead. Small pieces of small pages: the kernel gives out the
+    smallest free ones first."""
+
+    PIECE = 4 << 20
+    AHEAD = 300 << 20
+
+    def __init__(self, folder, size):
+        self.folder, self.size, self.held = folder, size, []
+        self.used_before = shutil.disk_usage(folder).used
+        self.follow()
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        while True:
+            time.sleep(0.02)
+            self.follow()
+
+    def follow(self):
+        used = shutil.disk_usage(self.folder).used - self.used_before
+        wanted = max(self.size - used - self.AHEAD, 0) // self.PIECE
+        while len(self.held) > wanted:
+            self.held.pop().close()
+        while len(self.held) < wanted:
+            piece = mmap.mmap(-1, self.PIECE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            for page in range(0, self.PIECE, mmap.PAGESIZE):
+                piece[page] = 1
+            self.held.append(piece)
+
+
+class Host:
+    """What the host of a virtual machine takes away from its processors is no work of the nodes: each second's share."""
+
+    def __init__(self):
+        self.stolen = {}  # By the second at whose end it was seen.
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        before = self.ticks()
+        while True:
+            time.sleep(1)
+            now = self.ticks()
+            self.stolen[int(time.time())] = (now[0] - before[0]) / max(now[1] - before[1], 1)
+            before = now
+
+    @staticmethod
+    def ticks():
+        with open("/proc/stat", encoding="ascii") as file:
+            ticks = [int(number) for number in file.readline().split()[1:9]]
+        return ticks[7], sum(ticks)
+
+    def wait_until_quiet(self, patience_s=60):
+        """It has left the processors to this machine for some seconds."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and self.disturbed(time.time() - 1):
+            time.sleep(1)
+
+    def disturbed(self, unix_s):
+        """Whether it took some in this second, or in those before it that the controller may take to hold its setpoint again."""
+        return any(self.stolen.get(int(unix_s) + end, 0) > MOST_STOLEN for end in range(-RECOVERY_S, 2))
