@@ -165,7 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tradewind")
     parser.add_argument("--size", default="2GB")
-    parser.add_argument("--rate", type=float, default=900, help="transactions a second, over three tenants")
+    parser.add_argument("--rate", type=float, default=700, help="transactions a second, over three tenants")
     parser.add_argument("--workload", default="ycsb-b")
     parser.add_argument("--operations", type=int, default=10, help="of each transaction, as in Slacker's load")
     parser.add_argument("--drain-tenants", type=int, default=300)
