@@ -4,6 +4,23 @@
 
 namespace tradewind::move {
 
+namespace {
+
+// A batch takes the cores of both nodes some 0.1 ms, whatever its size: so many a second are not felt.
+constexpr double kFewPerSecond = 400;
+constexpr uint64_t kMostOfFew = limits::kPageBatchBytes / 2;
+constexpr uint64_t kLeast = limits::kPageBatchBytes / 8;
+constexpr double kSecondsInTheWay = 0.0005;
+
+}  // namespace
+
+uint64_t PushBytes(double rate_bytes_per_s) {
+  if (rate_bytes_per_s <= 0) return limits::kPageBatchBytes;
+  const double few = std::min(rate_bytes_per_s / kFewPerSecond, static_cast<double>(kMostOfFew));
+  const double bytes = std::max(few, rate_bytes_per_s * kSecondsInTheWay);
+  return std::clamp(static_cast<uint64_t>(bytes), kLeast, limits::kPageBatchBytes);
+}
+
 void PushWindow::NoteSent(uint64_t bytes, runtime::TimePoint now) {
   sent_.push_back({bytes, now});
   in_flight_ += bytes;

@@ -13,6 +13,11 @@
 
 namespace tradewind::move {
 
+// How much goes at once in the background at this pace, in bytes; a rate of 0 is none. A small batch is soon out of
+// the way of requests on a link that the move nearly fills, but each has its cost: it wakes both nodes. So a slow
+// move sends few, not small ones, or it would be felt as much as a fast one.
+uint64_t PushBytes(double rate_bytes_per_s);
+
 class PushWindow {
  public:
   bool HasRoom() const { return in_flight_ < size_; }

@@ -69,5 +69,15 @@ TEST(PushWindow, HasNoRoomUntilTheOtherNodeHasDealtWithSomething) {
   EXPECT_TRUE(window.HasRoom());
 }
 
+TEST(PushBytes, SendsASlowMoveInFewBatchesAndAFastOneInThoseThatAreSoonOutOfTheWay) {
+  for (double rate = 10e6; rate < 1e9; rate *= 1.3) {
+    const auto bytes = static_cast<double>(PushBytes(rate));
+    EXPECT_TRUE(rate / bytes < 401 || bytes / rate > 0.00049 || bytes == limits::kPageBatchBytes) << rate;
+    EXPECT_TRUE(bytes <= 64 << 10 || bytes / rate < 0.00051) << rate;
+  }
+  EXPECT_EQ(PushBytes(1e6), 16u << 10) << "each is a page or several";
+  EXPECT_EQ(PushBytes(0), limits::kPageBatchBytes) << "no limit";
+}
+
 }  // namespace
 }  // namespace tradewind::move

@@ -16,7 +16,6 @@ namespace {
 constexpr int kWarmUpPasses = 3;
 constexpr int kReadsBetweenTurns = 32;
 constexpr size_t kSparePages = 1024;  // For what the tenant grows by until its hand-over.
-constexpr double kBatchSeconds = 0.0005;
 
 // A free leaf does not travel: at both ends its hash is that of its number alone.
 uint64_t HashFreeLeaf(PageNumber page) {
@@ -37,11 +36,8 @@ void NoteHashes(const Pages& batch, ZeroedArray<uint64_t>& hashes) {
 
 }  // namespace
 
-// A batch is what a request may find in its way, so a slow move sends small ones.
 size_t Sender::batch_pages() const {
-  const uint64_t fit = rate() > 0 ? static_cast<uint64_t>(rate() * kBatchSeconds) : limits::kPageBatchBytes;
-  const uint64_t bytes = std::clamp<uint64_t>(fit, limits::kPageBatchBytes / 8, limits::kPageBatchBytes);
-  return std::max<size_t>(1, bytes / store_.page_size());
+  return std::max<size_t>(1, PushBytes(rate()) / store_.page_size());
 }
 
 bool Sender::is_small() const {
