@@ -27,7 +27,7 @@ constexpr double kDeadlineShare = 0.95;
 // What is pushed by what is pulled, as long as that is felt; but not so much that a link of 1 Gbit/s is felt.
 constexpr double kPushedByPulled = 16;
 constexpr double kMostForPulls = 32e6;
-constexpr double kPullsFeltSeconds = 1;  // As long as a sensor looks back, at the least.
+constexpr double kPullsFeltSeconds = 3;  // As long as a sensor looks back, at the least.
 
 bool FollowsLatency(const move::Sender& sender) {
   return sender.follows_latency();

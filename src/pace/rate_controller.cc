@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace tradewind::pace {
 
@@ -14,6 +15,13 @@ constexpr double kMostElasticity = 5;
 constexpr double kMostUnused = 1.25;  // Rate by what is used of it.
 constexpr double kMostRise = 1.9;     // New rate by what was used of the last.
 constexpr double kUsedSeconds = 0.5;  // In which what was used is forgotten: moves pause now and then.
+// Of the knee: what is near it, how fast (a second) the rate comes back to there, and how it goes on, after t
+// seconds: kGoOn + kGoOnLater t^2, of ln(rate) a second.
+constexpr double kNear = 0.1;
+constexpr double kComeBack = 1.0;
+constexpr double kGoOn = 0.02;
+constexpr double kGoOnLater = 0.01;
+constexpr double kSlack = -0.05;  // Of ln(latency / setpoint), below which there is some.
 
 // Above the setpoint it is that of the setpoint: a fall must not get slower the more there is to fall.
 double ElasticityAt(double ratio, double idle_ratio) {
@@ -21,6 +29,22 @@ double ElasticityAt(double ratio, double idle_ratio) {
   return std::clamp(std::min(ratio, 1.0) / idle_ratio - 1, kLeastElasticity, kMostElasticity);
 }
 }  // namespace
+
+void Knee::Note(double x, double u, double seconds) {
+  seconds_ += seconds;
+  if (x > 0 && std::exchange(was_below_, false)) {
+    known_ = true;
+    u_ = u;
+    seconds_ = 0;
+  }
+  if (x < 0) was_below_ = true;
+}
+
+double Knee::Rise(double change, double u, double seconds) const {
+  const double room = u_ - kNear - u;
+  if (room > 0) return std::max(change, room * std::min(1.0, kComeBack * seconds));
+  return std::min(change, (kGoOn + kGoOnLater * seconds_ * seconds_) * seconds);
+}
 
 RateController::RateController(ControllerOptions options)
     : options_(options),
@@ -41,9 +65,12 @@ double RateController::Step(const Input& input, runtime::Duration dt) {
                   options_.ki_per_s * x * seconds / ElasticityAt(input.ratio, input.idle_ratio);
   last_but_one_ = last_;
   last_ = x;
-  change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);
   used_.Note(input.used_bytes_per_s, seconds);
   const double used = used_.value();
+  knee_.Note(x, std::log(std::clamp(used, options_.floor_bytes_per_s, rate_)), seconds);
+  if (input.ratio <= 0) knee_.Forget();  // Nobody is there any more.
+  if (x < kSlack && change >= 0 && knee_.known()) change = knee_.Rise(change, std::log(rate_), seconds);
+  change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);
   if (used < rate_ / kMostUnused) {
     if (change > 0) change = 0;
     // To take away what is not used would change nothing, and so delay the fall.
@@ -60,6 +87,7 @@ void RateController::NoteSetpointChange(double factor) {
   if (factor <= 0) return;
   last_ = std::clamp(last_ - std::log(factor), kMostSlack, kMostExcess);
   last_but_one_ = std::clamp(last_but_one_ - std::log(factor), kMostSlack, kMostExcess);
+  if (factor != 1) knee_.Forget();
 }
 
 void RateController::SetFloor(double bytes_per_s) {

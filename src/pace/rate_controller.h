@@ -15,6 +15,12 @@
 // kick. The velocity form has no sum that could wind up; beyond that a rate that is not used up (another
 // thing is the bottleneck) is not raised, and a fall begins at what is used; du is bounded by the slew
 // limits.
+//
+// Where a link or a disk is full, latency rises tenfold within a few percent of rate, and no elasticity of
+// before says so. So the rate at which latency last went over its setpoint, the knee, is remembered, as TCP
+// CUBIC does with its window (Ha, Rhee and Xu, 2008): with slack the rate comes back to near the knee soon,
+// goes on slowly there, and the faster the longer all is well. What was a disturbance of another's making costs
+// little then, and what was the cliff is not fallen off again at once.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +31,30 @@
 namespace tradewind::pace {
 
 struct ControllerOptions {
-  double kp = 0.4;
-  double ki_per_s = 0.5;
-  double kd_s = 0.05;
+  double kp = 0.3;
+  double ki_per_s = 0.3;
+  double kd_s = 0.02;
   double rise_per_s = 2.5;  // Most change of ln(rate) upwards, and downwards.
   double fall_per_s = 6.0;
   double start_bytes_per_s = 8e6;
   double floor_bytes_per_s = 1e6;  // A move always ends.
   double ceiling_bytes_per_s = 8e9;
+};
+
+// The rate at which latency last went over its setpoint. Of logarithms: x of latency by setpoint, u of the rate.
+class Knee {
+ public:
+  void Note(double x, double u, double seconds);
+  // The change of u in the next `seconds`, when there is slack and the controller would rise by `change`.
+  double Rise(double change, double u, double seconds) const;
+  void Forget() { known_ = false; }
+  bool known() const { return known_; }
+
+ private:
+  bool known_ = false;
+  bool was_below_ = true;  // Latency, since the knee was noted.
+  double u_ = 0;
+  double seconds_ = 0;  // Since then.
 };
 
 class RateController {
@@ -64,6 +86,7 @@ class RateController {
   double last_ = 0;
   double last_but_one_ = 0;
   DecayingPeak used_;  // Bytes a second.
+  Knee knee_;
 };
 
 }  // namespace tradewind::pace

@@ -28,14 +28,19 @@ struct Plant {
   double busy = 0.2;
   double capacity_bytes_per_s = 200e6;
   double disk_bytes_per_s = 1e12;  // No more than this can be sent, whatever the rate.
+  double link_bytes_per_s = 1e12;  // Here latency rises fivefold within five percent of the rate.
+  double disturbance = 1;          // Latency by what it would be.
 
   double P95(double rate) const {
     const double room = 1 - busy - std::min(rate, disk_bytes_per_s) / capacity_bytes_per_s;
-    return 3 * idle_ms / std::max(room, 0.02);
+    const double queue = 1 + 80 * std::max(rate / link_bytes_per_s - 0.95, 0.0);
+    return disturbance * queue * 3 * idle_ms / std::max(room, 0.02);
   }
   // The rate that holds the setpoint.
   double RateFor(double setpoint_ms) const {
-    return capacity_bytes_per_s * (1 - busy - 3 * idle_ms / setpoint_ms);
+    double low = 0, high = capacity_bytes_per_s;
+    while (high - low > 1e3) (P95((low + high) / 2) < setpoint_ms ? low : high) = (low + high) / 2;
+    return low;
   }
 };
 
@@ -162,12 +167,41 @@ TEST(RateController, RisesFromTheFirstLookAfterASpikeOn) {
                            kTick);
   };
   for (int i = 0; i < 8; ++i) step(1);
-  for (int i = 0; i < 5; ++i) step(2.6);
+  for (int i = 0; i < 8; ++i) step(2.6);
   double rate = controller.rate();
   EXPECT_LT(rate, 40e6);
   for (const double below : {0.5, 0.55, 0.55, 0.5}) {
     EXPECT_GT(step(below), rate) << "there is slack";
     rate = controller.rate();
+  }
+}
+
+// Over windows of three seconds, as a sensor's: at the edge a percent of the rate is a fifth of the latency.
+TEST(RateController, HoldsTheSetpointAtTheEdgeOfAFullLink) {
+  const Plant plant{.link_bytes_per_s = 100e6};
+  for (uint32_t seed = 1; seed <= 5; ++seed) {
+    Loop loop(plant, 16, seed);
+    const auto points = loop.Run(60);
+    double over = 0, sent = 0;
+    for (size_t at = 10; at + 3 <= 60; ++at) over += MeanP95(points, at, at + 3) > 16 * 1.2 ? 1 : 0;
+    for (size_t at = 10; at < 60; ++at) sent += points[at].rate;
+    EXPECT_NEAR(MeanP95(points, 10, 60), 16, 16 * 0.05) << "seed " << seed;
+    EXPECT_LT(over / 48, 0.1) << "seed " << seed;
+    EXPECT_GT(sent / 50, plant.RateFor(16) / 1.15) << "seed " << seed;
+  }
+}
+
+TEST(RateController, ComesBackSoonAfterADisturbance) {
+  for (uint32_t seed = 1; seed <= 5; ++seed) {
+    Loop loop({.link_bytes_per_s = 100e6}, 12, seed);
+    const double before = loop.Run(30).back().rate;
+    loop.plant().disturbance = 4;
+    loop.Run(2);
+    EXPECT_LT(loop.controller().rate(), before * 0.8) << "seed " << seed;
+    loop.plant().disturbance = 1;
+    const auto after = loop.Run(8);
+    for (size_t second = 3; second < 8; ++second)
+      EXPECT_GT(after[second].rate, before * 0.85) << "seed " << seed << ", second " << second;
   }
 }
 

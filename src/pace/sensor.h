@@ -2,9 +2,11 @@
 // tenants together and for those that have an objective of their own (design.md section 6).
 //
 // The window is as short as the load allows, since a controller can be no faster than what it sees: back to
-// where it holds kEnoughSamples, but at least kShortest and at most kLongest. Requests that are still under
-// way count as soon as they have taken longer than the 95th percentile: a node on which everything waits must
-// not look idle.
+// where it holds kEnoughSamples, but at least kShortest and at most kLongest. kShortest is Slacker's: in three
+// seconds a stall of 50 ms is not yet a twentieth of the requests, so the 95th percentile does not show what
+// has nothing to do with a move; but when all requests are slow it does after 150 ms. Requests that are still
+// under way count as soon as they have taken longer than the 95th percentile: a node on which everything waits
+// must not look idle.
 //
 // This core only. Time is the caller's, and does not go back.
 #pragma once
@@ -38,7 +40,7 @@ struct Reading {
 class LatencyWindow {
  public:
   static constexpr std::chrono::milliseconds kSlot{250};
-  static constexpr std::chrono::milliseconds kShortest{1'000};
+  static constexpr std::chrono::milliseconds kShortest{3'000};
   static constexpr std::chrono::milliseconds kLongest{5'000};
   static constexpr std::chrono::milliseconds kKept{15'000};
   static constexpr uint64_t kEnoughSamples = 500;

@@ -11,13 +11,23 @@ runtime::TimePoint At(runtime::Duration since_start) {
   return runtime::TimePoint(since_start);
 }
 
-TEST(LatencyWindow, IsASecondLongUnderALoadAndLongerUnderLess) {
+TEST(LatencyWindow, IsThreeSecondsLongUnderALoadAndLongerUnderLess) {
   LatencyWindow busy;
-  for (int i = 0; i < 6000; ++i) busy.Record(At(i * 1ms), i < 4500 ? 10ms : 1ms);
-  EXPECT_NEAR(busy.Read(At(6s), {}).p95_ms, 1, 0.05) << "what is older than about a second is forgotten";
+  for (int i = 0; i < 6000; ++i) busy.Record(At(i * 1ms), i < 2500 ? 10ms : 1ms);
+  EXPECT_NEAR(busy.Read(At(6s), {}).p95_ms, 1, 0.05) << "what is older than about three seconds is forgotten";
   LatencyWindow calm;
-  for (int i = 0; i < 60; ++i) calm.Record(At(i * 100ms), i < 30 ? 10ms : 1ms);
+  for (int i = 0; i < 60; ++i) calm.Record(At(i * 100ms), i < 24 ? 10ms : 1ms);
   EXPECT_NEAR(calm.Read(At(6s), {}).p95_ms, 10, 0.2) << "with few samples it reaches further back";
+}
+
+TEST(LatencyWindow, DoesNotShowAShortStallAndShowsWhatSlowsAllSoon) {
+  const auto read = [](int slow) {
+    LatencyWindow window;
+    for (int i = 0; i < 6000; ++i) window.Record(At(i * 1ms), i >= 6000 - slow ? 30ms : 1ms);
+    return window.Read(At(6s), {}).p95_ms;
+  };
+  EXPECT_NEAR(read(50), 1, 0.05);
+  EXPECT_NEAR(read(250), 30, 0.5);
 }
 
 TEST(LatencyWindow, HasNoSamplesOnceTheLoadHasGone) {
