@@ -1,8 +1,10 @@
-"""The machine that a bench runs on: when its disk is calm, its memory warm, and its processors its own."""
+"""The machine that a bench runs on: when its disk is calm, its memory warm, and its processors awake and its own."""
 
 import mmap
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 
@@ -62,6 +64,25 @@ class WarmMemory:
             for page in range(0, self.PIECE, mmap.PAGESIZE):
                 piece[page] = 1
             self.held.append(piece)
+
+
+class AwakeProcessors:
+    """A virtual machine's processor that has nothing to do is given away, and to get it back takes the longer the more the
+    host has to do: requests of a load that leaves it idle in between wait for that, each time, at any rate of a move. So each
+    processor has something to do that everything else comes before."""
+
+    SPIN = ("import os, sys\nos.sched_setaffinity(0, {int(sys.argv[1])})\n"
+            "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n"
+            "while os.getppid() == int(sys.argv[2]):\n for _ in range(1000000): pass")
+
+    def __init__(self):
+        self.spinning = [subprocess.Popen([sys.executable, "-c", self.SPIN, str(processor), str(os.getpid())])
+                         for processor in os.sched_getaffinity(0)]
+
+    def stop(self):
+        for process in self.spinning:
+            process.kill()
+            process.wait()
 
 
 class Host:
