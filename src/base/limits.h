@@ -79,9 +79,11 @@ inline constexpr milliseconds kCatchUpWait{1'000};
 
 // Moves.
 inline constexpr size_t kPageBatchBytes = 128u << 10;
-// Pushed and not yet taken: what a request, or a pull's answer, may find before it in the link. At 1 Gbit/s it
-// takes 2 ms.
+// Pushed and not yet taken: what a request, or a pull's answer, may find before it in the link. As much as is
+// taken in kPushWindowTime, but within these, and more where the round trip is long.
+inline constexpr size_t kPushWindowLeastBytes = 128u << 10;
 inline constexpr size_t kPushWindowBytes = 256u << 10;
+inline constexpr milliseconds kPushWindowTime{1};
 inline constexpr size_t kFrameBytes = 16u << 20;
 // Of the wireframe, what is sent before the hand-over: whatever the size of a tenant, that takes as long. The
 // disk needs some 8 ms to sync so much in scattered pages.
@@ -93,7 +95,7 @@ inline constexpr uint64_t kHotBytes = 64u << 20;
 inline constexpr uint64_t kHotShare = 4;
 // A pull's answer brings at most this much along that will be wanted next.
 inline constexpr size_t kReadAheadBytes = 128u << 10;
-// Unacknowledged pushes: at least kPushWindowBytes, and as much as the round trip takes, up to this.
+// Pushed and not yet taken where the round trip is long: as much as it takes, up to this.
 inline constexpr size_t kPushWindowMostBytes = 16u << 20;
 // Open transactions of the source when its tenant comes back (a cancelled move).
 inline constexpr milliseconds kReverseGrace{1'000};

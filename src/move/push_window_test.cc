@@ -9,7 +9,8 @@ namespace tradewind::move {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr uint64_t kBatch = limits::kPageBatchBytes;
+constexpr uint64_t kBatch = limits::kPageBatchBytes / 2;
+constexpr uint64_t kWide = 1u << 20;
 
 // A link with a delay there and back, and a speed: what is sent faster waits in line.
 class Link {
@@ -60,23 +61,36 @@ TEST(PushWindow, StaysSmallWhereTheRoundTripIsShort) {
   EXPECT_LE(window.size(), 2 * limits::kPushWindowBytes);
 }
 
+TEST(PushWindow, IsAMillisecondOfAShortLinkWithinBounds) {
+  for (const double speed : {20e6, 110e6, 180e6, 500e6, 2e9}) {
+    PushWindow window;
+    Link link(50us, speed);
+    link.Run(window, 5s);
+    const double within = std::clamp(speed / 1000, static_cast<double>(limits::kPushWindowLeastBytes),
+                                     static_cast<double>(limits::kPushWindowBytes));
+    EXPECT_NEAR(static_cast<double>(window.size()), within, within * 0.1) << speed;
+  }
+}
+
 TEST(PushWindow, HasNoRoomUntilTheOtherNodeHasDealtWithSomething) {
   PushWindow window;
   runtime::TimePoint now{};
   while (window.HasRoom()) window.NoteSent(kBatch, now);
-  EXPECT_EQ(window.in_flight(), limits::kPushWindowBytes);
+  EXPECT_EQ(window.in_flight(), limits::kPushWindowLeastBytes);
   window.NoteTook(kBatch, now + 1ms);
   EXPECT_TRUE(window.HasRoom());
 }
 
 TEST(PushBytes, SendsASlowMoveInFewBatchesAndAFastOneInThoseThatAreSoonOutOfTheWay) {
   for (double rate = 10e6; rate < 1e9; rate *= 1.3) {
-    const auto bytes = static_cast<double>(PushBytes(rate));
+    const auto bytes = static_cast<double>(PushBytes(rate, kWide));
     EXPECT_TRUE(rate / bytes < 401 || bytes / rate > 0.00049 || bytes == limits::kPageBatchBytes) << rate;
     EXPECT_TRUE(bytes <= 64 << 10 || bytes / rate < 0.00051) << rate;
   }
-  EXPECT_EQ(PushBytes(1e6), 16u << 10) << "each is a page or several";
-  EXPECT_EQ(PushBytes(0), limits::kPageBatchBytes) << "no limit";
+  EXPECT_EQ(PushBytes(1e6, kWide), 16u << 10) << "each is a page or several";
+  EXPECT_EQ(PushBytes(0, kWide), limits::kPageBatchBytes) << "no limit";
+  EXPECT_EQ(PushBytes(0, 128 << 10), 64u << 10) << "half of a window";
+  EXPECT_EQ(PushBytes(1e9, 128 << 10), 64u << 10);
 }
 
 }  // namespace

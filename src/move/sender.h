@@ -156,7 +156,7 @@ class Sender {
   void FindRestOfWireframe();
   sqlite::ReadPage Reader();
   Complete MakeComplete() const;
-  size_t batch_pages() const;
+  size_t batch_pages(const Session& session) const;
   bool is_small() const;
 
   MoveHost& host_;

@@ -36,8 +36,8 @@ void NoteHashes(const Pages& batch, ZeroedArray<uint64_t>& hashes) {
 
 }  // namespace
 
-size_t Sender::batch_pages() const {
-  return std::max<size_t>(1, PushBytes(rate()) / store_.page_size());
+size_t Sender::batch_pages(const Session& session) const {
+  return std::max<size_t>(1, PushBytes(rate(), session.window.size()) / store_.page_size());
 }
 
 bool Sender::is_small() const {
@@ -136,7 +136,7 @@ Result<void> Sender::SendForInit(std::span<const PageNumber> pages, Turn turn, u
   while (!pages.empty()) {
     Pages batch;
     batch.pushed = true;
-    for (; !pages.empty() && batch.numbers.size() < batch_pages(); pages = pages.subspan(1))
+    for (; !pages.empty() && batch.numbers.size() < batch_pages(*session_); pages = pages.subspan(1))
       if (pages.front().value <= store_.page_count())
         batch.numbers.push_back(pages.front());  // Not cut off since.
     if (batch.numbers.empty()) continue;
@@ -204,7 +204,7 @@ Result<void> Sender::MakeAndSendList() {
 Result<void> Sender::SendListed(std::span<const PageNumber> pages) {
   const size_t page_size = store_.page_size();
   while (!pages.empty()) {
-    const auto part = pages.first(std::min(pages.size(), batch_pages()));
+    const auto part = pages.first(std::min(pages.size(), batch_pages(*session_)));
     pages = pages.subspan(part.size());
     Pages batch;
     batch.numbers.assign(part.begin(), part.end());
@@ -290,7 +290,7 @@ Result<void> Sender::PushRest(Session& session) {
   };
   const auto add = [&](PageNumber page) {
     if (page.value <= receipt_.pages_total && session.sent.Add(page)) batch.numbers.push_back(page);
-    return batch.numbers.size() >= batch_pages();
+    return batch.numbers.size() >= batch_pages(session);
   };
   for (const PageNumber page : wireframe_)
     if (add(page)) TW_TRY(push(Turn::kAtOnce, receipt_.pages_wireframe));

@@ -20,7 +20,7 @@ constexpr double kUsedSeconds = 0.5;  // In which what was used is forgotten: mo
 constexpr double kNear = 0.1;
 constexpr double kComeBack = 1.0;
 constexpr double kGoOn = 0.02;
-constexpr double kGoOnLater = 0.01;
+constexpr double kGoOnLater = 0.03;
 constexpr double kSlack = -0.05;  // Of ln(latency / setpoint), below which there is some.
 
 // Above the setpoint it is that of the setpoint: a fall must not get slower the more there is to fall.
