@@ -8,8 +8,8 @@ Two nodes, where root allows it in network namespaces of their own, joined by a 
 is one run of "tradewind bench"; a table at the end compares them with the aims.
 
 The host of a virtual machine may give its processors to others, which latency shows and no controller can help. So a
-case waits until it does not, is run again when it did nearly all the time, and is judged by the windows without; the
-table also has the same figures of all windows, and the share of the seconds that are left out. Everything that this
+case waits until it does not, is run again when it did in more than a tenth of the seconds, and is judged by the windows
+without; the table also has the same figures of all windows, and the share of the seconds that are left out. Everything that this
 makes lies in a temporary folder, which it removes with the namespaces. Exit code 1 when a request failed or a move did
 not end well.
 """
@@ -34,7 +34,8 @@ from nodes import Cluster, Net, say
 WINDOW_S = 3  # As Slacker's: a sliding window, one step a second. What the nodes measure looks back as far.
 WARM_UP_S = 2
 SETTLE_S = 5  # Of a move, until the controller is expected to hold the setpoint.
-FEWEST_WINDOWS = 5  # That the host left alone: a case with fewer is run again.
+FEWEST_WINDOWS = 5  # That the host left alone: of fewer nothing is said, and all are taken.
+MOST_STOLEN_SECONDS = 0.1  # A case with a larger share is run again, and of its runs the one with the least counts.
 MOST_RUNS = 3
 
 
@@ -107,6 +108,8 @@ class Case:
             figures |= {f"{key}_of_all": value for key, value in against(self.setpoint_ms, of_all).items()}
             limits = [s["limited_by"] for s in move["samples"] if s["t"] > settled]
             figures["limited_by_setpoint"] = sum(l == "setpoint" for l in limits) / max(len(limits), 1)
+        else:  # Of its own mean: what nobody controls.
+            figures["over_20"] = against(figures["p95_mean_ms"], judged)["over_20"]
         for tenant in self.results["tenants"]:
             if tenant["name"].startswith("near"):
                 figures[tenant["name"]] = mean(windows(self.results, tenant["name"], settled, last))
@@ -114,8 +117,11 @@ class Case:
 
     def held_again_after(self, step, until):
         """Seconds from a step of the load until the last window that is more than 20 % over the setpoint has ended; None when
-        that is not so `until` the next step."""
+        that is not so `until` the next step, or when the move had ended."""
         seconds = sensed_seconds(self.results["moves"][0], step, until)
+        if not seconds:
+            say(f"the move had ended before the step of the load at {step} s: choose a larger --size")
+            return None
         over = [second + 1 - step for second, p95 in seconds.items() if p95 > 1.2 * self.setpoint_ms]
         after = max(over, default=0)
         return None if after >= max(seconds) + 1 - step else after
@@ -166,7 +172,7 @@ def main():
     parser.add_argument("--reports", help="keep the report of each case in this folder")
     parser.add_argument("--quick", action="store_true", help="one fixed rate and one setpoint, no drain")
     parser.add_argument("--fixed", help="the fixed rates in MB/s, such as 20,50,80,110")
-    parser.add_argument("--setpoints", help="how far from the idle to the unthrottled p95 in %%, such as 35,50,65")
+    parser.add_argument("--setpoints", help="how far from the idle to the unthrottled p95 in %%, such as 40,60,80")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # By way of what cleans up.
     net = Net()
@@ -219,9 +225,9 @@ def measure(options, cluster, net, folder):
 
     def run(case, pace, steps=None):
         runs = []
-        while len(runs) < MOST_RUNS and all(figures["quiet_windows"] < FEWEST_WINDOWS for figures in runs):
+        while len(runs) < MOST_RUNS and all(figures["stolen"] > MOST_STOLEN_SECONDS for figures in runs):
             runs.append(run_once(case, pace, steps))
-        best = max(runs, key=lambda figures: figures["quiet_windows"])
+        best = min(runs, key=lambda figures: figures["stolen"])
         return best | {"runs": len(runs), "ok": all(figures["ok"] for figures in runs)}
 
     idle = idle_p95(cluster, host, load + ["--rate", str(options.rate)])
@@ -233,7 +239,7 @@ def measure(options, cluster, net, folder):
              for rate in numbers(options.fixed or ("50" if options.quick else "20,50,80,110"))]
     rows += fixed
     paced = []
-    for share in numbers(options.setpoints or ("50" if options.quick else "35,50,65"), 0.01):
+    for share in numbers(options.setpoints or ("50" if options.quick else "40,60,80"), 0.01):
         setpoint = idle * (full / idle) ** share
         paced.append(run(Case(f"setpoint {share:.0%}", setpoint), ["--setpoint", f"{setpoint * 1000:.0f}us"]))
     rows += paced
@@ -320,6 +326,9 @@ def judge(idle, full, unpaced, paced):
         met = held and row["over_20"] < 0.10 and (best is None or best <= 1.15 * row["rate"])
         lines.append(f"{row['case']}: error {row['error']:+.1%} (aim 5 %), {row['over_20']:.0%} of windows more than 20 % over "
                      f"(aim 10 %), {longer} (aim 1.15): {'met' if met else 'MISSED'}")
+    lines.append("at a fixed rate, where nothing but the host and chance acts, "
+                 + ", ".join(f"{row['over_20']:.0%}" for row in unpaced[1:])
+                 + " of the windows are more than 20 % over their own mean")
     return "\n".join(lines)
 
 
