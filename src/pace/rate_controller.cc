@@ -73,8 +73,9 @@ double RateController::Step(const Input& input, runtime::Duration dt) {
   change = std::clamp(change, -options_.fall_per_s * seconds, options_.rise_per_s * seconds);
   if (used < rate_ / kMostUnused) {
     if (change > 0) change = 0;
-    // To take away what is not used would change nothing, and so delay the fall.
-    if (change < 0) rate_ = std::max(used * kMostUnused, options_.floor_bytes_per_s);
+    // To take away what is not used would change nothing, and so delay the fall. With slack there is none to delay:
+    // a move that still prepares has sent nothing, and would begin at the floor.
+    if (change < 0 && x > 0) rate_ = std::max(used * kMostUnused, options_.floor_bytes_per_s);
   }
   double next = rate_ * std::exp(change);
   if (change > 0) next = std::min(next, std::max(rate_, used * kMostRise));

@@ -244,6 +244,14 @@ TEST(RateController, TakesANewSetpointWithoutAKick) {
   EXPECT_NEAR(MeanP95(loop.Run(30), 6, 30), 6, 0.4);
 }
 
+TEST(RateController, KeepsItsRateWhileAMovePreparesAndLatencyRisesBelowTheSetpoint) {
+  RateController controller;
+  const double before = controller.rate();
+  for (const double ratio : {0.55, 0.9, 0.92})
+    controller.Step({.ratio = ratio, .idle_ratio = 0.5, .used_bytes_per_s = 0}, kTick);
+  EXPECT_GT(controller.rate(), before / 2);
+}
+
 TEST(RateController, NeverGoesBelowItsFloor) {
   RateController controller;
   for (int step = 0; step < 100; ++step) controller.Step({.ratio = 50}, kTick);
