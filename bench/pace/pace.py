@@ -9,9 +9,9 @@ is one run of "tradewind bench"; a table at the end compares them with the aims.
 
 The host of a virtual machine may give its processors to others, which latency shows and no controller can help. So a
 case waits until it does not, is run again when it did in more than a tenth of the seconds, and is judged by the windows
-without; the table also has the same figures of all windows, and the share of the seconds that are left out. Everything that this
-makes lies in a temporary folder, which it removes with the namespaces. Exit code 1 when a request failed or a move did
-not end well.
+without; the table also has the same figures of all windows, and the share of the seconds that are left out. Everything
+that this makes lies in a temporary folder, which it removes with the namespaces. Exit code 1 when a request failed or
+a move did not end well.
 """
 
 import argparse
