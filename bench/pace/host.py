@@ -1,5 +1,6 @@
 """The machine that a bench runs on: when its disk is calm, its memory warm, and its processors awake and its own."""
 
+import math
 import mmap
 import os
 import shutil
@@ -8,7 +9,7 @@ import sys
 import threading
 import time
 
-MOST_STOLEN = 0.04  # Of the processors, by the machine's host, in a second that counts as undisturbed.
+MOST_TAKEN = 0.015  # Of a processor, by the machine's host, in a second that counts as undisturbed.
 RECOVERY_S = 5  # The aim for holding the setpoint again.
 
 
@@ -86,19 +87,52 @@ class AwakeProcessors:
 
 
 class Host:
-    """What the host of a virtual machine takes away from its processors is no work of the nodes: each second's share."""
+    """What the host of a virtual machine takes away from its processors is no work of the nodes: each second's share, of the
+    processor that lost most. The kernel counts some of it; the rest shows in how late a thread wakes that comes before all
+    others here, where one may have such a thread."""
+
+    PROBE = ("import os, sys, time\nos.sched_setaffinity(0, {int(sys.argv[1])})\n"
+             "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))\n"
+             "second, late = int(time.time()), 0\n"
+             "while os.getppid() == int(sys.argv[2]):\n"
+             " began = time.monotonic()\n time.sleep(0.001)\n"
+             " over = time.monotonic() - began - 0.001\n"
+             " if over > 0.0003: late += over\n"
+             " if int(time.time()) != second:\n"
+             "  print(second, late, flush=True)\n"
+             "  second, late = int(time.time()), 0\n")
 
     def __init__(self):
-        self.stolen = {}  # By the second at whose end it was seen.
-        threading.Thread(target=self.watch, daemon=True).start()
+        self.taken = {}  # By unix seconds.
+        self.probes = []
+        threading.Thread(target=self.count, daemon=True).start()
+        if os.geteuid() == 0:
+            self.probes = [subprocess.Popen([sys.executable, "-c", self.PROBE, str(processor), str(os.getpid())],
+                                            stdout=subprocess.PIPE, text=True)
+                           for processor in os.sched_getaffinity(0)]
+        for probe in self.probes:
+            threading.Thread(target=self.read, args=(probe,), daemon=True).start()
 
-    def watch(self):
+    def stop(self):
+        for probe in self.probes:
+            probe.kill()
+            probe.wait()
+
+    def read(self, probe):
+        for line in probe.stdout:
+            second, late = line.split()
+            self.lost(int(second), float(late))
+
+    def count(self):
         before = self.ticks()
         while True:
             time.sleep(1)
             now = self.ticks()
-            self.stolen[int(time.time())] = (now[0] - before[0]) / max(now[1] - before[1], 1)
+            self.lost(int(time.time() - 0.5), (now[0] - before[0]) / max(now[1] - before[1], 1))
             before = now
+
+    def lost(self, second, share):
+        self.taken[second] = max(share, self.taken.get(second, 0))
 
     @staticmethod
     def ticks():
@@ -106,12 +140,17 @@ class Host:
             ticks = [int(number) for number in file.readline().split()[1:9]]
         return ticks[7], sum(ticks)
 
-    def wait_until_quiet(self, patience_s=60):
+    def wait_until_quiet(self, patience_s=30):
         """It has left the processors to this machine for some seconds."""
         deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline and self.disturbed(time.time() - 1):
+        while time.monotonic() < deadline and self.disturbed(time.time() - 2):
             time.sleep(1)
 
+    def took(self, first, last):
+        """Whether it took some between these unix times, in seconds."""
+        return any(self.taken.get(second, 0) > MOST_TAKEN for second in range(int(first), math.ceil(last)))
+
     def disturbed(self, unix_s):
-        """Whether it took some in this second, or in those before it that the controller may take to hold its setpoint again."""
-        return any(self.stolen.get(int(unix_s) + end, 0) > MOST_STOLEN for end in range(-RECOVERY_S, 2))
+        """Whether it took some in the second that begins then, or in those before it that the controller may take to hold its
+        setpoint again."""
+        return self.took(unix_s - RECOVERY_S, unix_s + 1)
