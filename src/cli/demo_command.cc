@@ -18,6 +18,7 @@
 #include "cli/client_command.h"
 #include "cli/command_line.h"
 #include "cli/demo_display.h"
+#include "cli/disk_calm.h"
 #include "cli/load/arrivals.h"
 #include "cli/load/generator.h"
 #include "cli/load/workload.h"
@@ -39,9 +40,10 @@ using namespace std::chrono_literals;
 
 constexpr const char* kTenant = "shop";
 constexpr int64_t kAccountBytes = 1000;
-constexpr double kWarmUp = 2;              // Seconds, not counted.
-constexpr runtime::Duration kCalm = 5s;    // Load without a move, before, between and after.
-constexpr runtime::Duration kSettle = 3s;  // For the disk to have done with the filling.
+constexpr double kWarmUp = 2;            // Seconds, not counted.
+constexpr runtime::Duration kCalm = 5s;  // Load without a move, before, between and after.
+constexpr runtime::Duration kDiskPatience = 30s;
+constexpr runtime::Duration kForgotten = 16s;  // A little longer than the nodes know what was usual.
 constexpr runtime::Duration kMovePatience = 10min;
 constexpr runtime::Duration kLook = 50ms;
 
@@ -101,18 +103,33 @@ class Demo {
       display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(size)));
       return CheckInterrupted();
     }));
+    filled_ = core_.Now();
     TW_TRY(generator_->CheckTables());
     TW_TRY_ASSIGN(const json::value tenant, admin_->Get(std::string("/v1/tenants/") + kTenant));
     display_.Say(fmt::format("tenant   {} on n1: a bank of {} entries, {} in {:.0f} pages, filled in {}",
                              kTenant, workload.records,
                              FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes"))),
-                             NumberAt(tenant, "page_count"), FormatDuration(core_.Now() - began)));
+                             NumberAt(tenant, "page_count"), FormatDuration(filled_ - began)));
     run_.options = {
         {"size", options_.size}, {"rate", fmt::format("{}/s", options_.rate)}, {"arrivals", "poisson"}};
-    // What the filling has left in the operating system's cache would be written beside the load.
+    return WaitForTheDisk();
+  }
+
+  // What the filling, or a build before it, has left in the operating system's cache would be written beside
+  // the load.
+  Result<void> WaitForTheDisk() {
+    display_.Progress("disk     is done with what came before, in a moment");
     core_.RunOffCore([] { ::sync(); });
-    interrupted_.WaitUntil(core_.Now() + kSettle);
-    return CheckInterrupted();
+    TW_TRY_ASSIGN(const SyncTimes syncs, WaitUntilCalm(core_, cluster_->folder(), kDiskPatience,
+                                                       [this] { return interrupted_.is_set(); }));
+    TW_TRY(CheckInterrupted());
+    const std::string typical =
+        fmt::format("a small write is durable in {}", FormatDuration(syncs.typical()));
+    display_.Say("disk     " + (syncs.calm() ? typical
+                                             : fmt::format("still busy with something else after {}, {}, at "
+                                                           "times much later: latencies show that",
+                                                           FormatDuration(kDiskPatience), typical)));
+    return {};
   }
 
   void StartLoad() {
@@ -174,7 +191,9 @@ class Demo {
   }
 
   Result<void> Calm(const std::string& owner) {
-    for (const auto until = core_.Now() + kCalm; core_.Now() < until;) TW_TRY(Look(owner, nullptr));
+    // The requests of the filling are large, and not to be taken for the usual latency.
+    const runtime::TimePoint until = std::max(core_.Now() + kCalm, filled_ + kForgotten);
+    while (core_.Now() < until) TW_TRY(Look(owner, nullptr));
     return {};
   }
 
@@ -245,6 +264,7 @@ class Demo {
   std::unique_ptr<AdminClient> admin_;
   std::unique_ptr<load::Workload> workload_;
   std::unique_ptr<load::Generator> generator_;
+  runtime::TimePoint filled_{};
   std::unique_ptr<MoveObserver> observer_;
 };
 
