@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <string>
+#include <vector>
 
 namespace tradewind::cli {
 
@@ -33,6 +35,14 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddBenchCommand(app, line);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // What nobody knows is the likelier mistake, or the reason why something else is missing.
+    const std::vector<std::string> unknown = app.remaining(true);
+    if (unknown.empty())
+      app.exit(error);
+    else
+      app.exit(CLI::ExtrasError(app.get_name(), unknown));
+    return static_cast<int>(ExitCode::kUsage);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }

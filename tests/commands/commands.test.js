@@ -75,6 +75,8 @@ test("wrong usage is exit code 2 with a hint", async () => {
     assert.equal(result.code, 2, args.join(" "));
     assert.match(result.stderr, /--help/, args.join(" "));
   }
+  for (const args of [["frobnicate"], ["serve", "--frobnicate"], ["move", "start", "--frobnicate"]])
+    assert.match((await run(...args)).stderr, /not expected: (--)?frobnicate/, args.join(" "));
   assert.equal((await run("move", "start", "x", "--to", "n1", "--rate", "fast")).code, 2);
   assert.equal((await run("tenant", "list", "--server", "nonsense")).code, 2);
   assert.equal((await run("--help")).code, 0);
