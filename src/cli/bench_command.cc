@@ -105,11 +105,11 @@ class Bench {
 
   Result<void> Run() {
     TW_TRY(Prepare());
+    TW_TRY_ASSIGN(auto arrivals, MakeArrivals());
+    TW_TRY_ASSIGN(json::object request, MoveRequest());
     if (options_.load || options_.load_only) TW_TRY(LoadTenants());
     if (options_.load_only) return {};
     TW_TRY(generator_->CheckTables());
-    TW_TRY_ASSIGN(auto arrivals, MakeArrivals());
-    TW_TRY_ASSIGN(json::object request, MoveRequest());
     observer_ =
         std::make_unique<MoveObserver>(context_.core, context_.admin, [this] { return generator_->now_s(); });
     run_.started_at = context_.core.UnixMilliseconds();
@@ -143,6 +143,12 @@ class Bench {
       TW_TRY_ASSIGN(const PlannedMove plan, ParsePlannedDrain(text));
       plans_.push_back(plan);
     }
+    for (const PlannedMove& plan : plans_)
+      if (plan.at_s + run_.warm_up_s >= longest_s_)
+        return Fail(
+            ErrorKind::kInvalid, "TOO_LATE",
+            fmt::format("the run is over after {}, before {} s have passed", options_.duration, plan.at_s),
+            "give a longer --duration, or an earlier moment to --move and --drain");
     run_.tenants = options_.tenant_names;
     for (int64_t number = 1; number <= options_.tenants; ++number)
       run_.tenants.push_back(fmt::format("{}{}", options_.prefix, number));
@@ -173,6 +179,8 @@ class Bench {
                     {"operations_per_request", workload.operations},
                     {"arrivals", options_.arrivals},
                     {"rate", options_.steps.empty() ? fmt::format("{}/s", options_.rate) : options_.steps},
+                    {"wave", options_.wave.empty() ? json::value() : json::value(options_.wave)},
+                    {"skew", options_.skew},
                     {"workers", options_.workers},
                     {"seed", options_.seed},
                     {"servers", json::array(generator.servers.begin(), generator.servers.end())}};

@@ -181,6 +181,9 @@ test("what makes no sense is refused with what to do", async () => {
   await refused(2, /ycsb-a/, "--workload", "tpc-h");
   await refused(2, /shop:n2@10s/, "--move", "shop");
   await refused(2, /400@0s/, "--steps", "fast", "--tenant", "y", "--records", "500");
+  await refused(2, /400@0s/, "--steps", "fast", "--tenant", "never-made", "--load");
+  await refused(4, /--load/, "--tenant", "never-made");
+  await refused(2, /longer --duration/, "--tenant", "y", "--records", "500", "--duration", "5s", "--move", "y:n2@10s");
   await refused(2, /rate/, "--rate", "0");
   await refused(2, /30%\/20s/, "--wave", "100%/20s", "--tenant", "y", "--records", "500");
   await refused(2, /exists/, "--arrival-times", join(folder, "nowhere"), "--tenant", "y", "--records", "500");
