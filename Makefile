@@ -46,7 +46,8 @@ bench-drain: build
 	@build/drain_bench $(BENCH_FLAGS)
 
 # A 2 GB tenant moves under load without a throttle, at fixed rates, and at the pace that latency allows; on a
-# shaped link between network namespaces where root allows it. A quarter of an hour or more, and room for 8 GB under TMPDIR.
+# shaped link between network namespaces where root allows it. A quarter of an hour or more, and room for 8 GB
+# under TMPDIR.
 bench-pace: build
 	@python3 bench/pace/pace.py build/tradewind $(BENCH_FLAGS)
 

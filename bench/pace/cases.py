@@ -68,8 +68,8 @@ class Case:
         for second, value in by_seconds((sample["t"], sample["sent_bytes_per_s"]) for sample in moves[0]["samples"]
                                         if sample["t"] > settled and sample["sent_bytes_per_s"]).items():
             self.rate.add(value, quiet(second))
-        for name, windows, timeline in [(None, self.client, results["timeline"])] + [
-                (tenant["name"], self.near.setdefault(tenant["name"], Windows()), tenant["timeline"])
+        for windows, timeline in [(self.client, results["timeline"])] + [
+                (self.near.setdefault(tenant["name"], Windows()), tenant["timeline"])
                 for tenant in results["tenants"] if tenant["name"].startswith("near")]:
             for point in timeline:
                 if settled <= point["t"] and point["t"] + 1 <= last and point["p95_ms"] is not None:

@@ -67,6 +67,19 @@ class WarmMemory:
             self.held.append(piece)
 
 
+def on_each_processor(script):
+    """A process of this Python script for each processor. It gets the processor's number, and our process id, with which it is
+    to end."""
+    return [subprocess.Popen([sys.executable, "-c", script, str(processor), str(os.getpid())], stdout=subprocess.PIPE, text=True)
+            for processor in os.sched_getaffinity(0)]
+
+
+def end(processes):
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
 class AwakeProcessors:
     """A virtual machine's processor that has nothing to do is given away, and to get it back takes the longer the more the
     host has to do: requests of a load that leaves it idle in between wait for that, each time, at any rate of a move. So each
@@ -77,13 +90,10 @@ class AwakeProcessors:
             "while os.getppid() == int(sys.argv[2]):\n for _ in range(1000000): pass")
 
     def __init__(self):
-        self.spinning = [subprocess.Popen([sys.executable, "-c", self.SPIN, str(processor), str(os.getpid())])
-                         for processor in os.sched_getaffinity(0)]
+        self.spinning = on_each_processor(self.SPIN)
 
     def stop(self):
-        for process in self.spinning:
-            process.kill()
-            process.wait()
+        end(self.spinning)
 
 
 class Host:
@@ -107,16 +117,12 @@ class Host:
         self.probes = []
         threading.Thread(target=self.count, daemon=True).start()
         if os.geteuid() == 0:
-            self.probes = [subprocess.Popen([sys.executable, "-c", self.PROBE, str(processor), str(os.getpid())],
-                                            stdout=subprocess.PIPE, text=True)
-                           for processor in os.sched_getaffinity(0)]
+            self.probes = on_each_processor(self.PROBE)
         for probe in self.probes:
             threading.Thread(target=self.read, args=(probe,), daemon=True).start()
 
     def stop(self):
-        for probe in self.probes:
-            probe.kill()
-            probe.wait()
+        end(self.probes)
 
     def read(self, probe):
         for line in probe.stdout:

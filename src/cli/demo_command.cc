@@ -29,6 +29,7 @@
 #include "cli/report/report.h"
 #include "cli/table.h"
 #include "net/http_client.h"
+#include "pace/sensor.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 
@@ -43,7 +44,7 @@ constexpr int64_t kAccountBytes = 1000;
 constexpr double kWarmUp = 2;            // Seconds, not counted.
 constexpr runtime::Duration kCalm = 5s;  // Load without a move, before, between and after.
 constexpr runtime::Duration kDiskPatience = 30s;
-constexpr runtime::Duration kForgotten = 16s;  // A little longer than the nodes know what was usual.
+constexpr runtime::Duration kForgotten = pace::LatencyWindow::kKept + 1s;  // What was usual, by the nodes.
 constexpr runtime::Duration kMovePatience = 10min;
 constexpr runtime::Duration kLook = 50ms;
 
