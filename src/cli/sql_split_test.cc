@@ -19,6 +19,13 @@ TEST(SplitStatements, LeavesOutWhatIsNoStatement) {
   EXPECT_THAT(SplitStatements(" ;; -- nothing; here\n /* nor; here */ ;"), IsEmpty());
 }
 
+TEST(SplitStatements, FilesOfOtherSystemsAreUnderstood) {
+  EXPECT_THAT(SplitStatements("\uFEFFselect 1;\r\nselect 2;\r\n"), ElementsAre("select 1", "select 2"));
+  const std::string trigger = "create trigger t insert on a begin delete from c; end";
+  EXPECT_THAT(SplitStatements("\uFEFF" + trigger + ";select 1"), ElementsAre(trigger, "select 1"));
+  EXPECT_THAT(SplitStatements("\uFEFF"), IsEmpty());
+}
+
 TEST(SplitStatements, QuotesAndCommentsHideSemicolons) {
   EXPECT_THAT(SplitStatements("select ';''', \"a;b\", `c;d`, [e;f] -- ;\n, 1 /* ; */ + 1; select 2"),
               ElementsAre("select ';''', \"a;b\", `c;d`, [e;f] -- ;\n, 1 /* ; */ + 1", "select 2"));

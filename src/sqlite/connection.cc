@@ -20,9 +20,12 @@ namespace {
 
 // While a statement is compiled, OnProgress is called once in so many calls of the authorizer.
 constexpr uint32_t kAuthorizerCallsPerProgress = 4;
-// RunFirst compiles from this much of a long text first: SQLite copies what it is given, and a script would
-// otherwise be copied whole for each of its statements.
-constexpr size_t kFirstStatementBytes = 16u << 10;
+// A text of less than this is compiled in milliseconds whatever it holds.
+constexpr size_t kQuicklyCompiledBytes = 16u << 10;
+
+Error ZeroByte() {
+  return {ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the text holds a zero byte", {}};
+}
 
 double Milliseconds(runtime::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
@@ -170,8 +173,18 @@ Error Connection::ErrorNow(int code) {
 Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPhase phase,
                                                  StatementTraits& traits) {
   traits = {};
-  // A text of less than this is compiled in milliseconds whatever it holds.
-  if (sql.size() >= kFirstStatementBytes && ClauseCount(sql) > limits::kClausesPerStatement)
+  const ReadonlyBegin readonly_begin = ReadonlyBeginOf(sql);
+  if (readonly_begin.contradicts_itself)
+    return Fail(ErrorKind::kInvalid, "SQL_INPUT_ERROR", "a transaction cannot be both IMMEDIATE and READONLY",
+                "say BEGIN IMMEDIATE to write, or BEGIN READONLY to read");
+  if (readonly_begin.length > 0)
+    sql = "BEGIN";
+  else
+    sql = sql.substr(0, FirstStatement(sql).length);
+  if (sql.size() > limits::kSqlTextBytes)
+    return Fail(ErrorKind::kTooLarge, "SQLITE_TOOBIG",
+                "the statement is longer than " + std::to_string(limits::kSqlTextBytes) + " bytes");
+  if (sql.size() >= kQuicklyCompiledBytes && ClauseCount(sql) > limits::kClausesPerStatement)
     return Fail(ErrorKind::kTooLarge, "SQL_TOO_COMPLEX",
                 "the statement has more than " + std::to_string(limits::kClausesPerStatement) +
                     " subqueries, common table expressions and windows",
@@ -187,9 +200,11 @@ Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPh
   if (code != SQLITE_OK)
     return Fail(
         ExplainedOr(code, ErrorFromPrepare(code, sqlite3_errmsg(handle_), sqlite3_error_offset(handle_))));
-  compiled.length = static_cast<size_t>(tail - sql.data());
+  compiled.length = readonly_begin.length ? readonly_begin.length : static_cast<size_t>(tail - sql.data());
   if (!compiled.handle) return compiled;
-  traits.readonly = sqlite3_stmt_readonly(compiled.handle) != 0 || traits.never_writes;
+  traits.readonly =
+      (sqlite3_stmt_readonly(compiled.handle) != 0 || traits.never_writes) && !traits.writes_inside;
+  traits.begins_readonly = readonly_begin.length > 0;
   traits.is_vacuum = EqualsIgnoringCase(FirstWord(sql), "VACUUM");
   if (sqlite3_stmt_isexplain(compiled.handle)) traits = {};
   if (!traits.setting_name.empty() && phase == SandboxPhase::kPreparing)
@@ -200,20 +215,13 @@ Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPh
 Result<std::unique_ptr<PreparedStatement>> Connection::Prepare(const std::string& sql, SandboxPhase phase) {
   if (phase == SandboxPhase::kPreparing)
     if (auto cached = cache_.Take(sql)) return cached;
-  if (sql.size() > limits::kSqlTextBytes)
-    return Fail(ErrorKind::kTooLarge, "SQLITE_TOOBIG",
-                "the statement is longer than " + std::to_string(limits::kSqlTextBytes) + " bytes");
-  if (sql.find('\0') != std::string::npos)
-    return Fail(ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the statement holds a zero byte");
+  if (sql.find('\0') != std::string::npos) return Fail(ZeroByte());
   auto statement = std::make_unique<PreparedStatement>();
-  const size_t readonly_begin = ReadonlyBeginLength(sql);
-  TW_TRY_ASSIGN(Compiled compiled,
-                Compile(readonly_begin ? "BEGIN" : std::string_view(sql), phase, statement->traits));
+  TW_TRY_ASSIGN(Compiled compiled, Compile(sql, phase, statement->traits));
   statement->handle = compiled.handle;
   if (!compiled.handle)
     return Fail(ErrorKind::kInvalid, "SQL_NO_STATEMENT", "the text holds no SQL statement");
-  const std::string_view rest =
-      std::string_view(sql).substr(readonly_begin ? readonly_begin : compiled.length);
+  const std::string_view rest = std::string_view(sql).substr(compiled.length);
   if (BlankLength(rest) != rest.size())
     return Fail(ErrorKind::kInvalid, "SQL_MANY_STATEMENTS", "the text holds more than one SQL statement",
                 "send them one by one, or as a sequence");
@@ -257,31 +265,23 @@ Result<size_t> Connection::RunFirst(std::string_view sql, const BeforeStep& befo
   const std::string_view text = sql.substr(blank);
   if (text.empty()) return sql.size();
   PreparedStatement statement;
-  size_t length = ReadonlyBeginLength(text);
-  Result<Compiled> compiled = Compile(length ? "BEGIN" : text.substr(0, kFirstStatementBytes),
-                                      SandboxPhase::kPreparing, statement.traits);
-  if (length == 0 && text.size() > kFirstStatementBytes) {
-    // The statement may go on past what was compiled, unless its semicolon was seen.
-    const bool whole = compiled && compiled->length > 0 && text[compiled->length - 1] == ';';
-    if (!whole) {
-      if (compiled) sqlite3_finalize(compiled->handle);
-      interruption_.reset();
-      compiled = Compile(text, SandboxPhase::kPreparing, statement.traits);
-    }
-  }
-  if (!compiled) return Fail(std::move(compiled).error());
-  statement.handle = compiled->handle;
-  if (length == 0) length = compiled->length;
-  if (!statement.handle) return Fail(ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the text holds a zero byte");
+  TW_TRY_ASSIGN(const Compiled compiled, Compile(text, SandboxPhase::kPreparing, statement.traits));
+  statement.handle = compiled.handle;
+  if (!statement.handle) return Fail(ZeroByte());
   TW_TRY(BindArguments(statement.handle, Statement{}));
   TW_TRY(Perform(statement, /*want_rows=*/false, before_step));
-  return blank + length;
+  return blank + compiled.length;
 }
 
 Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool want_rows,
                                             const BeforeStep& before_step) {
   const runtime::TimePoint started = store_.core().Now();
   StatementResult result;
+  if (autocommit()) readonly_transaction_ = false;
+  if (readonly_transaction_ && !statement.traits.readonly)
+    return Fail(ErrorKind::kRefused, "SQLITE_READONLY",
+                "attempt to write in a transaction that was begun as READONLY",
+                "begin the transaction without READONLY");
   if (statement.traits.creates) TW_TRY(CheckSchemaSize());
   if (before_step) {
     TW_TRY_ASSIGN(const Decision decision, before_step(statement.traits));
@@ -289,6 +289,7 @@ Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool w
   }
   TW_TRY(Step(statement, want_rows, result));
   const StatementTraits& traits = statement.traits;
+  if (traits.control == TransactionControl::kBegin) readonly_transaction_ = traits.begins_readonly;
   if (traits.changes_rows && !traits.changes_schema)
     result.affected_row_count = static_cast<uint64_t>(sqlite3_changes64(handle_));
   if (traits.inserts && !traits.changes_schema) result.last_insert_rowid = sqlite3_last_insert_rowid(handle_);
@@ -300,7 +301,9 @@ Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool w
 Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, StatementResult& result) {
   sqlite3_stmt* const handle = statement.handle;
   size_t bytes = 0;
-  phase_ = statement.traits.is_vacuum ? SandboxPhase::kVacuuming : SandboxPhase::kStepping;
+  phase_ = statement.traits.is_vacuum       ? SandboxPhase::kVacuuming
+           : statement.traits.writes_inside ? SandboxPhase::kOptimizing
+                                            : SandboxPhase::kStepping;
   running_ = handle;
   int code = sqlite3_step(handle);
   result.columns = ColumnsOf(handle);  // Only now: the step compiles again when the schema has changed.

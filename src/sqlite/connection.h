@@ -76,7 +76,8 @@ class Connection {
   // (HANDED_OVER, PULL_FAILED). Some end the whole transaction: autocommit() tells. Suspends.
   Result<StatementResult> Run(const Statement& statement, const BeforeStep& before_step = {});
   // Runs the first statement of `sql` without arguments, drops its rows, and returns how many bytes of `sql`
-  // it took; blanks and comments alone take their length and do nothing. Suspends.
+  // it took; blanks and comments alone take their length and do nothing. `sql` may be of any length, and costs
+  // what its first statement costs. Suspends.
   Result<size_t> RunFirst(std::string_view sql, const BeforeStep& before_step = {});
   // Compiles a statement without running it. Suspends.
   Result<Description> Describe(const std::string& sql);
@@ -131,6 +132,7 @@ class Connection {
   StatementTraits* noting_ = nullptr;  // Of the statement that is being compiled.
   uint32_t authorizer_calls_ = 0;
   sqlite3_stmt* running_ = nullptr;
+  bool readonly_transaction_ = false;  // Of the last BEGIN; means nothing in autocommit.
   std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
   runtime::TimePoint busy_since_{};
   std::map<std::string, std::string> settings_;  // By PRAGMA name, what sets it.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,13 @@ enum class PragmaUse {
   kWritable,      // The value is kept in the file, or the PRAGMA does something harmless to it.
   kSession,       // The value changes the connection.
   kJournalMode,   // Without a value, or with the mode that there is.
-  kIgnored,       // Accepted and without effect: the server waits in its own way.
+  kHint,  // How a program of its own would have SQLite wait, sync or use memory. Drivers set these when
+          // they connect; the value is ignored, since the server does it in its own way.
+  kSynchronous,  // The same, but not for OFF: an answer is durable.
+  kOff,          // Without a value, or with what it is: off.
+  kNormal,       // The same for locking_mode.
+  kUtf8,         // The same for encoding; SQLite keeps that of a file that exists whatever it is told.
+  kOptimize,     // Writes, and SQLite does not say so.
 };
 
 struct AllowedPragma {
@@ -34,20 +41,31 @@ struct AllowedPragma {
 constexpr std::array kAllowedPragmas = std::to_array<AllowedPragma>({
     {"ANALYSIS_LIMIT", PragmaUse::kSession},
     {"APPLICATION_ID", PragmaUse::kWritable},
+    {"AUTOMATIC_INDEX", PragmaUse::kSession},
     {"AUTO_VACUUM", PragmaUse::kReadOnly},
-    {"BUSY_TIMEOUT", PragmaUse::kIgnored},
+    {"BUSY_TIMEOUT", PragmaUse::kHint},
+    {"CACHE_SIZE", PragmaUse::kHint},
+    {"CACHE_SPILL", PragmaUse::kOff},
     {"CASE_SENSITIVE_LIKE", PragmaUse::kSession},
+    {"CELL_SIZE_CHECK", PragmaUse::kSession},
+    {"CHECKPOINT_FULLFSYNC", PragmaUse::kHint},
     {"COLLATION_LIST", PragmaUse::kReadOnly},
     {"COMPILE_OPTIONS", PragmaUse::kReadOnly},
+    {"COUNT_CHANGES", PragmaUse::kReadOnly},
     {"DATABASE_LIST", PragmaUse::kReadOnly},
     {"DATA_VERSION", PragmaUse::kReadOnly},
+    {"DEFAULT_CACHE_SIZE", PragmaUse::kReadOnly},
     {"DEFER_FOREIGN_KEYS", PragmaUse::kSession},
-    {"ENCODING", PragmaUse::kReadOnly},
+    {"EMPTY_RESULT_CALLBACKS", PragmaUse::kReadOnly},
+    {"ENCODING", PragmaUse::kUtf8},
     {"FOREIGN_KEYS", PragmaUse::kSession},
     {"FOREIGN_KEY_CHECK", PragmaUse::kNameArgument},
     {"FOREIGN_KEY_LIST", PragmaUse::kNameArgument},
     {"FREELIST_COUNT", PragmaUse::kReadOnly},
+    {"FULLFSYNC", PragmaUse::kHint},
+    {"FULL_COLUMN_NAMES", PragmaUse::kReadOnly},
     {"FUNCTION_LIST", PragmaUse::kReadOnly},
+    {"HARD_HEAP_LIMIT", PragmaUse::kReadOnly},
     {"IGNORE_CHECK_CONSTRAINTS", PragmaUse::kSession},
     {"INCREMENTAL_VACUUM", PragmaUse::kWritable},
     {"INDEX_INFO", PragmaUse::kNameArgument},
@@ -55,17 +73,38 @@ constexpr std::array kAllowedPragmas = std::to_array<AllowedPragma>({
     {"INDEX_XINFO", PragmaUse::kNameArgument},
     {"INTEGRITY_CHECK", PragmaUse::kNameArgument},
     {"JOURNAL_MODE", PragmaUse::kJournalMode},
-    {"OPTIMIZE", PragmaUse::kWritable},
+    {"JOURNAL_SIZE_LIMIT", PragmaUse::kHint},
+    {"LEGACY_ALTER_TABLE", PragmaUse::kSession},
+    {"LEGACY_FILE_FORMAT", PragmaUse::kReadOnly},
+    {"LOCKING_MODE", PragmaUse::kNormal},
+    {"MAX_PAGE_COUNT", PragmaUse::kReadOnly},
+    {"MMAP_SIZE", PragmaUse::kHint},
+    {"MODULE_LIST", PragmaUse::kReadOnly},
+    {"OPTIMIZE", PragmaUse::kOptimize},
     {"PAGE_COUNT", PragmaUse::kReadOnly},
-    {"PAGE_SIZE", PragmaUse::kReadOnly},
+    {"PAGE_SIZE", PragmaUse::kHint},  // Nor does SQLite change that of a file in WAL mode.
+    {"PRAGMA_LIST", PragmaUse::kReadOnly},
     {"QUERY_ONLY", PragmaUse::kSession},
     {"QUICK_CHECK", PragmaUse::kNameArgument},
+    {"READ_UNCOMMITTED", PragmaUse::kSession},
     {"RECURSIVE_TRIGGERS", PragmaUse::kSession},
+    {"REVERSE_UNORDERED_SELECTS", PragmaUse::kSession},
     {"SCHEMA_VERSION", PragmaUse::kReadOnly},
+    {"SECURE_DELETE", PragmaUse::kOff},
+    {"SHORT_COLUMN_NAMES", PragmaUse::kReadOnly},
+    {"SHRINK_MEMORY", PragmaUse::kHint},
+    {"SOFT_HEAP_LIMIT", PragmaUse::kReadOnly},
+    {"STATS", PragmaUse::kReadOnly},
+    {"SYNCHRONOUS", PragmaUse::kSynchronous},
     {"TABLE_INFO", PragmaUse::kNameArgument},
     {"TABLE_LIST", PragmaUse::kNameArgument},
     {"TABLE_XINFO", PragmaUse::kNameArgument},
+    {"TEMP_STORE", PragmaUse::kHint},
+    {"THREADS", PragmaUse::kHint},
+    {"TRUSTED_SCHEMA", PragmaUse::kSession},
     {"USER_VERSION", PragmaUse::kWritable},
+    {"WAL_AUTOCHECKPOINT", PragmaUse::kHint},
+    {"WRITABLE_SCHEMA", PragmaUse::kOff},
 });
 
 const AllowedPragma* FindPragma(std::string_view name) {
@@ -79,6 +118,19 @@ tl::unexpected<Error> Refuse(std::string message, std::string action = {}) {
   return Fail(ErrorKind::kRefused, "SQLITE_AUTH", std::move(message), std::move(action));
 }
 
+bool IsOneOf(std::string_view value, std::initializer_list<std::string_view> upper_case) {
+  return std::any_of(upper_case.begin(), upper_case.end(),
+                     [&](std::string_view accepted) { return EqualsIgnoringCase(value, accepted); });
+}
+
+// A value that says what is so is ignored.
+Result<int> JudgeValue(const SandboxCall& call, std::initializer_list<std::string_view> upper_case) {
+  if (!call.second) return SQLITE_OK;
+  if (IsOneOf(View(call.second), upper_case)) return SQLITE_IGNORE;
+  return Refuse("PRAGMA " + std::string(View(call.first)) + " is " + std::string(*upper_case.begin()) +
+                " on a hosted database and cannot be changed");
+}
+
 Result<int> JudgePragma(const SandboxCall& call, SandboxPhase phase) {
   const std::string name(View(call.first));
   const AllowedPragma* allowed = FindPragma(name);
@@ -89,7 +141,16 @@ Result<int> JudgePragma(const SandboxCall& call, SandboxPhase phase) {
     case PragmaUse::kWritable: return SQLITE_OK;
     case PragmaUse::kSession:
       return has_value && phase == SandboxPhase::kDescribing ? SQLITE_IGNORE : SQLITE_OK;
-    case PragmaUse::kIgnored: return SQLITE_IGNORE;
+    case PragmaUse::kHint: return has_value ? SQLITE_IGNORE : SQLITE_OK;
+    case PragmaUse::kSynchronous: return JudgeValue(call, {"NORMAL", "FULL", "EXTRA", "1", "2", "3"});
+    case PragmaUse::kOff: return JudgeValue(call, {"OFF", "0", "NO", "FALSE"});
+    case PragmaUse::kNormal: return JudgeValue(call, {"NORMAL"});
+    case PragmaUse::kUtf8: return JudgeValue(call, {"UTF-8", "UTF8"});
+    case PragmaUse::kOptimize:
+      // Out of a SELECT from pragma_optimize, which would write although it was let in as a reader.
+      if (phase == SandboxPhase::kStepping)
+        return Refuse("pragma_optimize is not available on a hosted database", "run PRAGMA optimize");
+      return SQLITE_OK;
     case PragmaUse::kReadOnly:
       if (has_value) return Refuse("PRAGMA " + name + " can be read but not set on a hosted database");
       return SQLITE_OK;
@@ -120,6 +181,7 @@ void NotePragma(const SandboxCall& call, StatementTraits& traits) {
   const AllowedPragma* allowed = FindPragma(View(call.first));
   if (!allowed) return;
   traits.never_writes = allowed->use == PragmaUse::kJournalMode;
+  traits.writes_inside = allowed->use == PragmaUse::kOptimize;
   if (allowed->use != PragmaUse::kSession || !call.second) return;
   traits.setting_name.assign(allowed->name);
   std::string quoted;

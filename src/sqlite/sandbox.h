@@ -23,6 +23,7 @@ enum class SandboxPhase {
   kStepping,    // SQLite compiles statements of its own inside a running one (full-text tables, compiling
                 // again).
   kVacuuming,   // The same inside VACUUM, which attaches a nameless database.
+  kOptimizing,  // The same inside PRAGMA optimize, which may be compiled again itself.
 };
 
 // SQLITE_OK or SQLITE_IGNORE, or why the statement is refused (code SQLITE_AUTH).

@@ -7,9 +7,12 @@ namespace tradewind::sqlite {
 namespace {
 
 constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
+// SQLite takes it for a blank wherever a token may begin; inside a word it is a letter like any other.
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsWordCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+         (static_cast<unsigned char>(c) & 0x80u) != 0;
 }
 
 char UpperCase(char c) {
@@ -26,6 +29,8 @@ size_t BlankLengthWithout(std::string_view sql, bool semicolons) {
     } else if (sql.substr(at, 2) == "/*") {
       const size_t end = sql.find("*/", at + 2);
       at = end == std::string_view::npos ? sql.size() : end + 2;
+    } else if (sql.substr(at, kByteOrderMark.size()) == kByteOrderMark) {
+      at += kByteOrderMark.size();
     } else {
       break;
     }
@@ -58,18 +63,28 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view upper_case) {
                     [](char left, char right) { return UpperCase(left) == right; });
 }
 
-size_t ReadonlyBeginLength(std::string_view sql) {
+// As libSQL's grammar: BEGIN [DEFERRED | IMMEDIATE | EXCLUSIVE | READONLY] [TRANSACTION [name]], where its
+// clients put READONLY for the name.
+ReadonlyBegin ReadonlyBeginOf(std::string_view sql) {
   std::string_view rest = sql.substr(BlankLength(sql));
-  if (!EqualsIgnoringCase(TakeWord(rest), "BEGIN")) return 0;
+  if (!EqualsIgnoringCase(TakeWord(rest), "BEGIN")) return {};
   std::string_view word = TakeWord(rest);
-  if (EqualsIgnoringCase(word, "TRANSACTION")) word = TakeWord(rest);
-  if (!EqualsIgnoringCase(word, "READONLY")) return 0;
+  const bool writes = EqualsIgnoringCase(word, "IMMEDIATE") || EqualsIgnoringCase(word, "EXCLUSIVE");
+  bool readonly = EqualsIgnoringCase(word, "READONLY");
+  if (writes || readonly || EqualsIgnoringCase(word, "DEFERRED")) word = TakeWord(rest);
+  if (EqualsIgnoringCase(word, "TRANSACTION")) {
+    word = TakeWord(rest);
+    readonly |= EqualsIgnoringCase(word, "READONLY");
+  } else if (!word.empty()) {
+    return {};
+  }
   rest.remove_prefix(BlankLengthWithout(rest, false));
   if (rest.starts_with(';'))
     rest.remove_prefix(1);
   else if (!rest.empty())
-    return 0;
-  return sql.size() - rest.size();
+    return {};
+  if (!readonly) return {};
+  return {.length = sql.size() - rest.size(), .contradicts_itself = writes};
 }
 
 namespace {
@@ -82,7 +97,76 @@ size_t QuotedLength(std::string_view sql) {
   return end == std::string_view::npos ? sql.size() : end + 1;
 }
 
+// Follows the tokens of one statement to see where a CREATE TRIGGER ends: at the semicolon after "; END", as
+// sqlite3_complete() has it.
+class TriggerEnd {
+ public:
+  void SeeWord(std::string_view word) {
+    ended_ = after_semicolon_ && EqualsIgnoringCase(word, "END");
+    after_semicolon_ = false;
+    if (opening_ == Opening::kStart && EqualsIgnoringCase(word, "CREATE"))
+      opening_ = Opening::kCreate;
+    else if (opening_ == Opening::kStart && (EqualsIgnoringCase(word, "EXPLAIN") || IsPlanWord(word)))
+      opening_ = Opening::kStart;
+    else if (opening_ == Opening::kCreate && EqualsIgnoringCase(word, "TRIGGER"))
+      opening_ = Opening::kTrigger;
+    else if (opening_ == Opening::kStart ||
+             (opening_ == Opening::kCreate && !EqualsIgnoringCase(word, "TEMP") &&
+              !EqualsIgnoringCase(word, "TEMPORARY")))
+      opening_ = Opening::kOther;
+  }
+  void SeeOther() {
+    after_semicolon_ = ended_ = false;
+    if (opening_ != Opening::kTrigger) opening_ = Opening::kOther;
+  }
+  // Whether this semicolon ends the statement.
+  bool SeeSemicolon() {
+    if (opening_ != Opening::kTrigger || ended_) return true;
+    after_semicolon_ = true;
+    return false;
+  }
+
+ private:
+  enum class Opening { kStart, kCreate, kTrigger, kOther };
+  static bool IsPlanWord(std::string_view word) {
+    return EqualsIgnoringCase(word, "QUERY") || EqualsIgnoringCase(word, "PLAN");
+  }
+  Opening opening_ = Opening::kStart;
+  bool after_semicolon_ = false;
+  bool ended_ = false;  // The last words were "; END".
+};
+
 }  // namespace
+
+StatementExtent FirstStatement(std::string_view sql) {
+  StatementExtent extent{.begin = BlankLength(sql)};
+  extent.end = extent.length = extent.begin;
+  std::string_view rest = sql.substr(extent.begin);
+  TriggerEnd trigger;
+  while (!rest.empty()) {
+    if (const size_t blank = BlankLengthWithout(rest, false); blank > 0) {
+      rest.remove_prefix(blank);
+      continue;
+    }
+    const bool semicolon = rest.front() == ';';
+    if (semicolon && trigger.SeeSemicolon()) {
+      rest.remove_prefix(1);
+      break;
+    }
+    if (const size_t quoted = QuotedLength(rest); quoted > 0) {
+      trigger.SeeOther();
+      rest.remove_prefix(quoted);
+    } else if (IsWordCharacter(rest.front())) {
+      trigger.SeeWord(TakeWord(rest));
+    } else {
+      if (!semicolon) trigger.SeeOther();
+      rest.remove_prefix(1);
+    }
+    extent.end = sql.size() - rest.size();
+  }
+  extent.length = sql.size() - rest.size();
+  return extent;
+}
 
 size_t ClauseCount(std::string_view sql) {
   const bool create = EqualsIgnoringCase(FirstWord(sql), "CREATE");

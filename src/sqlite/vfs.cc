@@ -44,7 +44,12 @@ struct VfsCalls {
   // -- every file
   static int SectorSize(sqlite3_file*) { return 4096; }
   static int Characteristics(sqlite3_file*) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE; }
-  static int FileControl(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
+  // PRAGMA mmap_size has no other way to be answered.
+  static int FileControl(sqlite3_file*, int control, void* argument) {
+    if (control != SQLITE_FCNTL_MMAP_SIZE) return SQLITE_NOTFOUND;
+    *static_cast<sqlite3_int64*>(argument) = 0;
+    return SQLITE_OK;
+  }
 
   // -- main file
   static int MainClose(sqlite3_file* file) {

@@ -61,6 +61,19 @@ TEST_F(StreamTest, NothingIsBegunOnceTheTransactionHasEnded) {
   });
 }
 
+TEST_F(StreamTest, AReadonlyTransactionThatIsBegunAgainElsewhereIsReadonly) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    EXPECT_EQ(stream->ExecuteFirst("\uFEFFBEGIN READONLY; SELECT 1").value(), 18u);
+    Say(*stream, "SAVEPOINT a");
+    const auto replacement = OpenStream(tenant);
+    for (const std::string& sql : stream->begun()) Say(*replacement, sql);
+    EXPECT_EQ(Say(*replacement, "INSERT INTO t VALUES (1, 1)"), "SQLITE_READONLY");
+    Say(*replacement, "COMMIT");
+    EXPECT_EQ(Say(*replacement, "INSERT INTO t VALUES (1, 1)"), "");
+  });
+}
+
 TEST_F(StreamTest, ABegunStreamWithoutSnapshotMovesAway) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);

@@ -29,7 +29,7 @@ ARROWS = {
 }
 
 # Headers that are free of their folder's technology, and may be included from further away.
-PLAIN = {("cli", "sqlite/value.h")}
+PLAIN = {("cli", "sqlite/value.h"), ("cli", "sqlite/sql_text.h")}
 
 MOST_LINES = 600
 
