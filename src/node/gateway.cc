@@ -63,7 +63,7 @@ struct Gateway::ClientStream {
   NodeName owner;  // Where owner_stream is.
   uint64_t owner_stream = 0;
   bool autocommit = true;
-  std::vector<std::string> settings;
+  sqlite::SessionState session;
   std::vector<std::string> begun;
   bool busy = false;
   runtime::TimePoint last_used;
@@ -281,7 +281,7 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
     }
     call.epoch = target.epoch;
     call.stream = stream.owner_stream;
-    call.settings = stream.settings;
+    call.session = stream.session;
     call.begun = stream.begun;
     Result<StreamAnswer> answer =
         CallOwner(target.owner, call, core_.Now() + limits::kStatementTime + limits::kParkedRequest);
@@ -313,7 +313,7 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
     stream.owner = target.owner;
     stream.owner_stream = answer->stream;
     stream.autocommit = answer->autocommit;
-    stream.settings = std::move(answer->settings);
+    stream.session = std::move(answer->session);
     stream.begun = std::move(answer->begun);
     if (answer->status == StreamAnswer::Status::kMoved) {
       if (target.epoch.value == 0)

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <limits>
 #include <optional>
 
 #include "hrana/decode.h"
@@ -61,7 +62,39 @@ struct Parts {
         if (text.is_string()) texts_of_key.emplace_back(text.get_string());
     return texts_of_key;
   }
+  bool ReadSession(sqlite::SessionState& session) const;
 };
+
+bool DecodeSession(const json::value& value, sqlite::SessionState& session) {
+  if (value.is_null()) return true;
+  const json::object* fields = value.if_object();
+  if (!fields) return false;
+  const auto read = [&](const char* key, int64_t& into) {
+    const json::value* found = fields->if_contains(key);
+    const int64_t* number = found ? found->if_int64() : nullptr;
+    if (number) into = *number;
+    return number != nullptr;
+  };
+  int64_t data_version = 0;
+  if (!read("last_insert_rowid", session.last_insert_rowid) || !read("changes", session.changes) ||
+      !read("total_changes", session.total_changes) || !read("data_version", data_version))
+    return false;
+  if (data_version < 0 || data_version > std::numeric_limits<uint32_t>::max()) return false;
+  session.data_version = static_cast<uint32_t>(data_version);
+  const json::value* settings = fields->if_contains("settings");
+  if (!settings || !settings->is_object()) return false;
+  for (const auto& [name, setting] : settings->get_object()) {
+    const std::optional<size_t> known = sqlite::FindSetting(name);
+    if (!known || !setting.is_int64()) return false;
+    session.settings.emplace_back(*known, setting.get_int64());
+  }
+  return true;
+}
+
+bool Parts::ReadSession(sqlite::SessionState& session) const {
+  const json::value* found = header.if_contains("session");
+  return found && DecodeSession(*found, session);
+}
 
 std::optional<Parts> Split(std::string_view text) {
   const size_t end = text.find('\n');
@@ -84,6 +117,19 @@ std::optional<Parts> Split(std::string_view text) {
   return parts;
 }
 
+// Null for that of a new connection.
+json::value EncodeSession(const sqlite::SessionState& session) {
+  if (session == sqlite::SessionState{}) return nullptr;
+  json::object settings;
+  for (const auto& [setting, value] : session.settings)
+    settings[sqlite::kSettingDefaults[setting].name] = value;
+  return {{"last_insert_rowid", session.last_insert_rowid},
+          {"changes", session.changes},
+          {"total_changes", session.total_changes},
+          {"data_version", session.data_version},
+          {"settings", std::move(settings)}};
+}
+
 json::array ToArray(const std::vector<std::string>& texts) {
   json::array array;
   for (const std::string& text : texts) array.emplace_back(text);
@@ -99,7 +145,7 @@ std::string Encode(const StreamCall& call) {
                 {"epoch", call.epoch.value},
                 {"stream", call.stream},
                 {"keep", call.keep},
-                {"settings", ToArray(call.settings)},
+                {"session", EncodeSession(call.session)},
                 {"begun", ToArray(call.begun)}},
                texts);
 }
@@ -112,7 +158,7 @@ std::string Encode(const StreamAnswer& answer) {
                 {"epoch", answer.epoch.value},
                 {"stream", answer.stream},
                 {"autocommit", answer.autocommit},
-                {"settings", ToArray(answer.settings)},
+                {"session", EncodeSession(answer.session)},
                 {"begun", ToArray(answer.begun)}},
                texts);
 }
@@ -125,7 +171,7 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   call.epoch = Epoch{parts->Number("epoch")};
   call.stream = parts->Number("stream");
   call.keep = parts->Flag("keep");
-  call.settings = parts->Texts("settings");
+  if (!parts->ReadSession(call.session)) return Invalid();
   call.begun = parts->Texts("begun");
   TW_TRY_ASSIGN(call.progress, hrana::DecodeProgress(parts->texts[0]));
   for (size_t index = 1; index < parts->texts.size(); ++index) {
@@ -148,7 +194,7 @@ Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   answer.epoch = Epoch{parts->Number("epoch")};
   answer.stream = parts->Number("stream");
   answer.autocommit = parts->Flag("autocommit");
-  answer.settings = parts->Texts("settings");
+  if (!parts->ReadSession(answer.session)) return Invalid();
   answer.begun = parts->Texts("begun");
   TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
   for (size_t text_index = 1; text_index < parts->texts.size(); ++text_index)

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "hrana/request.h"
 #include "hrana/run.h"
+#include "sqlite/session_state.h"
 
 namespace tradewind::node {
 
@@ -23,8 +24,8 @@ struct StreamCall {
   Epoch epoch;          // The newest that the caller knows of.
   uint64_t stream = 0;  // The owner's number of the stream; 0 opens one.
   bool keep = false;    // The client goes on with the stream: keep its connection even without a transaction.
-  // To be run first, in this order, on a stream that is opened (tenant::Stream).
-  std::vector<std::string> settings;
+  // Of a stream that is opened: how it begins (tenant::Stream::Resume).
+  sqlite::SessionState session;
   std::vector<std::string> begun;
   std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved.
   hrana::Progress progress;                    // Of the first request.
@@ -42,7 +43,7 @@ struct StreamAnswer {
   Epoch epoch;
   uint64_t stream = 0;  // 0: closed.
   bool autocommit = true;
-  std::vector<std::string> settings;
+  sqlite::SessionState session;
   std::vector<std::string> begun;
   std::vector<std::string> results;
   hrana::Progress progress;

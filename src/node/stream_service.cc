@@ -29,8 +29,7 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
   if (use->gate() == tenant::Gate::kMoved)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");
   TW_TRY_ASSIGN(auto stream, use->OpenStream());
-  for (const std::string& sql : call.settings) TW_TRY(stream->ExecuteFirst(sql));
-  for (const std::string& sql : call.begun) TW_TRY(stream->ExecuteFirst(sql));
+  TW_TRY(stream->Resume(call.session, call.begun));
   return std::make_shared<OpenStream>(
       OpenStream{next_stream_++, std::move(use), std::move(stream), false, core_.Now()});
 }
@@ -53,7 +52,7 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
     auto opened = Open(call);
     if (!opened && (opened.error().code == kNotHereCode || opened.error().code == tenant::kMovedCode)) {
       answer.status = StreamAnswer::Status::kMoved;
-      answer.settings = call.settings;
+      answer.session = call.session;
       answer.begun = call.begun;
       answer.autocommit = call.begun.empty();
       return answer;
@@ -81,7 +80,7 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
     }
   }
   answer.autocommit = open->stream->autocommit();
-  answer.settings = open->stream->settings();
+  answer.session = open->stream->session();
   answer.begun = open->stream->begun();
   const bool moved = answer.status == StreamAnswer::Status::kMoved;
   if (const Result<void> durable = open->use->WaitDurable(); !durable) {

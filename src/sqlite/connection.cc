@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "base/check.h"
@@ -23,6 +24,12 @@ constexpr uint32_t kAuthorizerCallsPerProgress = 4;
 // A text of less than this is compiled in milliseconds whatever it holds.
 constexpr size_t kQuicklyCompiledBytes = 16u << 10;
 
+bool StartsWithOneOf(std::string_view sql, std::initializer_list<std::string_view> upper_case) {
+  const std::string_view first = FirstWord(sql);
+  return std::any_of(upper_case.begin(), upper_case.end(),
+                     [&](std::string_view word) { return EqualsIgnoringCase(first, word); });
+}
+
 Error ZeroByte() {
   return {ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the text holds a zero byte", {}};
 }
@@ -40,8 +47,10 @@ struct ConnectionCallbacks {
   static int Authorize(void* context, int action, const char* first, const char* second,
                        const char* /*database*/, const char* inner) noexcept {
     Connection& self = Self(context);
+    if (self.own_) return SQLITE_OK;
     const SandboxCall call{action, first, second, inner};
     if (self.noting_) NoteTraits(call, *self.noting_);
+    if (action == SQLITE_PRAGMA) NotePragma(self, call);
     if (++self.authorizer_calls_ % kAuthorizerCallsPerProgress == 0 && !Continue(self)) return SQLITE_DENY;
     const Result<int> verdict = Judge(call, self.phase_);
     if (verdict) return *verdict;
@@ -49,8 +58,16 @@ struct ConnectionCallbacks {
     return SQLITE_DENY;
   }
 
+  // In whatever phase: a PRAGMA of EXPLAIN, and one of a text that is no statement in the end, act as well.
+  static void NotePragma(Connection& self, const SandboxCall& call) {
+    const std::string_view name = call.first ? call.first : "";
+    if (const auto setting = FindSetting(name); setting && call.second) self.touched_.set(*setting);
+    if (EqualsIgnoringCase(name, "DATA_VERSION")) self.data_version_shown_ = true;
+  }
+
   static int Progress(void* context) noexcept {
     Connection& self = Self(context);
+    if (self.own_) return 0;
     if (self.transaction_state() == TransactionState::kWrite) {
       int used = 0;
       int highest = 0;
@@ -89,7 +106,10 @@ struct ConnectionCallbacks {
 
 // -- Opening and closing
 
-Connection::Connection(PageStore& store) : store_(store) {}
+Connection::Connection(PageStore& store) : store_(store) {
+  for (size_t setting = 0; setting < kSettings; ++setting)
+    settings_[setting] = kSettingDefaults[setting].value;
+}
 
 Connection::~Connection() {
   Close();
@@ -140,6 +160,7 @@ Result<void> Connection::Configure() {
                 "the database cannot use a write-ahead log: its mode is " + mode);
   TW_TRY(RunOwn("PRAGMA synchronous=NORMAL"));
   sqlite3_wal_autocheckpoint(handle_, 0);
+  counters_.Install(handle_);
   sqlite3_set_authorizer(handle_, ConnectionCallbacks::Authorize, this);
   return {};
 }
@@ -189,27 +210,62 @@ Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPh
                 "the statement has more than " + std::to_string(limits::kClausesPerStatement) +
                     " subqueries, common table expressions and windows",
                 "split it into several");
-  const char* tail = nullptr;
   Compiled compiled;
+  // What these answer is taken from the schema that is remembered, and never stepped against the database's.
+  if (phase == SandboxPhase::kDescribing || StartsWithOneOf(sql, {"EXPLAIN", "PRAGMA"})) VerifySchema();
+  int code = CompileOnce(sql, phase, traits, compiled);
+  // SQLite finds out that the schema has changed when a statement takes its first step. One that does not
+  // compile never gets there, and would fail for ever.
+  if (code != SQLITE_OK && (!interruption_ || interruption_->kind == ErrorKind::kRefused)) {
+    VerifySchema();
+    interruption_.reset();
+    code = CompileOnce(sql, phase, traits, compiled);
+  }
+  if (code != SQLITE_OK)
+    return Fail(
+        ExplainedOr(code, ErrorFromPrepare(code, sqlite3_errmsg(handle_), sqlite3_error_offset(handle_))));
+  if (readonly_begin.length > 0) compiled.length = readonly_begin.length;
+  if (!compiled.handle) return compiled;
+  // What does nothing by the schema that is remembered (IF EXISTS, IF NOT EXISTS) may write by the one that its
+  // first step finds.
+  traits.readonly = (sqlite3_stmt_readonly(compiled.handle) != 0 || traits.never_writes) &&
+                    !traits.writes_inside &&
+                    !StartsWithOneOf(sql, {"ALTER", "ANALYZE", "CREATE", "DROP", "REINDEX"});
+  traits.counts_changes = traits.changes_rows && !traits.changes_schema;
+  traits.shows_changes_inside = traits.shows_changes_inside && !traits.readonly;
+  traits.begins_readonly = readonly_begin.length > 0;
+  traits.is_vacuum = EqualsIgnoringCase(FirstWord(sql), "VACUUM");
+  if (sqlite3_stmt_isexplain(compiled.handle)) {
+    const bool counts_changes = traits.counts_changes;
+    traits = {};
+    traits.is_explain = true;
+    traits.counts_changes = counts_changes;
+  }
+  return compiled;
+}
+
+int Connection::CompileOnce(std::string_view sql, SandboxPhase phase, StatementTraits& traits,
+                            Compiled& compiled) {
+  const char* tail = nullptr;
+  traits = {};
   phase_ = phase;
   noting_ = &traits;
   const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &compiled.handle, &tail);
   noting_ = nullptr;
   phase_ = SandboxPhase::kStepping;
-  if (code != SQLITE_OK)
-    return Fail(
-        ExplainedOr(code, ErrorFromPrepare(code, sqlite3_errmsg(handle_), sqlite3_error_offset(handle_))));
-  compiled.length = readonly_begin.length ? readonly_begin.length : static_cast<size_t>(tail - sql.data());
-  if (!compiled.handle) return compiled;
-  traits.readonly =
-      (sqlite3_stmt_readonly(compiled.handle) != 0 || traits.never_writes) && !traits.writes_inside;
-  traits.begins_readonly = readonly_begin.length > 0;
-  traits.is_vacuum = EqualsIgnoringCase(FirstWord(sql), "VACUUM");
-  if (sqlite3_stmt_isexplain(compiled.handle)) traits = {};
-  if (!traits.setting_name.empty() && phase == SandboxPhase::kPreparing)
-    settings_[traits.setting_name] = traits.setting_sql;  // It took effect already, while it was compiled.
-  return compiled;
+  if (code == SQLITE_OK) compiled.length = static_cast<size_t>(tail - sql.data());
+  return code;
+}
+
+void Connection::VerifySchema() {
+  // When a table is missing, SQLite compares the schema that it remembers with the one that there is, and
+  // reads it again if it has to. No table can have this name.
+  sqlite3_stmt* none = nullptr;
+  own_ = true;
+  sqlite3_prepare_v2(handle_, "SELECT 1 FROM sqlite_missing", -1, &none, nullptr);
+  own_ = false;
+  sqlite3_finalize(none);
 }
 
 Result<std::unique_ptr<PreparedStatement>> Connection::Prepare(const std::string& sql, SandboxPhase phase) {
@@ -230,6 +286,12 @@ Result<std::unique_ptr<PreparedStatement>> Connection::Prepare(const std::string
 }
 
 Result<Description> Connection::Describe(const std::string& sql) {
+  Result<Description> described = DescribePrepared(sql);
+  SettleSettings(described.has_value());
+  return described;
+}
+
+Result<Description> Connection::DescribePrepared(const std::string& sql) {
   interruption_.reset();
   TW_TRY_ASSIGN(const auto statement, Prepare(sql, SandboxPhase::kDescribing));
   Description description;
@@ -246,6 +308,12 @@ Result<Description> Connection::Describe(const std::string& sql) {
 // -- Running
 
 Result<StatementResult> Connection::Run(const Statement& statement, const BeforeStep& before_step) {
+  Result<StatementResult> ran = RunPrepared(statement, before_step);
+  SettleSettings(ran.has_value());
+  return ran;
+}
+
+Result<StatementResult> Connection::RunPrepared(const Statement& statement, const BeforeStep& before_step) {
   interruption_.reset();
   TW_TRY_ASSIGN(auto prepared, Prepare(statement.sql, SandboxPhase::kPreparing));
   Result<void> bound = BindArguments(prepared->handle, statement);
@@ -253,13 +321,19 @@ Result<StatementResult> Connection::Run(const Statement& statement, const Before
                                          : Result<StatementResult>(Fail(std::move(bound).error()));
   sqlite3_clear_bindings(prepared->handle);  // They point into `statement`, which the caller may free.
   const StatementTraits& traits = prepared->traits;
-  if (!traits.is_pragma && !traits.changes_schema &&
+  if (!traits.is_pragma && !traits.is_explain && !traits.changes_schema &&
       prepared->sql.size() <= limits::kPreparedStatementSqlBytes)
     cache_.Put(std::move(prepared));
   return result;
 }
 
 Result<size_t> Connection::RunFirst(std::string_view sql, const BeforeStep& before_step) {
+  Result<size_t> ran = RunFirstOf(sql, before_step);
+  SettleSettings(ran.has_value());
+  return ran;
+}
+
+Result<size_t> Connection::RunFirstOf(std::string_view sql, const BeforeStep& before_step) {
   interruption_.reset();
   const size_t blank = BlankLength(sql);
   const std::string_view text = sql.substr(blank);
@@ -277,18 +351,26 @@ Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool w
                                             const BeforeStep& before_step) {
   const runtime::TimePoint started = store_.core().Now();
   StatementResult result;
+  const StatementTraits& traits = statement.traits;
   if (autocommit()) readonly_transaction_ = false;
-  if (readonly_transaction_ && !statement.traits.readonly)
+  if (readonly_transaction_ && !traits.readonly)
     return Fail(ErrorKind::kRefused, "SQLITE_READONLY",
                 "attempt to write in a transaction that was begun as READONLY",
                 "begin the transaction without READONLY");
-  if (statement.traits.creates) TW_TRY(CheckSchemaSize());
+  if (traits.creates) TW_TRY(CheckSchemaSize());
+  if (traits.shows_changes_inside && counters_.is_carried()) {
+    own_ = true;
+    counters_.MakeReal();
+    own_ = false;
+    reusable_ = false;  // It has had a temporary table, which PRAGMA database_list tells.
+  }
   if (before_step) {
-    TW_TRY_ASSIGN(const Decision decision, before_step(statement.traits));
+    TW_TRY_ASSIGN(const Decision decision, before_step(traits));
     if (decision == Decision::kSkip) return result;
   }
-  TW_TRY(Step(statement, want_rows, result));
-  const StatementTraits& traits = statement.traits;
+  Result<void> stepped = Step(statement, want_rows, result);
+  counters_.NoteSteps(traits.counts_changes);
+  TW_TRY(stepped);
   if (traits.control == TransactionControl::kBegin) readonly_transaction_ = traits.begins_readonly;
   if (traits.changes_rows && !traits.changes_schema)
     result.affected_row_count = static_cast<uint64_t>(sqlite3_changes64(handle_));
@@ -342,12 +424,14 @@ Result<void> Connection::CheckSchemaSize() {
 Result<std::string> Connection::RunOwn(const char* sql) {
   sqlite3_stmt* handle = nullptr;
   std::string answer;
+  own_ = true;
   int code = sqlite3_prepare_v2(handle_, sql, -1, &handle, nullptr);
   if (code == SQLITE_OK) {
     while ((code = sqlite3_step(handle)) == SQLITE_ROW)
       if (const auto row = CurrentRow(handle); !row.empty())
         if (const auto* text = sqlite3_column_text(handle, 0)) answer = reinterpret_cast<const char*>(text);
   }
+  own_ = false;
   if (code == SQLITE_DONE) {
     sqlite3_finalize(handle);
     return answer;
@@ -390,21 +474,6 @@ TransactionState Connection::transaction_state() const {
 
 bool Connection::statement_has_snapshot() const {
   return running_ && transaction_state() != TransactionState::kNone && sqlite3_stmt_busy(running_) != 0;
-}
-
-std::vector<std::string> Connection::settings() const {
-  std::vector<std::string> statements;
-  for (const auto& [name, sql] : settings_)
-    if (name != "DEFER_FOREIGN_KEYS") statements.push_back(sql);  // That one ends with its transaction.
-  return statements;
-}
-
-bool Connection::ResetForReuse() {
-  if (!autocommit() || !settings_.empty()) return false;
-  on_progress_ = {};
-  interruption_.reset();
-  sqlite3_set_last_insert_rowid(handle_, 0);
-  return true;
 }
 
 }  // namespace tradewind::sqlite

@@ -16,8 +16,9 @@
 //   sandbox                 sandbox.h
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@
 #include "base/result.h"
 #include "runtime/core.h"
 #include "sqlite/sandbox.h"
+#include "sqlite/session_counters.h"
+#include "sqlite/session_state.h"
 #include "sqlite/statement_cache.h"
 #include "sqlite/statement_traits.h"
 #include "sqlite/value.h"
@@ -94,9 +97,11 @@ class Connection {
   // compiled again because the schema changed, although SQLite then reads the schema in a short transaction.
   // For other fibers to ask.
   bool statement_has_snapshot() const;
-  // The PRAGMAs that set this connection to what its client has changed, to be run on the connection that
-  // replaces it.
-  std::vector<std::string> settings() const;
+  // What Restore() on the connection that replaces this one has to be given. A statement that fails leaves the
+  // settings as they were, also where SQLite carries them out while it compiles.
+  SessionState session();
+  // For a connection that is new, or reset: gives it the session of another one. Fails with SESSION_LOST.
+  Result<void> Restore(const SessionState& state);
   // Makes the connection as new for another client; false when it cannot (then close it instead).
   bool ResetForReuse();
 
@@ -115,11 +120,26 @@ class Connection {
     size_t length = 0;
   };
   Result<Compiled> Compile(std::string_view sql, SandboxPhase phase, StatementTraits& traits);
+  // Calls SQLite's compiler; returns its code.
+  int CompileOnce(std::string_view sql, SandboxPhase phase, StatementTraits& traits, Compiled& compiled);
+  // Drops what the connection remembers of the schema if that is not the schema of its snapshot, or, when it
+  // has none, of the database now. Takes no snapshot that stays. Suspends.
+  void VerifySchema();
   Result<std::unique_ptr<PreparedStatement>> Prepare(const std::string& sql, SandboxPhase phase);
   Result<StatementResult> Perform(PreparedStatement& statement, bool want_rows,
                                   const BeforeStep& before_step);
   Result<void> Step(PreparedStatement& statement, bool want_rows, StatementResult& result);
   Result<void> CheckSchemaSize();
+  Result<StatementResult> RunPrepared(const Statement& statement, const BeforeStep& before_step);
+  Result<size_t> RunFirstOf(std::string_view sql, const BeforeStep& before_step);
+  Result<Description> DescribePrepared(const std::string& sql);
+
+  std::optional<int64_t> ReadSetting(size_t setting);
+  Result<void> WriteSetting(size_t setting, int64_t value);
+  // After a statement: looks at what it may have set; puts it back if the statement has failed.
+  void SettleSettings(bool succeeded);
+  void RefreshDeferral();
+
   Error ErrorNow(int code);
   Error ExplainedOr(int code, Error otherwise);
 
@@ -135,7 +155,13 @@ class Connection {
   bool readonly_transaction_ = false;  // Of the last BEGIN; means nothing in autocommit.
   std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
   runtime::TimePoint busy_since_{};
-  std::map<std::string, std::string> settings_;  // By PRAGMA name, what sets it.
+
+  bool own_ = false;  // A statement of ours is compiled or runs: nothing is judged or noted.
+  SessionCounters counters_;
+  std::array<int64_t, kSettings> settings_{};  // As SQLite had them when it was asked last.
+  std::bitset<kSettings> touched_;             // A PRAGMA that sets them was compiled since.
+  bool data_version_shown_ = false;
+  bool reusable_ = true;  // False: a setting could not be read or put back.
 };
 
 }  // namespace tradewind::sqlite

@@ -385,31 +385,6 @@ TEST_F(ConnectionTest, PragmasThatClientsNeedWork) {
   });
 }
 
-TEST_F(ConnectionTest, ChangedSettingsAreListedAndKeepTheConnectionFromReuse) {
-  WithConnection([](Connection& connection) {
-    EXPECT_TRUE(connection.ResetForReuse());
-    Ask(connection, "PRAGMA foreign_keys = off");
-    EXPECT_EQ(Ask(connection, "PRAGMA foreign_keys"), "0");
-    EXPECT_THAT(connection.settings(), testing::ElementsAre("PRAGMA FOREIGN_KEYS='off'"));
-    EXPECT_FALSE(connection.ResetForReuse());
-    Ask(connection, "PRAGMA foreign_keys = on");
-    EXPECT_EQ(Ask(connection, connection.settings()[0]), "");
-    EXPECT_EQ(Ask(connection, "PRAGMA foreign_keys"), "1");
-  });
-}
-
-TEST_F(ConnectionTest, AReusedConnectionForgetsTheLastRowid) {
-  WithConnection([](Connection& connection) {
-    Ask(connection, "CREATE TABLE t (v)");
-    Ask(connection, "INSERT INTO t VALUES (1)");
-    EXPECT_EQ(Ask(connection, "BEGIN"), "");
-    EXPECT_FALSE(connection.ResetForReuse());
-    EXPECT_EQ(Ask(connection, "ROLLBACK"), "");
-    EXPECT_TRUE(connection.ResetForReuse());
-    EXPECT_EQ(Ask(connection, "SELECT last_insert_rowid()"), "0");
-  });
-}
-
 TEST_F(ConnectionTest, VacuumWorksAndFreesPages) {
   WithConnection([](Connection& connection) {
     Ask(connection, "CREATE TABLE t (v)");

@@ -83,7 +83,7 @@ TEST_F(PragmaTest, WhatDriversSetWhenTheyConnectIsAcceptedAndChangesNothing) {
       EXPECT_TRUE(connection.Describe("PRAGMA " + name + " = " + value).has_value()) << name;
       EXPECT_EQ(Ask(connection, "PRAGMA " + name), before) << name;
     }
-    EXPECT_TRUE(connection.settings().empty());
+    EXPECT_TRUE(connection.session().settings.empty());
     EXPECT_TRUE(connection.ResetForReuse());
   });
 }
@@ -106,7 +106,7 @@ TEST_F(PragmaTest, FlagsOfTheConnectionAreItsSettings) {
       EXPECT_EQ(Ask(connection, "PRAGMA " + name + " = ON"), "");
       EXPECT_EQ(Ask(connection, "PRAGMA " + name), "1");
     }
-    EXPECT_EQ(connection.settings().size(), 3u);
+    EXPECT_EQ(connection.session().settings.size(), 3u);
     EXPECT_FALSE(connection.ResetForReuse());
   });
 }

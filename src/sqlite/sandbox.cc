@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "sqlite/session_state.h"
 #include "sqlite/sql_text.h"
 
 namespace tradewind::sqlite {
@@ -107,6 +108,14 @@ constexpr std::array kAllowedPragmas = std::to_array<AllowedPragma>({
     {"WRITABLE_SCHEMA", PragmaUse::kOff},
 });
 
+// What changes the connection goes with the session.
+static_assert(std::count_if(kAllowedPragmas.begin(), kAllowedPragmas.end(), [](const AllowedPragma& allowed) {
+                return allowed.use == PragmaUse::kSession && FindSetting(allowed.name);
+              }) == kSettings);
+static_assert(std::count_if(kAllowedPragmas.begin(), kAllowedPragmas.end(), [](const AllowedPragma& allowed) {
+                return allowed.use == PragmaUse::kSession;
+              }) == kSettings);
+
 const AllowedPragma* FindPragma(std::string_view name) {
   const auto found =
       std::find_if(kAllowedPragmas.begin(), kAllowedPragmas.end(),
@@ -182,11 +191,6 @@ void NotePragma(const SandboxCall& call, StatementTraits& traits) {
   if (!allowed) return;
   traits.never_writes = allowed->use == PragmaUse::kJournalMode;
   traits.writes_inside = allowed->use == PragmaUse::kOptimize;
-  if (allowed->use != PragmaUse::kSession || !call.second) return;
-  traits.setting_name.assign(allowed->name);
-  std::string quoted;
-  for (const char c : View(call.second)) quoted += c == '\'' ? std::string("''") : std::string(1, c);
-  traits.setting_sql = "PRAGMA " + traits.setting_name + "='" + quoted + "'";
 }
 
 }  // namespace
@@ -212,6 +216,11 @@ Result<int> Judge(const SandboxCall& call, SandboxPhase phase) {
         return Refuse("the function " + std::string(View(call.second)) +
                       " is not available on a hosted database");
       return SQLITE_OK;
+    case SQLITE_READ:
+      // It shows the statements of everyone who has used the connection.
+      if (EqualsIgnoringCase(View(call.first), "SQLITE_STMT"))
+        return Refuse("the table sqlite_stmt is not available on a hosted database");
+      return SQLITE_OK;
     case SQLITE_PRAGMA: return JudgePragma(call, phase);
     default: return SQLITE_OK;
   }
@@ -222,6 +231,11 @@ void NoteTraits(const SandboxCall& call, StatementTraits& traits) {
     case SQLITE_TRANSACTION:
     case SQLITE_SAVEPOINT: traits.control = ControlOf(call); break;
     case SQLITE_PRAGMA: NotePragma(call, traits); break;
+    case SQLITE_FUNCTION:
+      if (call.inner && EqualsIgnoringCase(View(call.second), "CHANGES")) traits.shows_changes_inside = true;
+      // FTS4's optimize(), out of a SELECT.
+      if (EqualsIgnoringCase(View(call.second), "OPTIMIZE")) traits.writes_inside = true;
+      break;
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
     case SQLITE_DELETE:

@@ -1,7 +1,7 @@
 // What a client's SQL may do: the rules behind SQLite's authorizer. Refused is whatever reaches out of the
 // tenant's one file (ATTACH, extensions), breaks what the server relies on (writable_schema, journal and sync
-// settings), or holds a stream where it is (temporary tables). PRAGMAs by allow-list. Nothing here calls
-// SQLite.
+// settings), holds a stream where it is (temporary tables), or shows what other clients do (sqlite_stmt).
+// PRAGMAs by allow-list. Nothing here calls SQLite.
 #pragma once
 
 #include "base/result.h"

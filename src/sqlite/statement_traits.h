@@ -1,8 +1,6 @@
 // What a prepared statement would do, known before it runs.
 #pragma once
 
-#include <string>
-
 namespace tradewind::sqlite {
 
 enum class TransactionControl { kNone, kBegin, kCommit, kRollback, kSavepoint, kRelease, kRollbackTo };
@@ -19,9 +17,9 @@ struct StatementTraits {
   bool is_vacuum = false;
   bool never_writes = false;   // PRAGMA journal_mode: SQLite counts it as writing, but WAL stays WAL.
   bool writes_inside = false;  // PRAGMA optimize: SQLite counts it as reading, but it runs ANALYZE.
-  // For a PRAGMA that changes the session: its name, and the text that sets it again on another connection.
-  std::string setting_name;
-  std::string setting_sql;
+  bool is_explain = false;  // Shows what is compiled, by the schema of then: not kept for another run either.
+  bool counts_changes = false;        // Its end sets changes(): INSERT, UPDATE, DELETE, and EXPLAIN of these.
+  bool shows_changes_inside = false;  // It writes, and a trigger or a view calls changes().
 };
 
 }  // namespace tradewind::sqlite

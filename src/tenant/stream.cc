@@ -31,8 +31,14 @@ TransactionState Stream::transaction_state() const {
   return connection_ ? connection_->transaction_state() : TransactionState::kNone;
 }
 
-std::vector<std::string> Stream::settings() const {
-  return connection_ ? connection_->settings() : std::vector<std::string>();
+sqlite::SessionState Stream::session() const {
+  return connection_ ? connection_->session() : last_session_;
+}
+
+Result<void> Stream::Resume(const sqlite::SessionState& session, const std::vector<std::string>& begun) {
+  TW_TRY(connection_->Restore(session));
+  for (const std::string& sql : begun) TW_TRY(ExecuteFirst(sql));
+  return {};
 }
 
 // -- Requests
@@ -163,8 +169,7 @@ void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bo
   if (state != TransactionState::kWrite) tenant_->turn_.Release(connection_.get());
   if (autocommit || state != TransactionState::kNone)
     begun_.clear();
-  else if (!error &&
-           (traits.control != TransactionControl::kNone || traits.setting_name == "DEFER_FOREIGN_KEYS"))
+  else if (!error && traits.control != TransactionControl::kNone)
     begun_.emplace_back(sql);
 
   const bool ended_by_client =

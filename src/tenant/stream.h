@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "runtime/fiber.h"
 #include "sqlite/connection.h"
+#include "sqlite/session_state.h"
 #include "sqlite/value.h"
 
 namespace tradewind::tenant {
@@ -45,8 +46,10 @@ class Stream {
   // The statements of an explicit transaction that has no snapshot yet (BEGIN, SAVEPOINT, ...), in order.
   // Such a stream is idle: it may change its node, and these are run there first. Empty otherwise.
   const std::vector<std::string>& begun() const { return begun_; }
-  // The PRAGMAs to run before `begun()` on a stream that replaces this one.
-  std::vector<std::string> settings() const;
+  // What Resume() on the stream that replaces this one has to be given, with begun().
+  sqlite::SessionState session() const;
+  // For a new stream: goes on with the session of another one. Fails like its statements. Suspends.
+  Result<void> Resume(const sqlite::SessionState& session, const std::vector<std::string>& begun);
 
   // Ends the statement in progress with STATEMENT_CANCELLED, for example because its client is gone.
   void Cancel() { cancelled_ = true; }
@@ -76,6 +79,7 @@ class Stream {
 
   Tenant* tenant_;  // Null once the tenant was closed.
   std::unique_ptr<sqlite::Connection> connection_;
+  sqlite::SessionState last_session_;  // Without a connection.
   std::vector<std::string> begun_;
   std::optional<Error> aborted_;  // Why the client's transaction is gone without its knowing.
   bool executing_ = false;

@@ -30,9 +30,14 @@ TEST_F(StreamTest, ATransactionThatHasReadNothingIsKnownByItsStatements) {
     Say(*stream, "RELEASE b");
     Say(*stream, "PRAGMA defer_foreign_keys = ON");
     EXPECT_EQ(Say(*stream, "SELECT 1"), "1");
-    EXPECT_THAT(stream->begun(), ElementsAre("BEGIN TRANSACTION READONLY", "SAVEPOINT a", "SAVEPOINT b;",
-                                             "RELEASE b", "PRAGMA defer_foreign_keys = ON"));
-    EXPECT_THAT(stream->settings(), IsEmpty());
+    EXPECT_THAT(stream->begun(),
+                ElementsAre("BEGIN TRANSACTION READONLY", "SAVEPOINT a", "SAVEPOINT b;", "RELEASE b"));
+    const auto replacement = OpenStream(tenant);
+    ASSERT_TRUE(replacement->Resume(stream->session(), stream->begun()));
+    EXPECT_EQ(Say(*replacement, "PRAGMA defer_foreign_keys"), "1");
+    Say(*replacement, "ROLLBACK TO a");
+    Say(*replacement, "COMMIT");
+    EXPECT_EQ(Say(*replacement, "PRAGMA defer_foreign_keys"), "0");
     EXPECT_EQ(stream->transaction_state(), TransactionState::kNone);
     EXPECT_FALSE(stream->autocommit());
     Say(*stream, "SELECT count(*) FROM t");
@@ -67,7 +72,7 @@ TEST_F(StreamTest, AReadonlyTransactionThatIsBegunAgainElsewhereIsReadonly) {
     EXPECT_EQ(stream->ExecuteFirst("\uFEFFBEGIN READONLY; SELECT 1").value(), 18u);
     Say(*stream, "SAVEPOINT a");
     const auto replacement = OpenStream(tenant);
-    for (const std::string& sql : stream->begun()) Say(*replacement, sql);
+    ASSERT_TRUE(replacement->Resume(stream->session(), stream->begun()));
     EXPECT_EQ(Say(*replacement, "INSERT INTO t VALUES (1, 1)"), "SQLITE_READONLY");
     Say(*replacement, "COMMIT");
     EXPECT_EQ(Say(*replacement, "INSERT INTO t VALUES (1, 1)"), "");
@@ -83,7 +88,82 @@ TEST_F(StreamTest, ABegunStreamWithoutSnapshotMovesAway) {
     tenant.SetMoved();
     EXPECT_EQ(Say(*stream, "INSERT INTO t VALUES (1, 1)"), "TENANT_MOVED");
     EXPECT_THAT(stream->begun(), ElementsAre("BEGIN"));
-    EXPECT_THAT(stream->settings(), ElementsAre("PRAGMA FOREIGN_KEYS='OFF'"));
+    EXPECT_EQ(stream->session(), sqlite::SessionState{});
+    Say(*stream, "COMMIT");
+    EXPECT_EQ(Say(*stream, "PRAGMA foreign_keys = OFF"), "TENANT_MOVED");
+    EXPECT_EQ(stream->session(), sqlite::SessionState{});
+  });
+}
+
+TEST_F(StreamTest, TheNextStreamOnAConnectionFindsNothingOfTheLast) {
+  WithTenant([&](Tenant& tenant) {
+    for (const char* past :
+         {"INSERT INTO t (v) VALUES (1), (2)", "EXPLAIN PRAGMA foreign_keys = OFF", "PRAGMA query_only = ON",
+          "PRAGMA defer_foreign_keys = ON", "PRAGMA case_sensitive_like = ON garbage", "BEGIN READONLY"}) {
+      Say(*OpenStream(tenant), past);
+      const auto next = OpenStream(tenant);
+      EXPECT_EQ(next->session(), sqlite::SessionState{}) << past;
+      EXPECT_EQ(Say(*next, "SELECT last_insert_rowid(), changes(), total_changes(), 'a' LIKE 'A'"), "0|0|0|1")
+          << past;
+      EXPECT_EQ(Say(*next, "PRAGMA foreign_keys"), "1") << past;
+      EXPECT_EQ(Say(*next, "INSERT INTO t (v) VALUES (1)"), "") << past;
+    }
+  });
+}
+
+TEST_F(StreamTest, AStreamWhoseTransactionIsGoneKeepsItsSettings) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    Say(*stream, "BEGIN");
+    runtime::TaskGroup group(core_);
+    group.Spawn("cancel", [&] { stream->Cancel(); });
+    EXPECT_EQ(Say(*stream, "INSERT INTO t (v) " + LongQuery(1'000'000)), "STATEMENT_CANCELLED");
+    group.Join();
+    const sqlite::SessionState before = stream->session();
+    EXPECT_EQ(Say(*stream, "PRAGMA foreign_keys = OFF"), "STATEMENT_CANCELLED");
+    EXPECT_EQ(Say(*stream, "PRAGMA recursive_triggers = ON"), "STATEMENT_CANCELLED");
+    EXPECT_EQ(stream->session(), before);
+    Say(*stream, "ROLLBACK");
+    EXPECT_EQ(Say(*stream, "PRAGMA foreign_keys"), "1");
+  });
+}
+
+TEST_F(StreamTest, AStreamThatOutlivesItsTenantKnowsItsSession) {
+  std::unique_ptr<Stream> stream;
+  WithTenant([&](Tenant& tenant) {
+    stream = OpenStream(tenant);
+    Say(*stream, "INSERT INTO t VALUES (77, 1)");
+    Say(*stream, "PRAGMA recursive_triggers = ON");
+  });
+  EXPECT_EQ(stream->session().last_insert_rowid, 77);
+  EXPECT_EQ(stream->session().total_changes, 1);
+  EXPECT_EQ(stream->session().settings.size(), 1u);
+}
+
+TEST_F(StreamTest, AHeldStreamFollowsTheSchemaThatAnotherChanges) {
+  WithTenant([&](Tenant& tenant) {
+    const auto held = OpenStream(tenant);
+    const auto other = OpenStream(tenant);
+    EXPECT_EQ(Say(*held, "SELECT * FROM t"), "");
+    Say(*other, "ALTER TABLE t ADD COLUMN w");
+    EXPECT_EQ(Say(*held, "INSERT INTO t VALUES (1, 2, 3)"), "");
+    Say(*other, "ALTER TABLE t DROP COLUMN w");
+    EXPECT_EQ(held->Describe("SELECT * FROM t")->columns.size(), 2u);
+    // What was no trigger when it was compiled is one now, and writes in its turn.
+    Say(*other, "CREATE TRIGGER tr AFTER INSERT ON t BEGIN SELECT 1; END");
+    Say(*other, "BEGIN IMMEDIATE");
+    runtime::TaskGroup group(core_);
+    bool dropped = false;
+    group.Spawn("drop", [&] {
+      EXPECT_EQ(Say(*held, "DROP TRIGGER IF EXISTS tr"), "");
+      dropped = true;
+    });
+    runtime::SleepFor(1s);
+    EXPECT_FALSE(dropped);
+    EXPECT_EQ(tenant.turn().waiting(), 1u);
+    Say(*other, "COMMIT");
+    group.Join();
+    EXPECT_EQ(Say(*held, "SELECT count(*) FROM sqlite_schema"), "1");
   });
 }
 

@@ -143,6 +143,7 @@ void Tenant::Leave(Stream& stream) {
 void Tenant::Detach(Stream& stream) {
   streams_.remove(&stream);
   stream.tenant_ = nullptr;
+  stream.last_session_ = stream.connection_->session();
   std::unique_ptr<Connection> connection = std::move(stream.connection_);
   connection->SetProgress({});
   connection->Close();
