@@ -69,6 +69,9 @@ inline constexpr size_t kPreparedStatementSqlBytes = 16u << 10;  // A longer one
 inline constexpr size_t kPooledConnections = 8;                  // Of one tenant, idle.
 inline constexpr milliseconds kBusyPause{1};                     // Between tries for a lock of SQLite's own.
 inline constexpr milliseconds kBusyPauseLongest{20};
+// How long a node waits for a program that has a tenant's file open when the node is to open it.
+inline constexpr milliseconds kFileInUseWait{1'000};
+inline constexpr milliseconds kFileInUsePause{20};
 inline constexpr int kExportPages = 64;  // Between two turns of an export.
 
 // The write-ahead log of a tenant is checkpointed once it is longer than this.

@@ -4,14 +4,15 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
-#include <filesystem>
 #include <memory>
 
 #include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/command_line.h"
+#include "cli/export_target.h"
 #include "net/http_client.h"
 #include "runtime/disk.h"
+#include "sqlite/outside_database.h"
 
 namespace tradewind::cli {
 namespace {
@@ -46,7 +47,8 @@ Result<Transfer> ParseTransfer(const json::value& answer, const std::string& col
   return transfer;
 }
 
-Result<void> Upload(ClientContext& context, runtime::File& file, uint64_t size, const Transfer& transfer) {
+Result<void> Upload(ClientContext& context, sqlite::OutsideDatabase& file, const Transfer& transfer) {
+  const uint64_t size = file.size_bytes();
   for (uint64_t offset = 0; offset < size;) {
     std::string chunk(std::min(transfer.chunk_bytes, size - offset), '\0');
     TW_TRY_ASSIGN(const size_t got, file.Read(offset, std::as_writable_bytes(std::span(chunk))));
@@ -62,17 +64,13 @@ Result<void> Upload(ClientContext& context, runtime::File& file, uint64_t size, 
 }
 
 Result<void> Import(ClientContext& context, const TransferOptions& options) {
-  auto file = context.core.disk().Open(options.file, runtime::OpenMode::kExisting);
-  if (!file) {
-    return Fail(ErrorKind::kInvalid, "FILE_UNREADABLE",
-                fmt::format("cannot open {}: {}", options.file, file.error().message), "name an SQLite file");
-  }
-  TW_TRY_ASSIGN(const uint64_t size, (*file)->Size());
+  TW_TRY_ASSIGN(const auto file, sqlite::OutsideDatabase::Open(options.file));
+  const uint64_t size = file->size_bytes();
   json::object request{{"tenant", options.tenant}, {"size_bytes", size}};
   if (!options.node.empty()) request["node"] = options.node;
   TW_TRY_ASSIGN(const json::value answer, context.admin.Post("/v1/imports", request));
   TW_TRY_ASSIGN(const Transfer transfer, ParseTransfer(answer, "/v1/imports"));
-  if (auto sent = Upload(context, **file, size, transfer); !sent) {
+  if (auto sent = Upload(context, *file, transfer); !sent) {
     // Best effort: the node forgets it anyway in time, and the first error is the one to show.
     [[maybe_unused]] auto dropped = context.admin.Delete(transfer.path);
     return sent;
@@ -87,7 +85,6 @@ Result<void> Import(ClientContext& context, const TransferOptions& options) {
 }
 
 Result<void> Download(ClientContext& context, runtime::File& file, uint64_t size, const Transfer& transfer) {
-  TW_TRY(file.Truncate(0));
   for (uint64_t offset = 0; offset < size;) {
     const uint64_t length = std::min(transfer.chunk_bytes, size - offset);
     TW_TRY_ASSIGN(const std::string chunk, context.admin.GetBytes(fmt::format(
@@ -99,31 +96,16 @@ Result<void> Download(ClientContext& context, runtime::File& file, uint64_t size
     offset += chunk.size();
     ShowProgress("received", offset, size);
   }
-  return file.Sync();
-}
-
-// Under another name first, so that what is called FILE is always whole.
-Result<void> Receive(ClientContext& context, const std::string& path, uint64_t size,
-                     const Transfer& transfer) {
-  const std::string partial = path + ".partial";
-  runtime::Disk& disk = context.core.disk();
-  {
-    TW_TRY_ASSIGN(const auto file, disk.Open(partial, runtime::OpenMode::kCreate));
-    if (auto received = Download(context, *file, size, transfer); !received) {
-      [[maybe_unused]] auto removed = disk.Remove(partial);
-      return received;
-    }
-  }
-  TW_TRY(disk.Rename(partial, path));
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return disk.SyncDirectory(folder.empty() ? "." : folder);
+  return {};
 }
 
 Result<void> Export(ClientContext& context, const TransferOptions& options) {
+  TW_TRY_ASSIGN(const auto target, ExportTarget::Open(context.core, options.file));
   TW_TRY_ASSIGN(const json::value answer, context.admin.Post("/v1/exports", {{"tenant", options.tenant}}));
   TW_TRY_ASSIGN(const Transfer transfer, ParseTransfer(answer, "/v1/exports"));
   const auto size = static_cast<uint64_t>(NumberAt(answer, "size_bytes"));
-  auto received = Receive(context, options.file, size, transfer);
+  auto received = Download(context, target->file(), size, transfer);
+  if (received) received = target->Commit();
   // The copy at the node is only for us; if this fails, the node removes it in time.
   [[maybe_unused]] auto dropped = context.admin.Delete(transfer.path);
   TW_TRY(std::move(received));

@@ -31,6 +31,7 @@ Result<void> Receiver::StartReceiving(const Offer& offer) {
   incoming_presence_.reset();
   for (const char* suffix : kSuffixes) TW_TRY(core_.disk().Remove(path_ + suffix));
   TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kCreateExclusive));
+  TW_TRY(sqlite::KeepOthersOut(core_, *incoming_, path_));
   return {};
 }
 
@@ -49,6 +50,7 @@ Result<void> Receiver::StartFrozen(const Offer& offer) {
   for (const char* suffix : {"-wal", "-journal"}) TW_TRY(core_.disk().Remove(path_ + suffix));
   TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
   TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kExisting));
+  TW_TRY(sqlite::KeepOthersOut(core_, *incoming_, path_));
   return {};
 }
 

@@ -87,9 +87,15 @@ void LocalTenants::CloseAndForget(const TenantName& name) {
   entries_.erase(name);
 }
 
+Result<void> LocalTenants::ClearBeside(const TenantName& name) {
+  for (const char* suffix : {"-wal", "-journal", "-presence", "-shm"})
+    TW_TRY(removed_.Take(PathOf(name) + suffix));
+  return {};
+}
+
 Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
-  const std::string path = PathOf(name);
-  for (const char* suffix : {"-wal", "-journal", "-presence", ""}) TW_TRY(removed_.Take(path + suffix));
+  TW_TRY(ClearBeside(name));
+  TW_TRY(removed_.Take(PathOf(name)));
   return core_.disk().SyncDirectory(folder_);
 }
 

@@ -71,6 +71,9 @@ class LocalTenants {
   Result<Use> Find(const TenantName& name);
   // Waits until no one uses the tenant, closes it and forgets it; its files stay. Suspends.
   void CloseAndForget(const TenantName& name);
+  // Removes what lies beside the place of a tenant's file that is about to be made: a WAL or a journal of an
+  // earlier one would be applied to it. Durable once the folder is synced. Suspends.
+  Result<void> ClearBeside(const TenantName& name);
   // Removes the files of a tenant that is not open. Suspends.
   Result<void> RemoveFiles(const TenantName& name);
   // Closes all. Suspends.

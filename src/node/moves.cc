@@ -361,6 +361,24 @@ Result<void> Moves::Resume(const move::JournalEntry& entry) {
   return resumed;
 }
 
+void Moves::ResumeWhenFree(const move::JournalEntry& entry) {
+  fibers_.Spawn("resume move of " + entry.tenant, [this, entry] {
+    while (!host_.stopping()) {
+      changed_.WaitUntil(host_.core().Now() + limits::kFileInUseWait);
+      const auto& entries = host_.journal().entries();
+      const auto now = entries.find(entry.tenant);
+      const bool goes_on = now != entries.end() && now->second.role == entry.role &&
+                           now->second.move == entry.move && !IsMoving(entry.tenant);
+      if (!goes_on || host_.stopping()) return;
+      const Result<void> resumed = Resume(entry);
+      if (resumed) return;
+      if (resumed.error().code == sqlite::kFileInUseCode) continue;
+      log::error("tenant {} is not served here: {}", entry.tenant, Describe(resumed.error()));
+      return;
+    }
+  });
+}
+
 // A tenant whose pages did not all arrive before it was sent back: its map says which.
 Result<LocalTenants::Use> Moves::OpenForReverse(const move::JournalEntry& entry, Epoch owned) {
   const std::string path = host_.TenantPath(entry.tenant);
@@ -377,7 +395,14 @@ Result<void> Moves::ResumeSender(const move::JournalEntry& entry) {
   // The epoch of `dual` is the new owner's: a gateway that took it for ours would wait for one beyond it.
   const Epoch owned{entry.role == move::Role::kDual ? entry.epoch.value - 1 : entry.epoch.value};
   if (!entry.reverse) tenants_.AddOwned(entry.tenant, owned);
-  TW_TRY_ASSIGN(auto use, entry.reverse ? OpenForReverse(entry, owned) : tenants_.Find(entry.tenant));
+  Result<LocalTenants::Use> found =
+      entry.reverse ? OpenForReverse(entry, owned) : tenants_.Find(entry.tenant);
+  if (!found) {
+    // A request that opened it later would be served as if it had not been handed over.
+    tenants_.CloseAndForget(entry.tenant);
+    return Fail(std::move(found).error());
+  }
+  LocalTenants::Use use = std::move(*found);
   use->Park();
   cluster::MoveRecord record;
   record.id = entry.move;

@@ -70,6 +70,9 @@ class Moves {
   // Whether the tenant takes part in a move here, as either side.
   bool IsMoving(const TenantName& tenant) const;
 
+  // Resumes as Resume() does, by itself, once the program ends that has the tenant's file open.
+  void ResumeWhenFree(const move::JournalEntry& entry);
+
   // Ends what is under way, to be resumed after a restart. Suspends. The host is stopping.
   void Stop();
 

@@ -278,8 +278,10 @@ Result<void> Node::Recover() {
       case move::Role::kFrozen:
       case move::Role::kOwner:
         // One damaged copy does not keep the others from being served.
-        if (Result<void> resumed = moves_->Resume(entry); !resumed)
+        if (Result<void> resumed = moves_->Resume(entry); !resumed) {
           log::error("tenant {} is not served here: {}", tenant, Describe(resumed.error()));
+          if (resumed.error().code == sqlite::kFileInUseCode) moves_->ResumeWhenFree(entry);
+        }
         break;
     }
   }
@@ -318,6 +320,7 @@ Result<cluster::TenantRecord> Node::CreateTenantFrom(const TenantName& name, con
                 "choose another name, or delete it first");
   TW_TRY(journal_->Put({name, move::Role::kCreating, Epoch{}, "", "", 0}));
   // From here on a missing file is a lost file, never a new tenant.
+  TW_TRY(tenants_->ClearBeside(name));
   if (file.empty()) {
     TW_TRY(core_.disk().Open(tenants_->PathOf(name), runtime::OpenMode::kCreate));
   } else {

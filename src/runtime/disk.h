@@ -44,6 +44,14 @@ class File {
     static_cast<void>(ranges);
     return {};
   }
+  // Holds a write lock on these bytes (an open-file-description lock, which conflicts with the POSIX locks
+  // of other processes) until the file is closed; whether there are such bytes does not matter. Fails with
+  // code FILE_LOCKED (kUnavailable) while somebody holds a lock on one of them. Where the file system knows
+  // no locks, or the disk is simulated and has no other processes, nothing is held. Never suspends.
+  virtual Result<void> Lock(Range range) {
+    static_cast<void>(range);
+    return {};
+  }
 };
 
 enum class OpenMode {

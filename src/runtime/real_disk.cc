@@ -66,6 +66,7 @@ class RealFile final : public File {
     core_.RunOffCore([this] { ::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE); });
   }
   Result<void> WriteBack(std::span<const Range> ranges) override;
+  Result<void> Lock(Range range) override;
 
  private:
   // How a read that must not wait is done here; some file systems cannot tell whether it would.
@@ -163,6 +164,26 @@ Result<void> RealFile::WriteBack(std::span<const Range> ranges) {
   // Not every file system can; then the sync has more to do.
   if (error == 0 || error == ESPIPE || error == EINVAL || error == ENOSYS) return {};
   return DiskError(error, "write back", path_);
+}
+
+Result<void> RealFile::Lock(Range range) {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = static_cast<off_t>(range.offset);
+  lock.l_len = static_cast<off_t>(range.bytes);
+  if (::fcntl(descriptor_, F_OFD_SETLK, &lock) == 0) return {};
+  const int error = errno;
+  if (error == EAGAIN || error == EACCES) {
+    // A holder in another container, or one with a lock of this kind, has no number.
+    const bool known =
+        ::fcntl(descriptor_, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0;
+    return Fail(ErrorKind::kUnavailable, "FILE_LOCKED",
+                (known ? "process " + std::to_string(lock.l_pid) : std::string("another process")) +
+                    " holds a lock on " + path_);
+  }
+  if (error == EINVAL || error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP) return {};
+  return DiskError(error, "lock", path_);
 }
 
 Result<uint64_t> RealFile::Size() {

@@ -72,6 +72,7 @@ class ControlledFile final : public File {
     TW_TRY(write_backs_.Pass("write-back"));
     return file_->WriteBack(ranges);
   }
+  Result<void> Lock(Range range) override { return file_->Lock(range); }
 
  private:
   std::unique_ptr<File> file_;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "sqlite/big_endian.h"
+#include "sqlite/lock_bytes.h"
 #include "sqlite/store_registry.h"
 
 namespace tradewind::sqlite {
@@ -32,12 +33,26 @@ int ResultCode(const Error& error, int otherwise) {
 
 }  // namespace
 
+Result<void> KeepOthersOut(runtime::Core& core, runtime::File& file, const std::string& path) {
+  const runtime::TimePoint until = core.Now() + limits::kFileInUseWait;
+  while (true) {
+    Result<void> locked = file.Lock(kLockBytes);
+    if (locked || locked.error().code != "FILE_LOCKED") return locked;
+    if (core.Now() >= until)
+      return Fail(ErrorKind::kUnavailable, std::string(kFileInUseCode),
+                  "the database " + path + " is open in another program: " + locked.error().message,
+                  "end that program, and try again; use tradewind sql or tenant export to look at it");
+    runtime::SleepFor(limits::kFileInUsePause);
+  }
+}
+
 PageStore::PageStore(runtime::Core& core, std::string path)
     : core_(core), path_(std::move(path)), id_(RegisterStore(this)), database_path_(StoreDatabasePath(id_)) {}
 
 Result<std::unique_ptr<PageStore>> PageStore::Open(runtime::Core& core, const std::string& path,
                                                    runtime::OpenMode mode) {
   TW_TRY_ASSIGN(auto main, core.disk().Open(path, mode));
+  TW_TRY(KeepOthersOut(core, *main, path));
   if (mode != runtime::OpenMode::kExisting) TW_TRY(core.disk().SyncDirectory(FolderOf(path)));
   std::unique_ptr<PageStore> store(new PageStore(core, path));
   store->main_ = std::move(main);

@@ -46,6 +46,13 @@
 //     of all tenants would wait behind thousands of pages. It changes nothing about what is durable when.)
 //   - a failed pull is SQLITE_IOERR_READ, never BUSY, ABORT or CANTOPEN (with those, part of a statement
 //     can be committed).
+//
+// -- Other programs
+//   - while a file is open here its lock bytes are held, so that SQLite in another process hears "database
+//     is locked" whatever it wants. The locks above are this process's own affair: a program that merely
+//     reads a file in WAL mode would find no other user of it, take itself for the last one when it closes,
+//     and remove the WAL, whose later frames this store would go on to write into a file without a name.
+//     (A program that opens it with immutable=1 or nolock=1 asks nobody. It can do no harm by reading.)
 #pragma once
 
 #include <cstddef>
@@ -75,10 +82,17 @@ namespace tradewind::sqlite {
 inline constexpr std::string_view kHandedOverCode = "HANDED_OVER";  // Retryable: the tenant is moving.
 inline constexpr std::string_view kPullFailedCode = "PULL_FAILED";  // Retryable: the source does not answer.
 
+// Retryable: another program has the file open.
+inline constexpr std::string_view kFileInUseCode = "TENANT_FILE_IN_USE";
+
+// Takes SQLite's lock bytes of a main file, so that other programs keep out of it until it is closed. Waits a
+// little for one that has it open, then fails with kFileInUseCode. Suspends.
+Result<void> KeepOthersOut(runtime::Core& core, runtime::File& file, const std::string& path);
+
 class PageStore {
  public:
-  // Opens the main file of a tenant and makes it known to the VFS under database_path(). Nothing of SQLite
-  // runs yet.
+  // Opens the main file of a tenant, keeps other programs out of it, and makes it known to the VFS under
+  // database_path(). Nothing of SQLite runs yet. Fails as the disk and KeepOthersOut() do. Suspends.
   static Result<std::unique_ptr<PageStore>> Open(runtime::Core& core, const std::string& path,
                                                  runtime::OpenMode mode);
   ~PageStore();  // Requires: no connection is open on it.

@@ -12,7 +12,7 @@ if (!binary) throw new Error("TRADEWIND_BINARY must name the tradewind program")
 const readyPatienceMs = 30_000;
 
 // Starts `tradewind serve` with these arguments; resolves once it has said that it is ready.
-async function startNode(name, folder, join_url) {
+export async function startNode(name, folder, join_url) {
   const args = ["serve", "--name", name, "--listen", "127.0.0.1:0", "--data", join(folder, name)];
   if (join_url) args.push("--join", join_url);
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });

@@ -29,7 +29,8 @@ ARROWS = {
 }
 
 # Headers that are free of their folder's technology, and may be included from further away.
-PLAIN = {("cli", "sqlite/value.h"), ("cli", "sqlite/sql_text.h")}
+PLAIN = {("cli", "sqlite/" + header) for header in
+         ("value.h", "sql_text.h", "lock_bytes.h", "outside_database.h")}
 
 MOST_LINES = 600
 
