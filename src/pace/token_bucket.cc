@@ -6,7 +6,9 @@ namespace tradewind::pace {
 
 namespace {
 constexpr double kMostDebtSeconds = 1;
-}
+constexpr double kBurstSeconds =
+    0.01;  // A core that is busy wakes those that wait a millisecond or two late.
+}  // namespace
 
 TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes)
     : core_(core),
@@ -17,8 +19,19 @@ TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t 
 
 void TokenBucket::Refill() {
   const runtime::TimePoint now = core_.Now();
-  tokens_ = std::min(burst_, tokens_ + std::chrono::duration<double>(now - filled_at_).count() * rate_);
+  const double filled = tokens_ + std::chrono::duration<double>(now - filled_at_).count() * rate_;
+  tokens_ =
+      std::max(tokens_, std::min(most_tokens(), filled));  // More than that was there from the beginning.
   filled_at_ = now;
+}
+
+double TokenBucket::most_tokens() const {
+  return std::min(burst_, rate_ * kBurstSeconds);
+}
+
+// A flood of pulls at a low rate must not keep the last pushes waiting for minutes.
+double TokenBucket::most_debt() const {
+  return std::max(rate_ * kMostDebtSeconds, burst_);
 }
 
 void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
@@ -41,13 +54,15 @@ void TokenBucket::TakeUrgent(uint64_t bytes) {
   if (rate_ <= 0) return;
   Refill();
   tokens_ -= static_cast<double>(bytes);
-  // A flood of pulls at a low rate must not keep the last pushes waiting for minutes.
-  tokens_ = std::max(tokens_, -std::max(rate_ * kMostDebtSeconds, burst_));
+  tokens_ = std::max(tokens_, -most_debt());
 }
 
 void TokenBucket::SetRate(double bytes_per_second) {
   Refill();
+  const bool was_limited = rate_ > 0;
   rate_ = bytes_per_second;
+  // A debt of a high rate would be one for minutes at a low one.
+  if (rate_ > 0) tokens_ = was_limited ? std::clamp(tokens_, -most_debt(), most_tokens()) : 0;
   rate_changed_.NotifyAll();
 }
 

@@ -15,8 +15,10 @@ namespace tradewind::pace {
 
 class TokenBucket {
  public:
-  // bytes_per_second 0 is no limit. The bucket holds at most `burst_bytes`, and may go into debt by what was
-  // taken at once, but by no more than a second of its rate (or a burst).
+  // bytes_per_second 0 is no limit. The bucket begins with `burst_bytes`, and later fills up to what some
+  // milliseconds of its rate are, or `burst_bytes` if that is less: what was not taken must not come as a burst
+  // that is felt. It may go into debt by what was taken at once, but by no more than a second of its rate (or
+  // burst_bytes).
   TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes);
 
   // Suspends until it is this caller's turn and the bucket is out of debt, then takes the bytes. Takes none
@@ -24,6 +26,7 @@ class TokenBucket {
   void TakePaced(uint64_t bytes, const std::function<bool()>& given_up);
   // Takes the bytes at once.
   void TakeUrgent(uint64_t bytes);
+  // After no limit the bucket is empty.
   void SetRate(double bytes_per_second);
   // Has everyone who waits look whether to give up.
   void Wake();
@@ -34,6 +37,8 @@ class TokenBucket {
 
  private:
   void Refill();
+  double most_tokens() const;
+  double most_debt() const;
 
   runtime::Core& core_;
   double rate_;

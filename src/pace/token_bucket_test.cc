@@ -89,6 +89,49 @@ TEST_F(TokenBucketTest, TakesANewRateWhileAPushWaits) {
   });
 }
 
+TEST_F(TokenBucketTest, HasNoBurstOnceThereIsALimitAgain) {
+  core_.Run([&] {
+    TokenBucket bucket(core_, 0, 256'000);
+    for (int i = 0; i < 1000; ++i) bucket.TakePaced(100'000, Never);
+    runtime::SleepFor(1s);
+    bucket.SetRate(1e6);
+    EXPECT_GT(SecondsOf([&] {
+                for (int i = 0; i < 3; ++i) bucket.TakePaced(50'000, Never);
+              }),
+              0.099)
+        << "all but the last are paid";
+  });
+}
+
+TEST_F(TokenBucketTest, SavesUpNoMoreThanSomeMillisecondsOfItsRate) {
+  core_.Run([&] {
+    TokenBucket bucket(core_, 1e6, 256'000);
+    bucket.TakePaced(256'000, Never);
+    runtime::SleepFor(10s);
+    EXPECT_GT(SecondsOf([&] {
+                for (int i = 0; i < 11; ++i) bucket.TakePaced(10'000, Never);
+              }),
+              0.085);
+    bucket.SetRate(100e6);
+    runtime::SleepFor(10s);
+    bucket.SetRate(1e6);
+    EXPECT_GT(SecondsOf([&] {
+                for (int i = 0; i < 11; ++i) bucket.TakePaced(10'000, Never);
+              }),
+              0.085)
+        << "what a higher rate had saved is no more at a lower";
+  });
+}
+
+TEST_F(TokenBucketTest, ForgivesTheDebtOfAHighRateAtALowOne) {
+  core_.Run([&] {
+    TokenBucket bucket(core_, 500e6, 100'000);
+    bucket.TakeUrgent(400'000'000);
+    bucket.SetRate(1e6);
+    EXPECT_LT(SecondsOf([&] { bucket.TakePaced(1, Never); }), 1.1);
+  });
+}
+
 TEST_F(TokenBucketTest, LetsOneThatGivesUpGoWithoutTokens) {
   core_.Run([&] {
     TokenBucket bucket(core_, 1, 1'000'000);
