@@ -232,7 +232,7 @@ void Fabric::Heal(const std::string& one, const std::string& other) {
 }
 
 runtime::Duration Fabric::Latency(const std::string& from, const std::string& to) {
-  return from == to ? world_.random().Between(5us, 50us) : world_.random().Between(50us, 500us);
+  return from == to ? world_.random().Between(5us, 50us) : world_.random().Between(50us, 500us) + longer_;
 }
 
 std::vector<std::shared_ptr<Channel>> Fabric::Channels() {

@@ -118,6 +118,8 @@ class Fabric {
   void Heal(const std::string& one, const std::string& other);
   // One way, between two hosts or within one.
   runtime::Duration Latency(const std::string& from, const std::string& to);
+  // From now on every way between two hosts takes so much longer.
+  void SlowDown(runtime::Duration longer) { longer_ = longer; }
 
  private:
   static std::pair<std::string, std::string> Link(const std::string& one, const std::string& other);
@@ -132,6 +134,7 @@ class Fabric {
   uint64_t last_channel_ = 0;
   std::map<std::pair<std::string, std::string>, uint64_t> cuts_;  // Link -> which cut it is.
   uint64_t last_cut_ = 0;
+  runtime::Duration longer_{};
 };
 
 }  // namespace tradewind::sim

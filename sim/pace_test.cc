@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <functional>
+#include <set>
 #include <string>
 
 #include "cli/load/bank.h"
@@ -34,8 +35,8 @@ bool IsAtItsFloor(const json::object& receipt) {
 
 class PaceOfMoves : public testing::Test {
  protected:
-  // A tenant "shop" of some 16 MB on n1; under load if so wished. In a fiber.
-  void Prepare(bool under_load) {
+  // A tenant "shop" of some 16 MB on n1. In a fiber.
+  void Fill() {
     cluster_.Call("n1", "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})");
     load::BankOptions options;
     options.servers = cluster_.urls();
@@ -45,9 +46,25 @@ class PaceOfMoves : public testing::Test {
     bank_ = load::Bank::Make(cluster_.client(), cluster_.http(), options).value();
     const auto filled = bank_->Fill();
     ASSERT_TRUE(filled) << Describe(filled.error());
+  }
+  // The same, and under load if so wished. In a fiber.
+  void Prepare(bool under_load) {
+    Fill();
     runtime::SleepFor(20s);  // Until the filling is no longer what is usual.
     if (under_load) bank_->Start();
     runtime::SleepFor(3s);
+  }
+  // One that only this node serves, not in use yet. In a fiber.
+  std::unique_ptr<load::Bank> MakeNeighbour(const std::string& node) {
+    cluster_.Call("n1", "POST", "/v1/tenants", R"({"name":"neighbour","node":")" + node + "\"}");
+    load::BankOptions options;
+    options.tenant = "neighbour";
+    options.servers = {"http://" + node + ":8080"};
+    options.accounts = 10;
+    auto bank = load::Bank::Make(cluster_.client(), cluster_.http(), options).value();
+    const auto filled = bank->Fill();
+    EXPECT_TRUE(filled) << Describe(filled.error());
+    return bank;
   }
   void End() {
     bank_->Stop();
@@ -62,6 +79,34 @@ class PaceOfMoves : public testing::Test {
   }
   json::object Show(const std::string& id) {
     return cluster_.Call("n2", "GET", "/v1/moves/" + id).as_object();
+  }
+  double MillisecondsOf(const json::object& receipt) {
+    EXPECT_EQ(TextAt(receipt, "phase"), "done") << json::serialize(receipt);
+    return NumberAt(receipt, "ended_at") - NumberAt(receipt, "started_at");
+  }
+  // Suspends until the tenant has left nothing there. In a fiber.
+  void AwaitGone(const std::string& node) {
+    for (int look = 0; look < 1000 && cluster_.HasFile(node, "shop"); ++look) runtime::SleepFor(10ms);
+  }
+  // Load begins at the node while an idle tenant moves. In a fiber.
+  void BeginLoadInTheMiddle(const std::string& node) {
+    cluster_.world().SlowDownLinks(10ms);  // So that there is a middle.
+    Fill();
+    const auto neighbour = MakeNeighbour(node);
+    runtime::SleepFor(20s);
+    const std::string id = Start({{"setpoint_ms", 0.001}, {"warm_up", "all"}});
+    const auto idle = Await(id, [](const json::object& r) { return NumberAt(r, "bytes_sent") > 2e6; });
+    EXPECT_EQ(NumberAt(idle, "rate_bytes_per_s"), 0);
+    EXPECT_TRUE(idle.at("p95_ms").is_null());
+    neighbour->Start();
+    const runtime::TimePoint began = cluster_.client().Now();
+    Await(id, IsAtItsFloor);
+    EXPECT_LT(cluster_.client().Now() - began, 1s);
+    cluster_.Call("n1", "PATCH", "/v1/moves/" + id, R"({"rate_bytes_per_s":null})");
+    cluster_.AwaitMove(id);
+    neighbour->Stop();
+    EXPECT_EQ(neighbour->counts().failed, 0u);
+    End();
   }
   // The receipt, as soon as it is as wanted.
   json::object Await(const std::string& id, const std::function<bool(const json::object&)>& wanted) {
@@ -176,6 +221,131 @@ TEST_F(PaceOfMoves, GoesAtFullSpeedWithoutLoad) {
     EXPECT_EQ(TextAt(receipt, "phase"), "done");
     EXPECT_TRUE(receipt.at("p95_ms").is_null()) << "nobody was there";
     EXPECT_LT(NumberAt(receipt, "ended_at") - NumberAt(receipt, "started_at"), 3000);
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, TakesNoLongerThanWithoutALimitWhenNobodyIsThereAndSaysSo) {
+  cluster_.InClient([&] {
+    Prepare(false);
+    // One who is to be heeded whenever he comes, and does not.
+    cluster_.Call("n1", "POST", "/v1/tenants", R"({"name":"neighbour","node":"n1"})");
+    cluster_.Call("n1", "PATCH", "/v1/tenants/neighbour", R"({"latency":"p95:1us"})");
+    const auto without = cluster_.AwaitMove(cluster_.StartMove("shop", "n2"));
+    AwaitGone("n1");
+    std::set<std::string> limits;
+    const std::string id = Start({{"to", "n1"}, {"setpoint_ms", 0.001}, {"finish_within_s", 600}});
+    const auto receipt = Await(id, [&](const json::object& seen) {
+      limits.insert(TextAt(seen, "limited_by"));
+      return TextAt(seen, "phase") == "done";
+    });
+    EXPECT_FALSE(limits.contains("setpoint") || limits.contains("floor")) << json::serialize(receipt);
+    EXPECT_TRUE(receipt.at("p95_ms").is_null());
+    EXPECT_EQ(NumberAt(receipt, "rate_bytes_per_s"), 0);
+    EXPECT_LE(MillisecondsOf(receipt), MillisecondsOf(without) * 1.15 + 5);
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, HasTheLeastSetpointAndIsSoonOverRightAfterItsTenantWasFilled) {
+  cluster_.InClient([&] {
+    Fill();
+    const auto receipt = cluster_.AwaitMove(Start({}));
+    EXPECT_EQ(NumberAt(receipt, "setpoint_ms"), 5);
+    EXPECT_LT(MillisecondsOf(receipt), 1500);
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, HeedsWithinASecondWhoComesInTheMiddleAtTheSource) {
+  cluster_.InClient([&] { BeginLoadInTheMiddle("n1"); });
+}
+
+TEST_F(PaceOfMoves, HeedsWithinASecondWhoComesInTheMiddleAtTheDestination) {
+  cluster_.InClient([&] { BeginLoadInTheMiddle("n2"); });
+}
+
+TEST_F(PaceOfMoves, LearnsBesideALoadThatIsSlowByItselfWhatIsUsualThere) {
+  cluster_.InClient([&] {
+    cluster_.world().SlowDownLinks(10ms);
+    Fill();
+    const auto neighbour = MakeNeighbour("n1");
+    runtime::SleepFor(20s);
+    const std::string id = Start({{"warm_up", "all"}});
+    Await(id, [](const json::object& r) { return NumberAt(r, "bytes_sent") > 1e6; });
+    neighbour->Start();
+    const auto learned = Await(id, [](const json::object& r) { return NumberAt(r, "setpoint_ms") > 8; });
+    EXPECT_LT(NumberAt(learned, "setpoint_ms"), NumberAt(learned, "p95_ms") * 3);
+    EXPECT_EQ(TextAt(cluster_.AwaitMove(id), "phase"), "done");
+    neighbour->Stop();
+    End();
+  });
+}
+
+TEST_F(PaceOfMoves, HasNoLimitAnyMoreOnceAFixedRateIsTakenAway) {
+  cluster_.InClient([&] {
+    Prepare(false);
+    for (const char* pace :
+         {R"({"setpoint_ms":null})", R"({"setpoint_ms":0.001})", R"({"rate_bytes_per_s":null})"}) {
+      const std::string to = cluster_.HasFile("n1", "shop") ? "n2" : "n1";
+      const std::string id = Start({{"to", to}, {"rate_bytes_per_s", 1'000'000}});
+      Await(id, [](const json::object& r) { return TextAt(r, "limited_by") == "rate"; });
+      cluster_.Call("n2", "PATCH", "/v1/moves/" + id, pace);
+      const runtime::TimePoint set = cluster_.client().Now();
+      const auto seen = Await(id, [](const json::object& r) {
+        return NumberAt(r, "rate_bytes_per_s") == 0 || TextAt(r, "phase") == "done";
+      });
+      const std::string limit = TextAt(seen, "limited_by");
+      EXPECT_TRUE(limit != "rate" && limit != "setpoint" && limit != "floor") << limit << " after " << pace;
+      cluster_.AwaitMove(id);
+      EXPECT_LT(cluster_.client().Now() - set, 2s) << pace;
+      AwaitGone(to == "n2" ? "n1" : "n2");
+    }
+    End();
+  });
+}
+
+// Neither is somebody who must be heeded, nor may what was before hold up what is left.
+TEST_F(PaceOfMoves, GoesOnAtFullSpeedWhenAnEndWasRestarted) {
+  for (const std::string node : {"n2", "n1"}) {
+    std::string id;
+    runtime::TimePoint back;
+    cluster_.InClient([&] {
+      cluster_.world().SlowDownLinks(10ms);
+      if (!bank_) Prepare(false);
+      id = Start({{"to", node == "n2" ? "n2" : "n1"}});
+      Await(id, [](const json::object& r) { return TextAt(r, "phase") == "finish"; });
+    });
+    cluster_.TakeDown("n2", false);
+    cluster_.InClient([&] { runtime::SleepFor(2s); });
+    cluster_.BringBack();
+    cluster_.InClient([&] {
+      back = cluster_.client().Now();
+      EXPECT_EQ(TextAt(cluster_.AwaitMove(id), "phase"), "done");
+      EXPECT_LT(cluster_.client().Now() - back, 4s) << (node == "n2" ? "destination" : "source");
+      AwaitGone(node == "n2" ? "n1" : "n2");
+    });
+  }
+  cluster_.InClient([&] { End(); });
+}
+
+TEST_F(PaceOfMoves, DrainsIdleTenantsNoSlowerThanWithoutALimit) {
+  cluster_.InClient([&] {
+    Prepare(false);
+    for (int i = 0; i < 40; ++i)
+      cluster_.Call("n1", "POST", "/v1/tenants", fmt::format(R"({{"name":"t{}","node":"n1"}})", i));
+    const auto drain = [&](const std::string& node, const std::string& pace) {
+      cluster_.Call("n1", "DELETE", "/v1/nodes/" + std::string(node == "n1" ? "n2" : "n1") + "/drain");
+      const runtime::TimePoint began = cluster_.client().Now();
+      cluster_.Call("n1", "POST", "/v1/nodes/" + node + "/drain", pace);
+      while (TextAt(cluster_.Call("n1", "GET", "/v1/nodes/" + node + "/drain").as_object(), "state") !=
+             "drained")
+        runtime::SleepFor(5ms);
+      return std::chrono::duration<double>(cluster_.client().Now() - began).count();
+    };
+    const double without = drain("n1", R"({"rate_bytes_per_s":0})");
+    AwaitGone("n1");
+    EXPECT_LE(drain("n2", "{}"), without * 1.15 + 0.05);
     End();
   });
 }

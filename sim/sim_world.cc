@@ -69,6 +69,10 @@ void SimWorld::HealLink(const std::string& one, const std::string& other) {
   fabric_->Heal(one, other);
 }
 
+void SimWorld::SlowDownLinks(runtime::Duration longer) {
+  fabric_->SlowDown(longer);
+}
+
 void SimWorld::DamageAfter(const std::string& host, int pieces) {
   damaged_host_ = host;
   pieces_until_damage_ = pieces;

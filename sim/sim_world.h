@@ -63,6 +63,9 @@ class SimWorld {
   void CutLink(const std::string& one, const std::string& other);
   void HealLink(const std::string& one, const std::string& other);
 
+  // From now on every way between two hosts takes so much longer; so less fits through a connection, too.
+  void SlowDownLinks(runtime::Duration longer);
+
   // One bit flips in a large piece (32 KiB or more) that the host sends: the one after `pieces` others.
   void DamageAfter(const std::string& host, int pieces);
   // Whether a piece of so many bytes that the host sends now is to be damaged. For the network.

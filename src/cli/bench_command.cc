@@ -291,7 +291,9 @@ class Bench {
     if (const json::value* receipt = observer_->running())
       line += fmt::format("  | {} of {} at {}, p95 {} of {}", TextAt(*receipt, "phase"),
                           TextAt(*receipt, "tenant"),
-                          FormatRate(static_cast<uint64_t>(NumberAt(*receipt, "rate_bytes_per_s"))),
+                          NumberAt(*receipt, "rate_bytes_per_s") > 0
+                              ? FormatRate(static_cast<uint64_t>(NumberAt(*receipt, "rate_bytes_per_s")))
+                              : std::string("no limit"),
                           MillisecondsText(MemberAt(*receipt, "p95_ms")),
                           MillisecondsText(MemberAt(*receipt, "setpoint_ms")));
     return line;

@@ -29,7 +29,6 @@
 #include "cli/report/report.h"
 #include "cli/table.h"
 #include "net/http_client.h"
-#include "pace/sensor.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 
@@ -44,7 +43,6 @@ constexpr int64_t kAccountBytes = 1000;
 constexpr double kWarmUp = 2;            // Seconds, not counted.
 constexpr runtime::Duration kCalm = 5s;  // Load without a move, before, between and after.
 constexpr runtime::Duration kDiskPatience = 30s;
-constexpr runtime::Duration kForgotten = pace::LatencyWindow::kKept + 1s;  // What was usual, by the nodes.
 constexpr runtime::Duration kMovePatience = 10min;
 constexpr runtime::Duration kLook = 50ms;
 
@@ -104,13 +102,12 @@ class Demo {
       display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(size)));
       return CheckInterrupted();
     }));
-    filled_ = core_.Now();
     TW_TRY(generator_->CheckTables());
     TW_TRY_ASSIGN(const json::value tenant, admin_->Get(std::string("/v1/tenants/") + kTenant));
     display_.Say(fmt::format("tenant   {} on n1: a bank of {} entries, {} in {:.0f} pages, filled in {}",
                              kTenant, workload.records,
                              FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes"))),
-                             NumberAt(tenant, "page_count"), FormatDuration(filled_ - began)));
+                             NumberAt(tenant, "page_count"), FormatDuration(core_.Now() - began)));
     run_.options = {
         {"size", options_.size}, {"rate", fmt::format("{}/s", options_.rate)}, {"arrivals", "poisson"}};
     return WaitForTheDisk();
@@ -192,8 +189,7 @@ class Demo {
   }
 
   Result<void> Calm(const std::string& owner) {
-    // The requests of the filling are large, and not to be taken for the usual latency.
-    const runtime::TimePoint until = std::max(core_.Now() + kCalm, filled_ + kForgotten);
+    const runtime::TimePoint until = core_.Now() + kCalm;
     while (core_.Now() < until) TW_TRY(Look(owner, nullptr));
     return {};
   }
@@ -265,7 +261,6 @@ class Demo {
   std::unique_ptr<AdminClient> admin_;
   std::unique_ptr<load::Workload> workload_;
   std::unique_ptr<load::Generator> generator_;
-  runtime::TimePoint filled_{};
   std::unique_ptr<MoveObserver> observer_;
 };
 

@@ -132,10 +132,11 @@ std::string MoveProgress::Line(const json::value& receipt, runtime::TimePoint no
   std::string line = fmt::format("{:<9} {} {:3.0f} %  {}  pulls {}", TextAt(receipt, "phase"), Bar(share),
                                  share * 100, FormatRate(static_cast<uint64_t>(bytes_per_s_)),
                                  CountAt(MemberAt(receipt, "pages"), "pulled"));
-  if (const json::value& p95 = MemberAt(receipt, "p95_ms"); p95.is_number())
+  if (const json::value& p95 = MemberAt(receipt, "p95_ms"); p95.is_number()) {
     line += "  p95 " + MillisecondsText(p95);
-  if (const json::value& setpoint = MemberAt(receipt, "setpoint_ms"); setpoint.is_number())
-    line += fmt::format(" of {}", MillisecondsText(setpoint));
+    if (const json::value& setpoint = MemberAt(receipt, "setpoint_ms"); setpoint.is_number())
+      line += fmt::format(" of {}", MillisecondsText(setpoint));
+  }
   if (const std::string limit = TextAt(receipt, "limited_by"); !limit.empty())
     line += fmt::format("  ({})", limit);
   if (const json::value& eta = MemberAt(receipt, "eta_s"); eta.is_number())

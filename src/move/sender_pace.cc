@@ -82,7 +82,9 @@ void Sender::NotePace(const PaceNote& note) {
 }
 
 std::string Sender::LimitedBy() const {
-  const auto cause = bottleneck_.Worst(core_.Now());
+  // What it waited for its turn before the limit was lifted keeps it no longer.
+  const auto but = rate() > 0 ? std::optional<pace::Bottleneck::Cause>() : pace::Bottleneck::Cause::kPace;
+  const auto cause = bottleneck_.Worst(core_.Now(), but);
   if (!cause) return "";
   if (*cause != pace::Bottleneck::Cause::kPace) return std::string(pace::Bottleneck::NameOf(*cause));
   if (!follows_latency()) return "rate";

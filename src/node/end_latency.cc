@@ -8,6 +8,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr double kMostBackSeconds = 60;
+
 tl::unexpected<Error> Corrupt() {
   return Fail(ErrorKind::kCorrupt, "LATENCY_MESSAGE",
               "another node sent a message about latency that makes no sense",
@@ -21,65 +23,106 @@ json::object Json(const pace::Reading& reading) {
           {"p99_ms", reading.p99_ms}};
 }
 
+// Numbers of an object, of which none is negative.
+class Numbers {
+ public:
+  explicit Numbers(const json::value* value) : object_(value ? value->if_object() : nullptr) {}
+  double At(const char* name) {
+    const json::value* member = object_ ? object_->if_contains(name) : nullptr;
+    const double number = member && member->is_number() ? member->to_number<double>() : -1;
+    good_ = good_ && number >= 0 && number < 1e15;
+    return number;
+  }
+  bool good() const { return good_; }
+
+ private:
+  const json::object* object_;
+  bool good_ = true;
+};
+
 Result<pace::Reading> ReadingIn(const json::value* value) {
-  const json::object* object = value ? value->if_object() : nullptr;
-  if (!object) return Corrupt();
-  json::error_code failed;
-  const auto number = [&](const char* name) {
-    const json::value* member = object->if_contains(name);
-    if (!member || failed) return failed = json::error::not_found, 0.0;
-    return member->to_number<double>(failed);
-  };
-  const double samples = number("samples");
-  pace::Reading reading{0, number("mean_ms"), number("p95_ms"), number("p99_ms")};
-  if (failed || !(samples >= 0 && samples < 1e15)) return Corrupt();
-  reading.samples = static_cast<uint64_t>(samples);
-  return reading;
+  Numbers numbers(value);
+  const double samples = numbers.At("samples");
+  const double mean = numbers.At("mean_ms"), p95 = numbers.At("p95_ms"), p99 = numbers.At("p99_ms");
+  if (!numbers.good()) return Corrupt();
+  return pace::Reading{static_cast<uint64_t>(samples), mean, p95, p99};
 }
 
-Result<json::object> ObjectIn(std::string_view text) {
+Result<pace::Activity> ActivityIn(const json::value* value) {
+  Numbers numbers(value);
+  const double under_way = numbers.At("under_way"), lately = numbers.At("lately");
+  const double quiet = numbers.At("quiet_s"), gap = numbers.At("gap_s");
+  if (!numbers.good()) return Corrupt();
+  return pace::Activity{static_cast<uint64_t>(under_way), static_cast<uint64_t>(lately), quiet, gap};
+}
+
+// An object.
+Result<json::value> ValueIn(std::string_view text) {
   json::error_code failed;
   json::value value = json::parse(text, failed);
   if (failed || !value.is_object()) return Corrupt();
-  return std::move(value.get_object());
+  return value;
 }
 
 }  // namespace
 
-EndLatency ReadEnd(pace::Sensor& sensor, const std::vector<TenantName>& tenants) {
-  EndLatency latency{sensor.Read(), sensor.ReadUsual(), {}};
-  for (const TenantName& tenant : tenants) latency.tenants[tenant] = sensor.ReadTenant(tenant);
+EndLatency ReadEnd(runtime::Core& core, pace::Sensor& sensor, const LatencyCall& call) {
+  const runtime::TimePoint since = call.back ? core.Now() - *call.back : runtime::TimePoint{};
+  EndLatency latency{sensor.Read(since), sensor.ReadUsual(), sensor.ReadActivity(), {}};
+  sensor.NoteMove();
+  for (const TenantName& tenant : call.tenants) latency.tenants[tenant] = sensor.ReadTenant(tenant, since);
   return latency;
 }
 
-std::string EncodeLatencyCall(const std::vector<TenantName>& tenants) {
-  return json::serialize(json::object{{"tenants", json::array(tenants.begin(), tenants.end())}});
+std::string Encode(const LatencyCall& call) {
+  json::object object{{"tenants", json::array(call.tenants.begin(), call.tenants.end())}};
+  if (call.back) object["back_s"] = std::chrono::duration<double>(*call.back).count();
+  return json::serialize(object);
 }
 
-Result<std::vector<TenantName>> DecodeLatencyCall(std::string_view text) {
-  TW_TRY_ASSIGN(const json::object object, ObjectIn(text));
+Result<LatencyCall> DecodeLatencyCall(std::string_view text) {
+  TW_TRY_ASSIGN(const json::value value, ValueIn(text));
+  const json::object& object = value.get_object();
   const json::value* list = object.if_contains("tenants");
   if (!list || !list->is_array()) return Corrupt();
-  std::vector<TenantName> tenants;
+  LatencyCall call;
   for (const json::value& name : list->get_array()) {
     if (!name.is_string()) return Corrupt();
-    tenants.emplace_back(name.get_string());
+    call.tenants.emplace_back(name.get_string());
   }
-  return tenants;
+  if (const json::value* back = object.if_contains("back_s")) {
+    const double seconds = back->is_number() ? back->to_number<double>() : -1;
+    if (!(seconds >= 0)) return Corrupt();
+    // Longer than any sensor looks back, and short enough to be subtracted from a clock that begins at zero.
+    if (seconds < kMostBackSeconds)
+      call.back = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(seconds));
+  }
+  return call;
 }
 
 std::string Encode(const EndLatency& latency) {
   json::object tenants;
   for (const auto& [tenant, reading] : latency.tenants) tenants[tenant] = Json(reading);
-  return json::serialize(json::object{
-      {"now", Json(latency.now)}, {"usual", Json(latency.usual)}, {"tenants", std::move(tenants)}});
+  const pace::Activity& activity = latency.activity;
+  return json::serialize(json::object{{"now", Json(latency.now)},
+                                      {"usual_p95_ms", latency.usual_p95_ms},
+                                      {"activity",
+                                       {{"under_way", activity.under_way},
+                                        {"lately", activity.lately},
+                                        {"quiet_s", activity.quiet_s},
+                                        {"gap_s", activity.gap_s}}},
+                                      {"tenants", std::move(tenants)}});
 }
 
 Result<EndLatency> DecodeEndLatency(std::string_view text) {
-  TW_TRY_ASSIGN(const json::object object, ObjectIn(text));
+  TW_TRY_ASSIGN(const json::value value, ValueIn(text));
   EndLatency latency;
+  Numbers numbers(&value);
+  latency.usual_p95_ms = numbers.At("usual_p95_ms");
+  if (!numbers.good()) return Corrupt();
+  const json::object& object = value.get_object();
   TW_TRY_ASSIGN(latency.now, ReadingIn(object.if_contains("now")));
-  TW_TRY_ASSIGN(latency.usual, ReadingIn(object.if_contains("usual")));
+  TW_TRY_ASSIGN(latency.activity, ActivityIn(object.if_contains("activity")));
   const json::value* tenants = object.if_contains("tenants");
   if (!tenants || !tenants->is_object()) return Corrupt();
   for (const auto& member : tenants->get_object()) {

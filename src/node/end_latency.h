@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,17 +14,25 @@
 namespace tradewind::node {
 
 struct EndLatency {
-  pace::Reading now;    // All tenants of the node together, over the last second or more.
-  pace::Reading usual;  // And over the last fifteen.
-  std::map<TenantName, pace::Reading> tenants;  // Those that were asked for.
+  pace::Reading now;        // All tenants of the node together, over the last seconds.
+  double usual_p95_ms = 0;  // Without moves; 0 when it is not known.
+  pace::Activity activity;
+  std::map<TenantName, pace::Reading> tenants;  // Those that were asked for, as `now`.
 };
 
-// Reads the sensor of this node.
-EndLatency ReadEnd(pace::Sensor& sensor, const std::vector<TenantName>& tenants);
+struct LatencyCall {
+  std::vector<TenantName> tenants;
+  // Only requests that have arrived within this time; none: as far back as a sensor looks. The clocks of two nodes
+  // do not agree, but spans do.
+  std::optional<runtime::Duration> back = {};
+};
 
-std::string EncodeLatencyCall(const std::vector<TenantName>& tenants);
+// Reads the sensor of this node, which takes part in a move.
+EndLatency ReadEnd(runtime::Core& core, pace::Sensor& sensor, const LatencyCall& call);
+
+std::string Encode(const LatencyCall& call);
 // Both fail with kCorrupt (LATENCY_MESSAGE).
-Result<std::vector<TenantName>> DecodeLatencyCall(std::string_view text);
+Result<LatencyCall> DecodeLatencyCall(std::string_view text);
 std::string Encode(const EndLatency& latency);
 Result<EndLatency> DecodeEndLatency(std::string_view text);
 

@@ -122,7 +122,7 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
     return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
   if (target->path == "/v2/pipeline" || target->path == "/v3/pipeline") {
     if (request.method != "POST") return net::HttpResponse::Error(405, "post a pipeline to this address");
-    const pace::Sensor::Measurement measured(sensor_, target->tenant, request.arrived);
+    const pace::Sensor::Measurement measured(sensor_, target->tenant, request.arrived, request.body.size());
     return Pipeline(request, target->tenant);
   }
   if (target->path == "/v3/cursor" || target->path == "/v1/execute" || target->path == "/v1/batch")

@@ -52,7 +52,8 @@ std::vector<MetricSample> PaceMetrics(const pace::Reading& latency, double rate_
                               {{"signal", std::string(pace::NameOf(signal))}}));
   if (worst_ratio > 0) {
     samples.push_back(Gauge("tradewind_pace_rate_bytes_per_second",
-                            "What the moves that follow latency may send together.", rate_bytes_per_s));
+                            "What the moves that follow latency may send together; 0 is no limit.",
+                            rate_bytes_per_s));
     samples.push_back(Gauge("tradewind_pace_worst_ratio",
                             "Latency by its setpoint, the worst that the moves of this node look at.",
                             worst_ratio));

@@ -185,11 +185,11 @@ void Node::ResumeDrain() {
 Pacer::Hands Node::HandsForPacer() {
   Pacer::Hands hands;
   hands.moves = [this] { return moves_->senders(); };
-  hands.ask = [this](const NodeName& node, const std::vector<TenantName>& tenants) -> Result<EndLatency> {
+  hands.ask = [this](const NodeName& node, const LatencyCall& call) -> Result<EndLatency> {
     net::HttpRequest request;
     request.method = "POST";
     request.target = kLatencyPath;
-    request.body = EncodeLatencyCall(tenants);
+    request.body = Encode(call);
     request.idempotent = true;
     TW_TRY_ASSIGN(const auto answer,
                   directory_->Call(node, std::move(request), core_.Now() + limits::kNodeProbe));
@@ -386,9 +386,9 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
   }
   if (path == kStreamsPath) return streams_->Handle(request);
   if (path == kLatencyPath) {
-    const auto tenants = DecodeLatencyCall(request.body);
-    if (!tenants) return ErrorResponse(tenants.error());
-    return net::HttpResponse::Json(200, Encode(ReadEnd(sensor_, *tenants)));
+    const auto call = DecodeLatencyCall(request.body);
+    if (!call) return ErrorResponse(call.error());
+    return net::HttpResponse::Json(200, Encode(ReadEnd(core_, sensor_, *call)));
   }
   return ErrorResponse(
       Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});

@@ -11,12 +11,15 @@ namespace tradewind::node {
 
 namespace {
 
-constexpr std::chrono::milliseconds kTick{250};
+// A move that begins, or is changed, is looked at before its time, but many in a row are not each.
+constexpr std::chrono::milliseconds kLeastPause{25};
 // Of a tick, for the other ends to answer: what comes later counts for the next.
 constexpr std::chrono::milliseconds kAnswerTime{60};
 // An answer older than this is no news.
 constexpr std::chrono::seconds kStale{3};
-// After the last move. As long as what "usual" is taken from, which must not be of a move.
+// For so long nobody is believed to be there as long as nothing else is said.
+constexpr std::chrono::seconds kTrust{1};
+// After the last move.
 constexpr std::chrono::seconds kLinger{15};
 constexpr std::chrono::seconds kObjectivesEvery{5};
 constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
@@ -61,34 +64,33 @@ void Pacer::Stop() {
 
 void Pacer::Loop() {
   runtime::TimePoint last_move = core_.Now();
-  NoteIdle(ends_[self_]);
   while (!stopping_) {
     if (!hands_.moves().empty()) {
       Tick();
-      last_move = core_.Now();
+      last_move = ticked_ = core_.Now();
     } else if (core_.Now() - last_move > kLinger) {
       break;
-    } else {
-      controller_.reset();
+    } else if (governor_) {
+      StopGoverning();
+      bucket_.SetRate(pace::ControllerOptions{}.start_bytes_per_s);
     }
-    wake_.WaitUntil(core_.Now() + kTick);
+    wake_.WaitUntil(core_.Now() + (governor_ ? governor_->pause() : pace::Governor::kPause));
+    WaitForUntil(wake_, ticked_ + kLeastPause, [this] { return stopping_; });
   }
-  controller_.reset();
+  StopGoverning();
   bucket_.SetRate(pace::ControllerOptions{}.start_bytes_per_s);
   ends_.clear();
   setpoints_.clear();
   running_ = false;
 }
 
-// -- Looking
-
-// The first look at an end is before the moves are felt there.
-void Pacer::NoteIdle(End& end) {
-  if (end.known) return;
-  if (&end == &ends_[self_]) end.latency = ReadEnd(sensor_, {});
-  end.known = true;
-  if (end.latency.usual.samples > 0) end.idle_p95_ms = end.latency.usual.p95_ms;
+void Pacer::StopGoverning() {
+  eras_ = era() + 1;
+  governor_.reset();
+  worst_ = {};
 }
+
+// -- Looking
 
 void Pacer::LookAtObjectives() {
   if (looking_at_objectives_ || core_.Now() < objectives_due_) return;
@@ -105,21 +107,34 @@ void Pacer::LookAtObjectives() {
   });
 }
 
+LatencyCall Pacer::CallFor(const NodeName& node) const {
+  LatencyCall call;
+  for (const TenantObjective& one : objectives_)
+    if (one.owner == node) call.tenants.push_back(one.tenant);
+  if (governor_ && governor_->since() != runtime::TimePoint{}) call.back = core_.Now() - governor_->since();
+  return call;
+}
+
+// The first look at an end is before the moves are felt there.
+void Pacer::NoteAnswer(End& end, EndLatency latency, uint64_t era) {
+  end.latency = std::move(latency);
+  end.answered = core_.Now();
+  end.era = era;
+  end.away = false;
+  if (!std::exchange(end.known, true)) end.usual = pace::UsualDuringMove(end.latency.usual_p95_ms);
+}
+
 void Pacer::Ask(const NodeName& peer) {
   End& asked = ends_[peer];
   if (std::exchange(asked.asking, true)) return;
-  std::vector<TenantName> tenants;
-  for (const TenantObjective& one : objectives_)
-    if (one.owner == peer) tenants.push_back(one.tenant);
-  fibers_.Spawn("latency of " + peer, [this, peer, tenants] {
-    auto latency = hands_.ask(peer, tenants);
+  fibers_.Spawn("latency of " + peer, [this, peer, call = CallFor(peer), era = era()] {
+    auto latency = hands_.ask(peer, call);
     End& end = ends_[peer];
     end.asking = false;
-    if (latency) {
-      end.latency = *std::move(latency);
-      end.answered = core_.Now();
-      NoteIdle(end);
-    }
+    if (latency)
+      NoteAnswer(end, *std::move(latency), era);
+    else
+      end.away = latency.error().code == "NODE_UNREACHABLE";
     answered_.NotifyAll();
   });
 }
@@ -129,9 +144,6 @@ void Pacer::LookAtEnds(const Moves& moves) {
   std::set<NodeName> peers;
   for (const auto& sender : moves) peers.insert(sender->peer());
   for (const NodeName& peer : peers) Ask(peer);
-  std::vector<TenantName> here;
-  for (const TenantObjective& one : objectives_)
-    if (one.owner == self_) here.push_back(one.tenant);
   const auto all_answered = [&] {
     return stopping_ ||
            (!looking_at_objectives_ && std::none_of(peers.begin(), peers.end(), [this](const NodeName& peer) {
@@ -139,13 +151,11 @@ void Pacer::LookAtEnds(const Moves& moves) {
            }));
   };
   WaitForUntil(answered_, core_.Now() + kAnswerTime, all_answered);
-  End& self = ends_[self_];
-  self.latency = ReadEnd(sensor_, here);
-  self.answered = core_.Now();
+  NoteAnswer(ends_[self_], ReadEnd(core_, sensor_, CallFor(self_)), era());
 }
 
 bool Pacer::HasNews(const End& end) const {
-  return end.known && core_.Now() - end.answered < kStale;
+  return end.known && end.era == era() && core_.Now() - end.answered < kStale;
 }
 
 // -- Judging
@@ -154,8 +164,7 @@ pace::Objective Pacer::SetpointOf(const move::Sender& sender) {
   if (sender.options().pace.setpoint) return *sender.options().pace.setpoint;
   for (const TenantObjective& one : objectives_)
     if (one.tenant == sender.tenant()) return one.objective;
-  if (const auto known = setpoints_.find(sender.id()); known != setpoints_.end()) return known->second;
-  const double usual = std::max(ends_[self_].idle_p95_ms, ends_[sender.peer()].idle_p95_ms);
+  const double usual = std::max(ends_[self_].usual.p95_ms(), ends_[sender.peer()].usual.p95_ms());
   return {pace::Signal::kP95, std::max(usual * limits::kSetpointByUsual, limits::kLeastSetpointMs)};
 }
 
@@ -164,7 +173,7 @@ void Pacer::Judge(const End& end, const pace::Reading& reading, const pace::Obje
   if (reading.samples == 0 || objective.milliseconds <= 0) return;
   const double ratio = reading.Of(objective.signal) / objective.milliseconds;
   if (ratio <= worst.ratio) return;
-  worst = {ratio, end.idle_p95_ms / objective.milliseconds, move};
+  worst = {ratio, end.usual.p95_ms() / objective.milliseconds, reading.samples, move};
 }
 
 Pacer::Worst Pacer::FindWorst(const Moves& moves) {
@@ -183,6 +192,37 @@ Pacer::Worst Pacer::FindWorst(const Moves& moves) {
     }
   }
   return worst;
+}
+
+void Pacer::LookWhoIsThere(const Moves& moves, pace::Governor::Look& look) {
+  std::set<NodeName> nodes{self_};
+  for (const auto& sender : moves)
+    if (FollowsLatency(*sender)) nodes.insert(sender->peer());
+  for (const NodeName& node : nodes) {
+    const End& end = ends_[node];
+    if (end.away) continue;
+    look.unknown |= !end.known || core_.Now() - end.answered > kTrust;
+    if (end.known) look.activity.Merge(end.latency.activity);
+  }
+}
+
+// What the readings say of what is usual; once they are of requests beside the moves alone.
+void Pacer::NoteUsual(const Moves& moves) {
+  const runtime::TimePoint now = core_.Now();
+  const bool slowest = governor_->paced() && governor_->at_floor() &&
+                       governor_->rate() <= pace::ControllerOptions{}.floor_bytes_per_s * 1.01;
+  if (!slowest) slowest_since_.reset();
+  if (slowest && !slowest_since_) slowest_since_ = now;
+  if (!governor_->paced()) return;
+  std::set<NodeName> nodes{self_};
+  for (const auto& sender : moves)
+    if (FollowsLatency(*sender)) nodes.insert(sender->peer());
+  for (const NodeName& node : nodes) {
+    End& end = ends_[node];
+    if (!HasNews(end)) continue;
+    const runtime::TimePoint since = slowest_since_.value_or(governor_->since());
+    end.usual.Note(end.latency.now, std::chrono::duration<double>(now - since).count(), slowest);
+  }
 }
 
 void Pacer::NotePulls(const Moves& moves, runtime::Duration dt) {
@@ -220,6 +260,31 @@ std::optional<double> Pacer::P95At(const move::Sender& sender) const {
   return p95;
 }
 
+void Pacer::Govern(const Moves& moves, double factor) {
+  const runtime::TimePoint now = core_.Now();
+  if (!governor_) {
+    governor_.emplace();
+    stepped_ = now - pace::Governor::kPause;
+    taken_ = bucket_.taken();
+    pulled_.Clear();
+    slowest_since_.reset();
+  }
+  worst_ = FindWorst(moves);
+  NoteUsual(moves);
+  governor_->NoteSetpointChange(factor);
+  const runtime::Duration dt = now - std::exchange(stepped_, now);
+  NotePulls(moves, dt);
+  governor_->SetFloor(FloorFor(moves));
+  const auto used = static_cast<double>(bucket_.taken() - std::exchange(taken_, bucket_.taken()));
+  pace::Governor::Look look;
+  look.ratio = worst_.ratio;
+  look.idle_ratio = worst_.idle_ratio;
+  look.samples = worst_.samples;
+  look.used_bytes_per_s = used / std::chrono::duration<double>(dt).count();
+  LookWhoIsThere(moves, look);
+  bucket_.SetRate(governor_->Step(look, now));
+}
+
 void Pacer::Tick() {
   LookAtEnds(hands_.moves());
   // Of those that were asked about some may be over, and their tenants gone. Nothing below suspends.
@@ -234,29 +299,12 @@ void Pacer::Tick() {
   setpoints_ = std::move(setpoints);
 
   if (setpoints_.empty()) {
-    controller_.reset();
-    worst_ = {};
+    StopGoverning();
   } else {
-    if (!controller_) {
-      controller_.emplace();
-      stepped_ = core_.Now() - kTick;
-      taken_ = bucket_.taken();
-      pulled_.Clear();
-    }
-    worst_ = FindWorst(moves);
-    controller_->NoteSetpointChange(factor);
-    const runtime::TimePoint now = core_.Now();
-    const runtime::Duration dt = now - std::exchange(stepped_, now);
-    NotePulls(moves, dt);
-    controller_->SetFloor(FloorFor(moves));
-    const auto used = static_cast<double>(bucket_.taken() - std::exchange(taken_, bucket_.taken()));
-    bucket_.SetRate(controller_->Step({.ratio = worst_.ratio,
-                                       .idle_ratio = worst_.idle_ratio,
-                                       .used_bytes_per_s = used / std::chrono::duration<double>(dt).count()},
-                                      dt));
+    Govern(moves, factor);
   }
   for (const auto& sender : moves) {
-    move::PaceNote note{P95At(*sender), std::nullopt, bucket_.rate(), controller_ && controller_->at_floor()};
+    move::PaceNote note{P95At(*sender), std::nullopt, bucket_.rate(), governor_ && governor_->at_floor()};
     if (const auto setpoint = setpoints_.find(sender->id()); setpoint != setpoints_.end())
       note.setpoint = setpoint->second;
     sender->NotePace(note);

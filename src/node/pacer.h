@@ -4,15 +4,18 @@
 // that all moves share which follow latency. Neighbours count: a sensor is of all tenants of its node.
 //
 // The setpoint of a move is, in this order: what its operator gave; the objective of its tenant; twice the
-// p95 of before the move at the worse end, but not less than limits::kLeastSetpointMs. Any other tenant at
-// either end that has an objective of its own is held to that too.
+// p95 that is usual at the worse end (pace/usual_latency.h), but not less than limits::kLeastSetpointMs. Any
+// other tenant at either end that has an objective of its own is held to that too.
+//
+// While there is nobody to slow down at any end there is no limit (pace/governor.h). An end that does not say how
+// it stands, and can be reached, may have anybody.
 //
 // A request that waits for pages to be pulled is slow whatever is pushed beside them, and the sooner all is
 // pushed the fewer of those there are. A controller that took their latency for its own doing would hold up
 // what ends it, so while pages are pulled the floor is a multiple of the rate at which they are.
 //
-// It runs while there are moves and for a while beyond, so that what was usual is known from before the first
-// of several. This core only.
+// It runs while there are moves and for a while beyond, so that what is usual is known from before the first of
+// several. This core only.
 #pragma once
 
 #include <functional>
@@ -27,10 +30,11 @@
 #include "move/sender.h"
 #include "node/end_latency.h"
 #include "pace/decaying_peak.h"
+#include "pace/governor.h"
 #include "pace/objective.h"
-#include "pace/rate_controller.h"
 #include "pace/sensor.h"
 #include "pace/token_bucket.h"
+#include "pace/usual_latency.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
@@ -46,7 +50,7 @@ class Pacer {
   // What it needs of the node. The last two may suspend.
   struct Hands {
     std::function<std::vector<std::shared_ptr<move::Sender>>()> moves;  // Those that this node sends.
-    std::function<Result<EndLatency>(const NodeName&, const std::vector<TenantName>&)> ask;
+    std::function<Result<EndLatency>(const NodeName&, const LatencyCall&)> ask;
     std::function<Result<std::vector<TenantObjective>>()> objectives;
   };
 
@@ -68,14 +72,17 @@ class Pacer {
   struct End {
     EndLatency latency;
     runtime::TimePoint answered{};
+    uint64_t era = 0;  // When it was asked.
     bool known = false;
     bool asking = false;
-    double idle_p95_ms = 0;  // From before the moves; 0 when there was no request.
+    bool away = false;  // Cannot be reached, so nothing is sent there.
+    pace::UsualDuringMove usual;
   };
   struct Worst {
     double ratio = 0;       // 0: no sample anywhere.
-    double idle_ratio = 0;  // The same of before the moves.
-    MoveId move;            // Whose setpoint it is; empty for a tenant's objective.
+    double idle_ratio = 0;  // The same of what is usual.
+    uint64_t samples = 0;
+    MoveId move;  // Whose setpoint it is; empty for a tenant's objective.
   };
 
   void Loop();
@@ -83,10 +90,16 @@ class Pacer {
   void LookAtEnds(const Moves& moves);
   void Ask(const NodeName& peer);
   void LookAtObjectives();
-  void NoteIdle(End& end);
+  LatencyCall CallFor(const NodeName& node) const;
+  void NoteAnswer(End& end, EndLatency latency, uint64_t era);
+  void NoteUsual(const Moves& moves);
+  void StopGoverning();
+  uint64_t era() const { return eras_ + (governor_ ? governor_->era() : 0); }
   bool HasNews(const End& end) const;
   pace::Objective SetpointOf(const move::Sender& sender);
   Worst FindWorst(const Moves& moves);
+  void LookWhoIsThere(const Moves& moves, pace::Governor::Look& look);
+  void Govern(const Moves& moves, double factor);
   void Judge(const End& end, const pace::Reading& reading, const pace::Objective& objective,
              const MoveId& move, Worst& worst) const;
   void NotePulls(const Moves& moves, runtime::Duration dt);
@@ -98,8 +111,12 @@ class Pacer {
   pace::Sensor& sensor_;
   const Hands hands_;
   pace::TokenBucket bucket_;
-  std::optional<pace::RateController> controller_;  // While a move follows latency.
+  std::optional<pace::Governor> governor_;  // While a move follows latency.
+  uint64_t eras_ = 0;                       // Those of governors that are no more.
+  runtime::TimePoint ticked_{};
   runtime::TimePoint stepped_{};
+  std::optional<runtime::TimePoint>
+      slowest_since_;  // The rate is at the lowest floor, and nothing is pulled.
   uint64_t taken_ = 0;
   pace::DecayingPeak pulled_;  // Bytes a second.
   Worst worst_;

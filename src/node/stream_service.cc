@@ -141,7 +141,7 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
     Close(call->stream);
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }
-  const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived);
+  const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
   Result<StreamAnswer> answer = Run(*call);
   if (!answer) return ErrorResponse(answer.error());
   return net::HttpResponse::Text(200, Encode(*answer));

@@ -18,10 +18,12 @@ void Bottleneck::Note(Cause cause, runtime::TimePoint now) {
   noted_ = now;
 }
 
-std::optional<Bottleneck::Cause> Bottleneck::Worst(runtime::TimePoint now) const {
-  const auto worst = std::max_element(seconds_.begin(), seconds_.end());
+std::optional<Bottleneck::Cause> Bottleneck::Worst(runtime::TimePoint now, std::optional<Cause> but) const {
+  std::array<double, 4> seconds = seconds_;
+  if (but) seconds[static_cast<size_t>(*but)] = 0;
+  const auto worst = std::max_element(seconds.begin(), seconds.end());
   if (*worst <= 0 || now - noted_ > 2 * kRemembered) return std::nullopt;
-  return static_cast<Cause>(worst - seconds_.begin());
+  return static_cast<Cause>(worst - seconds.begin());
 }
 
 }  // namespace tradewind::pace

@@ -24,8 +24,8 @@ class Bottleneck {
 
   // The time since the last call went to this cause. Time does not go back.
   void Note(Cause cause, runtime::TimePoint now);
-  // None when nothing was noted for some seconds.
-  std::optional<Cause> Worst(runtime::TimePoint now) const;
+  // None when nothing was noted for some seconds. Without `but`, which is known not to be it.
+  std::optional<Cause> Worst(runtime::TimePoint now, std::optional<Cause> but = {}) const;
 
  private:
   static constexpr std::chrono::seconds kRemembered{2};  // What is older counts a third, and less and less.

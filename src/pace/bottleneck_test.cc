@@ -18,6 +18,7 @@ TEST(Bottleneck, IsWhatTookMostOfTheLastSeconds) {
     bottleneck.Note(Cause::kPeer, now += 2ms);
   }
   EXPECT_EQ(bottleneck.Worst(now), Cause::kPace);
+  EXPECT_EQ(bottleneck.Worst(now, Cause::kPace), Cause::kPeer) << "once there is no throttle any more";
   for (int round = 0; round < 300; ++round) {
     bottleneck.Note(Cause::kPace, now += 1ms);
     bottleneck.Note(Cause::kPeer, now += 12ms);

@@ -40,6 +40,13 @@ void Knee::Note(double x, double u, double seconds) {
   if (x < 0) was_below_ = true;
 }
 
+void Knee::Set(double u) {
+  known_ = true;
+  was_below_ = true;
+  u_ = u;
+  seconds_ = 0;
+}
+
 double Knee::Rise(double change, double u, double seconds) const {
   const double room = u_ - kNear - u;
   if (room > 0) return std::max(change, room * std::min(1.0, kComeBack * seconds));
@@ -82,6 +89,16 @@ double RateController::Step(const Input& input, runtime::Duration dt) {
   rate_ = std::clamp(next, options_.floor_bytes_per_s,
                      std::max(options_.floor_bytes_per_s, options_.ceiling_bytes_per_s));
   return rate_;
+}
+
+void RateController::StartAt(double bytes_per_s, double knee) {
+  rate_ = std::clamp(bytes_per_s, options_.floor_bytes_per_s,
+                     std::max(options_.floor_bytes_per_s, options_.ceiling_bytes_per_s));
+  has_last_ = false;
+  used_.Clear();
+  used_.Note(rate_, 0);  // Or it would fall for want of use before anything is sent.
+  knee_.Forget();
+  if (knee > 0) knee_.Set(std::log(knee));
 }
 
 void RateController::NoteSetpointChange(double factor) {

@@ -48,6 +48,8 @@ class Knee {
   // The change of u in the next `seconds`, when there is slack and the controller would rise by `change`.
   double Rise(double change, double u, double seconds) const;
   void Forget() { known_ = false; }
+  // It is there, and latency is below its setpoint now.
+  void Set(double u);
   bool known() const { return known_; }
 
  private:
@@ -72,6 +74,8 @@ class RateController {
   // The rate from now on, in bytes a second; dt is the time since the last step.
   double Step(const Input& input, runtime::Duration dt);
 
+  // Goes on from this rate. At `knee` bytes a second latency was over its setpoint; 0 when that is not known.
+  void StartAt(double bytes_per_s, double knee);
   // The setpoint is `factor` times what it was: the next step takes that for no change of latency.
   void NoteSetpointChange(double factor);
   void SetFloor(double bytes_per_s);

@@ -1,6 +1,7 @@
 #include "pace/sensor.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tradewind::pace {
 
@@ -26,11 +27,18 @@ double Reading::Of(Signal signal) const {
   return p95_ms;
 }
 
+void Activity::Merge(const Activity& other) {
+  under_way += other.under_way;
+  lately = std::max(lately, other.lately);
+  quiet_s = std::min(quiet_s, other.quiet_s);
+  gap_s = std::max(gap_s, other.gap_s);
+}
+
 void LatencyWindow::Record(runtime::TimePoint now, runtime::Duration latency) {
   const int64_t number = NumberOf(now);
   if (slots_.empty() || slots_.back()->number != number) {
     std::unique_ptr<Slot> slot;
-    if (!slots_.empty() && slots_.front()->number <= number - kKept / kSlot) {
+    if (!slots_.empty() && slots_.front()->number < number - kLongest / kSlot) {
       slot = std::move(slots_.front());
       slots_.pop_front();
       slot->latencies.Clear();
@@ -41,15 +49,21 @@ void LatencyWindow::Record(runtime::TimePoint now, runtime::Duration latency) {
     slots_.push_back(std::move(slot));
   }
   slots_.back()->latencies.Record(latency);
+  while (!newest_.empty() && (newest_.front().at + kNewest < now || newest_.size() >= kMostNewest))
+    newest_.pop_front();
+  newest_.push_back({now, latency});
 }
 
-Reading LatencyWindow::Read(runtime::TimePoint now,
-                            const std::multiset<runtime::TimePoint>& under_way) const {
+Reading LatencyWindow::Read(runtime::TimePoint now, const std::multiset<runtime::TimePoint>& under_way,
+                            runtime::TimePoint since) const {
+  const bool all = since == runtime::TimePoint{};
+  if (!all && now - since <= kNewest) return ReadNewest(now, under_way, since);
   const int64_t newest = NumberOf(now);
   LatencyHistogram merged;
   for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
     const int64_t age = newest - (*slot)->number;
     if (age > kLongest / kSlot || (age > kShortest / kSlot && merged.count() >= kEnoughSamples)) break;
+    if (!all && (*slot)->number <= NumberOf(since)) break;
     merged.Merge((*slot)->latencies);
   }
   const runtime::Duration p95 = merged.Quantile(0.95);
@@ -61,15 +75,39 @@ Reading LatencyWindow::Read(runtime::TimePoint now,
   return ReadingOf(merged);
 }
 
-Reading LatencyWindow::ReadKept(runtime::TimePoint now) const {
+// A request that arrived before tells nothing by its whole length, but what it has waited since then does.
+Reading LatencyWindow::ReadNewest(runtime::TimePoint now, const std::multiset<runtime::TimePoint>& under_way,
+                                  runtime::TimePoint since) const {
   LatencyHistogram merged;
-  for (const auto& slot : slots_)
-    if (NumberOf(now) - slot->number <= kKept / kSlot) merged.Merge(slot->latencies);
+  for (auto ended = newest_.rbegin(); ended != newest_.rend() && ended->at > since; ++ended)
+    if (ended->at - ended->latency >= since) merged.Record(ended->latency);
+  const runtime::Duration p95 = merged.Quantile(0.95);
+  for (const runtime::TimePoint arrived : under_way) {
+    const runtime::Duration waited = now - std::max(arrived, since);
+    if (waited <= p95) break;
+    merged.Record(waited);
+  }
   return ReadingOf(merged);
 }
 
-Sensor::Measurement::Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived)
-    : sensor_(sensor), tenant_(tenant), arrived_(arrived) {
+uint64_t LatencyWindow::CountEnded(runtime::TimePoint now, runtime::Duration span) const {
+  uint64_t count = 0;
+  for (auto ended = newest_.rbegin(); ended != newest_.rend() && ended->at + span > now; ++ended) ++count;
+  return count;
+}
+
+void Sensor::NoteGap() {
+  const runtime::TimePoint now = core_.Now();
+  const double gap = std::chrono::duration<double>(now - last_seen_).count();
+  if (std::exchange(seen_any_, true) && all_.under_way.empty())
+    gap_.Note(gap <= kPauseSeconds ? gap : 0, gap);
+  last_seen_ = now;
+}
+
+Sensor::Measurement::Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived,
+                                 size_t request_bytes)
+    : sensor_(sensor), tenant_(tenant), arrived_(arrived), bulk_(request_bytes > kBulkBytes) {
+  sensor_.NoteGap();
   sensor_.all_.under_way.insert(arrived_);
   if (const auto found = sensor_.followed_.find(tenant_); found != sensor_.followed_.end())
     found->second.under_way.insert(arrived_);
@@ -84,16 +122,29 @@ Sensor::Measurement::~Measurement() {
     stream.latencies.Record(now, now - arrived_);
   };
   end(sensor_.all_);
+  sensor_.last_seen_ = now;
+  if (!bulk_) sensor_.usual_.Record(now, now - arrived_);
   if (const auto found = sensor_.followed_.find(tenant_); found != sensor_.followed_.end())
     end(found->second);
 }
 
-Reading Sensor::ReadTenant(const TenantName& tenant) {
+Reading Sensor::ReadTenant(const TenantName& tenant, runtime::TimePoint since) {
   const runtime::TimePoint now = core_.Now();
   std::erase_if(followed_, [&](const auto& entry) { return entry.second.asked + kForgotten < now; });
   Stream& stream = followed_[tenant];
   stream.asked = now;
-  return Read(stream);
+  return Read(stream, since);
+}
+
+Activity Sensor::ReadActivity() const {
+  const runtime::TimePoint now = core_.Now();
+  Activity activity;
+  activity.under_way = all_.under_way.size();
+  activity.lately = activity.under_way + all_.latencies.CountEnded(now, kLately);
+  if (seen_any_) activity.quiet_s = std::chrono::duration<double>(now - last_seen_).count();
+  if (activity.under_way > 0) activity.quiet_s = 0;
+  activity.gap_s = gap_.value();
+  return activity;
 }
 
 }  // namespace tradewind::pace

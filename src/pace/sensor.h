@@ -8,6 +8,9 @@
 // under way count as soon as they have taken longer than the 95th percentile: a node on which everything waits
 // must not look idle.
 //
+// A reading since a point in time holds what has arrived after it, so it shows what a rate does that holds since
+// then. Within kNewest of that point it looks at single requests, those that still wait included.
+//
 // This core only. Time is the caller's, and does not go back.
 #pragma once
 
@@ -16,14 +19,15 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/ids.h"
+#include "pace/decaying_peak.h"
 #include "pace/latency_histogram.h"
 #include "pace/objective.h"
+#include "pace/usual_latency.h"
 #include "runtime/core.h"
 
 namespace tradewind::pace {
@@ -36,28 +40,49 @@ struct Reading {
   double Of(Signal signal) const;
 };
 
+// Whether anybody is there.
+struct Activity {
+  static constexpr double kLongAgo = 1e6;
+
+  uint64_t under_way = 0;     // Requests.
+  uint64_t lately = 0;        // That ended in the last kLately, or are under way.
+  double quiet_s = kLongAgo;  // Since the last one; 0 while one is under way.
+  double gap_s = 0;           // The longest of late between two, but for those that are a pause.
+  // Of two ends together.
+  void Merge(const Activity& other);
+};
+
 // The last seconds of one stream of latencies.
 class LatencyWindow {
  public:
   static constexpr std::chrono::milliseconds kSlot{250};
   static constexpr std::chrono::milliseconds kShortest{3'000};
   static constexpr std::chrono::milliseconds kLongest{5'000};
-  static constexpr std::chrono::milliseconds kKept{15'000};
+  static constexpr std::chrono::milliseconds kNewest{1'000};
   static constexpr uint64_t kEnoughSamples = 500;
 
   void Record(runtime::TimePoint now, runtime::Duration latency);
-  Reading Read(runtime::TimePoint now, const std::multiset<runtime::TimePoint>& under_way) const;
-  // Over all that is kept: what was usual.
-  Reading ReadKept(runtime::TimePoint now) const;
+  Reading Read(runtime::TimePoint now, const std::multiset<runtime::TimePoint>& under_way,
+               runtime::TimePoint since = {}) const;
+  // Requests that ended in the last `span`, which is at most kNewest (and no more than kMostNewest of them).
+  uint64_t CountEnded(runtime::TimePoint now, runtime::Duration span) const;
 
  private:
+  static constexpr size_t kMostNewest = 4096;
   struct Slot {
     int64_t number;
     LatencyHistogram latencies;
   };
+  struct Ended {
+    runtime::TimePoint at;
+    runtime::Duration latency;
+  };
   static int64_t NumberOf(runtime::TimePoint now) { return now.time_since_epoch() / kSlot; }
+  Reading ReadNewest(runtime::TimePoint now, const std::multiset<runtime::TimePoint>& under_way,
+                     runtime::TimePoint since) const;
 
   std::deque<std::unique_ptr<Slot>> slots_;  // The newest last; empty ones are left out.
+  std::deque<Ended> newest_;                 // In their order.
 };
 
 class Sensor {
@@ -67,7 +92,9 @@ class Sensor {
   // A request, from its arrival to its answer.
   class Measurement {
    public:
-    Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived);
+    // A large request is a bulk load: what it takes is not what is usual.
+    Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived,
+                size_t request_bytes = 0);
     ~Measurement();
     Measurement(const Measurement&) = delete;
     Measurement& operator=(const Measurement&) = delete;
@@ -76,27 +103,42 @@ class Sensor {
     Sensor& sensor_;
     const TenantName tenant_;
     const runtime::TimePoint arrived_;
+    const bool bulk_;
   };
 
-  Reading Read() const { return Read(all_); }
-  // Of the seconds before a move: what the default setpoint is derived from.
-  Reading ReadUsual() const { return all_.latencies.ReadKept(core_.Now()); }
+  Reading Read(runtime::TimePoint since = {}) const { return Read(all_, since); }
   // Of one tenant, which is followed from the first call on, for as long as it is asked for at least every
   // kForgotten.
-  Reading ReadTenant(const TenantName& tenant);
+  Reading ReadTenant(const TenantName& tenant, runtime::TimePoint since = {});
+  Activity ReadActivity() const;
+  // The p95 that is usual without moves; 0 when it is not known.
+  double ReadUsual() const { return usual_.p95_ms(core_.Now()); }
+  // A move is felt at this node: what requests take now is not what is usual.
+  void NoteMove() { usual_.NoteMove(core_.Now()); }
 
  private:
   static constexpr std::chrono::minutes kForgotten{1};
+  static constexpr std::chrono::milliseconds kLately{500};
+  static constexpr size_t kBulkBytes = 16u << 10;
+  static constexpr double kPauseSeconds = 20;  // A longer gap is a pause.
+  static constexpr double kGapSeconds = 30;    // In which a gap is forgotten.
   struct Stream {
     LatencyWindow latencies;
     std::multiset<runtime::TimePoint> under_way;  // By arrival.
     runtime::TimePoint asked{};
   };
-  Reading Read(const Stream& stream) const { return stream.latencies.Read(core_.Now(), stream.under_way); }
+  Reading Read(const Stream& stream, runtime::TimePoint since) const {
+    return stream.latencies.Read(core_.Now(), stream.under_way, since);
+  }
+  void NoteGap();
 
   runtime::Core& core_;
   Stream all_;
   std::map<TenantName, Stream> followed_;
+  UsualLatency usual_;
+  bool seen_any_ = false;
+  runtime::TimePoint last_seen_{};  // The last arrival or end.
+  DecayingPeak gap_{kGapSeconds};
 };
 
 }  // namespace tradewind::pace

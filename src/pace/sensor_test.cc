@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/test_core.h"
+
 namespace tradewind::pace {
 namespace {
 
@@ -35,8 +37,50 @@ TEST(LatencyWindow, HasNoSamplesOnceTheLoadHasGone) {
   for (int i = 0; i < 1000; ++i) window.Record(At(i * 1ms), 3ms);
   EXPECT_GT(window.Read(At(2s), {}).samples, 0u);
   EXPECT_EQ(window.Read(At(8s), {}).samples, 0u);
-  EXPECT_EQ(window.ReadKept(At(8s)).samples, 1000u);
-  EXPECT_EQ(window.ReadKept(At(30s)).samples, 0u);
+}
+
+TEST(LatencyWindow, ShowsWhatHasArrivedSinceARateHolds) {
+  LatencyWindow window;
+  for (int i = 0; i < 1000; ++i) window.Record(At(i * 1ms), 30ms);
+  EXPECT_EQ(window.Read(At(1s), {}, At(1s)).samples, 0u);
+  for (int i = 0; i < 100; ++i) window.Record(At(1s + i * 1ms), i < 30 ? 30ms : 2ms);
+  const Reading soon = window.Read(At(1100ms), {}, At(1s));
+  EXPECT_EQ(soon.samples, 70u) << "those that came before were under way";
+  EXPECT_NEAR(soon.p95_ms, 2, 0.1);
+  for (int i = 100; i < 2000; ++i) window.Record(At(1s + i * 1ms), 2ms);
+  EXPECT_NEAR(window.Read(At(3s), {}, At(1s)).p95_ms, 2, 0.1) << "and when it is longer ago";
+  EXPECT_NEAR(window.Read(At(3s), {}).p95_ms, 30, 1);
+}
+
+TEST(LatencyWindow, CountsWhatHasBeenWaitedSince) {
+  LatencyWindow window;
+  const Reading reading = window.Read(At(1300ms), {At(200ms), At(1250ms)}, At(1s));
+  EXPECT_EQ(reading.samples, 2u);
+  EXPECT_NEAR(reading.p99_ms, 300, 6);
+}
+
+TEST(Sensor, TellsWhetherAnybodyIsThere) {
+  runtime::TestCore core;
+  Sensor sensor(core);
+  const auto request = [&](runtime::Duration length) {
+    const Sensor::Measurement one(sensor, "shop", core.Now());
+    runtime::SleepFor(length);
+    EXPECT_EQ(sensor.ReadActivity().under_way, 1u);
+    EXPECT_EQ(sensor.ReadActivity().quiet_s, 0);
+  };
+  core.Run([&] {
+    EXPECT_EQ(sensor.ReadActivity().quiet_s, Activity::kLongAgo);
+    request(10ms);
+    EXPECT_EQ(sensor.ReadActivity().lately, 1u);
+    runtime::SleepFor(3s);
+    EXPECT_EQ(sensor.ReadActivity().lately, 0u);
+    EXPECT_NEAR(sensor.ReadActivity().quiet_s, 3, 0.01);
+    request(10ms);
+    EXPECT_NEAR(sensor.ReadActivity().gap_s, 3, 0.01);
+    runtime::SleepFor(40s);
+    request(10ms);
+    EXPECT_LT(sensor.ReadActivity().gap_s, 1.5) << "a pause is not a gap";
+  });
 }
 
 TEST(LatencyWindow, CountsRequestsThatAreStillWaiting) {
