@@ -1,6 +1,10 @@
 // A node of many small tenants is drained while they are used lightly through both nodes.
 //
 //   drain_bench [--tenants 5000] [--size 200KB] [--per-second 200] [--json FILE]
+//   drain_bench --idle [--tenants 1000] [--size 200KB] [--repeat 6] [--json FILE]
+//
+// With --idle nobody uses the tenants, and they are drained to and fro in pairs: at the pace of latency, and without a
+// limit. Prints how much longer the first takes; exit code 1 when the median is over the aim.
 //
 // Prints how long the tenants took to make, tenants a second, the whole time, and latency before, during and
 // after. Exit code 1 when a request failed, a transaction was aborted, an acknowledged row was lost, or the
@@ -11,16 +15,16 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
-#include <cstdio>
-#include <fstream>
 #include <optional>
 
 #include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/load/mixed_load.h"
 #include "cli/table.h"
+#include "idle_pairs.h"
 #include "local_nodes.h"
 #include "net/http_client.h"
+#include "outcome.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 #include "settled_disk.h"
@@ -40,7 +44,9 @@ constexpr runtime::Duration kPollPause = 20ms;
 constexpr runtime::Duration kDrainPatience = 4min;
 
 struct Options {
-  int tenants = 5000;
+  int tenants = 0;
+  bool idle = false;
+  int repeat = 6;
   std::string size = "200KB";
   double per_second = 200;
   std::string json;
@@ -89,10 +95,12 @@ class DrainBench {
     TW_TRY_ASSIGN(LocalNodes nodes, LocalNodes::Start(core_, http_));
     nodes_ = std::move(nodes);
     TW_TRY(MakeTenants());
-    TW_TRY(DrainUnderLoad());
+    TW_TRY(options_.idle ? DrainIdle() : DrainUnderLoad());
     if (auto stopped = nodes_->Stop(); !stopped) report_.stop_error = Describe(stopped.error());
     return report_;
   }
+
+  const IdlePairs& idle_pairs() const { return idle_; }
 
  private:
   Result<void> MakeTenants() {
@@ -150,14 +158,42 @@ class DrainBench {
     return {};
   }
 
+  // In turns, as the moves of move_bench --idle.
+  Result<void> DrainIdle() {
+    std::string node = "n1";
+    for (int i = 0; i < options_.repeat; ++i) {
+      IdlePair pair;
+      for (const bool paced : {i % 2 == 0, i % 2 != 0}) {
+        TW_TRY(SettleDisk(core_, nodes_->folder()));
+        const runtime::TimePoint began = core_.Now();
+        TW_TRY(Drain(node, paced));
+        if (!report_.is_drained())
+          return Fail(ErrorKind::kTimeout, "DRAIN_STUCK", "node " + node + " is not drained",
+                      json::serialize(report_.progress));
+        (paced ? pair.paced_s : pair.unlimited_s) = Seconds(core_.Now() - began);
+        Say(fmt::format("{} drained in {:.2f} s{}", node, Seconds(core_.Now() - began),
+                        paced ? " at the pace of latency" : ""));
+        TW_TRY_ASSIGN(auto admin, nodes_->Admin(node));
+        TW_TRY(admin.Delete("/v1/nodes/" + node + "/drain"));
+        node = node == "n1" ? "n2" : "n1";
+      }
+      idle_.pairs.push_back(pair);
+    }
+    idle_.what = fmt::format("{} tenants of {}", options_.tenants, FormatSize(file_.bytes));
+    return {};
+  }
+
   // Ends when the node is drained, or does not get on any more.
-  Result<void> Drain() {
-    TW_TRY_ASSIGN(auto admin, nodes_->Admin("n1"));
-    TW_TRY(admin.Post("/v1/nodes/n1/drain", {{"rate_bytes_per_s", 0}}));
+  Result<void> Drain(const std::string& node = "n1", bool paced = false) {
+    TW_TRY_ASSIGN(auto admin, nodes_->Admin(node));
+    json::object request;
+    if (!paced) request["rate_bytes_per_s"] = 0;
+    const std::string path = "/v1/nodes/" + node + "/drain";
+    TW_TRY(admin.Post(path, request));
     const runtime::TimePoint until = core_.Now() + kDrainPatience;
     double shown = 0;
     for (;;) {
-      TW_TRY_ASSIGN(report_.progress, admin.Get("/v1/nodes/n1/drain"));
+      TW_TRY_ASSIGN(report_.progress, admin.Get(path));
       if (report_.is_drained() || core_.Now() > until) return {};
       const double moved = cli::NumberAt(report_.progress, "moved");
       if (moved >= shown + 500) {
@@ -175,6 +211,7 @@ class DrainBench {
   TenantFile file_;
   std::vector<std::string> names_;
   Report report_;
+  IdlePairs idle_;
 };
 
 std::string Text(const Report& report) {
@@ -235,11 +272,16 @@ int Run(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto core = runtime::RealCore::Create();
   Result<Report> report;
+  Outcome outcome;
   core->RunUntilReturned("drain bench", [&] {
     net::HttpClient http(*core);
     {
       DrainBench bench(*core, http, options);
       report = bench.Run();
+      const IdlePairs& pairs = bench.idle_pairs();
+      if (report)
+        outcome = options.idle ? Outcome{Text(pairs), Json(pairs), pairs.ok() && report->stop_error.empty()}
+                               : Outcome{Text(*report), Json(*report), report->ok()};
     }
     http.Close();
   });
@@ -247,16 +289,7 @@ int Run(const Options& options) {
     Say(Describe(report.error()));
     return 1;
   }
-  fmt::print("{}", Text(*report));
-  if (!options.json.empty()) {
-    std::ofstream file(options.json);
-    file << json::serialize(Json(*report)) << "\n";
-    if (!file.flush()) {
-      Say("cannot write " + options.json);
-      return 1;
-    }
-  }
-  return report->ok() ? 0 : 1;
+  return Conclude(outcome, options.json);
 }
 
 }  // namespace
@@ -265,8 +298,12 @@ int Run(const Options& options) {
 int main(int argc, char** argv) {
   tradewind::bench::Options options;
   CLI::App app("The drain of a node of many small tenants, under load");
-  app.add_option("--tenants", options.tenants, "How many")
-      ->check(CLI::Range(1, 100'000))
+  app.add_option("--tenants", options.tenants, "How many; default: 5000, with --idle 1000")
+      ->check(CLI::Range(1, 100'000));
+  app.add_flag("--idle", options.idle,
+               "Pairs of drains of tenants that nobody uses: at the pace of latency, without a limit");
+  app.add_option("--repeat", options.repeat, "Pairs, with --idle")
+      ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   app.add_option("--size", options.size, "Of each")->capture_default_str();
   app.add_option("--per-second", options.per_second, "Arrivals of the load")
@@ -274,5 +311,6 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--json", options.json, "A file that gets all figures");
   CLI11_PARSE(app, argc, argv);
+  if (options.tenants == 0) options.tenants = options.idle ? 1000 : 5000;
   return tradewind::bench::Run(options);
 }

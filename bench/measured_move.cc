@@ -75,8 +75,8 @@ struct Run {
 
 Result<Run> Move(runtime::Core& core, const LocalNodes& nodes, const MoveToMeasure& move) {
   TW_TRY_ASSIGN(auto admin, nodes.Admin(move.from));
-  json::object request{
-      {"tenant", move.tenant}, {"to", move.to}, {"method", move.method}, {"rate_bytes_per_s", 0}};
+  json::object request{{"tenant", move.tenant}, {"to", move.to}, {"method", move.method}};
+  if (!move.paced) request["rate_bytes_per_s"] = 0;
   if (move.method == "zephyr") request["warm_up"] = "none";
   Run run;
   run.window.from = core.Now();

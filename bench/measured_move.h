@@ -45,6 +45,7 @@ struct MoveToMeasure {
   std::string from;
   std::string to;
   std::string method;
+  bool paced = false;  // At the pace of latency, as by default; else without a limit.
 };
 
 // Moves a tenant that nobody uses.

@@ -2,6 +2,10 @@
 // through both, by zephyr and by stop-and-copy; and without load beside the raw limit of this machine.
 //
 //   move_bench [--sizes 100MB,1GB,4GB] [--repeat N] [--per-second 400] [--keys zipfian|uniform] [--json FILE]
+//   move_bench --idle [--sizes 500MB] [--repeat 8] [--json FILE]
+//
+// With --idle, only pairs of moves that nobody feels, one at the pace of latency and one without a limit: how
+// much longer the first takes; exit code 1 when the median is over the aim.
 //
 // Prints a table, progress on stderr. Exit code 1 when a request failed under zephyr, a transaction was
 // aborted, an acknowledged row was lost, or a move was refused or not verified. Everything that it makes lies
@@ -15,13 +19,14 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "base/units.h"
+#include "idle_pairs.h"
 #include "measured_move.h"
 #include "move_report.h"
 #include "net/http_client.h"
+#include "outcome.h"
 #include "raw_copy.h"
 #include "runtime/real_core.h"
 #include "tenant_file.h"
@@ -32,8 +37,12 @@ namespace {
 // From here on nothing is repeated, so that a slow machine ends in time too.
 constexpr runtime::Duration kRepeatUntil = std::chrono::minutes(5);
 
+// Of a size, with --idle.
+constexpr int kIdlePairs = 8;
+
 struct Options {
-  std::vector<std::string> sizes{"100MB", "1GB", "4GB"};
+  std::vector<std::string> sizes;
+  bool idle = false;
   int repeat = 0;  // 0: by the size.
   double per_second = 400;
   int connections = 32;
@@ -62,13 +71,39 @@ class MoveBench {
     nodes_ = std::move(nodes);
     for (const std::string& text : options_.sizes) {
       TW_TRY_ASSIGN(const uint64_t size, ParseSize(text));
-      TW_TRY(Measure(size));
+      TW_TRY(options_.idle ? MeasureIdle(size) : Measure(size));
     }
     if (auto stopped = nodes_->Stop(); !stopped) report_.stop_error = Describe(stopped.error());
     return report_;
   }
 
+  const std::vector<IdlePairs>& idle_pairs() const { return idle_pairs_; }
+
  private:
+  // In turns, so that each kind of move goes both ways as often as the other, and comes second as often.
+  Result<void> MeasureIdle(uint64_t size) {
+    TW_TRY(MakeTenant(size));
+    IdlePairs series{FormatSize(size), {}};
+    const int pairs = options_.repeat > 0 ? options_.repeat : kIdlePairs;
+    for (int i = 0; i < pairs; ++i) {
+      IdlePair pair;
+      for (const bool paced : {i % 2 == 0, i % 2 != 0}) {
+        MoveToMeasure move = Next(size, "zephyr");
+        move.paced = paced;
+        TW_TRY_ASSIGN(const MoveFigures figures, MoveIdle(core_, *nodes_, move));
+        Conclude(move, figures);
+        if (!figures.verified())
+          return Fail(ErrorKind::kInternal, "MOVE_NOT_DONE", "a move was not done: " + figures.refusal);
+        (paced ? pair.paced_s : pair.unlimited_s) = std::chrono::duration<double>(figures.whole).count();
+      }
+      series.pairs.push_back(pair);
+    }
+    idle_pairs_.push_back(std::move(series));
+    TW_TRY_ASSIGN(auto admin, nodes_->Admin(owner_));
+    TW_TRY(admin.Delete("/v1/tenants/" + tenant_));
+    return nodes_->AwaitDeleted(tenant_, owner_);
+  }
+
   Result<void> Measure(uint64_t size) {
     TW_TRY(MakeTenant(size));
     const int repeats = RepeatsOf(options_, size);
@@ -114,16 +149,22 @@ class MoveBench {
   }
 
   MoveToMeasure Next(uint64_t size, const std::string& method) const {
-    return {size, tenant_, owner_, owner_ == "n1" ? "n2" : "n1", method};
+    MoveToMeasure move;
+    move.size = size;
+    move.tenant = tenant_;
+    move.from = owner_;
+    move.to = owner_ == "n1" ? "n2" : "n1";
+    move.method = method;
+    return move;
   }
 
   void Conclude(const MoveToMeasure& move, const MoveFigures& figures) {
     if (!figures.refusal.empty())
       Say(fmt::format("{} by {}: REFUSED: {}", FormatSize(move.size), move.method, figures.refusal));
     else
-      Say(fmt::format("{} by {} from {} to {}{}: {}{}", FormatSize(move.size), move.method, move.from,
-                      move.to, figures.load ? " under load" : "", FormatDuration(figures.whole),
-                      figures.ok() ? "" : "  NOT AS IT MUST BE"));
+      Say(fmt::format("{} by {} from {} to {}{}{}: {}{}", FormatSize(move.size), move.method, move.from,
+                      move.to, figures.load ? " under load" : "", move.paced ? " at the pace of latency" : "",
+                      FormatDuration(figures.whole), figures.ok() ? "" : "  NOT AS IT MUST BE"));
     if (figures.verified()) owner_ = move.to;
   }
 
@@ -183,17 +224,34 @@ class MoveBench {
   int64_t items_ = 0;
   int64_t last_event_ = 0;
   MoveReport report_;
+  std::vector<IdlePairs> idle_pairs_;
 };
+
+Outcome OutcomeOf(const std::vector<IdlePairs>& all) {
+  Outcome outcome;
+  boost::json::array series;
+  for (const IdlePairs& one : all) {
+    outcome.text += Text(one);
+    series.push_back(Json(one));
+    outcome.ok = outcome.ok && one.ok();
+  }
+  outcome.json = std::move(series);
+  return outcome;
+}
 
 int Run(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto core = runtime::RealCore::Create();
   Result<MoveReport> report;
+  Outcome outcome;
   core->RunUntilReturned("move bench", [&] {
     net::HttpClient http(*core);
     {
       MoveBench bench(*core, http, options);
       report = bench.Run();
+      if (report)
+        outcome = options.idle ? OutcomeOf(bench.idle_pairs())
+                               : Outcome{Text(*report), Json(*report), report->ok()};
     }
     http.Close();
   });
@@ -201,16 +259,7 @@ int Run(const Options& options) {
     Say(Describe(report.error()));
     return 1;
   }
-  fmt::print("{}", Text(*report));
-  if (!options.json.empty()) {
-    std::ofstream file(options.json);
-    file << boost::json::serialize(Json(*report)) << "\n";
-    if (!file.flush()) {
-      Say("cannot write " + options.json);
-      return 1;
-    }
-  }
-  return report->ok() ? 0 : 1;
+  return Conclude(outcome, options.json);
 }
 
 }  // namespace
@@ -219,8 +268,12 @@ int Run(const Options& options) {
 int main(int argc, char** argv) {
   tradewind::bench::Options options;
   CLI::App app("Moves of tenants under load, and beside the raw limit of this machine");
-  app.add_option("--sizes", options.sizes, "Of the tenants")->delimiter(',')->capture_default_str();
-  app.add_option("--repeat", options.repeat, "Moves of each tenant by zephyr; default: 5, 3 or 1 by size");
+  app.add_option("--sizes", options.sizes, "Of the tenants; default: 100MB,1GB,4GB, with --idle 500MB")
+      ->delimiter(',');
+  app.add_flag("--idle", options.idle,
+               "Pairs of moves that nobody feels: at the pace of latency, without a limit");
+  app.add_option("--repeat", options.repeat,
+                 "Moves of each tenant by zephyr; default: 5, 3 or 1 by size; with --idle pairs; default: 8");
   app.add_option("--per-second", options.per_second, "Arrivals of the load")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -232,5 +285,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--json", options.json, "A file that gets all figures");
   CLI11_PARSE(app, argc, argv);
+  if (options.sizes.empty() && options.idle) options.sizes = {"500MB"};
+  if (options.sizes.empty()) options.sizes = {"100MB", "1GB", "4GB"};
   return tradewind::bench::Run(options);
 }
