@@ -130,6 +130,18 @@ inline constexpr milliseconds kReconnectPause{100};
 inline constexpr milliseconds kCatalogWatch{500};
 inline constexpr milliseconds kNodeCall{10'000};
 
+// A node's journal. What begins something leaves the reserve free: it is for what ends a move or a deletion
+// when the disk is full, some three records of 250 bytes for each move that may be on.
+inline constexpr uint64_t kJournalReserveBytes = 128u << 10;
+inline constexpr uint64_t kJournalRoomBytes = 64u << 10;  // It grows by.
+// It is written anew when it is longer than this, and so many times what it would be then.
+inline constexpr uint64_t kJournalRewriteBytes = 1u << 20;
+inline constexpr uint64_t kJournalRewriteFactor = 4;
+inline constexpr milliseconds kJournalSealPause{1'000};  // After the last record.
+inline constexpr size_t kJournalEvidenceFiles = 8;
+// Between two tries of what a failing disk keeps from being done.
+inline constexpr milliseconds kDiskRetryPause{500};
+
 // How long a node that is asked to end lets requests in progress go on.
 inline constexpr milliseconds kDrain{10'000};
 inline constexpr milliseconds kLocatePause{5};

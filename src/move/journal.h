@@ -1,79 +1,111 @@
 // What a node knows for sure about the tenants on its disk, whatever it last heard from anyone: one entry a
-// tenant.
+// tenant (journal_entry.h). The bytes are described in journal_format.h.
 //
-// File: records, one after the other: payload length u32, xxh3 of the payload u64 (little-endian), payload
-// (JSON of an Entry, or {"erase": tenant}). The last record of a tenant counts. Opening writes the file
-// anew with one record a tenant, under another name that is then renamed, so the file does not grow
-// for ever.
+// Crash argument. Put() and Erase() return once their record is synced. A crash inside leaves the whole
+// record or a torn tail, which was never acknowledged to anyone, and which the next start drops, keeping a
+// copy of the file beside it. A record is never changed in place. The file is written anew, under another
+// name that is then renamed, at each start, when it has grown while the node runs, and when a sync of it has
+// failed. The rename happens after the new file is synced, and nothing is appended before the folder is synced
+// after it: at any moment a whole journal with the same entries is there.
 //
-// Crash argument. Put() and Erase() return once their record is synced. A crash inside leaves either the
-// whole record or a torn tail that its hash gives away; the tail was never acknowledged to anyone, and is
-// dropped. A record is never changed in place. The rename in Open() happens after the new file is synced, and
-// the folder is synced after it: before or after, a whole journal with the same entries is there.
+// Damage (a flipped bit, a part that is missing) of what was synced: the journal does not open and the file
+// stays as it is, since a tenant that is forgotten is worse than a node that does not start.
+// `tradewind node repair` makes a new one.
 //
-// Roles and what a restart makes of them (protocol.md; I1, I4, I5):
-//   creating    the tenant is being made here: the catalog says whether it was
-//   owned       the tenant is served at `epoch`, without asking the catalog
-//   swapping    the sender may have sent the swap: it starts nothing, and repeats the swap until its answer
-//               is known
-//   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy
-//               of a tenant that is coming back is `dual` too, until it is ready
-//   deleting    the move is done: the copy here is deleted
-//   receiving   a copy that no ready was sent for: it is deleted
-//   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or
-//               cancelled
-//   frozen      the tenant comes back to its source, whose copy is neither served nor dropped
-//   owner       the receiver owns at `epoch`: it serves, and pulls what it lacks
+// A failing disk:
+//   a write      The file has room beyond its end, so hardly any record needs room of the disk. A record
+//                that finds none fails with DISK_FULL, and nothing of it counts; the next finds room when
+//                there is some. The last part of the room is kept for what ends something (docs/files.md).
+//   a sync       What the disk holds of the file is not known any more, so it is written anew, with the
+//                records that the sync was to cover. If that fails too, they fail with JOURNAL_FAILED, and may
+//                be on the disk or not until Settle() has succeeded, which every later call tries first.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "move/journal_entry.h"
+#include "move/journal_format.h"
 #include "runtime/core.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::move {
 
-enum class Role { kCreating, kOwned, kSwapping, kDual, kDeleting, kReceiving, kReady, kOwner, kFrozen };
-
-struct JournalEntry {
-  TenantName tenant;
-  Role role = Role::kOwned;
-  Epoch epoch;
-  MoveId move;           // Empty without one.
-  NodeName peer;         // The other side of the move.
-  uint64_t list = 0;     // Of `ready`.
-  bool reverse = false;  // The move was turned round: its destination sends.
-};
+inline constexpr std::string_view kJournalCorruptCode = "JOURNAL_CORRUPT";
+inline constexpr std::string_view kJournalFailedCode = "JOURNAL_FAILED";
 
 class Journal {
  public:
-  // Reads, drops a torn tail, and writes the file anew. Suspends.
-  static Result<std::unique_ptr<Journal>> Open(runtime::Core& core, const std::string& path);
+  // What to do without a file, or with an empty one.
+  enum class Missing { kMake, kRefuse };
 
-  // Durable when they return; calls that wait at the same time share a sync. Suspend. After a failure the
-  // node must not go on with what the entry was to allow.
+  // Fails with JOURNAL_CORRUPT, JOURNAL_MISSING or JOURNAL_FORMAT (all kCorrupt), and leaves the file as it
+  // is; or as the disk does. Suspends.
+  static Result<std::unique_ptr<Journal>> Open(runtime::Core& core, const std::string& path,
+                                               Missing missing = Missing::kMake);
+  // Makes a new journal with these entries, whatever is there; that must have been kept elsewhere. Suspends.
+  static Result<void> WriteNew(runtime::Core& core, const std::string& path, const JournalEntries& entries);
+  ~Journal();  // Requires: Close() has returned.
+  // Seals the end, so that damage of the last record shows as well. Later calls fail. Suspends.
+  void Close();
+
+  // Durable when they return; calls that wait at the same time share a sync. Suspend. Fail with DISK_FULL
+  // (kTooLarge) or another error of the disk, and then a restart does not find the record; or with
+  // JOURNAL_FAILED (kIo), and then it may find it until Settle() has succeeded.
   Result<void> Put(const JournalEntry& entry);
   Result<void> Erase(const TenantName& tenant);
+  // Success: what the file holds is known, and is entries(). Does nothing as a rule. Suspends.
+  Result<void> Settle();
 
-  const std::map<TenantName, JournalEntry>& entries() const { return entries_; }
+  const JournalEntries& entries() const { return entries_; }
+  uint64_t size_bytes() const { return tail_.end; }  // Of head and records.
 
  private:
-  Journal() = default;
-  Result<void> Append(const std::string& payload);
+  struct Pending {
+    JournalChange change;
+    std::optional<Result<void>>* outcome;
+  };
 
+  Journal(runtime::Core& core, std::string path);
+  Result<void> KeepEvidence(Bytes bytes) const;
+  Result<void> Append(JournalChange change, bool begins);
+  Result<void> MakeRoom(uint64_t record_bytes, bool begins);
+  Result<void> GrowTo(uint64_t bytes);
+  void SyncPending();
+  void WriteSlot();
+  Result<void> Rewrite(const JournalEntries& entries, uint64_t room_bytes);
+  Result<void> RewriteWith(const std::vector<Pending>& batch);
+  void RewriteIfGrown();
+  void SealWhenQuiet();
+
+  runtime::Core& core_;
+  const std::string path_;
   std::unique_ptr<runtime::File> file_;
-  uint64_t end_ = 0;     // Written so far,
-  uint64_t synced_ = 0;  // and durable.
+  JournalTail tail_;
+  uint64_t synced_ = 0;    // Up to here the file is durable.
+  uint64_t room_end_ = 0;  // Up to here it is zeros.
+  uint64_t slot_ = 0;      // The number of the newest.
+  bool slot_synced_ = true;
+  uint64_t live_bytes_ = 0;  // What the file would be, written anew; as of the last time.
+  uint64_t rewrite_at_bytes_ = 0;
   bool syncing_ = false;
-  bool failed_ = false;
-  runtime::WaitQueue sync_ended_;
-  std::map<TenantName, JournalEntry> entries_;
+  bool rewriting_ = false;
+  bool distrusted_ = false;  // Its file is to be written anew before anything else.
+  bool closed_ = false;
+  bool sealing_ = false;
+  runtime::TimePoint last_change_;
+  runtime::WaitQueue changed_;  // A sync or a rewrite has ended.
+  runtime::WaitQueue seal_wake_;
+  std::vector<Pending> pending_;  // Written and not synced, in order.
+  JournalEntries entries_;
+  runtime::TaskGroup fibers_;
 };
 
 }  // namespace tradewind::move

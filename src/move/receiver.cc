@@ -92,9 +92,14 @@ void Receiver::Serve(PageChannel& channel, const Offer& offer) {
   renewal_.reset();
   --serving_;
   state_changed_.NotifyAll();
-  if (state_ == State::kReceiving && serving_ == 0) {  // No ready was sent: the sender stays owner.
-    if (Result<void> dropped = DropCopy(); !dropped)
-      log::warn("move {}: {}", move_, Describe(dropped.error()));
+  // No ready was sent: the sender stays owner. A copy that a failing disk keeps from being dropped would be in
+  // the way of the next one.
+  while (state_ == State::kReceiving && serving_ == 0) {
+    const Result<void> dropped = DropCopy();
+    if (dropped) break;
+    log::warn("move {}: {}", move_, Describe(dropped.error()));
+    if (host_.stopping()) break;
+    state_changed_.WaitUntil(core_.Now() + limits::kDiskRetryPause);
   }
 }
 
@@ -248,6 +253,13 @@ Result<void> Receiver::BecomeOwner(Epoch epoch) {
   return opened;
 }
 
+// After a restart the journal says so already.
+Result<void> Receiver::NoteOnce(const JournalEntry& entry) {
+  const auto found = host_.journal().entries().find(entry.tenant);
+  if (found != host_.journal().entries().end() && found->second == entry) return {};
+  return host_.journal().Put(entry);
+}
+
 Result<void> Receiver::OpenAsOwner(Epoch epoch) {
   JournalEntry entry = Entry(Role::kOwner);
   entry.epoch = epoch;
@@ -257,7 +269,7 @@ Result<void> Receiver::OpenAsOwner(Epoch epoch) {
   auto store = std::move(store_);
   // It serves only when both are done.
   runtime::TaskGroup steps(core_);
-  steps.Spawn("note owner " + tenant_name_, [&] { noted = host_.journal().Put(entry); });
+  steps.Spawn("note owner " + tenant_name_, [&] { noted = NoteOnce(entry); });
   runtime::Yield();  // To open a tenant takes the core for a while: the disk has the entry in hand first.
   opened = tenant::Tenant::Open(core_, tenant_name_, std::move(store));
   steps.Join();
@@ -293,8 +305,9 @@ void Receiver::WatchForEnd() {
   while (state_ == State::kOwner && !turned_ && !host_.stopping()) {
     const auto record = host_.catalog().GetMove(move_);
     if (record && state_ == State::kOwner && record->state == end) {
-      if (Result<void> ended = EndMove(); !ended) log::error("move {}: {}", move_, Describe(ended.error()));
-      return;
+      const Result<void> ended = EndMove();
+      if (ended) return;
+      log::error("move {}: {}", move_, Describe(ended.error()));  // It is tried again.
     }
     if (record && !is_reverse() && !turned_ && record->state == cluster::MoveState::kReverse) {
       turned_ = true;
@@ -407,7 +420,10 @@ Result<void> Receiver::TryToComplete(PageChannel& channel) {
                 "the catalog has the move as " + std::string(cluster::MoveStateName(recorded.record.state)));
   host_.Reached(Step::kDestinationRecordedDone);
   const Done done = MakeDone();
-  TW_TRY(EndMove());
+  if (Result<void> ended = EndMove(); !ended) {
+    SpawnWatchForEnd();  // Which tries it again.
+    return ended;
+  }
   return channel.Send(done);
 }
 
@@ -417,7 +433,10 @@ Result<void> Receiver::EndMove() {
   if (std::exchange(ending_, true)) return {};
   WaitFor(state_changed_, [&] { return !syncing_ && !writing_back_; });
   JournalEntry owned{tenant_name_, Role::kOwned, epoch_, "", "", 0, false};
-  TW_TRY(host_.journal().Put(owned));
+  if (Result<void> noted = host_.journal().Put(owned); !noted) {
+    ending_ = false;
+    return noted;
+  }
   host_.Reached(Step::kDestinationNotedOwned);
   served_->DropPresence();
   served_ = nullptr;

@@ -88,6 +88,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   void SpawnBecomeOwner(Epoch epoch);
   Result<void> BecomeOwner(Epoch epoch);
   Result<void> OpenAsOwner(Epoch epoch);
+  Result<void> NoteOnce(const JournalEntry& entry);
   Result<void> TakePages(const Pages& pages);
   void SendPulls();
   void SyncInBackground();

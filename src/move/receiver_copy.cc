@@ -174,7 +174,8 @@ Result<void> Receiver::OpenStore(std::unique_ptr<sqlite::PresenceMap> presence) 
 // Never a frozen copy: it is the newest version of most pages (I5).
 Result<void> Receiver::DropCopy() {
   TW_CHECK(!is_reverse(), "the copy of a tenant that comes back is dropped");
-  // What is ready cannot be missing, so the journal goes first.
+  // What is ready cannot be missing, so the journal goes first. A `ready` that failed must not be there either.
+  TW_TRY(host_.journal().Settle());
   if (state_ == State::kReady) TW_TRY(host_.journal().Put(Entry(Role::kReceiving)));
   store_.reset();
   incoming_.reset();

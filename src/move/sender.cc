@@ -272,7 +272,9 @@ Sender::Outcome Sender::SendAll() {
   for (int attempt = 1;; ++attempt) {
     Result<void> ready = reverse ? AttemptReverse() : Attempt(attempt);
     if (ready && cancel_) ready = Fail(*cancel_);
+    if (ready) ready = NoteSwapping();
     if (ready) return PassOn();
+    if (undecided_) return Outcome::kStopped;  // What the journal says of it is not known.
     TakeBack();
     if (!reverse && !IsWorthAnotherTry(ready.error(), attempt))
       return RecordCancelled(cancel_ ? *cancel_ : ready.error());
@@ -284,14 +286,32 @@ Sender::Outcome Sender::SendAll() {
   }
 }
 
-Sender::Outcome Sender::PassOn() {
-  // Until this entry is durable a crash leaves the tenant owned here. From here on there is no taking back.
+// Until this entry is durable a crash leaves the tenant owned here; once it is, there is no taking back. When it
+// fails, the tenant is served again only after it is certain that a restart does not find the entry.
+Result<void> Sender::NoteSwapping() {
   undecided_ = true;
-  if (Result<void> noted = host_.journal().Put(Entry(Role::kSwapping)); !noted) {
-    log::error("move {}: {}", receipt_.id, Describe(noted.error()));
-    return Outcome::kStopped;  // Whether the entry is on the disk is unknown: a restart will tell.
+  const Result<void> noted = host_.journal().Put(Entry(Role::kSwapping));
+  if (noted) {
+    host_.Reached(Step::kSourceNotedSwapping);
+    return noted;
   }
-  host_.Reached(Step::kSourceNotedSwapping);
+  log::error("move {}: {}", receipt_.id, Describe(noted.error()));
+  if (PersistsUntilDone([this] { return host_.journal().Settle(); })) undecided_ = false;
+  return noted;
+}
+
+// For what a disk that fails or is full keeps from being done: again until it succeeds, or the node ends (false).
+bool Sender::PersistsUntilDone(const std::function<Result<void>()>& step) {
+  for (Result<void> done = step(); !done; done = step()) {
+    if (host_.stopping()) return false;
+    receipt_.waiting_for = "the disk of node " + host_.self() + ": " + done.error().message;
+    WaitForUntil(news_, core_.Now() + limits::kDiskRetryPause, [&] { return host_.stopping(); });
+  }
+  receipt_.waiting_for.clear();
+  return true;
+}
+
+Sender::Outcome Sender::PassOn() {
   if (Result<void> swapped = SwapOwnership(); !swapped) return Outcome::kStopped;
   host_.Reached(Step::kSourceSwapped);
   tenant_.SetMoved();
@@ -417,7 +437,8 @@ Sender::Outcome Sender::End() {
   Enter(direction_ == Direction::kForward ? Phase::kDone : Phase::kCancelled);
   if (auto saved = host_.catalog().SaveReceipt(receipt_.id, ToJson(receipt())); !saved)
     log::warn("move {}: its receipt could not be saved: {}", receipt_.id, Describe(saved.error()));
-  if (auto noted = host_.journal().Put(Entry(Role::kDeleting)); !noted) return Outcome::kStopped;
+  if (!PersistsUntilDone([this] { return host_.journal().Put(Entry(Role::kDeleting)); }))
+    return Outcome::kStopped;
   host_.Reached(Step::kSourceNotedDeleting);
   return Outcome::kMoved;
 }
@@ -469,7 +490,9 @@ Sender::Outcome Sender::GoOn(Role role) {
     store_.MakeReverseList({});
   Enter(Phase::kDual);
   undecided_ = false;
-  if (Result<void> noted = host_.journal().Put(Entry(Role::kDual)); !noted) return Outcome::kStopped;
+  // After a restart `swapping` leads to the same.
+  if (Result<void> noted = host_.journal().Put(Entry(Role::kDual)); !noted)
+    log::warn("move {}: {}", receipt_.id, Describe(noted.error()));
   return DualToDone();
 }
 

@@ -24,6 +24,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -115,6 +116,8 @@ class Sender {
   bool IsWorthAnotherTry(const Error& error, int attempt) const;
   Result<void> BeginHandOver();
   Result<void> AwaitReady();
+  Result<void> NoteSwapping();
+  bool PersistsUntilDone(const std::function<Result<void>()>& step);
   Outcome PassOn();
   Result<void> SwapOwnership();
   Outcome DualToDone();

@@ -134,10 +134,16 @@ void Moves::EndSender(const TenantName& tenant, move::Sender& sender, move::Send
 void Moves::RemoveCopy(const TenantName& tenant) {
   end_streams_(tenant);
   tenants_.CloseAndForget(tenant);
-  Result<void> removed = tenants_.RemoveFiles(tenant);
-  if (removed) removed = host_.journal().Erase(tenant);
-  if (!removed)
+  const auto remove = [&]() -> Result<void> {
+    TW_TRY(tenants_.RemoveFiles(tenant));
+    return host_.journal().Erase(tenant);
+  };
+  // What is left here would be in the way when the tenant comes back.
+  for (Result<void> removed = remove(); !removed; removed = remove()) {
     log::error("the moved tenant {} could not be removed here: {}", tenant, Describe(removed.error()));
+    if (host_.stopping()) return;
+    WaitForUntil(changed_, host_.core().Now() + limits::kDiskRetryPause, [this] { return host_.stopping(); });
+  }
   host_.Reached(move::Step::kSourceDeleted);
 }
 
@@ -289,11 +295,18 @@ Result<Moves::Receiver> Moves::ReceiverForReverse(const move::Offer& offer) {
   if (!has_copy || tenants_.Has(offer.tenant) || host_.stopping())
     return Fail(ErrorKind::kUnavailable, "MOVE_UNKNOWN", "this node has no copy for the move " + offer.move);
   // Frozen means that the file alone is the whole copy.
-  TW_TRY_ASSIGN(const bool has_wal, host_.core().disk().Exists(host_.TenantPath(offer.tenant) + "-wal"));
+  const std::string path = host_.TenantPath(offer.tenant);
+  TW_TRY_ASSIGN(bool has_wal, host_.core().disk().Exists(path + "-wal"));
+  if (has_wal) {  // The disk was full when the tenant was closed; to open it copies the WAL, too.
+    TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(host_.core(), path, runtime::OpenMode::kExisting));
+    TW_TRY_ASSIGN(auto tenant, tenant::Tenant::Open(host_.core(), offer.tenant, std::move(store)));
+    tenant->Close();
+    TW_TRY_ASSIGN(has_wal, host_.core().disk().Exists(path + "-wal"));
+  }
   if (has_wal)
     return Fail(ErrorKind::kIo, "CHECKPOINT_INCOMPLETE",
                 "the WAL of " + offer.tenant + " could not be copied into its file",
-                "restart node " + host_.self());
+                "this is tried again; free space on the disk of node " + host_.self());
   return MakeReceiver(offer.move, offer.tenant, offer.source, move::Receiver::Direction::kReverse);
 }
 

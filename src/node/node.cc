@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include <algorithm>
 #include <span>
 
 #include "base/limits.h"
@@ -55,7 +56,7 @@ Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions optio
 
 Result<void> Node::Open() {
   TW_TRY(ClaimFolder());
-  TW_TRY_ASSIGN(journal_, move::Journal::Open(core_, options_.data_folder + "/journal"));
+  TW_TRY(OpenJournal());
   const bool had_tenants = !journal_->entries().empty();
   removed_ = std::make_unique<RemovedFiles>(core_, options_.data_folder + "/removed");
   TW_TRY(removed_->Start());
@@ -112,6 +113,17 @@ Result<void> Node::ClaimFolder() {
     TW_TRY(disk.SyncDirectory(folder.empty() ? "/" : folder));
     if (folder.empty() || folder == "." || folder == "/") return {};
   }
+}
+
+// Beside files of tenants a journal that is missing is a lost one, not a new one.
+Result<void> Node::OpenJournal() {
+  TW_TRY_ASSIGN(const auto names, core_.disk().List(options_.data_folder + "/tenants"));
+  const bool has_tenants =
+      std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.ends_with(".db"); });
+  TW_TRY_ASSIGN(journal_, move::Journal::Open(
+                              core_, options_.data_folder + "/journal",
+                              has_tenants ? move::Journal::Missing::kRefuse : move::Journal::Missing::kMake));
+  return {};
 }
 
 Result<void> Node::OpenCatalog() {
@@ -440,6 +452,7 @@ void Node::Stop(runtime::TimePoint drain_until) {
   fibers_.Join();
   if (removed_) removed_->Stop();
   if (tenants_) tenants_->CloseAll();
+  if (journal_) journal_->Close();
   if (embedded_) static_cast<cluster::EmbeddedCatalog*>(embedded_)->Close();
 }
 

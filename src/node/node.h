@@ -104,6 +104,7 @@ class Node : public move::MoveHost {
   Node(runtime::Core& core, NodeOptions options);
   Result<void> Open();
   Result<void> ClaimFolder();
+  Result<void> OpenJournal();
   Result<void> OpenCatalog();
   Result<void> Recover();
   Result<void> RecoverCreating(const move::JournalEntry& entry);

@@ -55,13 +55,25 @@ struct CallControl {
 
 class ControlledFile final : public File {
  public:
-  ControlledFile(std::unique_ptr<File> file, CallControl& syncs, CallControl& reads, CallControl& write_backs)
-      : file_(std::move(file)), syncs_(syncs), reads_(reads), write_backs_(write_backs) {}
+  ControlledFile(std::unique_ptr<File> file, CallControl& syncs, CallControl& reads, CallControl& write_backs,
+                 const bool& disk_full)
+      : file_(std::move(file)),
+        syncs_(syncs),
+        reads_(reads),
+        write_backs_(write_backs),
+        disk_full_(disk_full) {}
   Result<size_t> Read(uint64_t offset, MutableBytes into) override {
     TW_TRY(reads_.Pass("read"));
     return file_->Read(offset, into);
   }
-  Result<void> Write(uint64_t offset, Bytes bytes) override { return file_->Write(offset, bytes); }
+  Result<void> Write(uint64_t offset, Bytes bytes) override {
+    if (disk_full_) {
+      TW_TRY_ASSIGN(const uint64_t size, file_->Size());
+      if (offset + bytes.size() > size)
+        return Fail(ErrorKind::kTooLarge, "DISK_FULL", "the test has filled the disk");
+    }
+    return file_->Write(offset, bytes);
+  }
   Result<void> Truncate(uint64_t size) override { return file_->Truncate(size); }
   Result<uint64_t> Size() override { return file_->Size(); }
   Result<void> Sync() override {
@@ -79,15 +91,22 @@ class ControlledFile final : public File {
   CallControl& syncs_;
   CallControl& reads_;
   CallControl& write_backs_;
+  const bool& disk_full_;
 };
 
 class ControlledDisk final : public Disk {
  public:
-  ControlledDisk(Core& core, CallControl& syncs, CallControl& reads, CallControl& write_backs)
-      : disk_(MakeRealDisk(core)), syncs_(syncs), reads_(reads), write_backs_(write_backs) {}
+  ControlledDisk(Core& core, CallControl& syncs, CallControl& reads, CallControl& write_backs,
+                 const bool& disk_full)
+      : disk_(MakeRealDisk(core)),
+        syncs_(syncs),
+        reads_(reads),
+        write_backs_(write_backs),
+        disk_full_(disk_full) {}
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     TW_TRY_ASSIGN(auto file, disk_->Open(path, mode));
-    return std::unique_ptr<File>(new ControlledFile(std::move(file), syncs_, reads_, write_backs_));
+    return std::unique_ptr<File>(
+        new ControlledFile(std::move(file), syncs_, reads_, write_backs_, disk_full_));
   }
   Result<bool> Exists(const std::string& path) override { return disk_->Exists(path); }
   Result<void> Remove(const std::string& path) override { return disk_->Remove(path); }
@@ -104,11 +123,12 @@ class ControlledDisk final : public Disk {
   CallControl& syncs_;
   CallControl& reads_;
   CallControl& write_backs_;
+  const bool& disk_full_;
 };
 
 class TestCore final : public Core {
  public:
-  TestCore() : disk_(*this, syncs, reads, write_backs) {
+  TestCore() : disk_(*this, syncs, reads, write_backs, disk_full) {
     std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
     TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
     folder_ = pattern;
@@ -118,6 +138,7 @@ class TestCore final : public Core {
   CallControl syncs;
   CallControl reads;
   CallControl write_backs;
+  bool disk_full = false;  // No file grows.
   // What a look at the clock takes; longer ones make a busy minute short.
   Duration tick = std::chrono::microseconds(1);
 

@@ -1,0 +1,44 @@
+// What a journal says of one tenant. See journal.h.
+//
+// Roles and what a restart makes of them (docs/move.md; I1, I4, I5):
+//   creating    the tenant is being made here: the catalog says whether it was
+//   owned       the tenant is served at `epoch`, without asking the catalog
+//   swapping    the sender may have sent the swap: it starts nothing, and repeats the swap until its answer
+//               is known
+//   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy
+//               of a tenant that is coming back is `dual` too, until it is ready
+//   deleting    the move is done: the copy here is deleted
+//   receiving   a copy that no ready was sent for: it is deleted
+//   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or
+//               cancelled
+//   frozen      the tenant comes back to its source, whose copy is neither served nor dropped
+//   owner       the receiver owns at `epoch`: it serves, and pulls what it lacks
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace tradewind::move {
+
+enum class Role { kCreating, kOwned, kSwapping, kDual, kDeleting, kReceiving, kReady, kOwner, kFrozen };
+
+std::string_view NameOf(Role role);
+
+struct JournalEntry {
+  TenantName tenant;
+  Role role = Role::kOwned;
+  Epoch epoch;
+  MoveId move;           // Empty without one.
+  NodeName peer;         // The other side of the move.
+  uint64_t list = 0;     // Of `ready`.
+  bool reverse = false;  // The move was turned round: its destination sends.
+
+  bool operator==(const JournalEntry&) const = default;
+};
+
+using JournalEntries = std::map<TenantName, JournalEntry>;
+
+}  // namespace tradewind::move
