@@ -131,8 +131,15 @@ Result<void> PageStore::SyncMainAndPresence() {
   if (presence) changes = presence->TakeChanges();
   Result<void> synced = WriteBackPages(std::exchange(unsynced_pages_, {}));
   if (synced) synced = main_->Sync();
-  if (synced && presence) synced = presence->Write(changes);
+  // A write that fails, since the disk is full, is made again with the next sync: the map only lags, and the WAL
+  // does not restart.
+  Result<void> written;
+  if (synced && presence && !changes.runs.empty()) {
+    written = presence->WriteUnsynced(changes);
+    if (written) synced = presence->Sync();
+  }
   if (!synced && !failed_) failed_ = synced.error();
+  if (synced) synced = written;
   syncing_main_ = hurried_ = false;
   main_sync_ended_.NotifyAll();
   return synced;

@@ -6,14 +6,19 @@
 // both ends verify a move without a scan; they can be made again from the map after a crash.
 //
 // File (little-endian), beside the main file:
-//   0     "TWPRES02", page size u32, page count u32, capacity u32, zero u32, list number u64, xxh3 of the
+//   0     "TWPRES03", page size u32, page count u32, capacity u32, zero u32, list number u64, xxh3 of the
 //         32 bytes before
 //   4096  capacity hashes, 8 bytes each; those past the page count are zero
 //   then, at the next multiple of 4096, the "written here" bits
+// From 4096 on each sector of 512 bytes holds 504 of content and their xxh3, seeded with the list number and
+// the sector's place; a sector that was never written is zeros, and holds none. So a bit that flips makes the
+// map unreadable, instead of a page present that is not. Format 02 had the content alone; it is read, and
+// written anew.
 //
 // Crash argument. A map file belongs to one list (protocol step 3): a new list makes a new file, and the
 // journal's "ready" names its list number, so a stale map can never be believed. Once the journal
-// says ready, bits only come, never go: a torn write of the map leaves old or new words, both true. A word is
+// says ready, bits only come, never go: a torn write of the map leaves old or new sectors (which disks write
+// whole or not), both true. A word is
 // written only after a sync of the data it speaks of (PageStore), so the map never runs ahead of the data;
 // SQLite syncs the main file, and the map with it, before the WAL may restart, so it never lags behind a
 // checkpoint (I2, I4).
@@ -42,8 +47,11 @@ class PresenceMap {
   // page that covers the byte at 1 GiB (SQLite's lock page) holds nothing and counts as present.
   static Result<std::unique_ptr<PresenceMap>> Create(runtime::Disk& disk, const std::string& path,
                                                      uint32_t page_size, uint32_t page_count, uint64_t list);
-  // Fails with kCorrupt when the file is not a whole map, kNotFound when there is none. Suspends.
+  // Fails with PRESENCE_MAP_CORRUPT (kCorrupt) when the file is not as it was written, and kNotFound when there
+  // is none. Suspends.
   static Result<std::unique_ptr<PresenceMap>> Load(runtime::Disk& disk, const std::string& path);
+  // Of any bytes; `path` is for the error.
+  static Result<std::unique_ptr<PresenceMap>> Parse(Bytes bytes, const std::string& path);
 
   // Until the journal believes the map, both: the file grew or shrank (false when there is no room: make a
   // new map then); a page that arrived is not the newest any more.
@@ -67,6 +75,7 @@ class PresenceMap {
   uint32_t page_count() const { return page_count_; }
   uint32_t page_size() const { return page_size_; }
   uint64_t list() const { return list_; }
+  uint64_t file_bytes() const { return EndBlock() * kBlockBytes; }
   // Over all pages that arrived, modulo 2^64.
   uint64_t arrived_sum() const { return arrived_sum_; }
   PageSet Arrived() const;
@@ -80,18 +89,35 @@ class PresenceMap {
     void Add(uint64_t offset, Bytes content);
   };
   Changes TakeChanges();
-  // Writes and syncs. Suspends. After a failure the map must not be used.
+  // Writes and syncs. Suspends. After a failed sync the map must not be used.
   Result<void> Write(const Changes& changes);
+  // The first half. After a failure, as of a full disk, the changes are as if they had not been taken. Suspends.
+  Result<void> WriteUnsynced(const Changes& changes);
+  // The second half; a failure is final. Suspends.
+  Result<void> Sync() { return file_->Sync(); }
 
  private:
   PresenceMap(uint32_t page_size, uint32_t page_count, uint32_t capacity, uint64_t list);
-  void MarkDirty(uint64_t offset) { dirty_[offset / kBlockBytes] = true; }
-  uint64_t HashOffset(PageNumber page) const { return kBlockBytes + uint64_t{page.value - 1} * 8; }
-  uint64_t BitsOffset() const;
-  uint64_t BitOffset(PageNumber page) const { return BitsOffset() + uint64_t{page.value} / 64 * 8; }
+  static Result<std::unique_ptr<PresenceMap>> Rewrite(std::unique_ptr<PresenceMap> map, runtime::Disk& disk,
+                                                      const std::string& path);
+  void CountPresent();
+  void MarkDirty(uint64_t block) { dirty_[block] = true; }
+  // The blocks of the file that hold them.
+  uint64_t HashBlock(PageNumber page) const { return 1 + uint64_t{page.value - 1} * 8 / kBlockContentBytes; }
+  uint64_t BitsBlock() const { return 1 + BlocksFor(uint64_t{capacity_} * 8); }
+  uint64_t BitBlock(PageNumber page) const {
+    return BitsBlock() + uint64_t{page.value} / 64 * 8 / kBlockContentBytes;
+  }
+  uint64_t EndBlock() const { return BitsBlock() + BlocksFor(written_here_.words().size() * 8); }
+  static uint64_t BlocksFor(uint64_t content_bytes) {
+    return (content_bytes + kBlockContentBytes - 1) / kBlockContentBytes;
+  }
   void NotePresent(bool was_present) { missing_ -= was_present ? 0 : 1; }
 
+  static constexpr uint64_t kSectorBytes = 512;
+  static constexpr uint64_t kSectorContentBytes = 504;
   static constexpr uint64_t kBlockBytes = 4096;
+  static constexpr uint64_t kBlockContentBytes = kBlockBytes / kSectorBytes * kSectorContentBytes;
   static constexpr size_t kRunBytes = 64 * kBlockBytes;
 
   std::unique_ptr<runtime::File> file_;

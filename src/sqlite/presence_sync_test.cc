@@ -1,4 +1,7 @@
 // When the presence map of a moving tenant becomes durable, beside checkpoints and the end of the move.
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -84,13 +87,13 @@ TEST_F(PresenceSyncTest, ASyncEndsOnlyWhenWhatAnotherHasTakenIsDurable) {
   });
 }
 
-// The map of a file of `blocks` times 512 pages (what one block of the map holds), with one arrival in each
+// The map of a file of `blocks` times 504 pages (what one block of the map holds), with one arrival in each
 // block but every hundredth.
 std::unique_ptr<PresenceMap> MakeScattered(runtime::Disk& disk, const std::string& path, uint32_t blocks) {
-  auto map = PresenceMap::Create(disk, path, 4096, blocks * 512, 1);
+  auto map = PresenceMap::Create(disk, path, 4096, blocks * 504, 1);
   TW_CHECK(map.has_value(), "the map is made");
   for (uint32_t block = 0; block < blocks; ++block)
-    if (block % 100 != 99) (*map)->NoteArrived(PageNumber{block * 512 + 7}, block + 1);
+    if (block % 100 != 99) (*map)->NoteArrived(PageNumber{block * 504 + 7}, block + 1);
   return std::move(*map);
 }
 
@@ -137,6 +140,87 @@ TEST_F(PresenceSyncTest, OthersHaveTheirTurnWhileALargeMapIsWritten) {
     EXPECT_GE(turns, changes.runs.size() - 1);
     core_.syncs.Release();
     fibers.Join();
+  });
+}
+
+// -- Damage
+
+// As map writes leave it: of 700 pages some have arrived, some were written here.
+std::string MakeMapFile(runtime::Disk& disk, const std::string& path) {
+  auto map = PresenceMap::Create(disk, path, 512, 700, 7).value();
+  for (uint32_t page = 1; page <= 700; page += 3) map->NoteArrived(PageNumber{page}, page * 77);
+  for (uint32_t page = 2; page <= 700; page += 50) map->NoteWrittenHere(PageNumber{page});
+  EXPECT_TRUE(map->Write(map->TakeChanges()));
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_F(PresenceSyncTest, OneFlippedBitOfAMapIsFoundOrHarmless) {
+  core_.Run([&] {
+    const std::string whole = MakeMapFile(core_.disk(), core_.folder() + "/map");
+    const auto expected = PresenceMap::Parse(std::as_bytes(std::span(whole)), "map").value();
+    size_t harmless = 0;
+    for (size_t byte = 0; byte < whole.size(); byte += byte < 64 ? 1 : 3) {
+      std::string flipped = whole;
+      const int bit = static_cast<int>(byte % 8);
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << bit));
+      const auto map = PresenceMap::Parse(std::as_bytes(std::span(flipped)), "map");
+      if (!map) {
+        ASSERT_EQ(map.error().code, "PRESENCE_MAP_CORRUPT");
+        continue;
+      }
+      ++harmless;
+      ASSERT_EQ((*map)->Arrived().words(), expected->Arrived().words()) << byte;
+      ASSERT_EQ((*map)->Present().words(), expected->Present().words()) << byte;
+      ASSERT_EQ((*map)->arrived_sum(), expected->arrived_sum()) << byte;
+      ASSERT_EQ((*map)->list(), 7u);
+    }
+    EXPECT_LE(harmless, 4096u - 40) << "only in what the header leaves of its block";
+  });
+}
+
+TEST_F(PresenceSyncTest, AMapThatIsTornWithinASectorOrCutIsFoundAndOneOfOldAndNewSectorsIsTrue) {
+  core_.Run([&] {
+    const std::string path = core_.folder() + "/map";
+    const std::string before = MakeMapFile(core_.disk(), path);
+    auto map = PresenceMap::Load(core_.disk(), path).value();
+    for (uint32_t page = 3; page <= 700; page += 3) map->NoteArrived(PageNumber{page}, page);
+    ASSERT_TRUE(map->Write(map->TakeChanges()));
+    std::ifstream file(path, std::ios::binary);
+    const std::string after{std::istreambuf_iterator<char>(file), {}};
+    ASSERT_EQ(after.size(), before.size());
+    const auto parse = [](const std::string& bytes) {
+      return PresenceMap::Parse(std::as_bytes(std::span(bytes)), "map");
+    };
+    std::string sectors = before;
+    for (size_t at = 0; at < after.size(); at += 1024) sectors.replace(at, 512, after, at, 512);
+    const auto mixed = parse(sectors);
+    ASSERT_TRUE(mixed);
+    EXPECT_GT((*mixed)->arrived(), parse(before).value()->arrived());
+    EXPECT_LT((*mixed)->arrived(), parse(after).value()->arrived());
+    std::string torn = before;
+    torn.replace(4096, 200, after, 4096, 200);
+    EXPECT_FALSE(parse(torn));
+    for (const size_t size : {size_t{0}, size_t{39}, size_t{4096}, before.size() - 1, before.size() - 4096})
+      EXPECT_FALSE(parse(before.substr(0, size))) << size;
+    std::string moved = before;
+    moved.replace(4096, 512, before, 4608, 512);
+    EXPECT_FALSE(parse(moved)) << "a sector in another place";
+  });
+}
+
+TEST_F(PresenceSyncTest, WhatAFullDiskKeepsFromAMapIsWrittenTheNextTime) {
+  core_.Run([&] {
+    const auto late = PresenceMap::Create(core_.disk(), core_.folder() + "/other", 512, 3000, 1).value();
+    std::filesystem::resize_file(core_.folder() + "/other", 0);
+    late->NoteArrived(PageNumber{5}, 5);
+    core_.disk_full = true;
+    EXPECT_EQ(late->WriteUnsynced(late->TakeChanges()).error().code, "DISK_FULL");
+    core_.disk_full = false;
+    ASSERT_TRUE(late->Write(late->TakeChanges()));
+    std::filesystem::resize_file(core_.folder() + "/other", late->file_bytes());
+    EXPECT_TRUE(
+        PresenceMap::Load(core_.disk(), core_.folder() + "/other").value()->HasArrived(PageNumber{5}));
   });
 }
 
