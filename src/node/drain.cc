@@ -7,8 +7,10 @@
 #include <boost/json.hpp>
 #include <span>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/path.h"
 
 namespace tradewind::node {
 
@@ -85,12 +87,17 @@ Result<void> Drain::Start(const DrainRequest& request) {
 }
 
 void Drain::Resume() {
-  if (!draining_) Begin(KeptRequest());
+  if (draining_) return;
+  const Result<DrainRequest> kept = KeptRequest();
+  if (!kept) log::error("node {} takes no tenants, but moves none off: {}", self_, Describe(kept.error()));
+  Begin(kept ? *kept : DrainRequest{});
+  request_unknown_ = kept ? "" : Describe(kept.error());
 }
 
 void Drain::Begin(const DrainRequest& request) {
   if (stopping_) return;
   request_ = request;
+  request_unknown_.clear();
   places_known_ = false;
   next_places_ = next_tenants_ = core_.Now();
   if (!draining_) {
@@ -219,6 +226,7 @@ void Drain::WakeRested() {
 }
 
 void Drain::StartMoves() {
+  if (!request_unknown_.empty()) return;
   while (draining_ && !stopping_ && moving_ < limits::kDrainMoves && !ready_.empty()) {
     const auto [bytes, name] = *ready_.begin();
     if (moving_ > 0 && moving_bytes_ + bytes > limits::kDrainBytes) return;
@@ -316,6 +324,7 @@ bool Drain::IsDrained() const {
 
 std::string Drain::WhatIsMissing() const {
   if (!draining_ || tenants_.empty()) return "";
+  if (!request_unknown_.empty()) return "the command to drain, to be given again: " + request_unknown_;
   if (!places_error_.empty()) return "the catalog: " + places_error_;
   const bool nowhere = places_known_ && std::none_of(places_.begin(), places_.end(),
                                                      [](const NodePlace& place) { return place.Takes(); });
@@ -364,45 +373,63 @@ DrainProgress Drain::progress() const {
   return progress;
 }
 
-// -- The file
+// -- The file: JSON, a line break, and the xxh3 of the JSON in 16 hexadecimal digits. Earlier versions wrote the
+// JSON alone.
+
+namespace {
+
+std::string SumOf(std::string_view text) {
+  return fmt::format("{:016x}", Hash64(std::as_bytes(std::span(text))));
+}
+
+}  // namespace
 
 Result<void> Drain::KeepRequest(const DrainRequest& request) {
   runtime::Disk& disk = core_.disk();
-  const std::string text =
-      json::serialize(json::object{{"to", json::array(request.to.begin(), request.to.end())},
-                                   {"options", move::ToText({.pace = request.pace})}});
+  std::string text = json::serialize(json::object{{"to", json::array(request.to.begin(), request.to.end())},
+                                                  {"options", move::ToText({.pace = request.pace})}});
+  text += "\n" + SumOf(text) + "\n";
   const std::string fresh = file_ + ".new";
   TW_TRY(disk.Remove(fresh));
   TW_TRY_ASSIGN(const auto file, disk.Open(fresh, runtime::OpenMode::kCreate));
   TW_TRY(file->Write(0, std::as_bytes(std::span(text))));
   TW_TRY(file->Sync());
   TW_TRY(disk.Rename(fresh, file_));
-  return disk.SyncDirectory(file_.substr(0, file_.rfind('/')));
+  return disk.SyncDirectory(FolderOf(file_));
 }
 
-DrainRequest Drain::KeptRequest() {
-  const auto read = [&]() -> Result<DrainRequest> {
-    TW_TRY_ASSIGN(const auto file, core_.disk().Open(file_, runtime::OpenMode::kExisting));
-    TW_TRY_ASSIGN(const uint64_t size, file->Size());
-    std::string text(size, '\0');
-    TW_TRY(file->Read(0, std::as_writable_bytes(std::span(text))));
-    json::error_code failed;
-    const json::value value = json::parse(text, failed);
-    const json::object* object = failed ? nullptr : value.if_object();
-    const json::value* to = object ? object->if_contains("to") : nullptr;
-    const json::value* options = object ? object->if_contains("options") : nullptr;
-    if (!to || !to->is_array() || !options || !options->is_string())
-      return Fail(ErrorKind::kCorrupt, "DRAIN_FILE", file_ + " makes no sense");
-    DrainRequest request;
-    for (const json::value& name : to->get_array())
-      if (name.is_string()) request.to.emplace_back(name.get_string());
-    TW_TRY_ASSIGN(const auto parsed, move::ParseMoveOptions(options->get_string()));
-    request.pace = parsed.pace;
-    return request;
+// The file is made before the catalog says that this node drains, so it is never missing by rights. Where to was
+// a wish of somebody: it is not guessed.
+Result<DrainRequest> Drain::KeptRequest() {
+  const auto damaged = [&](const std::string& how) {
+    return Fail(ErrorKind::kCorrupt, "DRAIN_FILE_CORRUPT",
+                "how the node is to drain is not known, since " + file_ + " is " + how,
+                "say it again with tradewind node drain " + self_ + ", or end it with undrain");
   };
-  Result<DrainRequest> request = read();
-  if (!request) log::warn("how to drain is not known, so to any node: {}", Describe(request.error()));
-  return request ? *std::move(request) : DrainRequest{};
+  auto opened = core_.disk().Open(file_, runtime::OpenMode::kExisting);
+  if (!opened && opened.error().kind == ErrorKind::kNotFound) return damaged("missing");
+  TW_TRY_ASSIGN(const auto file, std::move(opened));
+  TW_TRY_ASSIGN(const uint64_t size, file->Size());
+  std::string text(size, '\0');
+  TW_TRY_ASSIGN(const size_t got, file->Read(0, std::as_writable_bytes(std::span(text))));
+  text.resize(got);
+  if (const size_t end = text.find('\n'); end != std::string::npos) {
+    if (text.substr(end + 1) != SumOf(std::string_view(text).substr(0, end)) + "\n")
+      return damaged("not as it was written");
+    text.resize(end);
+  }
+  json::error_code failed;
+  const json::value value = json::parse(text, failed);
+  const json::object* object = failed ? nullptr : value.if_object();
+  const json::value* to = object ? object->if_contains("to") : nullptr;
+  const json::value* options = object ? object->if_contains("options") : nullptr;
+  if (!to || !to->is_array() || !options || !options->is_string()) return damaged("not as it was written");
+  DrainRequest request;
+  for (const json::value& name : to->get_array())
+    if (name.is_string()) request.to.emplace_back(name.get_string());
+  TW_TRY_ASSIGN(const auto parsed, move::ParseMoveOptions(options->get_string()));
+  request.pace = parsed.pace;
+  return request;
 }
 
 }  // namespace tradewind::node

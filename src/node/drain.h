@@ -1,7 +1,8 @@
 // Moves every tenant off this node, many at a time, and keeps it empty until it is told to stop: a drain.
 //
 // That a node drains is recorded in the catalog, so that all nodes know and the drain goes on after a
-// restart; where to and how fast is kept in a file of the node. While it drains, tenants that arrive all the
+// restart; where to and how fast is kept in a file of the node (a damaged or missing one: nothing moves until
+// it is said again, rather than anywhere). While it drains, tenants that arrive all the
 // same are moved too. It is over ("drained") while the node owns none.
 //
 // Small tenants go first. At most limits::kDrainMoves moves run at a time, and no more bytes than
@@ -123,7 +124,7 @@ class Drain {
   std::string WhatIsMissing() const;
   double RecentRate() const;
   Result<void> KeepRequest(const DrainRequest& request);
-  DrainRequest KeptRequest();
+  Result<DrainRequest> KeptRequest();
 
   runtime::Core& core_;
   const NodeName self_;
@@ -131,6 +132,7 @@ class Drain {
   const Hands hands_;
 
   DrainRequest request_;
+  std::string request_unknown_;  // Why it is not known, after a restart; then nothing is moved.
   bool draining_ = false;
   bool stopping_ = false;
   bool running_ = false;   // The loop.

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "base/limits.h"
@@ -270,6 +273,53 @@ TEST_F(DrainTest, GoesOnAsItWasAskedToAfterARestart) {
     AwaitDrained();
     EXPECT_EQ(moved_to_["n3"].size(), 100u);
     EXPECT_EQ(rates_["t0"], 2400 / limits::kDrainMoves);
+  });
+}
+
+// A drain to one node must not become one to any.
+TEST_F(DrainTest, MovesNothingWhenTheFileIsDamagedOrMissingUntilItIsToldAgain) {
+  const std::string file = core_.folder() + "/drain";
+  Run([&] {
+    cluster::Need(drain_->Start({{"n3"}, {.rate_bytes_per_s = 2400}}));
+    End();
+    std::ifstream in(file, std::ios::binary);
+    const std::string whole{std::istreambuf_iterator<char>(in), {}};
+    here_["t"] = 1;
+    const auto try_with = [&](const std::string& content) {
+      std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
+      drain_ = Make();
+      drain_->Resume();
+    };
+    for (size_t byte = 0; byte < whole.size(); ++byte) {
+      std::string flipped = whole;
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << byte % 8));
+      try_with(flipped);
+      ASSERT_TRUE(drain_->draining());
+      ASSERT_THAT(drain_->progress().waiting_for, HasSubstr("DRAIN_FILE_CORRUPT")) << byte;
+      End();
+    }
+    try_with(whole.substr(0, 20));
+    EXPECT_THAT(drain_->progress().waiting_for, HasSubstr("DRAIN_FILE_CORRUPT"));
+    End();
+    std::filesystem::remove(file);
+    drain_ = Make();
+    drain_->Resume();
+    EXPECT_THAT(drain_->progress().waiting_for, HasSubstr("missing"));
+    runtime::SleepFor(seconds(60));
+    EXPECT_TRUE(moved_to_.empty());
+    cluster::Need(drain_->Start({{"n3"}, {}}));
+    AwaitDrained();
+    EXPECT_THAT(moved_to_["n3"], ElementsAre("t"));
+  });
+}
+
+TEST_F(DrainTest, ReadsTheFileOfAnEarlierVersion) {
+  here_["t"] = 1;
+  Run([&] {
+    std::ofstream(core_.folder() + "/drain") << R"({"to":["n3"],"options":"{}"})";
+    drain_->Resume();
+    AwaitDrained();
+    EXPECT_THAT(moved_to_["n3"], ElementsAre("t"));
   });
 }
 
