@@ -5,6 +5,9 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/log.h"
+#include "cluster/catalog_rows.h"
+#include "cluster/catalog_seal.h"
 
 namespace tradewind::cluster {
 
@@ -12,6 +15,8 @@ namespace {
 
 // Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants.
 constexpr int64_t kFormat = 3;
+constexpr std::string_view kFormatCode = "CATALOG_FORMAT";
+constexpr uint64_t kCheckedBytes = 64u << 20;  // A longer file is checked as it is read.
 
 // epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
 constexpr std::array<std::string_view, 5> kTables = {
@@ -49,20 +54,6 @@ constexpr std::string_view kMoveColumns =
     "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
     "ended_at_ms, options FROM moves";
 
-// The tables are ours and every column has one type, so another one is a defect.
-const std::string& Text(const sqlite::Value& value) {
-  const auto* text = std::get_if<std::string>(&value);
-  TW_CHECK(text != nullptr, "a text column of the catalog holds something else");
-  return *text;
-}
-int64_t Integer(const sqlite::Value& value) {
-  const auto* integer = std::get_if<int64_t>(&value);
-  TW_CHECK(integer != nullptr, "an integer column of the catalog holds something else");
-  return *integer;
-}
-Epoch EpochOf(const sqlite::Value& value) {
-  return Epoch{static_cast<uint64_t>(Integer(value))};
-}
 sqlite::Value ValueOf(Epoch epoch) {
   return static_cast<int64_t>(epoch.value);
 }
@@ -70,22 +61,10 @@ sqlite::Value ValueOf(std::string_view text) {
   return std::string(text);
 }
 
-TenantRecord TenantOf(const std::vector<sqlite::Value>& row) {
-  return {Text(row[0]),    Text(row[1]), {Text(row[2]), EpochOf(row[3])},
-          Integer(row[4]), Text(row[5]), Text(row[6])};
-}
-
-MoveRecord MoveOf(const std::vector<sqlite::Value>& row) {
-  const std::optional<MoveState> state = ParseMoveState(Text(row[6]));
-  TW_CHECK(state.has_value(), "a move in the catalog has a state that does not exist");
-  return {Text(row[0]), Text(row[1]), Text(row[2]),    Text(row[3]),    Text(row[4]), EpochOf(row[5]),
-          *state,       Text(row[7]), Integer(row[8]), Integer(row[9]), Text(row[10])};
-}
-
-std::vector<MoveRecord> MovesOf(const std::vector<std::vector<sqlite::Value>>& rows) {
-  std::vector<MoveRecord> moves;
-  for (const auto& row : rows) moves.push_back(MoveOf(row));
-  return moves;
+Error Corrupt(const std::string& path, const Error& cause) {
+  return Error{ErrorKind::kCorrupt, std::string(kCatalogCorruptCode),
+               "the catalog " + path + " is damaged: " + cause.message,
+               "stop its node, keep the file, and put a copy from before the damage in its place"};
 }
 
 tl::unexpected<Error> OwnerChanged(const TenantRecord& now) {
@@ -126,22 +105,36 @@ class EmbeddedCatalog::Turn {
 
 Result<std::unique_ptr<EmbeddedCatalog>> EmbeddedCatalog::Open(runtime::Core& core, const std::string& path) {
   std::unique_ptr<EmbeddedCatalog> catalog(new EmbeddedCatalog(core));
-  TW_TRY_ASSIGN(catalog->store_, sqlite::PageStore::Open(core, path, runtime::OpenMode::kCreate));
-  auto opened = sqlite::Connection::Open(*catalog->store_);
-  Result<void> prepared;
-  if (opened) {
-    catalog->connection_ = std::move(*opened);
-    // What a crash left in the WAL goes into the main file: the store knows only frames that it saw written.
-    prepared = catalog->connection_->Checkpoint(sqlite::CheckpointMode::kTruncate);
-    if (prepared) prepared = catalog->PrepareSchema();
-  } else {
-    prepared = Fail(std::move(opened).error());
-  }
-  if (!prepared) {
-    catalog->Close();
-    return Fail(std::move(prepared).error());
-  }
-  return catalog;
+  const Result<void> opened = catalog->OpenFile(path);
+  if (opened) return catalog;
+  catalog->Close(/*seal=*/false);
+  if (opened.error().kind == ErrorKind::kCorrupt && opened.error().code != kFormatCode &&
+      opened.error().code != kCatalogCorruptCode)
+    return Fail(Corrupt(path, opened.error()));
+  return Fail(opened.error());
+}
+
+Result<void> EmbeddedCatalog::OpenFile(const std::string& path) {
+  CatalogSeal seal(core_, path);
+  if (const Result<void> whole = seal.Check(); !whole) return Fail(Corrupt(path, whole.error()));
+  TW_TRY_ASSIGN(store_, sqlite::PageStore::Open(core_, path, runtime::OpenMode::kCreate));
+  TW_TRY(seal.Break());
+  TW_TRY_ASSIGN(connection_, sqlite::Connection::Open(*store_));
+  // What a crash left in the WAL goes into the main file: the store knows only frames that it saw written.
+  TW_TRY(connection_->Checkpoint(sqlite::CheckpointMode::kTruncate));
+  TW_TRY(CheckContent());
+  return PrepareSchema();
+}
+
+// A flipped bit that SQLite would read over: in an index, in the order of keys, in what holds a page together.
+Result<void> EmbeddedCatalog::CheckContent() {
+  TW_TRY(store_->ReadGeometry());
+  if (store_->page_size() == 0 || uint64_t{store_->page_size()} * store_->page_count() > kCheckedBytes)
+    return {};
+  TW_TRY_ASSIGN(const Rows rows, Run("PRAGMA integrity_check(1)"));
+  const auto* answer = rows.empty() || rows[0].empty() ? nullptr : std::get_if<std::string>(&rows[0][0]);
+  if (answer && *answer == "ok") return {};
+  return Fail(ErrorKind::kCorrupt, "SQLITE_CORRUPT", answer ? *answer : "its check says nothing");
 }
 
 EmbeddedCatalog::~EmbeddedCatalog() {
@@ -149,18 +142,32 @@ EmbeddedCatalog::~EmbeddedCatalog() {
 }
 
 void EmbeddedCatalog::Close() {
+  Close(/*seal=*/!down_);
+}
+
+void EmbeddedCatalog::Close(bool seal) {
   if (!down_)
     down_ = Error{ErrorKind::kUnavailable, std::string(kCatalogDownCode), "the catalog is closed", ""};
   runtime::WaitFor(calls_ended_, [this] { return calls_ == 0; });
+  const std::string path = store_ ? store_->path() : "";
   connection_.reset();
   store_.reset();
+  if (!seal || path.empty()) return;
+  if (const Result<void> sealed = CatalogSeal(core_, path).Put(); !sealed)
+    log::warn("the catalog was not sealed: {}", Describe(sealed.error()));
 }
 
 Result<std::optional<int64_t>> EmbeddedCatalog::FormatOfFile() {
   TW_TRY_ASSIGN(const Rows tables, Run("SELECT 1 FROM sqlite_schema WHERE type='table' AND name='format'"));
   if (tables.empty()) return std::optional<int64_t>();
   TW_TRY_ASSIGN(const Rows format, Run("SELECT version FROM format"));
-  return format.empty() ? std::optional<int64_t>() : Integer(format[0][0]);
+  // The tables and the format's number are made in one transaction.
+  if (format.empty())
+    return Fail(ErrorKind::kCorrupt, std::string(kCatalogCorruptCode), "the number of its format is missing");
+  Columns columns(format[0]);
+  const int64_t number = columns.Integer(0);
+  TW_TRY(columns.Check());
+  return std::optional<int64_t>(number);
 }
 
 Result<void> EmbeddedCatalog::PrepareSchema() {
@@ -172,7 +179,7 @@ Result<void> EmbeddedCatalog::PrepareSchema() {
     TW_TRY_ASSIGN(const std::optional<int64_t> format, FormatOfFile());
     if (format == kFormat) return {};
     if (format && *format > kFormat)
-      return Fail(ErrorKind::kCorrupt, "CATALOG_FORMAT",
+      return Fail(ErrorKind::kCorrupt, std::string(kFormatCode),
                   "the catalog file " + store_->path() + " has format " + std::to_string(*format) +
                       ", and this program reads formats up to " + std::to_string(kFormat),
                   "run the version of tradewind that wrote it");
@@ -194,7 +201,7 @@ Result<T> EmbeddedCatalog::Change(std::function<Result<T>()> body) {
     if (!outcome) {
       if (const Result<void> rolled_back = connection_->Rollback(); !rolled_back)
         return Fail(Down(rolled_back.error()).error());
-      return outcome;
+      return Fail(NotWritten(outcome.error()));
     }
     TW_TRY(Commit());
     return outcome;
@@ -209,6 +216,10 @@ Result<T> EmbeddedCatalog::Read(std::function<Result<T>()> body) {
     TW_TRY(CheckUp());
     return body();
   }();
+  // What a damaged file answers is not believed any more.
+  if (!outcome && outcome.error().kind == ErrorKind::kCorrupt && !down_ &&
+      outcome.error().code != kFormatCode)
+    outcome = Fail(Down(outcome.error()).error());
   // Errors wait as well: they may be about a change that is not synced yet. Outside the turn, so that one
   // sync serves everyone who changed something meanwhile.
   if (!down_)
@@ -218,13 +229,30 @@ Result<T> EmbeddedCatalog::Read(std::function<Result<T>()> body) {
   return outcome;
 }
 
+// A write that fails, since the disk is full, was rolled back when this returns, and the next change may succeed.
 Result<void> EmbeddedCatalog::Commit() {
-  if (auto committed = Run("COMMIT"); !committed) return Down(committed.error());
+  if (auto committed = Run("COMMIT"); !committed) {
+    if (const Result<void> rolled_back = connection_->Rollback(); !rolled_back)
+      return Down(rolled_back.error());
+    return Fail(NotWritten(committed.error()));
+  }
   CheckpointIfLong();
   return {};
 }
 
+// Nothing was done: whoever asked may ask again.
+Error EmbeddedCatalog::NotWritten(const Error& cause) {
+  if (cause.kind != ErrorKind::kTooLarge && cause.kind != ErrorKind::kIo) return cause;
+  return Error{ErrorKind::kUnavailable, "CATALOG_NOT_WRITTEN",
+               "the catalog could not be written: " + cause.message,
+               "free space on the disk of the node that hosts the catalog; this is tried again"};
+}
+
 Result<void> EmbeddedCatalog::Down(const Error& cause) {
+  if (cause.kind == ErrorKind::kCorrupt) {
+    down_ = Corrupt(store_->path(), cause);
+    return Fail(*down_);
+  }
   down_ =
       Error{ErrorKind::kIo, std::string(kCatalogDownCode), "the catalog's disk failed: " + Describe(cause),
             "mend the disk of the node that hosts the catalog and restart that node"};
@@ -246,8 +274,9 @@ Result<EmbeddedCatalog::Rows> EmbeddedCatalog::Run(std::string_view sql, Row arg
   sqlite::Statement statement;
   statement.sql = sql;
   statement.arguments = std::move(arguments);
-  TW_TRY_ASSIGN(sqlite::StatementResult result, connection_->Run(statement));
-  return std::move(result.rows);
+  Result<sqlite::StatementResult> result = connection_->Run(statement);
+  if (!result) return Fail(std::move(result).error());
+  return std::move(result->rows);
 }
 
 Result<void> EmbeddedCatalog::RequireNode(const NodeName& name) {
@@ -298,9 +327,7 @@ Result<void> EmbeddedCatalog::SetDraining(const NodeName& name, bool draining) {
 Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
   return Read<std::vector<NodeRecord>>([&]() -> Result<std::vector<NodeRecord>> {
     TW_TRY_ASSIGN(const Rows rows, Run("SELECT name, url, draining FROM nodes ORDER BY name"));
-    std::vector<NodeRecord> nodes;
-    for (const Row& row : rows) nodes.push_back({Text(row[0]), Text(row[1]), Integer(row[2]) != 0});
-    return nodes;
+    return AllOf<NodeRecord>(rows, NodeOf);
   });
 }
 
@@ -318,7 +345,12 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
       return Fail(ErrorKind::kExists, "TENANT_EXISTS", "there is a tenant " + name + " already",
                   "choose another name, or delete it first");
     TW_TRY_ASSIGN(const Rows last, Run("SELECT epoch FROM epochs WHERE name=?1", {name}));
-    const Epoch epoch = (last.empty() ? Epoch{0} : EpochOf(last[0][0])).Next();
+    Epoch epoch{1};
+    if (!last.empty()) {
+      Columns columns(last[0]);
+      epoch = columns.EpochAt(0).Next();
+      TW_TRY(columns.Check());
+    }
     TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '')",
                {name, engine, owner, ValueOf(epoch), core_.UnixMilliseconds()}));
     return FindTenant(name);
@@ -332,18 +364,14 @@ Result<TenantRecord> EmbeddedCatalog::GetTenant(const TenantName& name) {
 Result<std::vector<TenantRecord>> EmbeddedCatalog::ListTenants() {
   return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
     TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " ORDER BY name"));
-    std::vector<TenantRecord> tenants;
-    for (const Row& row : rows) tenants.push_back(TenantOf(row));
-    return tenants;
+    return AllOf<TenantRecord>(rows, TenantOf);
   });
 }
 
 Result<std::vector<TenantRecord>> EmbeddedCatalog::ListObjectives() {
   return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
     TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " WHERE objective <> '' ORDER BY name"));
-    std::vector<TenantRecord> tenants;
-    for (const Row& row : rows) tenants.push_back(TenantOf(row));
-    return tenants;
+    return AllOf<TenantRecord>(rows, TenantOf);
   });
 }
 
@@ -360,7 +388,11 @@ Result<std::map<NodeName, uint64_t>> EmbeddedCatalog::TenantCounts() {
   return Read<Counts>([&]() -> Result<Counts> {
     TW_TRY_ASSIGN(const Rows rows, Run("SELECT owner, count(*) FROM tenants GROUP BY owner"));
     Counts counts;
-    for (const Row& row : rows) counts[Text(row[0])] = static_cast<uint64_t>(Integer(row[1]));
+    for (const Row& row : rows) {
+      Columns columns(row);
+      counts[columns.Text(0)] = static_cast<uint64_t>(columns.Integer(1));
+      TW_TRY(columns.Check());
+    }
     return counts;
   });
 }
@@ -497,7 +529,7 @@ Result<std::vector<MoveRecord>> EmbeddedCatalog::ListMoves() {
   return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
     TW_TRY_ASSIGN(const Rows rows, Run(std::string(kMoveColumns) + " ORDER BY number DESC LIMIT ?1",
                                        {static_cast<int64_t>(limits::kListedMoves)}));
-    return MovesOf(rows);
+    return AllOf<MoveRecord>(rows, MoveOf);
   });
 }
 
@@ -505,7 +537,7 @@ Result<std::vector<MoveRecord>> EmbeddedCatalog::ListLiveMoves() {
   return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
     TW_TRY_ASSIGN(const Rows rows,
                   Run(std::string(kMoveColumns) + " WHERE ended_at_ms = 0 ORDER BY number DESC"));
-    return MovesOf(rows);
+    return AllOf<MoveRecord>(rows, MoveOf);
   });
 }
 

@@ -4,7 +4,8 @@
 // One connection; calls take turns on it, first come first served. A change is one transaction, and is
 // answered once a sync covers it; so is a read, which may have seen a change that is not synced yet. After a
 // failed sync everything fails with CATALOG_DOWN until the process starts again: what the disk holds is known
-// only then.
+// only then. A change that could not be written, since the disk is full, fails with CATALOG_NOT_WRITTEN
+// (kUnavailable), and the next may succeed. Once the file shows damage everything fails with CATALOG_CORRUPT.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,9 @@ namespace tradewind::cluster {
 class EmbeddedCatalog final : public Catalog {
  public:
   // Opens the file, or makes it; one of an earlier version is brought up to date. Fails with CATALOG_FORMAT
-  // (kCorrupt), and leaves the file as it is, when a later version wrote it. Suspends.
+  // (kCorrupt), and leaves the file as it is, when a later version wrote it; with CATALOG_CORRUPT (kCorrupt) when
+  // it is not as it was written, as far as its seal (catalog_seal.h) and SQLite's check of its content show.
+  // Suspends.
   static Result<std::unique_ptr<EmbeddedCatalog>> Open(runtime::Core& core, const std::string& path);
   ~EmbeddedCatalog() override;  // Requires: Close() has returned.
   // Waits for calls in progress, then closes the file. Later calls fail with CATALOG_DOWN. Suspends.
@@ -61,6 +64,10 @@ class EmbeddedCatalog final : public Catalog {
   using Rows = std::vector<Row>;
 
   explicit EmbeddedCatalog(runtime::Core& core) : core_(core) {}
+  Result<void> OpenFile(const std::string& path);
+  Result<void> CheckContent();
+  void Close(bool seal);
+  static Error NotWritten(const Error& cause);
   Result<void> PrepareSchema();
   Result<std::optional<int64_t>> FormatOfFile();
 

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/limits.h"
 #include "cluster/gated_core.h"
 #include "cluster/test_catalog.h"
+#include "runtime/test_core.h"
 
 namespace tradewind::cluster {
 namespace {
@@ -319,6 +322,131 @@ TEST_F(CatalogOnAGatedDisk, IsDownAfterAFailedSync) {
 TEST_F(EmbeddedCatalogFile, RefusesAFileThatIsNoCatalog) {
   std::filesystem::create_directory(path_);
   core_->RunUntilReturned("test", [&] { EXPECT_FALSE(EmbeddedCatalog::Open(*core_, path_)); });
+}
+
+std::string ContentOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+void SetContentOf(const std::string& path, const std::string& content) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+}
+
+// What is known to be in the catalog that MakeContent makes, or the code of the refusal.
+std::string WhatItSays(runtime::Core& core, const std::string& path) {
+  auto catalog = EmbeddedCatalog::Open(core, path);
+  if (!catalog) return catalog.error().code;
+  std::string said;
+  const auto tenants = (*catalog)->ListTenants();
+  const auto nodes = (*catalog)->Nodes();
+  const auto moves = (*catalog)->ListMoves();
+  const auto counts = (*catalog)->TenantCounts();
+  for (const Error* error : {tenants ? nullptr : &tenants.error(), nodes ? nullptr : &nodes.error(),
+                             moves ? nullptr : &moves.error(), counts ? nullptr : &counts.error()})
+    if (error && said.empty()) said = error->code;
+  if (said.empty()) {
+    for (const auto& tenant : *tenants)
+      said += tenant.name + "=" + tenant.ownership.owner + std::to_string(tenant.ownership.epoch.value) + " ";
+    for (const auto& node : *nodes) said += node.name + "@" + node.url + " ";
+    for (const auto& move : *moves) said += move.id + ":" + move.source + ">" + move.destination;
+  }
+  (*catalog)->Close();
+  return said;
+}
+
+void MakeContent(runtime::Core& core, const std::string& path) {
+  auto catalog = EmbeddedCatalog::Open(core, path);
+  ASSERT_TRUE(catalog);
+  for (const char* node : {"n1", "n2"}) Need((*catalog)->RegisterNode({node, std::string("http://") + node}));
+  for (const char* tenant : {"a", "b", "c"}) Need((*catalog)->CreateTenant(tenant, "sqlite", "n1"));
+  MoveRecord move;
+  move.id = "m1";
+  move.tenant = "b";
+  move.source = "n1";
+  move.destination = "n2";
+  move.epoch_before = Epoch{1};
+  Need((*catalog)->BeginMove(move));
+  (*catalog)->Close();
+}
+
+TEST_F(EmbeddedCatalogFile, OneFlippedBitOfAClosedCatalogIsFound) {
+  core_->RunUntilReturned("test", [&] {
+    MakeContent(*core_, path_);
+    const std::string whole = ContentOf(path_);
+    const std::string seal = ContentOf(path_ + "-seal");
+    for (size_t byte = 0; byte < whole.size(); byte += 41) {
+      std::string flipped = whole;
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << byte % 8));
+      SetContentOf(path_, flipped);
+      ASSERT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT") << byte;
+      ASSERT_EQ(ContentOf(path_), flipped) << "it is kept";
+    }
+    SetContentOf(path_, whole.substr(0, whole.size() / 2));
+    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
+    SetContentOf(path_, "");
+    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
+    std::filesystem::remove(path_);
+    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
+    EXPECT_FALSE(std::filesystem::exists(path_)) << "none is made";
+    const std::string right = "a=n11 b=n11 c=n11 n1@http://n1 n2@http://n2 m1:n1>n2";
+    for (size_t byte = 0; byte < seal.size(); ++byte) {
+      SetContentOf(path_, whole);
+      std::string flipped = seal;
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << byte % 8));
+      SetContentOf(path_ + "-seal", flipped);
+      ASSERT_EQ(WhatItSays(*core_, path_), right) << "the catalog is whole, whatever its seal";
+    }
+  });
+}
+
+// As after a kill: without a seal SQLite's check is all, and finds what does not fit together.
+TEST_F(EmbeddedCatalogFile, AFlippedBitOfACatalogThatWasNotClosedNeverLosesATenantSilently) {
+  core_->RunUntilReturned("test", [&] {
+    MakeContent(*core_, path_);
+    const std::string whole = ContentOf(path_);
+    std::filesystem::remove(path_ + "-seal");
+    size_t refused = 0;
+    for (size_t byte = 0; byte < whole.size(); byte += 97) {
+      std::string flipped = whole;
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << byte % 8));
+      SetContentOf(path_, flipped);
+      std::filesystem::remove(path_ + "-seal");
+      const std::string said = WhatItSays(*core_, path_);
+      if (said.find('=') == std::string::npos) {
+        ++refused;
+        continue;
+      }
+      ASSERT_EQ(std::count(said.begin(), said.end(), '='), 3) << byte << ": " << said;
+      ASSERT_EQ(std::count(said.begin(), said.end(), '@'), 2) << byte << ": " << said;
+    }
+    EXPECT_GT(refused, 10u);
+  });
+}
+
+TEST_F(EmbeddedCatalogFile, AFullDiskFailsAChangeAndTheNextGoesThroughWhenThereIsRoom) {
+  runtime::TestCore core;
+  core.Run([&] {
+    auto catalog = EmbeddedCatalog::Open(core, core.folder() + "/catalog.db");
+    ASSERT_TRUE(catalog);
+    Need((*catalog)->RegisterNode({"n1", "http://n1"}));
+    core.disk_full = true;
+    Result<TenantRecord> made;
+    int count = 0;
+    while ((made = (*catalog)->CreateTenant("t" + std::to_string(count), "sqlite", "n1")))
+      ASSERT_LT(++count, 5000);
+    EXPECT_EQ(CodeOf(made), "CATALOG_NOT_WRITTEN");
+    EXPECT_FALSE(OutcomeIsUnknown(made.error()));
+    EXPECT_EQ(Need((*catalog)->ListTenants()).size(), static_cast<size_t>(count))
+        << "it is read all the while";
+    EXPECT_EQ(CodeOf((*catalog)->CreateTenant("u", "sqlite", "n1")), "CATALOG_NOT_WRITTEN");
+    core.disk_full = false;
+    Need((*catalog)->CreateTenant("u", "sqlite", "n1"));
+    (*catalog)->Close();
+    catalog = EmbeddedCatalog::Open(core, core.folder() + "/catalog.db");
+    ASSERT_TRUE(catalog);
+    EXPECT_EQ(Need((*catalog)->ListTenants()).size(), static_cast<size_t>(count) + 1);
+    (*catalog)->Close();
+  });
 }
 
 TEST_F(EmbeddedCatalogFile, FailsCallsOnceItIsClosed) {
