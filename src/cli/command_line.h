@@ -37,6 +37,7 @@ void AddTransferCommands(CLI::App& tenant, CommandLine& line);  // tenant import
 void AddSqlCommand(CLI::App& app, CommandLine& line);
 void AddMoveCommands(CLI::App& app, CommandLine& line);
 void AddNodeCommands(CLI::App& app, CommandLine& line);
+void AddRepairCommand(CLI::App& node, CommandLine& line);  // node repair
 void AddDemoCommand(CLI::App& app, CommandLine& line);
 void AddBenchCommand(CLI::App& app, CommandLine& line);
 

@@ -1,4 +1,4 @@
-// tradewind node list | drain | undrain
+// tradewind node list | drain | undrain (repair: repair_command.cc)
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -115,6 +115,7 @@ void AddNodeCommands(CLI::App& app, CommandLine& line) {
   add("undrain", "Let a node keep its tenants and take others again", Undrain)
       ->add_option("NAME", options->name, "The node")
       ->required();
+  AddRepairCommand(*node, line);
 }
 
 }  // namespace tradewind::cli

@@ -1,0 +1,117 @@
+// tradewind node repair
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <memory>
+#include <string>
+
+#include "base/limits.h"
+#include "cli/client_command.h"
+#include "cli/command_line.h"
+#include "cli/folder_lock.h"
+#include "cli/table.h"
+#include "cluster/embedded_catalog.h"
+#include "cluster/remote_catalog.h"
+#include "net/http_client.h"
+#include "node/journal_repair.h"
+
+namespace tradewind::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct RepairOptions {
+  std::string data;
+  std::string name;
+  bool yes = false;
+};
+
+json::object ToJson(const node::RepairPlan& plan, const std::optional<std::string>& kept) {
+  json::array tenants;
+  for (const node::RepairDecision& decision : plan.decisions)
+    tenants.push_back(json::object{
+        {"tenant", decision.tenant},
+        {"decision", decision.decision},
+        {"uncertain", decision.uncertain.empty() ? json::value(nullptr) : json::value(decision.uncertain)},
+        {"blocks", decision.blocks}});
+  return {{"node", plan.node},
+          {"journal", plan.journal.empty() ? json::value(nullptr) : json::value(plan.journal)},
+          {"tenants", std::move(tenants)},
+          {"written", kept.has_value()},
+          {"kept", kept && !kept->empty() ? json::value(*kept) : json::value(nullptr)}};
+}
+
+void Print(const node::RepairPlan& plan) {
+  fmt::print("the journal of node {}: {}\n\n", plan.node, plan.journal.empty() ? "in order" : plan.journal);
+  Table table({"TENANT", "DECISION", "UNCERTAIN"});
+  for (const node::RepairDecision& decision : plan.decisions)
+    table.AddRow({decision.tenant, decision.decision, decision.uncertain.empty() ? "-" : decision.uncertain});
+  fmt::print("{}\n", table.ToString());
+}
+
+Result<void> Repair(ClientContext& context, const RepairOptions& options, cluster::Catalog& catalog) {
+  TW_TRY_ASSIGN(const node::RepairPlan plan,
+                node::PlanRepair(context.core, options.data, options.name, catalog));
+  if (!context.json()) Print(plan);
+  std::optional<std::string> kept;
+  if (options.yes) {
+    TW_TRY_ASSIGN(kept, node::CarryOutRepair(context.core, options.data, plan, catalog));
+  }
+  if (context.json())
+    PrintJson(ToJson(plan, kept));
+  else if (!kept)
+    fmt::print("nothing was written; with --yes this becomes the journal\n");
+  else if (kept->empty())
+    fmt::print("the journal is written; start the node\n");
+  else
+    fmt::print("the journal is written, and the one before is kept as {}; start the node\n", *kept);
+  return {};
+}
+
+Result<void> RepairWithCatalog(ClientContext& context, const RepairOptions& options) {
+  TW_TRY_ASSIGN(const auto lock, FolderLock::Take(options.data));
+  TW_TRY_ASSIGN(const auto hosted, node::OpenHostedCatalog(context.core, options.data));
+  if (hosted) {
+    const Result<void> repaired = Repair(context, options, *hosted);
+    hosted->Close();
+    return repaired;
+  }
+  cluster::RemoteCatalog catalog([&](std::string_view operation, std::string body) -> Result<std::string> {
+    net::HttpRequest request;
+    request.method = "POST";
+    request.body = std::move(body);
+    request.headers.Set("content-type", "application/json");
+    TW_TRY_ASSIGN(const auto answer,
+                  context.http.Call(context.global.server + "/v1/internal/catalog/" + std::string(operation),
+                                    std::move(request), context.core.Now() + limits::kNodeCall));
+    if (answer.status == 200) return answer.body;
+    return Fail(ErrorKind::kUnavailable, "CATALOG_UNAVAILABLE",
+                fmt::format("the catalog's node at {} answered {}", context.global.server, answer.status));
+  });
+  return Repair(context, options, catalog);
+}
+
+}  // namespace
+
+void AddRepairCommand(CLI::App& node, CommandLine& line) {
+  CLI::App* command = node.add_subcommand(
+      "repair", "Make a new journal for a stopped node, from its tenants and the catalog");
+  command->fallthrough();
+  auto options = std::make_shared<RepairOptions>();
+  command->add_option("--data", options->data, "The node's data folder")->required()->type_name("DIR");
+  command
+      ->add_option("--join", line.global.server,
+                   "The first node, which has the catalog; not needed for the first node itself")
+      ->type_name("URL");
+  command->add_option("--name", options->name, "The node's name, if the folder does not say it");
+  command->add_flag("--yes", options->yes, "Write it; without this, only say what would be written");
+  command->callback([&line, options] {
+    line.action = [&line, options] {
+      return RunClient(line.global,
+                       [&](ClientContext& context) { return RepairWithCatalog(context, *options); });
+    };
+  });
+}
+
+}  // namespace tradewind::cli
