@@ -233,8 +233,10 @@ void Journal::SealWhenQuiet() {
         seal_wake_.WaitUntil(due);
       else if (syncing_)
         changed_.Wait();
-      else
+      else if (!distrusted_)
         SyncPending();
+      else if (!Settle())
+        last_change_ = core_.Now();
     }
     sealing_ = false;
   });
