@@ -30,11 +30,19 @@ inline constexpr int kListenBacklog = 1024;
 inline constexpr size_t kRequestBodyBytes = 64u << 20;
 inline constexpr size_t kRequestHeaderBytes = 64u << 10;
 inline constexpr size_t kResponseBytes = 10u << 20;
+// One pipeline: its statements (steps of batches too), the stored SQL that is put in their places, and its
+// results together. No request is run whose result of kResponseBytes might not fit any more.
+inline constexpr size_t kPipelineStatements = 100'000;
+inline constexpr size_t kPipelineStoredSqlBytes = 32u << 20;
+inline constexpr size_t kPipelineAnswerBytes = 128u << 20;
+inline constexpr size_t kErrorTextBytes = 4u << 10;   // Of one error's sentence; the rest is cut off.
+inline constexpr size_t kRememberedStreams = 10'000;  // Of which a gateway can say why they ended.
 inline constexpr milliseconds kStreamIdle{10'000};
 inline constexpr milliseconds kStreamSweep{1'000};
 inline constexpr milliseconds kIdleHttpConnection{300'000};
-// From the first byte of a message to the end of its header, and for each piece of its body.
+// For each piece of a message's body.
 inline constexpr milliseconds kHttpMessageTime{60'000};
+inline constexpr milliseconds kHttpHeaderTime{10'000};  // From its first byte to its end.
 inline constexpr milliseconds kHttpLinger{2'000};
 inline constexpr milliseconds kHttpAcceptPause{100};
 inline constexpr size_t kHttpConnections = 20'000;
@@ -42,7 +50,13 @@ inline constexpr size_t kHttpConnections = 20'000;
 inline constexpr size_t kHttpReadBytes = 4u << 10;
 // A larger body is written by itself instead of being copied behind its header.
 inline constexpr size_t kHttpJoinedBodyBytes = 64u << 10;
-inline constexpr size_t kAnswerBodyBytes = 64u << 20;
+inline constexpr size_t kAnswerBodyBytes = 160u << 20;
+// Between nodes: a client's request with stored SQL in its places and JSON written another way, or its
+// answers with all that a stream takes along, is never larger than this. And what its header may have beyond
+// a client's.
+inline constexpr size_t kSealedBodyBytes = 512u << 20;
+inline constexpr size_t kSealedHeaderBytes = 1u << 10;
+inline constexpr int kDamagedCallTries = 3;  // Of a call between nodes that came damaged.
 inline constexpr size_t kPooledConnectionsPerAddress = 64;
 // Less than kIdleHttpConnection of the other side.
 inline constexpr milliseconds kIdlePooledConnection{60'000};
@@ -129,6 +143,8 @@ inline constexpr milliseconds kParkedRequest{15'000};
 inline constexpr milliseconds kReconnectPause{100};
 inline constexpr milliseconds kCatalogWatch{500};
 inline constexpr milliseconds kNodeCall{10'000};
+inline constexpr milliseconds kConnectTime{10'000};  // Of a call to another node, whatever its own deadline.
+inline constexpr milliseconds kPeerSilence{30'000};  // Until a connection to a host that is gone is given up.
 
 // A node's journal. What begins something leaves the reserve free: it is for what ends a move or a deletion
 // when the disk is full, some three records of 250 bytes for each move that may be on.
@@ -149,6 +165,8 @@ inline constexpr milliseconds kLocatePauseLongest{200};
 
 // The admin API.
 inline constexpr milliseconds kNodeProbe{1'000};  // For a list that should not wait for a node that is away.
+// A call that does something, at another node: as long as it may take here, where nothing ends it.
+inline constexpr milliseconds kForwardedCall{120'000};
 inline constexpr milliseconds kTransferCall{600'000};  // A copy of a whole tenant, or the check of an import.
 inline constexpr size_t kOpenTransfers = 16;
 inline constexpr size_t kTransferChunkBytes = 4u << 20;

@@ -90,11 +90,11 @@ std::pair<std::string_view, std::string_view> Headers::operator[](size_t index) 
 }
 
 HttpResponse HttpResponse::Json(int status, std::string body) {
-  return {status, {{"Content-Type", "application/json"}}, std::move(body), {}};
+  return {status, {{"Content-Type", "application/json"}}, std::move(body), false, {}};
 }
 
 HttpResponse HttpResponse::Text(int status, std::string body) {
-  return {status, {{"Content-Type", "text/plain"}}, std::move(body), {}};
+  return {status, {{"Content-Type", "text/plain"}}, std::move(body), false, {}};
 }
 
 HttpResponse HttpResponse::Error(int status, std::string_view message) {

@@ -1,10 +1,12 @@
 #include "net/http_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "net/http_wire.h"
+#include "net/seal.h"
 
 namespace tradewind::net {
 namespace {
@@ -12,6 +14,19 @@ namespace {
 Error Unreachable(const runtime::Address& address, std::string_view why) {
   return {ErrorKind::kUnavailable, "NODE_UNREACHABLE",
           "cannot reach " + address.ToString() + ": " + std::string(why), "check that it runs, then retry"};
+}
+
+// Whether an answer is what the other node has said to this call. A refusal that was sealed as one says that
+// the call did not run; it is returned unless it says that the call was damaged.
+Result<void> CheckAnswer(const HttpResponse& response, uint64_t seed, const runtime::Address& address) {
+  const auto text = response.headers.Get(kSealField);
+  const auto seal = text ? ParseSeal(*text) : std::nullopt;
+  if (seal && *seal == SealOf(response, response.body, seed)) return {};
+  if (!seal || *seal != SealOf(response, response.body, kRefusalSeed))
+    return Fail(ErrorKind::kCorrupt, "ANSWER_DAMAGED", "it came damaged");
+  if (response.status != 400) return {};
+  return Fail(ErrorKind::kUnavailable, std::string(kCallDamagedCode),
+              "a call to " + address.ToString() + " was damaged on its way, and did not run", "try again");
 }
 
 }  // namespace
@@ -56,7 +71,7 @@ class HttpClient::CallScope {
   std::list<std::weak_ptr<Link>>::iterator position_;
 };
 
-HttpClient::HttpClient(runtime::Core& core) : core_(core), watchers_(core) {}
+HttpClient::HttpClient(runtime::Core& core, Peers peers) : core_(core), peers_(peers), watchers_(core) {}
 
 HttpClient::~HttpClient() {
   TW_CHECK(idle_.empty() && in_use_.empty() && watchers_.size() == 0,
@@ -72,6 +87,17 @@ Result<HttpResponse> HttpClient::Call(std::string_view url, HttpRequest request,
 
 Result<HttpResponse> HttpClient::Call(const runtime::Address& address, const HttpRequest& request,
                                       runtime::TimePoint deadline) {
+  for (int tries = 1;; ++tries) {
+    Result<HttpResponse> response = CallOnce(address, request, deadline);
+    if (response || peers_ == Peers::kAny || tries == limits::kDamagedCallTries || closed_) return response;
+    const Error& error = response.error();
+    const bool harmless = request.idempotent && error.code == "ANSWER_LOST" && error.kind == ErrorKind::kIo;
+    if (error.code != kCallDamagedCode && !harmless) return response;
+  }
+}
+
+Result<HttpResponse> HttpClient::CallOnce(const runtime::Address& address, const HttpRequest& request,
+                                          runtime::TimePoint deadline) {
   if (LinkPointer link = TakeIdle(address)) {
     auto response = Exchange(link, request, deadline, {});
     bool stale = !response && link->watched && (!link->watch_result || *link->watch_result == 0);
@@ -107,6 +133,7 @@ Result<HttpClient::LinkPointer> HttpClient::Connect(const runtime::Address& addr
   if (closed_) return Fail(Unreachable(address, "this node is stopping"));
   // The scope without a link yet makes Close() wait for this call.
   CallScope scope(*this, nullptr);
+  if (peers_ == Peers::kNodes) deadline = std::min(deadline, core_.Now() + limits::kConnectTime);
   auto connection = core_.network().Connect(address, deadline);
   if (!connection) return Fail(Unreachable(address, connection.error().message));
   if (closed_) return Fail(Unreachable(address, "this node is stopping"));
@@ -147,7 +174,9 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
   auto exchanged = [&]() -> Result<HttpResponse> {
     if (link->watched) link->connection->SetReadDeadline(runtime::TimePoint::max());
     std::string header;
-    AppendRequestHeader(header, request, link->address, upgrade);
+    std::optional<Seal> seal;
+    if (peers_ == Peers::kNodes) seal = SealOf(request, upgrade);
+    AppendRequestHeader(header, request, link->address, upgrade, seal);
     TW_TRY(WriteMessage(*link->connection, header, request.body));
     if (link->watched) {
       link->WaitForWatch();
@@ -155,6 +184,8 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
     }
     HttpResponse response;
     TW_TRY_ASSIGN(auto facts, link->reader.ReadResponse(response, request.method == "HEAD"));
+    if (seal) TW_TRY(CheckAnswer(response, seal->hash, link->address));
+    response.headers.Remove(kSealField);  // Of this hop; the answer may go on to a client.
     if (facts.keep_alive && !link->reader.has_unread() && !link->expired) Keep(link);
     return response;
   }();
@@ -162,6 +193,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
   if (exchanged) return exchanged;
   link->connection->Close();
   if (link->watched) link->WaitForWatch();
+  if (exchanged.error().code == kCallDamagedCode) return exchanged;
   std::string what = link->address.ToString() + " was sent " + request.method + " " + request.target;
   if (link->expired) {
     return Fail(ErrorKind::kTimeout, "ANSWER_LOST", what + ", and did not answer before the deadline",

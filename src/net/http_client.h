@@ -11,6 +11,13 @@
 // it. What still slips through (the server closes while the request is on its way) is sent again, once and on
 // a new connection, if the request is marked idempotent; otherwise it is ANSWER_LOST.
 //
+// Between nodes both directions are sealed (seal.h). A call that was refused because it came damaged is
+// repeated, limits::kDamagedCallTries times in all, and then fails with
+//
+//   CALL_DAMAGED      kUnavailable: it did not run.
+//
+// An answer that is damaged, or bears no seal, is a lost one: ANSWER_LOST.
+//
 // Used on its core's thread only.
 #pragma once
 
@@ -31,7 +38,9 @@ namespace tradewind::net {
 
 class HttpClient {
  public:
-  explicit HttpClient(runtime::Core& core);
+  // What it speaks to: any server, or other nodes.
+  enum class Peers { kAny, kNodes };
+  explicit HttpClient(runtime::Core& core, Peers peers = Peers::kAny);
   ~HttpClient();  // Requires: Close() has returned.
 
   // Sends `request` (method, target, headers, body) and returns the answer, whatever its status. Fields that
@@ -62,6 +71,8 @@ class HttpClient {
   class CallScope;
 
   Result<LinkPointer> Connect(const runtime::Address& address, runtime::TimePoint deadline);
+  Result<HttpResponse> CallOnce(const runtime::Address& address, const HttpRequest& request,
+                                runtime::TimePoint deadline);
   LinkPointer TakeIdle(const runtime::Address& address);
   Result<HttpResponse> Exchange(const LinkPointer& link, const HttpRequest& request,
                                 runtime::TimePoint deadline, std::string_view upgrade);
@@ -69,6 +80,7 @@ class HttpClient {
   void Watch(const LinkPointer& link);
 
   runtime::Core& core_;
+  const Peers peers_;
   std::map<runtime::Address, std::list<LinkPointer>> idle_;  // Most recently used first.
   std::list<std::weak_ptr<Link>> in_use_;
   bool closed_ = false;

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "net/http_wire.h"
+#include "net/seal.h"
 #include "net/url.h"
 
 namespace tradewind::net {
@@ -30,6 +31,17 @@ class LentConnection : public runtime::Connection {
   std::shared_ptr<runtime::Connection> connection_;
 };
 
+std::string_view ProtocolAskedFor(const HttpRequest& request) {
+  if (!request.headers.HasToken("Connection", "upgrade")) return {};
+  return request.headers.Get("Upgrade").value_or("");
+}
+
+HttpResponse Damaged() {
+  HttpResponse response = HttpResponse::Error(400, "the call was damaged on its way and did not run");
+  response.body.insert(response.body.size() - 1, R"(,"code":"CALL_DAMAGED","action":"try again")");
+  return response;
+}
+
 }  // namespace
 
 struct HttpServer::Session {
@@ -40,7 +52,8 @@ struct HttpServer::Session {
   std::shared_ptr<runtime::Connection> connection;
   MessageReader reader;
   HttpRequest request;
-  std::string output;  // Kept for its memory.
+  std::string output;            // Kept for its memory.
+  std::optional<uint64_t> seed;  // Of the answer's seal, if the request bore one.
   bool upgraded = false;
   bool dropped = false;  // Closed by Drain or Stop.
 };
@@ -96,45 +109,71 @@ bool HttpServer::ServeOne(Session& session) {
   auto facts = session.reader.ReadRequest(session.request);
   if (!facts) {
     const Error& error = facts.error();
-    if (error.kind == ErrorKind::kInvalid) Refuse(session, 400, error.message);
-    if (error.kind == ErrorKind::kTooLarge)
-      Refuse(session, error.code == "BODY_TOO_LARGE" ? 413 : 431, error.message);
+    const int status = error.code == "BODY_TOO_LARGE" ? 413 : error.kind == ErrorKind::kTooLarge ? 431 : 400;
+    if (error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kTooLarge)
+      Refuse(session, HttpResponse::Error(status, error.message));
     return false;  // Otherwise the connection is lost, or was idle for too long.
   }
   // A request that came in while the connection was being closed must not run: its answer could not be sent.
   if (facts->ended || session.dropped) return false;
+  if (!CheckSeal(session)) {
+    Refuse(session, Damaged());
+    return false;
+  }
   if (auto split = SplitTarget(session.request); !split) {
-    return Answer(session, HttpResponse::Error(400, split.error().message), facts->keep_alive,
+    return Answer(session, HttpResponse::Error(400, split.error().message), session.seed, facts->keep_alive,
                   facts->http_1_1);
   }
   session.request.arrived = session.connection->arrived().value_or(core_.Now());
   ++requests_in_progress_;
   HttpResponse response = handler_(session.request);
   --requests_in_progress_;
-  if (!response.upgrade) return Answer(session, response, facts->keep_alive, facts->http_1_1);
+  if (response.refuses_unsealed) {
+    Refuse(session, response);
+    return false;
+  }
+  if (!response.upgrade) return Answer(session, response, session.seed, facts->keep_alive, facts->http_1_1);
   if (!facts->http_1_1 || !session.request.headers.HasToken("Connection", "upgrade") ||
       !session.request.headers.HasToken("Upgrade", response.upgrade->protocol)) {
     HttpResponse required = HttpResponse::Error(426, "this address speaks " + response.upgrade->protocol +
                                                          " only; ask for it with an Upgrade header");
-    return Answer(session, required, facts->keep_alive, facts->http_1_1);
+    return Answer(session, required, session.seed, facts->keep_alive, facts->http_1_1);
   }
   RunUpgrade(session, std::move(response));
   return false;
 }
 
-bool HttpServer::Answer(Session& session, const HttpResponse& response, bool keep_alive, bool http_1_1) {
+bool HttpServer::CheckSeal(Session& session) {
+  session.seed.reset();
+  session.request.sealed = false;
+  const auto text = session.request.headers.Get(kSealField);
+  if (!text) return true;
+  const Seal found = SealOf(session.request, ProtocolAskedFor(session.request));
+  if (ParseSeal(*text) != found) return false;
+  session.seed = found.hash;
+  session.request.sealed = true;
+  return true;
+}
+
+bool HttpServer::Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed,
+                        bool keep_alive, bool http_1_1) {
   keep_alive = keep_alive && !draining_;
   session.output.clear();
-  AppendResponseHeader(session.output, response, {.keep_alive = keep_alive, .http_1_1 = http_1_1});
-  bool has_body = session.request.method != "HEAD" && response.status != 204 && response.status != 304;
-  auto written = WriteMessage(*session.connection, session.output,
-                              has_body ? std::string_view(response.body) : std::string_view());
+  const bool has_body = session.request.method != "HEAD" && response.status != 204 && response.status != 304;
+  const std::string_view body = has_body ? std::string_view(response.body) : std::string_view();
+  ResponseFraming framing{.keep_alive = keep_alive, .http_1_1 = http_1_1};
+  if (seed) framing.seal = SealOf(response, body, *seed);
+  AppendResponseHeader(session.output, response, framing);
+  auto written = WriteMessage(*session.connection, session.output, body);
   return written && keep_alive;
 }
 
 void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   session.output.clear();
-  AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers);
+  std::optional<Seal> seal;
+  response.status = 101;
+  if (session.seed) seal = SealOf(response, {}, *session.seed);
+  AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers, seal);
   if (!WriteMessage(*session.connection, session.output, {})) return;
   session.upgraded = true;
   session_ended_.NotifyAll();
@@ -142,11 +181,11 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   response.upgrade->run({std::make_unique<LentConnection>(session.connection), session.reader.TakeUnread()});
 }
 
-// Answers a request that was not read to its end. A close with bytes unread would reset the connection, and
+// Answers a request that was not read to its end, or not as it was sent. A close with bytes unread would reset the connection, and
 // with it the answer on its way; so what still comes is thrown away until the peer ends, for a short while.
-void HttpServer::Refuse(Session& session, int status, std::string_view message) {
+void HttpServer::Refuse(Session& session, const HttpResponse& response) {
   session.request.method.clear();
-  Answer(session, HttpResponse::Error(status, message), false, true);
+  Answer(session, response, kRefusalSeed, false, true);
   session.connection->SetReadDeadline(core_.Now() + limits::kHttpLinger);
   std::array<std::byte, 4096> dropped;
   while (true) {

@@ -3,12 +3,18 @@
 // limits::kRequestBodyBytes (413 beyond), 100-continue, and upgrades, by which a connection leaves HTTP for a
 // protocol of its own (the page channel).
 //
+// A request that bears a seal (seal.h) is checked against it before the handler sees it, and answered under
+// one. A damaged one is refused with 400 and CALL_DAMAGED, and its connection closed: where it ended is not
+// known for sure.
+//
 // Used on its core's thread only.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 
 #include "base/result.h"
 #include "net/http.h"
@@ -50,9 +56,13 @@ class HttpServer {
   void Serve(Session& session);
   // Whether the connection can carry another request.
   bool ServeOne(Session& session);
-  bool Answer(Session& session, const HttpResponse& response, bool keep_alive, bool http_1_1);
+  // False when the request bears a seal that it does not fit.
+  static bool CheckSeal(Session& session);
+  // `seed`: that of the answer's seal; none sends it without.
+  bool Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed, bool keep_alive,
+              bool http_1_1);
   void RunUpgrade(Session& session, HttpResponse response);
-  void Refuse(Session& session, int status, std::string_view message);
+  void Refuse(Session& session, const HttpResponse& response);
   static void Drop(Session& session);
   size_t http_sessions() const;
 

@@ -26,9 +26,9 @@ std::string_view ToStd(View view) {
 template <bool kRequest>
 class Parser : public http::basic_parser<kRequest> {
  public:
-  Parser(Headers& headers, size_t body_limit) : headers_(headers) {
-    this->header_limit(static_cast<uint32_t>(limits::kRequestHeaderBytes));
-    this->body_limit(body_limit);
+  explicit Parser(Headers& headers) : headers_(headers) {
+    this->header_limit(static_cast<uint32_t>(limits::kRequestHeaderBytes + limits::kSealedHeaderBytes));
+    this->body_limit(limits::kSealedBodyBytes);
   }
   void CollectBodyIn(std::string& body) { body_ = &body; }
 
@@ -98,7 +98,14 @@ void AppendField(std::string& out, std::string_view name, std::string_view value
   out += "\r\n";
 }
 
-void AppendFields(std::string& out, const Headers& headers) {
+void AppendSealedFields(std::string& out, const Headers& headers, const Seal& seal) {
+  for (const std::string_view name : kSealedFields)
+    if (const auto value = headers.Get(name)) AppendField(out, name, *value);
+  AppendField(out, kSealField, ToText(seal));
+}
+
+void AppendFields(std::string& out, const Headers& headers, const std::optional<Seal>& seal) {
+  if (seal) return AppendSealedFields(out, headers, *seal);
   for (size_t i = 0; i < headers.size(); ++i) {
     auto [name, value] = headers[i];
     if (!IsOfConnection(name)) AppendField(out, name, value);
@@ -128,7 +135,7 @@ Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& requ
     if (count == 0) return RequestFacts{.ended = true};
     idle_ = false;
   }
-  Parser<true> parser(request.headers, limits::kRequestBodyBytes);
+  Parser<true> parser(request.headers);
   TW_TRY(ReadHeader(parser));
   request.method = std::move(parser.method);
   request.target = std::move(parser.target);
@@ -136,6 +143,11 @@ Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& requ
   // request.
   if (!parser.chunked() && request.headers.Has("Transfer-Encoding"))
     return Fail(ErrorKind::kInvalid, "BAD_MESSAGE", "the request has a transfer coding other than chunked");
+  const bool sealed = request.headers.Has(kSealField);
+  if (!sealed && header_bytes_ > limits::kRequestHeaderBytes)
+    TW_TRY(ToResult(http::make_error_code(http::error::header_limit)));
+  TW_TRY(LimitBody(parser, sealed ? limits::kSealedBodyBytes : limits::kRequestBodyBytes));
+  TW_TRY(CheckSealedLength(request.headers, parser.content_length().value_or(0)));
   RequestFacts facts{.ended = false, .keep_alive = parser.keep_alive(), .http_1_1 = parser.version == 11};
   if (parser.is_done()) return facts;
   TW_TRY(ContinueIfExpected(request));
@@ -147,10 +159,13 @@ Result<MessageReader::ResponseFacts> MessageReader::ReadResponse(HttpResponse& r
   while (true) {
     response.headers.Clear();
     response.body.clear();
-    Parser<false> parser(response.headers, limits::kAnswerBodyBytes);
+    Parser<false> parser(response.headers);
     parser.skip(answers_head);
     TW_TRY(ReadHeader(parser));
     response.status = parser.status;
+    const bool sealed = response.headers.Has(kSealField);
+    TW_TRY(LimitBody(parser, sealed ? limits::kSealedBodyBytes : limits::kAnswerBodyBytes));
+    TW_TRY(CheckSealedLength(response.headers, parser.content_length().value_or(0)));
     if (response.status / 100 == 1 && response.status != 101) continue;
     ResponseFacts facts{.keep_alive = parser.keep_alive() && response.status != 101};
     if (!parser.is_done()) TW_TRY(ReadBody(parser, response.body));
@@ -160,18 +175,34 @@ Result<MessageReader::ResponseFacts> MessageReader::ReadResponse(HttpResponse& r
 
 template <typename Parser>
 Result<void> MessageReader::ReadHeader(Parser& parser) {
+  bool waits = false;
+  header_bytes_ = 0;
   while (!parser.is_header_done()) {
     if (!parser.got_some()) DropLineBreaks();
     if (has_unread()) {
       error_code error;
-      Consume(parser.put(boost::asio::const_buffer(Unread().data(), Unread().size()), error));
+      const size_t taken = parser.put(boost::asio::const_buffer(Unread().data(), Unread().size()), error);
+      header_bytes_ += taken;
+      Consume(taken);
       if (error != http::error::need_more) {
         TW_TRY(ToResult(error));
         continue;
       }
+      // The rest of a header is on its way, unless its end was damaged.
+      if (!std::exchange(waits, true)) SetDeadline(limits::kHttpHeaderTime);
     }
-    TW_TRY(FillMore());
+    TW_TRY(FillSome());
   }
+  if (waits) connection_.SetReadDeadline(runtime::TimePoint::max());
+  return {};
+}
+
+template <typename Parser>
+Result<void> MessageReader::LimitBody(Parser& parser, size_t limit) {
+  if (parser.is_done()) return {};
+  if (parser.content_length() && *parser.content_length() > limit)
+    return ToResult(http::make_error_code(http::error::body_limit));
+  if (!parser.content_length()) parser.body_limit(limit);
   return {};
 }
 
@@ -249,13 +280,21 @@ Result<size_t> MessageReader::Fill() {
 
 Result<void> MessageReader::FillMore() {
   WantWithin(limits::kHttpMessageTime);
+  return FillSome();
+}
+
+Result<void> MessageReader::FillSome() {
   TW_TRY_ASSIGN(size_t count, Fill());
   if (count == 0) return Fail(ErrorKind::kIo, "CONNECTION_LOST", "the peer ended in the middle of a message");
   return {};
 }
 
 void MessageReader::WantWithin(runtime::Duration duration) {
-  if (side_ == Side::kServer) connection_.SetReadDeadline(core_.Now() + duration);
+  if (side_ == Side::kServer) SetDeadline(duration);
+}
+
+void MessageReader::SetDeadline(runtime::Duration duration) {
+  connection_.SetReadDeadline(core_.Now() + duration);
 }
 
 // Some clients send a line break behind a body (RFC 9112, section 2.2).
@@ -277,7 +316,7 @@ void AppendResponseHeader(std::string& out, const HttpResponse& response, Respon
   out += ' ';
   out += StatusText(response.status);
   out += "\r\n";
-  AppendFields(out, response.headers);
+  AppendFields(out, response.headers, framing.seal);
   if (response.status != 204 && response.status != 304) AppendLength(out, response.body.size());
   if (!framing.keep_alive) {
     out += "Connection: close\r\n";
@@ -287,25 +326,26 @@ void AppendResponseHeader(std::string& out, const HttpResponse& response, Respon
   out += "\r\n";
 }
 
-void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Headers& headers) {
+void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Headers& headers,
+                         const std::optional<Seal>& seal) {
   out += "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n";
   AppendField(out, "Upgrade", protocol);
-  AppendFields(out, headers);
+  AppendFields(out, headers, seal);
   out += "\r\n";
 }
 
 void AppendRequestHeader(std::string& out, const HttpRequest& request, const runtime::Address& host,
-                         std::string_view upgrade) {
+                         std::string_view upgrade, const std::optional<Seal>& seal) {
   out += request.method;
   out += ' ';
   out += request.target;
   out += " HTTP/1.1\r\n";
-  if (auto named = request.headers.Get("Host")) {
+  if (auto named = request.headers.Get("Host"); named && !seal) {
     AppendField(out, "Host", *named);
   } else {
     AppendField(out, "Host", host.ToString());
   }
-  AppendFields(out, request.headers);
+  AppendFields(out, request.headers, seal);
   if (!upgrade.empty()) {
     out += "Connection: Upgrade\r\n";
     AppendField(out, "Upgrade", upgrade);

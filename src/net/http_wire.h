@@ -12,12 +12,14 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/ids.h"
 #include "base/result.h"
 #include "net/http.h"
+#include "net/seal.h"
 #include "runtime/network.h"
 
 namespace tradewind::net {
@@ -31,7 +33,7 @@ class MessageReader {
  public:
   // A server's reader sets read deadlines: limits::kIdleHttpConnection between requests,
   // limits::kHttpMessageTime for the parts of one, and answers "Expect: 100-continue". A client's leaves them
-  // to its caller.
+  // to its caller, but for limits::kHttpHeaderTime.
   enum class Side { kServer, kClient };
   MessageReader(runtime::Core& core, runtime::Connection& connection, Side side)
       : core_(core), connection_(connection), side_(side) {}
@@ -63,12 +65,16 @@ class MessageReader {
   template <typename Parser>
   Result<void> ReadHeader(Parser& parser);
   template <typename Parser>
+  static Result<void> LimitBody(Parser& parser, size_t limit);
+  template <typename Parser>
   Result<void> ReadBody(Parser& parser, std::string& body);
   Result<void> ReadSizedBody(size_t size, std::string& body);
   Result<void> ReadBodyToEnd(std::string& body);
   Result<void> ContinueIfExpected(const HttpRequest& request);
   Result<void> FillMore();  // Like Fill, but the end of the stream is an error.
+  Result<void> FillSome();  // The same, by the deadline that was set last.
   void WantWithin(runtime::Duration duration);
+  void SetDeadline(runtime::Duration duration);
   std::string_view Unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
   void Consume(size_t count) { begin_ += count; }
   void DropLineBreaks();
@@ -80,19 +86,23 @@ class MessageReader {
   size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
+  size_t header_bytes_ = 0;  // Of the message that is being read.
   bool idle_ = true;
 };
 
 // How to write a response's header; the body follows it.
+// With a seal only the fields that it covers are written.
 struct ResponseFraming {
   bool keep_alive = true;
   bool http_1_1 = true;
+  std::optional<Seal> seal = std::nullopt;
 };
 void AppendResponseHeader(std::string& out, const HttpResponse& response, ResponseFraming framing);
-void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Headers& headers);
+void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Headers& headers,
+                         const std::optional<Seal>& seal = std::nullopt);
 // `upgrade` names the protocol to ask for; empty for none.
 void AppendRequestHeader(std::string& out, const HttpRequest& request, const runtime::Address& host,
-                         std::string_view upgrade = {});
+                         std::string_view upgrade = {}, const std::optional<Seal>& seal = std::nullopt);
 
 // Writes `header` and `body`, together when the body is small: one system call then. `header` is used up.
 // Suspends.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "net/seal.h"
 #include "node/api_error.h"
 #include "node/node.h"
 #include "runtime/fiber.h"
@@ -13,8 +14,6 @@
 namespace tradewind::node {
 
 namespace {
-
-constexpr std::string_view kForwardedHeader = "x-tradewind-forwarded";
 
 // What a call fails with here when its tenant went away between the look into the catalog and the call;
 // nothing was done then.
@@ -49,7 +48,7 @@ std::string CodeOf(const Answer& answer) {
 }  // namespace
 
 bool IsForwarded(const net::HttpRequest& request) {
-  return request.headers.Has(kForwardedHeader);
+  return request.headers.Has(net::kForwardedField);
 }
 
 Answer Forwarding::Send(const NodeName& to, const net::HttpRequest& request, runtime::Duration patience) {
@@ -57,8 +56,7 @@ Answer Forwarding::Send(const NodeName& to, const net::HttpRequest& request, run
   call.method = request.method;
   call.target = request.target;
   call.headers = request.headers;
-  call.headers.Remove("host");
-  call.headers.Set(kForwardedHeader, "1");
+  call.headers.Set(net::kForwardedField, "1");
   call.body = request.body;
   call.idempotent = request.method == "GET";
   Answer answer = node_.directory().Call(to, std::move(call), node_.core().Now() + patience);

@@ -33,7 +33,11 @@ constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 }  // namespace
 
 Node::Node(runtime::Core& core, NodeOptions options)
-    : core_(core), options_(std::move(options)), client_(core), sensor_(core), fibers_(core) {}
+    : core_(core),
+      options_(std::move(options)),
+      client_(core, net::HttpClient::Peers::kNodes),
+      sensor_(core),
+      fibers_(core) {}
 
 Node::~Node() = default;
 
@@ -408,6 +412,14 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
 
 net::HttpResponse Node::Handle(const net::HttpRequest& request) {
   const bool internal = request.path.starts_with("/v1/internal/");
+  // What another node says is looked at only if it is known to be what that has sent.
+  if ((internal || IsForwarded(request)) && !request.sealed) {
+    net::HttpResponse refusal = ErrorResponse(Error{ErrorKind::kInvalid, "CALL_UNSEALED",
+                                                    "a call between nodes must bear the hash of what it says",
+                                                    "run the same version of tradewind on all nodes"});
+    refusal.refuses_unsealed = true;
+    return refusal;
+  }
   // While it starts a node answers for the catalog already: others need it to start.
   const bool early = internal && embedded_ && request.path.starts_with(kCatalogPrefix);
   if (request.path == "/health") {
