@@ -89,34 +89,47 @@ TEST(HttpFailures, HaveTheBodiesThatClientsRead) {
 
 TEST(SqlStore, ReplacesIdsByTheirTexts) {
   SqlStore store;
+  size_t room = 1'000;
   ASSERT_TRUE(store.Store(1, "select 1"));
   StreamRequest batch =
       Batch{{BatchStep{std::nullopt, {{}, 1}}, BatchStep{std::nullopt, {{.sql = "select 2"}, {}}}}};
-  EXPECT_EQ(store.Prepare(batch), std::nullopt);
+  EXPECT_EQ(store.Prepare(batch, room), std::nullopt);
   EXPECT_EQ(std::get<Batch>(batch).steps[0].statement.statement.sql, "select 1");
   EXPECT_FALSE(std::get<Batch>(batch).steps[0].statement.sql_id);
   EXPECT_EQ(std::get<Batch>(batch).steps[1].statement.statement.sql, "select 2");
   StreamRequest sequence = Sequence{{"", 1}};
-  EXPECT_EQ(store.Prepare(sequence), std::nullopt);
+  EXPECT_EQ(store.Prepare(sequence, room), std::nullopt);
   EXPECT_EQ(std::get<Sequence>(sequence).sql.sql, "select 1");
   StreamRequest describe = DescribeSql{{"", 1}};
-  EXPECT_EQ(store.Prepare(describe), std::nullopt);
+  EXPECT_EQ(store.Prepare(describe, room), std::nullopt);
   EXPECT_EQ(std::get<DescribeSql>(describe).sql.sql, "select 1");
   StreamRequest execute = Execute{{{}, 2}};
-  auto result = store.Prepare(execute);
+  auto result = store.Prepare(execute, room);
   ASSERT_TRUE(result);
   EXPECT_NE(result->find("SQL_INPUT_ERROR"), std::string::npos);
 }
 
+TEST(SqlStore, TakesNoMoreRoomThanThereIs) {
+  SqlStore store;
+  size_t room = 19;
+  ASSERT_TRUE(store.Store(1, "select 1"));
+  StreamRequest batch = Batch{{BatchStep{std::nullopt, {{}, 1}}, BatchStep{std::nullopt, {{}, 1}}}};
+  EXPECT_EQ(store.Prepare(batch, room), std::nullopt);
+  EXPECT_EQ(room, 3u);
+  StreamRequest execute = Execute{{{}, 1}};
+  EXPECT_NE(store.Prepare(execute, room)->find("STORED_SQL_TOO_LARGE"), std::string::npos);
+}
+
 TEST(SqlStore, AnswersStoreAndCloseItself) {
   SqlStore store;
+  size_t room = 1'000;
   StreamRequest request = StoreSql{1, "select 1"};
-  EXPECT_EQ(store.Prepare(request), EncodeEmptyResult("store_sql"));
+  EXPECT_EQ(store.Prepare(request, room), EncodeEmptyResult("store_sql"));
   request = StoreSql{1, "select 2"};
-  EXPECT_NE(store.Prepare(request)->find("in use"), std::string::npos);
+  EXPECT_NE(store.Prepare(request, room)->find("in use"), std::string::npos);
   request = CloseSql{1};
-  EXPECT_EQ(store.Prepare(request), EncodeEmptyResult("close_sql"));
-  EXPECT_EQ(store.Prepare(request), EncodeEmptyResult("close_sql"));
+  EXPECT_EQ(store.Prepare(request, room), EncodeEmptyResult("close_sql"));
+  EXPECT_EQ(store.Prepare(request, room), EncodeEmptyResult("close_sql"));
   EXPECT_EQ(store.size(), 0u);
 }
 

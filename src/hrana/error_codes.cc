@@ -1,5 +1,6 @@
 #include "hrana/error_codes.h"
 
+#include "base/limits.h"
 #include "hrana/json_text.h"
 
 namespace tradewind::hrana {
@@ -34,8 +35,13 @@ int HttpStatus(const Error& error) {
   return OfKind(error.kind).status;
 }
 
+// SQLite repeats names of any length in its sentences: a thousand errors must not fill the memory.
 std::string Sentence(const Error& error) {
-  return error.action.empty() ? error.message : error.message + "; " + error.action;
+  std::string sentence = error.message.size() <= limits::kErrorTextBytes
+                             ? error.message
+                             : error.message.substr(0, limits::kErrorTextBytes) + "...";
+  if (!error.action.empty()) sentence += "; " + error.action;
+  return sentence;
 }
 
 std::string_view Code(const Error& error) {

@@ -33,6 +33,13 @@ Error TooLarge(size_t limit) {
       "ask for fewer rows at a time"};
 }
 
+Error NotRun(size_t limit) {
+  return {ErrorKind::kTooLarge, std::string(kResponseTooLarge),
+          "the step was not run: the results of those before it fill a response of " + std::to_string(limit) +
+              " bytes",
+          "split the batch"};
+}
+
 bool Holds(const Condition& condition, const std::vector<StepOutcome>& steps, Session& session) {
   using Kind = Condition::Kind;
   auto holds = [&](const Condition& inner) { return Holds(inner, steps, session); };
@@ -64,6 +71,11 @@ std::optional<StepOutcome> RunStep(const BatchStep& step, const Progress& progre
                                    size_t limit, size_t used) {
   StepOutcome outcome;
   if (step.condition && !Holds(*step.condition, progress.steps, session)) return outcome;
+  if (used >= limit) {
+    outcome.kind = StepOutcome::Kind::kError;
+    AppendError(outcome.json, NotRun(limit));
+    return outcome;
+  }
   auto result = session.Execute(step.statement.statement);
   if (result && AppendStatementResult(outcome.json, *result, limit - std::min(limit, used))) {
     outcome.kind = StepOutcome::Kind::kOk;

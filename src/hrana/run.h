@@ -40,7 +40,8 @@ struct RunOutcome {
 };
 
 // Requires: stored SQL is resolved (SqlStore::Prepare). A result of more than `limit` bytes fails with
-// RESPONSE_TOO_LARGE, in a batch the step that does not fit any more. Suspends.
+// RESPONSE_TOO_LARGE, in a batch the step that does not fit any more; steps after the limit is reached are
+// not run. Suspends.
 RunOutcome Run(const StreamRequest& request, Session& session, Progress& progress,
                size_t limit = limits::kResponseBytes);
 

@@ -8,7 +8,7 @@
 
 namespace tradewind::hrana {
 
-std::optional<std::string> SqlStore::Prepare(StreamRequest& request) {
+std::optional<std::string> SqlStore::Prepare(StreamRequest& request, size_t& room) {
   if (auto* store = std::get_if<StoreSql>(&request)) {
     auto stored = Store(store->sql_id, std::move(store->sql));
     return stored ? EncodeEmptyResult("store_sql") : EncodeErrorResult(stored.error());
@@ -17,7 +17,7 @@ std::optional<std::string> SqlStore::Prepare(StreamRequest& request) {
     Close(close->sql_id);
     return EncodeEmptyResult("close_sql");
   }
-  if (auto resolved = Resolve(request); !resolved) return EncodeErrorResult(resolved.error());
+  if (auto resolved = Resolve(request, room); !resolved) return EncodeErrorResult(resolved.error());
   return std::nullopt;
 }
 
@@ -35,26 +35,33 @@ Result<void> SqlStore::Store(int32_t sql_id, std::string sql) {
   return {};
 }
 
-Result<void> SqlStore::Resolve(StreamRequest& request) const {
+Result<void> SqlStore::Resolve(StreamRequest& request, size_t& room) const {
   if (auto* execute = std::get_if<Execute>(&request))
-    return ResolveOne(execute->statement.sql_id, execute->statement.statement.sql);
+    return ResolveOne(execute->statement.sql_id, execute->statement.statement.sql, room);
   if (auto* sequence = std::get_if<Sequence>(&request))
-    return ResolveOne(sequence->sql.sql_id, sequence->sql.sql);
+    return ResolveOne(sequence->sql.sql_id, sequence->sql.sql, room);
   if (auto* describe = std::get_if<DescribeSql>(&request))
-    return ResolveOne(describe->sql.sql_id, describe->sql.sql);
+    return ResolveOne(describe->sql.sql_id, describe->sql.sql, room);
   if (auto* batch = std::get_if<Batch>(&request))
     for (BatchStep& step : batch->steps)
-      TW_TRY(ResolveOne(step.statement.sql_id, step.statement.statement.sql));
+      TW_TRY(ResolveOne(step.statement.sql_id, step.statement.statement.sql, room));
   return {};
 }
 
-Result<void> SqlStore::ResolveOne(std::optional<int32_t>& sql_id, std::string& sql) const {
+Result<void> SqlStore::ResolveOne(std::optional<int32_t>& sql_id, std::string& sql, size_t& room) const {
   if (!sql_id) return {};
   auto found = texts_.find(*sql_id);
   if (found == texts_.end()) {
     return Fail(ErrorKind::kInvalid, std::string(kSqlInputError),
                 "no SQL text is stored under the id " + std::to_string(*sql_id) + " on this stream");
   }
+  if (found->second.size() > room) {
+    return Fail(ErrorKind::kTooLarge, "STORED_SQL_TOO_LARGE",
+                "the request was not run: the stored SQL texts that a pipeline uses may have " +
+                    std::to_string(limits::kPipelineStoredSqlBytes) + " bytes together",
+                "split the pipeline");
+  }
+  room -= found->second.size();
   sql = found->second;
   sql_id.reset();
   return {};

@@ -2,6 +2,7 @@
 // requests that leave it carry their SQL as text.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,20 +16,21 @@ namespace tradewind::hrana {
 class SqlStore {
  public:
   // Makes `request` ready to run anywhere. Returns its stream result instead when it is done already:
-  // store_sql and close_sql, and requests that name an id which is not stored.
-  std::optional<std::string> Prepare(StreamRequest& request);
+  // store_sql and close_sql, requests that name an id which is not stored, and those whose stored texts have
+  // more bytes than there is `room` left, which they take.
+  std::optional<std::string> Prepare(StreamRequest& request, size_t& room);
 
   // Fails with SQL_STORE_TOO_MANY, or with SQL_INPUT_ERROR when the id is in use.
   Result<void> Store(int32_t sql_id, std::string sql);
   // An id that is not in use is fine.
   void Close(int32_t sql_id) { texts_.erase(sql_id); }
-  // Replaces every id in the request by its text. Fails with SQL_INPUT_ERROR.
-  Result<void> Resolve(StreamRequest& request) const;
+  // Replaces every id in the request by its text. Fails with SQL_INPUT_ERROR, STORED_SQL_TOO_LARGE.
+  Result<void> Resolve(StreamRequest& request, size_t& room) const;
 
   size_t size() const { return texts_.size(); }
 
  private:
-  Result<void> ResolveOne(std::optional<int32_t>& sql_id, std::string& sql) const;
+  Result<void> ResolveOne(std::optional<int32_t>& sql_id, std::string& sql, size_t& room) const;
   std::unordered_map<int32_t, std::string> texts_;
 };
 

@@ -14,6 +14,7 @@ namespace {
 
 // What one read takes at most; a longer frame makes the buffer grow.
 constexpr size_t kReadBytes = 256u << 10;
+constexpr size_t kNumbersAhead = 10'000;
 
 }  // namespace
 
@@ -81,8 +82,10 @@ Result<size_t> PeerLink::TakeFrames(Bytes bytes, Urgency kind) {
 Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind) {
   auto found = channels_.find(number);
   if (found == channels_.end()) {
-    // What still comes for a channel that was closed here is dropped.
-    if (!on_opened_ || !std::holds_alternative<Offer>(message)) return {};
+    if (!on_opened_) return {};
+    // What still comes for a channel that was closed here is dropped; its number opens none again.
+    TW_TRY_ASSIGN(const bool is_new, TakeNumber(number));
+    if (!is_new || !std::holds_alternative<Offer>(message)) return {};
     auto channel = std::make_unique<PageChannel>(shared_from_this(), number);
     found = channels_.emplace(number, channel.get()).first;
     auto carried = std::make_shared<std::unique_ptr<PageChannel>>(std::move(channel));
@@ -90,6 +93,18 @@ Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind) {
   }
   found->second->Deliver(std::move(message), kind);
   return {};
+}
+
+Result<bool> PeerLink::TakeNumber(uint32_t channel) {
+  if (channel <= taken_up_to_ || !taken_.insert(channel).second) return false;
+  while (!taken_.empty() && *taken_.begin() == taken_up_to_ + 1) {
+    taken_.erase(taken_.begin());
+    ++taken_up_to_;
+  }
+  // Offers of moves that begin at once may overtake each other, but not by thousands.
+  if (taken_.size() > kNumbersAhead)
+    return Fail(ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "the other node leaves numbers of channels out");
+  return true;
 }
 
 // -- Sending

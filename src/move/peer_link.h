@@ -4,7 +4,8 @@
 //   urgent lane   control, pulls and their answers: short, never behind a push
 //   bulk lane     pushes; one batch of one move after the other, in turn
 //
-// The node that opens the link opens the channels on it, with an Offer as their first message. Messages of
+// The node that opens the link opens the channels on it, with an Offer as their first message; the number of
+// a channel is never used again on the link. Messages of
 // one lane arrive in the order of sending; between the lanes there is no order, so whoever needs one waits
 // for an answer. A frame that is damaged, or a lost connection, ends the link and every channel on it: the
 // moves go on over a new one.
@@ -18,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +51,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   // Ends both connections and every channel. Does not suspend.
   void Close();
   bool lost() const { return lost_.has_value(); }
+  // A connection has been taken for the lane. It takes no second one, and none once it is lost.
+  bool has_lane(Urgency lane) const { return lost() || lanes_[static_cast<size_t>(lane)].connection; }
   // Suspends until no fiber of the link runs; it must be lost, or about to be.
   void Join();
 
@@ -68,6 +72,9 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   // Hands on every whole frame at the start of `bytes`; returns how many bytes those were.
   Result<size_t> TakeFrames(Bytes bytes, Urgency kind);
   Result<void> Deliver(uint32_t channel, Message message, Urgency kind);
+  // Notes the number of a channel of the other side; whether it comes for the first time. Fails with
+  // CHANNEL_CONFUSED when there are too many gaps before it.
+  Result<bool> TakeNumber(uint32_t channel);
   void Lose(Error why);
 
   runtime::Core& core_;
@@ -75,6 +82,9 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::array<Lane, 2> lanes_;
   std::map<uint32_t, PageChannel*> channels_;
   uint32_t last_channel_ = 0;
+  // Of the other side: all up to `taken_up_to_`, and these.
+  uint32_t taken_up_to_ = 0;
+  std::set<uint32_t> taken_;
   std::optional<Error> lost_;
   runtime::TaskGroup fibers_;
   runtime::WaitQueue served_;

@@ -135,6 +135,7 @@ Result<void> Receiver::NoteListed(const List& list) {
 
 Result<void> Receiver::TakeList(PageChannel& channel, const List& list) {
   if (!is_filling() || !incoming_ || (!incoming_presence_ && !is_reverse())) return OutOfTurn("a list");
+  if (list.number <= list_) return OutOfTurn("a list that came before");
   const bool same_map = incoming_presence_ && incoming_presence_->list() == list.number &&
                         incoming_presence_->SetPageCount(list.page_count);
   TW_TRY(incoming_->Truncate(uint64_t{list.page_count} * page_size_));

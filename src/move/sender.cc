@@ -203,7 +203,7 @@ Result<void> Sender::Attempt(int attempt) {
 // is pulled any more: whatever lacks a page runs there in a moment.
 Result<void> Sender::AttemptReverse() {
   TW_TRY(Connect(OfferKind::kReverse));
-  list_ = session_->hello->list + 1;
+  list_ = std::max(list_, session_->hello->list) + 1;  // Not one that was on its way and got lost.
   receipt_.pages_total = store_.page_count();
   TW_TRY(BeginHandOver());
   store_.StartSending();

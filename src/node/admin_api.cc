@@ -147,7 +147,7 @@ Result<NodeName> AdminApi::HomeOf(const std::optional<NodeName>& wanted, const C
 Answer AdminApi::CreateTenant(const Call& call) {
   TW_TRY_ASSIGN(const CreateTenantRequest request, ParseCreateTenant(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
-  return forwarding_.AtNode(home, call.request, limits::kNodeCall, [&]() -> Answer {
+  return forwarding_.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
     TW_TRY_ASSIGN(const auto record, node_.CreateTenant(request.name));
     return ShowHere(201, record);
   });
@@ -184,7 +184,7 @@ Answer AdminApi::ShowTenant(const Call& call) {
 Answer AdminApi::SetTenant(const Call& call) {
   TW_TRY_ASSIGN(const auto objective, ParseSetTenant(call.request.body));
   return forwarding_.AtOwner(
-      call.name, call.request, limits::kNodeCall, [&](const cluster::TenantRecord& record) -> Answer {
+      call.name, call.request, limits::kForwardedCall, [&](const cluster::TenantRecord& record) -> Answer {
         TW_TRY_ASSIGN(const auto changed,
                       node_.catalog().SetObjective(record.name, objective ? pace::ToText(*objective) : ""));
         return ShowHere(200, changed);
@@ -192,7 +192,7 @@ Answer AdminApi::SetTenant(const Call& call) {
 }
 
 Answer AdminApi::DeleteTenant(const Call& call) {
-  return forwarding_.AtOwner(call.name, call.request, limits::kNodeCall,
+  return forwarding_.AtOwner(call.name, call.request, limits::kForwardedCall,
                              [&](const cluster::TenantRecord& record) -> Answer {
                                TW_TRY(node_.DeleteTenant(record.name));
                                return NoContent();
@@ -211,7 +211,7 @@ Answer AdminApi::AtHolder(const Call& call, runtime::Duration patience, const st
 Answer AdminApi::BeginImport(const Call& call) {
   TW_TRY_ASSIGN(const ImportRequest request, ParseImport(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
-  return forwarding_.AtNode(home, call.request, limits::kNodeCall, [&]() -> Answer {
+  return forwarding_.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
     TW_TRY_ASSIGN(const std::string id, transfers_.BeginImport(request.tenant, request.size_bytes));
     return Json(201, json::object{{"id", id}, {"chunk_bytes", limits::kTransferChunkBytes}});
   });
@@ -219,7 +219,7 @@ Answer AdminApi::BeginImport(const Call& call) {
 
 Answer AdminApi::WriteImport(const Call& call) {
   TW_TRY_ASSIGN(const uint64_t offset, QueryNumber(call.request, "offset"));
-  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+  return AtHolder(call, limits::kTransferCall, [&]() -> Answer {
     TW_TRY(transfers_.Write(call.name, offset, call.request.body));
     return NoContent();
   });
@@ -234,7 +234,7 @@ Answer AdminApi::CommitImport(const Call& call) {
 }
 
 Answer AdminApi::DropImport(const Call& call) {
-  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+  return AtHolder(call, limits::kForwardedCall, [&]() -> Answer {
     TW_TRY(transfers_.Drop(Transfers::Kind::kImport, call.name));
     return NoContent();
   });
@@ -254,7 +254,7 @@ Answer AdminApi::BeginExport(const Call& call) {
 Answer AdminApi::ReadExport(const Call& call) {
   TW_TRY_ASSIGN(const uint64_t offset, QueryNumber(call.request, "offset", 0));
   TW_TRY_ASSIGN(const uint64_t length, QueryNumber(call.request, "length", limits::kTransferChunkBytes));
-  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+  return AtHolder(call, limits::kTransferCall, [&]() -> Answer {
     TW_TRY_ASSIGN(std::string bytes, transfers_.Read(call.name, offset, length));
     net::HttpResponse response;
     response.headers.Set("Content-Type", "application/octet-stream");
@@ -264,7 +264,7 @@ Answer AdminApi::ReadExport(const Call& call) {
 }
 
 Answer AdminApi::DropExport(const Call& call) {
-  return AtHolder(call, limits::kNodeCall, [&]() -> Answer {
+  return AtHolder(call, limits::kForwardedCall, [&]() -> Answer {
     TW_TRY(transfers_.Drop(Transfers::Kind::kExport, call.name));
     return NoContent();
   });
@@ -274,7 +274,7 @@ Answer AdminApi::DropExport(const Call& call) {
 
 Answer AdminApi::StartMove(const Call& call) {
   TW_TRY_ASSIGN(const MoveRequest request, ParseMove(call.request.body));
-  return forwarding_.AtOwner(request.tenant, call.request, limits::kNodeCall,
+  return forwarding_.AtOwner(request.tenant, call.request, limits::kForwardedCall,
                              [&](const cluster::TenantRecord&) -> Answer {
                                TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().Start(request));
                                return net::HttpResponse::Json(202, move::ToJson(receipt));
@@ -313,7 +313,7 @@ Answer AdminApi::ListNodes(const Call&) {
 
 Answer AdminApi::StartDrain(const Call& call) {
   TW_TRY_ASSIGN(const DrainRequest request, ParseDrain(call.request.body));
-  return forwarding_.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
+  return forwarding_.AtNode(call.name, call.request, limits::kForwardedCall, [&]() -> Answer {
     TW_TRY(node_.drain().Start(request));
     return net::HttpResponse::Json(202, ToJson(node_.drain().progress()));
   });
@@ -327,7 +327,7 @@ Answer AdminApi::ShowDrain(const Call& call) {
 
 Answer AdminApi::Undrain(const Call& call) {
   TW_TRY(ParseNothing(call.request.body));
-  return forwarding_.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
+  return forwarding_.AtNode(call.name, call.request, limits::kForwardedCall, [&]() -> Answer {
     TW_TRY(node_.drain().Undrain());
     return net::HttpResponse::Json(200, ToJson(node_.drain().progress()));
   });

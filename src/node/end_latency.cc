@@ -87,7 +87,7 @@ Result<LatencyCall> DecodeLatencyCall(std::string_view text) {
   if (!list || !list->is_array()) return Corrupt();
   LatencyCall call;
   for (const json::value& name : list->get_array()) {
-    if (!name.is_string()) return Corrupt();
+    if (!name.is_string() || !IsValidName(std::string_view(name.get_string()))) return Corrupt();
     call.tenants.emplace_back(name.get_string());
   }
   if (const json::value* back = object.if_contains("back_s")) {
@@ -126,6 +126,7 @@ Result<EndLatency> DecodeEndLatency(std::string_view text) {
   const json::value* tenants = object.if_contains("tenants");
   if (!tenants || !tenants->is_object()) return Corrupt();
   for (const auto& member : tenants->get_object()) {
+    if (!IsValidName(std::string_view(member.key()))) return Corrupt();
     TW_TRY_ASSIGN(latency.tenants[TenantName(member.key())], ReadingIn(&member.value()));
   }
   return latency;

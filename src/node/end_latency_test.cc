@@ -31,8 +31,8 @@ TEST(EndLatency, IsAskedForSinceACertainTimeOrForAsFarBackAsASensorLooks) {
 }
 
 TEST(EndLatency, RefusesWhatMakesNoSense) {
-  for (const char* text : {"", "7", "{}", R"({"tenants":[7]})", R"({"tenants":[],"back_s":-1})",
-                           R"({"tenants":[],"back_s":"soon"})"})
+  for (const char* text : {"", "7", "{}", R"({"tenants":[7]})", R"({"tenants":["A b"]})",
+                           R"({"tenants":[],"back_s":-1})", R"({"tenants":[],"back_s":"soon"})"})
     EXPECT_EQ(DecodeLatencyCall(text).error().code, "LATENCY_MESSAGE") << text;
   const std::string good = Encode(EndLatency{});
   for (const char* name : {"now", "usual_p95_ms", "activity", "tenants", "samples", "quiet_s"}) {

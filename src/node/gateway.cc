@@ -10,14 +10,15 @@
 #include "hrana/decode.h"
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
+#include "net/seal.h"
 #include "node/api_error.h"
+#include "node/forwarding.h"
 #include "node/node.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::node {
 
 namespace {
-
-constexpr std::string_view kForwardedHeader = "x-tradewind-forwarded";
 
 net::HttpResponse Failure(const Error& error) {
   const hrana::HttpFailure failure = hrana::ToHttpFailure(error);
@@ -38,19 +39,65 @@ bool IsAddress(std::string_view host) {
 }
 
 struct Baton {
-  NodeName gateway;
+  NodeName node;
+  GatewayId gateway;
   uint64_t stream = 0;
 };
 
+// None when the text is nothing that a gateway ever gives out.
 std::optional<Baton> ParseBaton(std::string_view text) {
-  const size_t first = text.find('.');
-  const size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
-  if (second == std::string_view::npos) return std::nullopt;
-  Baton baton{std::string(text.substr(0, first)), 0};
-  const std::string_view number = text.substr(first + 1, second - first - 1);
+  std::array<std::string_view, 4> parts;
+  for (size_t index = 0; index < parts.size(); ++index) {
+    const size_t dot = text.find('.');
+    if ((dot == std::string_view::npos) != (index + 1 == parts.size())) return std::nullopt;
+    parts[index] = text.substr(0, dot);
+    text.remove_prefix(std::min(text.size(), parts[index].size() + 1));
+  }
+  const auto& [node, process, number, random] = parts;
+  if (!IsValidName(node) || !runtime::IsRandomId(process) || !runtime::IsRandomId(random))
+    return std::nullopt;
+  Baton baton{std::string(node), fmt::format("{}.{}", node, process), 0};
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), baton.stream);
   if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
   return baton;
+}
+
+size_t StatementsIn(const hrana::StreamRequest& request) {
+  if (const auto* batch = std::get_if<hrana::Batch>(&request)) return batch->steps.size();
+  return 1;
+}
+
+// How long the owner may take over the requests: each statement its time, and what it may have to wait for.
+runtime::Duration Patience(const std::vector<hrana::StreamRequest>& requests) {
+  size_t statements = 0;
+  for (const hrana::StreamRequest& request : requests) {
+    statements += StatementsIn(request);
+    if (const auto* sequence = std::get_if<hrana::Sequence>(&request))
+      statements += static_cast<size_t>(std::count(sequence->sql.sql.begin(), sequence->sql.sql.end(), ';'));
+  }
+  constexpr runtime::Duration kOfOne =
+      limits::kStatementTime + limits::kWriteTurnWait + limits::kParkedRequest;
+  return limits::kParkedRequest + static_cast<int64_t>(statements) * kOfOne;
+}
+
+Result<void> CheckSize(const std::vector<hrana::StreamRequest>& requests) {
+  size_t statements = 0;
+  for (const hrana::StreamRequest& request : requests) statements += StatementsIn(request);
+  if (statements <= limits::kPipelineStatements) return {};
+  return Fail(ErrorKind::kTooLarge, "PIPELINE_TOO_LONG",
+              fmt::format("a pipeline may have {} statements, and this one has {}; none has run",
+                          limits::kPipelineStatements, statements),
+              "split it");
+}
+
+// What a client can make of a call whose answer was lost.
+Error Explain(Error error, const NodeName& node) {
+  if (error.code != "ANSWER_LOST") return error;
+  return {ErrorKind::kTimeout, "ANSWER_LOST",
+          "node " + node +
+              " was asked to run this and its answer was lost, so whether it ran is not known (" +
+              error.message + "); a transaction that was open is rolled back",
+          "look whether it ran before you repeat it"};
 }
 
 }  // namespace
@@ -60,8 +107,10 @@ struct Gateway::ClientStream {
   TenantName tenant;
   std::string baton;  // The one that is valid next.
   hrana::SqlStore sql;
-  NodeName owner;  // Where owner_stream is.
-  uint64_t owner_stream = 0;
+  // Its stream at the owner; empty: none.
+  NodeName owner;
+  StreamId owner_stream;
+  Epoch owner_epoch;
   bool autocommit = true;
   sqlite::SessionState session;
   std::vector<std::string> begun;
@@ -77,6 +126,7 @@ Gateway::Gateway(Node& node, StreamService& streams, pace::Sensor& sensor)
       streams_(streams),
       sensor_(sensor),
       locations_(limits::kCachedLocations),
+      id_(node.self() + "." + runtime::RandomId(core_)),
       fibers_(core_) {
   fibers_.Spawn("idle client streams", [this] { SweepIdle(); });
 }
@@ -135,52 +185,78 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
 // -- Streams
 
 std::string Gateway::NewBaton(ClientStream& stream) {
-  std::array<std::byte, 8> random;
-  core_.FillRandom(random);
-  stream.baton = fmt::format("{}.{}.", node_.self(), stream.id);
-  for (const std::byte byte : random) stream.baton += fmt::format("{:02x}", std::to_integer<int>(byte));
+  stream.baton = fmt::format("{}.{}.{}", id_, stream.id, runtime::RandomId(core_));
   return stream.baton;
+}
+
+void Gateway::Forget(const ClientStream& stream, Ending ending) {
+  client_streams_.erase(stream.id);
+  ended_[stream.id] = ending;
+  if (ended_.size() > limits::kRememberedStreams) ended_.erase(ended_.begin());
+}
+
+tl::unexpected<Error> Gateway::Expired(uint64_t stream) const {
+  const std::string idle =
+      "was idle for more than " + std::to_string(limits::kStreamIdle.count() / 1000) + " s";
+  std::string what = "was closed, or failed, or " + idle;
+  if (const auto found = ended_.find(stream); found != ended_.end()) {
+    switch (found->second) {
+      case Ending::kClosed: what = "was closed"; break;
+      case Ending::kFailed: what = "ended with the request before, which failed"; break;
+      case Ending::kIdle: what = idle; break;
+    }
+  }
+  return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
+              "the stream " + what + "; a transaction that it had open was rolled back", "open a new one");
 }
 
 Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const std::string& baton,
                                                                    const TenantName& tenant) {
   const std::optional<Baton> parsed = ParseBaton(baton);
   if (!parsed) return BadBaton();
+  if (parsed->gateway != id_)
+    return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
+                "node " + node_.self() +
+                    ", which held the stream, has been restarted since; a transaction that the stream had "
+                    "open was rolled back",
+                "open a new one");
   const auto found = client_streams_.find(parsed->stream);
   if (found == client_streams_.end()) {
-    if (parsed->stream >= next_stream_) return BadBaton();
-    return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
-                "the stream was idle for more than " + std::to_string(limits::kStreamIdle.count() / 1000) +
-                    " s and has ended; a transaction that it had open was rolled back",
-                "open a new one");
+    if (parsed->stream == 0 || parsed->stream >= next_stream_) return BadBaton();
+    return Expired(parsed->stream);
   }
   if (found->second->baton != baton || found->second->tenant != tenant || found->second->busy)
     return BadBaton();
   return found->second;
 }
 
-net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const NodeName& gateway) {
-  if (request.headers.Has(kForwardedHeader)) return Failure(BadBaton().value());
+// Only what the other gateway has to know travels: the name in the Host's place, and no field of the client's
+// that could make the header too large there.
+net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const TenantName& tenant,
+                                  const NodeName& gateway, runtime::Duration patience) {
+  if (IsForwarded(request)) return Failure(BadBaton().value());
   net::HttpRequest forwarded;
   forwarded.method = request.method;
-  forwarded.target = request.target;
-  forwarded.headers = request.headers;
-  forwarded.headers.Set(kForwardedHeader, "1");
+  forwarded.target = "/v3/pipeline";
+  forwarded.headers.Set("x-namespace", tenant);
+  forwarded.headers.Set(net::kForwardedField, "1");
   forwarded.body = request.body;
   ++forwarded_;
-  auto answer = node_.directory().Call(gateway, std::move(forwarded), core_.Now() + limits::kStatementTime);
+  auto answer = node_.directory().Call(gateway, std::move(forwarded), core_.Now() + patience);
   if (!answer && answer.error().code == "NODE_NOT_FOUND") return Failure(BadBaton().value());
-  if (!answer) return Failure(answer.error());
+  if (!answer) return Failure(Explain(std::move(answer).error(), gateway));
   return std::move(*answer);
 }
 
 net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const TenantName& tenant) {
   Result<hrana::PipelineRequest> pipeline = hrana::DecodePipeline(request.body);
   if (!pipeline) return Failure(pipeline.error());
+  if (Result<void> sized = CheckSize(pipeline->requests); !sized) return Failure(sized.error());
   std::shared_ptr<ClientStream> stream;
   if (pipeline->baton) {
-    if (const auto baton = ParseBaton(*pipeline->baton); baton && baton->gateway != node_.self())
-      return PassOn(request, baton->gateway);
+    // That gateway has its own patience with the owner, and answers when it ends.
+    if (const auto baton = ParseBaton(*pipeline->baton); baton && baton->node != node_.self())
+      return PassOn(request, tenant, baton->node, 2 * Patience(pipeline->requests));
     auto found = FindStream(*pipeline->baton, tenant);
     if (!found) return Failure(found.error());
     stream = *found;
@@ -196,10 +272,13 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   std::vector<hrana::StreamRequest> to_run;
   std::vector<size_t> places;
   bool closes = false;
+  size_t stored_room = limits::kPipelineStoredSqlBytes;
+  uint64_t answered_bytes = 0;
   for (size_t index = 0; index < pipeline->requests.size(); ++index) {
     hrana::StreamRequest& one = pipeline->requests[index];
     closes = closes || std::holds_alternative<hrana::Close>(one);
-    if (auto done = stream->sql.Prepare(one)) {
+    if (auto done = stream->sql.Prepare(one, stored_room)) {
+      answered_bytes += done->size();
       results[index] = std::move(*done);
     } else {
       to_run.push_back(std::move(one));
@@ -208,9 +287,10 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   }
   if (!closes) client_streams_[stream->id] = stream;
   if (!to_run.empty()) {
-    auto ran = RunRequests(*stream, std::move(to_run), !closes);
+    auto ran = RunRequests(*stream, std::move(to_run), !closes, answered_bytes);
     if (!ran) {
-      client_streams_.erase(stream->id);
+      Forget(*stream, Ending::kFailed);
+      CloseInBackground(stream);
       return Failure(ran.error());
     }
     for (size_t index = 0; index < ran->size(); ++index) results[places[index]] = std::move((*ran)[index]);
@@ -218,7 +298,7 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   stream->busy = false;
   stream->last_used = core_.Now();
   if (closes) {
-    client_streams_.erase(stream->id);
+    Forget(*stream, Ending::kClosed);
     return net::HttpResponse::Json(200, hrana::EncodePipelineResponse(std::nullopt, results));
   }
   return net::HttpResponse::Json(200, hrana::EncodePipelineResponse(NewBaton(*stream), results));
@@ -266,60 +346,71 @@ Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall&
 }
 
 Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
-                                                      std::vector<hrana::StreamRequest> requests, bool keep) {
+                                                      std::vector<hrana::StreamRequest> requests, bool keep,
+                                                      uint64_t answered_bytes) {
   const runtime::TimePoint parked_until = core_.Now() + limits::kParkedRequest;
   std::vector<std::string> results;
   StreamCall call;
   call.tenant = stream.tenant;
+  call.gateway = id_;
   call.keep = keep;
   call.requests = std::move(requests);
+  call.answered_bytes = answered_bytes;
   Epoch tried;  // No owner up to this epoch has the tenant any more.
   while (!call.requests.empty()) {
-    cluster::Ownership target{stream.owner, Epoch{}};
-    if (stream.owner_stream == 0) {
+    cluster::Ownership target{stream.owner, stream.owner_epoch};
+    call.opens = stream.owner_stream.empty();
+    if (call.opens) {
       TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until));
+      // Known from here on, whatever becomes of the call.
+      stream.owner = target.owner;
+      stream.owner_stream = runtime::RandomId(core_);
+      stream.owner_epoch = target.epoch;
     }
     call.epoch = target.epoch;
     call.stream = stream.owner_stream;
     call.session = stream.session;
     call.begun = stream.begun;
-    Result<StreamAnswer> answer =
-        CallOwner(target.owner, call, core_.Now() + limits::kStatementTime + limits::kParkedRequest);
+    Result<StreamAnswer> answer = CallOwner(target.owner, call, core_.Now() + Patience(call.requests));
     if (!answer) {
       // Nothing ran if the owner could not be reached: without a transaction there the request may wait for
       // it, or follow.
       const bool may_wait = answer.error().kind == ErrorKind::kUnavailable && !stream.InTransaction() &&
                             core_.Now() < parked_until && !stopping_;
-      stream.owner_stream = 0;
-      if (!may_wait) return Fail(answer.error());
+      if (!may_wait) return Fail(Explain(std::move(answer).error(), target.owner));
+      stream.owner_stream.clear();
       locations_.Forget(stream.tenant, target.epoch);
       runtime::SleepFor(limits::kLocatePause);
       continue;
     }
     if (answer->status == StreamAnswer::Status::kLost) {
-      stream.owner_stream = 0;
+      stream.owner_stream.clear();
+      if (call.opens)
+        return Fail(ErrorKind::kInternal, "STREAM_REFUSED",
+                    "node " + target.owner + " refuses a new stream; nothing ran there", "try again");
       if (stream.InTransaction())
         return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
-                    "the node of the tenant has ended the stream, and its open transaction was rolled back",
+                    "node " + target.owner +
+                        ", which has the tenant, has ended the stream or was restarted, and its open "
+                        "transaction was rolled back",
                     "open a new one");
       continue;
     }
     const size_t done = answer->results.size();
     if (done > call.requests.size())
       return Fail(ErrorKind::kInternal, "RESULTS_TOO_MANY", "the owner sent too many results");
+    for (const std::string& result : answer->results) call.answered_bytes += result.size();
     std::move(answer->results.begin(), answer->results.end(), std::back_inserter(results));
     call.requests.erase(call.requests.begin(), call.requests.begin() + static_cast<ptrdiff_t>(done));
     call.progress = std::move(answer->progress);
-    stream.owner = target.owner;
-    stream.owner_stream = answer->stream;
+    if (!answer->open) stream.owner_stream.clear();
+    stream.owner_epoch = answer->epoch;
     stream.autocommit = answer->autocommit;
     stream.session = std::move(answer->session);
     stream.begun = std::move(answer->begun);
     if (answer->status == StreamAnswer::Status::kMoved) {
-      if (target.epoch.value == 0)
-        continue;  // The stream's old owner: where the tenant is now is looked up above.
-      tried = std::max(tried, target.epoch);
-      locations_.Forget(stream.tenant, target.epoch);
+      tried = std::max({tried, target.epoch, answer->epoch});
+      locations_.Forget(stream.tenant, tried);
     } else if (!call.requests.empty() && done == 0) {
       return Fail(ErrorKind::kInternal, "RESULTS_MISSING", "the owner sent too few results");
     } else if (!call.requests.empty()) {
@@ -333,13 +424,21 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
 }
 
 void Gateway::CloseAtOwner(const ClientStream& stream) {
-  if (stream.owner_stream == 0) return;
-  if (stream.owner == node_.self()) return streams_.Close(stream.owner_stream);
+  if (stream.owner_stream.empty()) return;
   StreamCall call;
   call.tenant = stream.tenant;
+  call.gateway = id_;
   call.stream = stream.owner_stream;
+  call.epoch = stream.owner_epoch;
+  if (stream.owner == node_.self()) return streams_.Close(call);
   // If the call is lost, the owner ends the stream by itself when it has been idle long enough.
   static_cast<void>(CallOwner(stream.owner, call, core_.Now() + limits::kNodeCall));
+}
+
+// The client is gone from it, and what it had open keeps others waiting.
+void Gateway::CloseInBackground(const std::shared_ptr<ClientStream>& stream) {
+  if (stopping_) return;
+  fibers_.Spawn("end of a client stream", [this, stream] { CloseAtOwner(*stream); });
 }
 
 void Gateway::SweepIdle() {
@@ -349,7 +448,7 @@ void Gateway::SweepIdle() {
     for (const auto& [id, stream] : client_streams_)
       if (!stream->busy && stream->last_used + limits::kStreamIdle <= core_.Now()) idle.push_back(stream);
     for (const auto& stream : idle) {
-      client_streams_.erase(stream->id);
+      Forget(*stream, Ending::kIdle);
       stream->busy = true;
       CloseAtOwner(*stream);
     }

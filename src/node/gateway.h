@@ -2,9 +2,14 @@
 // Clients never notice a hand-over: a request that finds the tenant gone is run on at the new owner from
 // where it stopped, and a stream without an open transaction changes its owner silently.
 //
-// A client's stream belongs to the gateway that opened it; its baton says which: "<node>.<stream>.<random>".
-// Another gateway that is given it passes the whole request on. The baton changes with every answer, so that
-// each is used once.
+// A client's stream belongs to the gateway that opened it; its baton says which, and which process of it:
+// "<node>.<random of the process>.<stream>.<random>". Another gateway that is given it passes the whole
+// request on. The baton changes with every answer, so that each is used once; none is ever made a second
+// time, also after a restart.
+//
+// What a client is told does not depend on which node it asks. A call to the owner has as long as its
+// statements may take (Patience), and carries whatever the owner may answer; what bounds a pipeline is
+// checked here before any of it runs, or at the owner.
 //
 // Loops are impossible (protocol.md, step 11): a node that is not the owner says so instead of forwarding,
 // and this gateway goes on to the owner that the catalog names, or waits for the catalog to name a newer one.
@@ -44,6 +49,7 @@ class Gateway {
 
  private:
   struct ClientStream;
+  enum class Ending { kClosed, kFailed, kIdle };
   struct Target {
     TenantName tenant;
     std::string path;  // From the version on, with a leading slash.
@@ -53,14 +59,21 @@ class Gateway {
   net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
   Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
   std::string NewBaton(ClientStream& stream);
-  net::HttpResponse PassOn(const net::HttpRequest& request, const NodeName& gateway);
+  void Forget(const ClientStream& stream, Ending ending);
+  tl::unexpected<Error> Expired(uint64_t stream) const;
+  // To the gateway that a baton names. Suspends.
+  net::HttpResponse PassOn(const net::HttpRequest& request, const TenantName& tenant, const NodeName& gateway,
+                           runtime::Duration patience);
 
-  // Runs requests whose stored SQL is resolved, wherever the tenant is; one result each.
+  // Runs requests whose stored SQL is resolved, wherever the tenant is; one result each. `answered_bytes`:
+  // of the pipeline's results that are there already.
   Result<std::vector<std::string>> RunRequests(ClientStream& stream,
-                                               std::vector<hrana::StreamRequest> requests, bool keep);
+                                               std::vector<hrana::StreamRequest> requests, bool keep,
+                                               uint64_t answered_bytes);
   Result<cluster::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline);
   Result<StreamAnswer> CallOwner(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline);
   void CloseAtOwner(const ClientStream& stream);
+  void CloseInBackground(const std::shared_ptr<ClientStream>& stream);
   void SweepIdle();
 
   Node& node_;
@@ -68,7 +81,9 @@ class Gateway {
   StreamService& streams_;
   pace::Sensor& sensor_;
   cluster::LocationCache locations_;
+  const GatewayId id_;
   std::map<uint64_t, std::shared_ptr<ClientStream>> client_streams_;
+  std::map<uint64_t, Ending> ended_;  // The newest, limits::kRememberedStreams of them.
   uint64_t next_stream_ = 1;
   uint64_t requests_ = 0;
   uint64_t forwarded_ = 0;

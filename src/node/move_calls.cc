@@ -79,7 +79,7 @@ Answer MoveCalls::AtSender(const net::HttpRequest& request, const MoveId& id,
   return AskSender(
       node_.core(), id, [&] { return node_.catalog().GetMove(id); },
       [&](const NodeName& node) {
-        return node == node_.self() ? here() : forwarding_.Send(node, request, limits::kNodeCall);
+        return node == node_.self() ? here() : forwarding_.Send(node, request, limits::kForwardedCall);
       },
       node_.core().Now() + limits::kSwappingWait);
 }

@@ -1,25 +1,15 @@
 #include "node/moves.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::node {
 
 namespace {
-
-MoveId NewMoveId(runtime::Core& core) {
-  std::array<std::byte, 6> random;
-  core.FillRandom(random);
-  std::string id = "m";
-  for (const std::byte byte : random) id += fmt::format("{:02x}", std::to_integer<int>(byte));
-  return id;
-}
 
 move::Receipt ReceiptFor(const cluster::MoveRecord& record, Epoch epoch) {
   move::Receipt receipt;
@@ -66,7 +56,7 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
     options.finish_by_ms = host_.core().UnixMilliseconds() +
                            std::chrono::ceil<std::chrono::milliseconds>(*request.finish_within).count();
   cluster::MoveRecord record;
-  record.id = NewMoveId(host_.core());
+  record.id = "m" + runtime::RandomId(host_.core());
   record.tenant = request.tenant;
   record.source = host_.self();
   record.destination = request.to;

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "node/api_error.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::node {
 
@@ -16,14 +17,6 @@ namespace {
 constexpr std::string_view kProtocol = "tradewind-pages/2";
 constexpr std::string_view kLinkPath = "/v1/internal/moves/link";
 constexpr std::array<std::string_view, 2> kLanes = {"urgent", "bulk"};  // In the order of move::Urgency.
-
-std::string NewLinkId(runtime::Core& core) {
-  std::array<std::byte, 8> random;
-  core.FillRandom(random);
-  std::string id;
-  for (const std::byte byte : random) id += fmt::format("{:02x}", std::to_integer<int>(byte));
-  return id;
-}
 
 std::string QueryText(const net::HttpRequest& request, std::string_view name) {
   const auto found = request.query.find(name);
@@ -68,7 +61,7 @@ Result<PageLinks::Link> PageLinks::LinkTo(const NodeName& peer, runtime::TimePoi
 }
 
 Result<PageLinks::Link> PageLinks::Connect(const NodeName& peer, runtime::TimePoint deadline) {
-  const std::string id = NewLinkId(core_);
+  const std::string id = runtime::RandomId(core_);
   std::vector<net::UpgradedConnection> lanes;
   for (const std::string_view lane : kLanes) {
     TW_TRY_ASSIGN(const std::string url, directory_.UrlOf(peer));
@@ -96,10 +89,13 @@ Result<PageLinks::Link> PageLinks::Connect(const NodeName& peer, runtime::TimePo
 net::HttpResponse PageLinks::Accept(const net::HttpRequest& request) {
   const std::string id = QueryText(request, "id");
   const std::string lane = QueryText(request, "lane");
-  if (request.path != kLinkPath || id.empty() || (lane != kLanes[0] && lane != kLanes[1]))
+  if (request.path != kLinkPath || !runtime::IsRandomId(id) || (lane != kLanes[0] && lane != kLanes[1]))
     return ErrorResponse(Error{ErrorKind::kInvalid, "LINK_INVALID", "a page link needs an id and a lane",
                                "run the same version of tradewind on both nodes"});
   const move::Urgency kind = lane == kLanes[0] ? move::Urgency::kUrgent : move::Urgency::kBulk;
+  if (const auto found = incoming_.find(id); found != incoming_.end() && found->second->has_lane(kind))
+    return ErrorResponse(
+        Error{ErrorKind::kRefused, "LINK_IN_USE", "the page link has this lane already", "open a new link"});
   net::HttpResponse response;
   response.upgrade = net::Upgrade{std::string(kProtocol), [this, id, kind](net::UpgradedConnection upgraded) {
                                     ServeIncoming(id, kind, std::move(upgraded));

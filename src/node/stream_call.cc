@@ -7,6 +7,7 @@
 
 #include "hrana/decode.h"
 #include "hrana/encode.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::node {
 
@@ -36,31 +37,37 @@ std::string Frame(json::object header, const std::vector<std::string>& texts) {
   return out;
 }
 
+// Every field must be there and of its type: what one node leaves out, another must not make up.
 struct Parts {
   json::object header;
   std::vector<std::string_view> texts;
 
-  std::string Text(const char* key) const {
+  Result<std::string> Text(const char* key) const {
     const json::value* found = header.if_contains(key);
-    return found && found->is_string() ? std::string(found->get_string()) : std::string();
+    if (!found || !found->is_string()) return Invalid();
+    return std::string(found->get_string());
   }
-  uint64_t Number(const char* key) const {
+  Result<uint64_t> Number(const char* key) const {
     const json::value* found = header.if_contains(key);
-    if (!found) return 0;
-    if (const uint64_t* number = found->if_uint64()) return *number;
-    const int64_t* number = found->if_int64();
-    return number && *number > 0 ? static_cast<uint64_t>(*number) : 0;
+    json::error_code failed;
+    const auto number = found ? found->to_number<uint64_t>(failed) : 0;
+    if (!found || failed || found->is_double()) return Invalid();
+    return number;
   }
-  bool Flag(const char* key) const {
+  Result<bool> Flag(const char* key) const {
     const json::value* found = header.if_contains(key);
-    return found && found->is_bool() && found->get_bool();
+    if (!found || !found->is_bool()) return Invalid();
+    return found->get_bool();
   }
-  std::vector<std::string> Texts(const char* key) const {
-    std::vector<std::string> texts_of_key;
-    if (const json::value* found = header.if_contains(key); found && found->is_array())
-      for (const json::value& text : found->get_array())
-        if (text.is_string()) texts_of_key.emplace_back(text.get_string());
-    return texts_of_key;
+  Result<std::vector<std::string>> Texts(const char* key) const {
+    const json::value* found = header.if_contains(key);
+    if (!found || !found->is_array()) return Invalid();
+    std::vector<std::string> list;
+    for (const json::value& text : found->get_array()) {
+      if (!text.is_string()) return Invalid();
+      list.emplace_back(text.get_string());
+    }
+    return list;
   }
   bool ReadSession(sqlite::SessionState& session) const;
 };
@@ -130,6 +137,12 @@ json::value EncodeSession(const sqlite::SessionState& session) {
           {"settings", std::move(settings)}};
 }
 
+bool IsGatewayId(std::string_view text) {
+  const size_t dot = text.find('.');
+  return dot != std::string_view::npos && IsValidName(text.substr(0, dot)) &&
+         runtime::IsRandomId(text.substr(dot + 1));
+}
+
 json::array ToArray(const std::vector<std::string>& texts) {
   json::array array;
   for (const std::string& text : texts) array.emplace_back(text);
@@ -142,11 +155,14 @@ std::string Encode(const StreamCall& call) {
   std::vector<std::string> texts{hrana::EncodeProgress(call.progress)};
   for (const hrana::StreamRequest& request : call.requests) texts.push_back(hrana::EncodeRequest(request));
   return Frame({{"tenant", call.tenant},
-                {"epoch", call.epoch.value},
+                {"gateway", call.gateway},
                 {"stream", call.stream},
+                {"opens", call.opens},
+                {"epoch", call.epoch.value},
                 {"keep", call.keep},
                 {"session", EncodeSession(call.session)},
-                {"begun", ToArray(call.begun)}},
+                {"begun", ToArray(call.begun)},
+                {"answered_bytes", call.answered_bytes}},
                texts);
 }
 
@@ -154,9 +170,8 @@ std::string Encode(const StreamAnswer& answer) {
   std::vector<std::string> texts{hrana::EncodeProgress(answer.progress)};
   texts.insert(texts.end(), answer.results.begin(), answer.results.end());
   return Frame({{"status", kStatusNames[static_cast<size_t>(answer.status)]},
-                {"owner", answer.owner},
                 {"epoch", answer.epoch.value},
-                {"stream", answer.stream},
+                {"open", answer.open},
                 {"autocommit", answer.autocommit},
                 {"session", EncodeSession(answer.session)},
                 {"begun", ToArray(answer.begun)}},
@@ -167,12 +182,17 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   const std::optional<Parts> parts = Split(text);
   if (!parts || parts->texts.empty()) return Invalid();
   StreamCall call;
-  call.tenant = parts->Text("tenant");
-  call.epoch = Epoch{parts->Number("epoch")};
-  call.stream = parts->Number("stream");
-  call.keep = parts->Flag("keep");
+  TW_TRY_ASSIGN(call.tenant, parts->Text("tenant"));
+  TW_TRY_ASSIGN(call.gateway, parts->Text("gateway"));
+  TW_TRY_ASSIGN(call.stream, parts->Text("stream"));
+  TW_TRY_ASSIGN(call.opens, parts->Flag("opens"));
+  TW_TRY_ASSIGN(call.epoch.value, parts->Number("epoch"));
+  TW_TRY_ASSIGN(call.keep, parts->Flag("keep"));
   if (!parts->ReadSession(call.session)) return Invalid();
-  call.begun = parts->Texts("begun");
+  TW_TRY_ASSIGN(call.begun, parts->Texts("begun"));
+  TW_TRY_ASSIGN(call.answered_bytes, parts->Number("answered_bytes"));
+  if (!IsValidName(call.tenant) || !IsGatewayId(call.gateway) || !runtime::IsRandomId(call.stream))
+    return Invalid();
   TW_TRY_ASSIGN(call.progress, hrana::DecodeProgress(parts->texts[0]));
   for (size_t index = 1; index < parts->texts.size(); ++index) {
     TW_TRY_ASSIGN(auto request, hrana::DecodeRequest(parts->texts[index]));
@@ -185,17 +205,16 @@ Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   const std::optional<Parts> parts = Split(text);
   if (!parts || parts->texts.empty()) return Invalid();
   StreamAnswer answer;
-  const std::string status = parts->Text("status");
+  TW_TRY_ASSIGN(const std::string status, parts->Text("status"));
   size_t index = 0;
   while (index < kStatusNames.size() && status != kStatusNames[index]) ++index;
   if (index == kStatusNames.size()) return Invalid();
   answer.status = static_cast<StreamAnswer::Status>(index);
-  answer.owner = parts->Text("owner");
-  answer.epoch = Epoch{parts->Number("epoch")};
-  answer.stream = parts->Number("stream");
-  answer.autocommit = parts->Flag("autocommit");
+  TW_TRY_ASSIGN(answer.epoch.value, parts->Number("epoch"));
+  TW_TRY_ASSIGN(answer.open, parts->Flag("open"));
+  TW_TRY_ASSIGN(answer.autocommit, parts->Flag("autocommit"));
   if (!parts->ReadSession(answer.session)) return Invalid();
-  answer.begun = parts->Texts("begun");
+  TW_TRY_ASSIGN(answer.begun, parts->Texts("begun"));
   TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
   for (size_t text_index = 1; text_index < parts->texts.size(); ++text_index)
     answer.results.emplace_back(parts->texts[text_index]);

@@ -19,16 +19,25 @@
 
 namespace tradewind::node {
 
+// What a stream at the owner belongs to: the gateway's node, and the process of it that opened the stream
+// ("n1.<random>", runtime/random_id.h). A node that was restarted is another gateway.
+using GatewayId = std::string;
+// 128 random bits, drawn by the gateway: never used again, also after a restart of either node.
+using StreamId = std::string;
+
 struct StreamCall {
   TenantName tenant;
-  Epoch epoch;          // The newest that the caller knows of.
-  uint64_t stream = 0;  // The owner's number of the stream; 0 opens one.
-  bool keep = false;    // The client goes on with the stream: keep its connection even without a transaction.
+  GatewayId gateway;
+  StreamId stream;
+  bool opens = false;  // Else the stream is open there, and the call is lost if it does not fit it in all.
+  Epoch epoch;         // To open one: the newest that the caller knows of. Else the stream's own.
+  bool keep = false;   // The client goes on with the stream: keep its connection even without a transaction.
   // Of a stream that is opened: how it begins (tenant::Stream::Resume).
   sqlite::SessionState session;
   std::vector<std::string> begun;
-  std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved.
+  std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved. None: the stream is to be closed.
   hrana::Progress progress;                    // Of the first request.
+  uint64_t answered_bytes = 0;                 // Of the results that the pipeline has by now.
 };
 
 struct StreamAnswer {
@@ -39,9 +48,8 @@ struct StreamAnswer {
     kLost,   // There is no such stream here: its transaction, if it had one, was rolled back.
   };
   Status status = Status::kDone;
-  NodeName owner;  // kMoved: where, as far as this node knows; else empty.
-  Epoch epoch;
-  uint64_t stream = 0;  // 0: closed.
+  Epoch epoch;        // At which this node owns or owned the tenant; 0 if it knows of none.
+  bool open = false;  // The stream goes on.
   bool autocommit = true;
   sqlite::SessionState session;
   std::vector<std::string> begun;

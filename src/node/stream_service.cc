@@ -1,5 +1,7 @@
 #include "node/stream_service.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
@@ -9,11 +11,32 @@
 
 namespace tradewind::node {
 
+namespace {
+
+Error AnswersTooLarge(uint64_t bytes) {
+  return {ErrorKind::kTooLarge, "PIPELINE_ANSWERS_TOO_LARGE",
+          "the request was not run: the results before it have " + std::to_string(bytes) +
+              " bytes, and its own might not fit into the answer",
+          "send it in a pipeline of its own"};
+}
+
+// Runs whatever the results before it have: a stream must be closed when its client says so.
+bool IsSmall(const hrana::StreamRequest& request) {
+  return std::holds_alternative<hrana::Close>(request) ||
+         std::holds_alternative<hrana::GetAutocommit>(request);
+}
+
+}  // namespace
+
 struct StreamService::OpenStream {
-  uint64_t id;
+  StreamId id;
+  TenantName tenant;
+  GatewayId gateway;
+  Epoch epoch;  // Of this node's ownership.
   LocalTenants::Use use;
   std::unique_ptr<tenant::Stream> stream;
   bool busy = false;
+  bool doomed = false;  // To be closed once the call that runs has ended.
   runtime::TimePoint last_used;
 };
 
@@ -24,61 +47,59 @@ StreamService::StreamService(runtime::Core& core, LocalTenants& tenants, Moves& 
 
 StreamService::~StreamService() = default;
 
+std::shared_ptr<StreamService::OpenStream> StreamService::Find(const StreamCall& call) const {
+  const auto found = streams_.find(call.stream);
+  if (found == streams_.end()) return nullptr;
+  const OpenStream& open = *found->second;
+  const bool fits = open.tenant == call.tenant && open.gateway == call.gateway && open.epoch == call.epoch;
+  return fits ? found->second : nullptr;
+}
+
 Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const StreamCall& call) {
+  // A copy that is on its way here serves in a moment, and at the epoch that the catalog shows already.
+  if (!tenants_.Has(call.tenant) || tenants_.EpochOf(call.tenant) < call.epoch)
+    TW_TRY(moves_.AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
   TW_TRY_ASSIGN(auto use, tenants_.Find(call.tenant));
-  if (use->gate() == tenant::Gate::kMoved)
+  if (use->gate() == tenant::Gate::kMoved || use.epoch() < call.epoch)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");
   TW_TRY_ASSIGN(auto stream, use->OpenStream());
   TW_TRY(stream->Resume(call.session, call.begun));
-  return std::make_shared<OpenStream>(
-      OpenStream{next_stream_++, std::move(use), std::move(stream), false, core_.Now()});
+  const Epoch epoch = use.epoch();
+  return std::make_shared<OpenStream>(OpenStream{call.stream, call.tenant, call.gateway, epoch,
+                                                 std::move(use), std::move(stream), false, false,
+                                                 core_.Now()});
 }
 
 Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
   StreamAnswer answer;
   answer.progress = call.progress;
-  std::shared_ptr<OpenStream> open;
-  if (call.stream != 0) {
-    const auto found = streams_.find(call.stream);
-    if (found == streams_.end() || found->second->busy) {
-      answer.status = StreamAnswer::Status::kLost;
-      return answer;
-    }
-    open = found->second;
-  } else {
-    // A copy that is on its way here serves in a moment.
-    if (!tenants_.Has(call.tenant))
-      TW_TRY(moves_.AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
-    auto opened = Open(call);
-    if (!opened && (opened.error().code == kNotHereCode || opened.error().code == tenant::kMovedCode)) {
-      answer.status = StreamAnswer::Status::kMoved;
-      answer.session = call.session;
-      answer.begun = call.begun;
-      answer.autocommit = call.begun.empty();
-      return answer;
-    }
-    TW_TRY(opened);
-    open = *opened;
-    streams_[open->id] = open;
+  answer.status = StreamAnswer::Status::kLost;
+  if (!call.opens) {
+    const auto open = Find(call);
+    if (open && !open->busy) return RunOn(open, call);
+    Close(call);  // A gateway that calls twice at once has given up the first call: lost is what it is.
+    return answer;
   }
+  auto opened = Open(call);
+  if (!opened && (opened.error().code == kNotHereCode || opened.error().code == tenant::kMovedCode)) {
+    answer.status = StreamAnswer::Status::kMoved;
+    answer.epoch = tenants_.EpochOf(call.tenant);
+    answer.session = call.session;
+    answer.begun = call.begun;
+    answer.autocommit = call.begun.empty();
+    return answer;
+  }
+  TW_TRY(opened);
+  if (!streams_.emplace(call.stream, *opened).second) return answer;  // The number has been used.
+  return RunOn(*opened, call);
+}
 
+Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call) {
+  StreamAnswer answer;
+  answer.progress = call.progress;
+  answer.epoch = open->epoch;
   open->busy = true;
-  hrana::TenantSession session(*open->stream);
-  bool closed = false;
-  for (const hrana::StreamRequest& request : call.requests) {
-    ++requests_run_;
-    hrana::RunOutcome outcome = hrana::Run(request, session, answer.progress);
-    if (outcome.moved) {
-      answer.status = StreamAnswer::Status::kMoved;
-      break;
-    }
-    answer.progress = {};
-    answer.results.push_back(std::move(outcome.result));
-    if (std::holds_alternative<hrana::Close>(request)) {
-      closed = true;
-      break;
-    }
-  }
+  RunRequests(*open, call, answer);
   answer.autocommit = open->stream->autocommit();
   answer.session = open->stream->session();
   answer.begun = open->stream->begun();
@@ -91,12 +112,36 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
   }
   open->busy = false;
   open->last_used = core_.Now();
-  if (closed || moved || stopping_ || (answer.autocommit && !call.keep)) {
-    CloseStream(open);
-  } else {
-    answer.stream = open->id;
-  }
+  answer.open = !open->doomed && !moved && !stopping_ && (!answer.autocommit || call.keep);
+  if (!answer.open) CloseStream(open);
   return answer;
+}
+
+void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer) {
+  hrana::TenantSession session(*open.stream);
+  uint64_t answered = std::min<uint64_t>(call.answered_bytes, limits::kPipelineAnswerBytes);
+  for (const hrana::StreamRequest& request : call.requests) {
+    if (open.doomed) return;  // Its gateway has given the call up.
+    // What began at another node is brought to its end.
+    const bool begins = answer.progress.steps.empty() && answer.progress.sequence_bytes == 0;
+    const bool may_not_fit = answered + limits::kResponseBytes > limits::kPipelineAnswerBytes;
+    if (may_not_fit && begins && !IsSmall(request)) {
+      answer.results.push_back(hrana::EncodeErrorResult(AnswersTooLarge(answered)));
+      continue;
+    }
+    hrana::RunOutcome outcome = hrana::Run(request, session, answer.progress);
+    if (outcome.moved) {
+      answer.status = StreamAnswer::Status::kMoved;
+      return;
+    }
+    answer.progress = {};
+    answered += outcome.result.size();
+    answer.results.push_back(std::move(outcome.result));
+    if (std::holds_alternative<hrana::Close>(request)) {
+      open.doomed = true;
+      return;
+    }
+  }
 }
 
 void StreamService::CloseStream(const std::shared_ptr<OpenStream>& stream) {
@@ -105,14 +150,16 @@ void StreamService::CloseStream(const std::shared_ptr<OpenStream>& stream) {
   stream->stream.reset();
 }
 
-void StreamService::Close(uint64_t stream) {
-  const auto found = streams_.find(stream);
-  if (found != streams_.end() && !found->second->busy)
-    CloseStream(std::shared_ptr<OpenStream>(found->second));
+void StreamService::Close(const StreamCall& call) {
+  const auto open = Find(call);
+  if (!open) return;
+  if (!open->busy) return CloseStream(open);
+  open->doomed = true;
+  open->stream->Cancel();
 }
 
 void StreamService::EndAllOf(const TenantName& tenant) {
-  EndAll([&](const OpenStream& stream) { return stream.use->name() == tenant; });
+  EndAll([&](const OpenStream& stream) { return stream.tenant == tenant; });
 }
 
 // A statement that runs is cancelled, and its stream closed once it has answered.
@@ -123,8 +170,10 @@ void StreamService::EndAll(const std::function<bool(const OpenStream&)>& is_mean
       if (is_meant(*stream)) meant.push_back(stream);
     if (meant.empty()) return;
     for (const auto& stream : meant) {
-      if (stream->busy && stream->stream) stream->stream->Cancel();
-      Close(stream->id);
+      if (!stream->busy)
+        CloseStream(stream);
+      else if (stream->stream)
+        stream->stream->Cancel();
     }
     meant.clear();
     runtime::SleepFor(limits::kTimeSlice);
@@ -137,8 +186,8 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
         Error{ErrorKind::kInvalid, "METHOD_NOT_ALLOWED", "calls between nodes are posted", ""});
   Result<StreamCall> call = DecodeStreamCall(request.body);
   if (!call) return ErrorResponse(call.error());
-  if (call->requests.empty() && call->stream != 0) {
-    Close(call->stream);
+  if (call->requests.empty() && !call->opens) {
+    Close(*call);
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }
   const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
@@ -150,10 +199,10 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
 void StreamService::SweepIdle() {
   while (!stopping_) {
     stop_.WaitUntil(core_.Now() + limits::kStreamSweep);
-    std::vector<uint64_t> idle;
+    std::vector<std::shared_ptr<OpenStream>> idle;
     for (const auto& [id, stream] : streams_)
-      if (!stream->busy && stream->last_used + limits::kStreamIdle <= core_.Now()) idle.push_back(id);
-    for (const uint64_t id : idle) Close(id);
+      if (!stream->busy && stream->last_used + limits::kStreamIdle <= core_.Now()) idle.push_back(stream);
+    for (const auto& stream : idle) CloseStream(stream);
   }
 }
 

@@ -4,6 +4,11 @@
 // computed (I4). A stream that is neither in a transaction nor kept is closed with its answer. Idle ones end
 // after limits::kStreamIdle.
 //
+// A call goes on with a stream only if it fits it in all: its number, its tenant, the gateway and its process
+// that opened it, the epoch at which it was opened. Any other is answered kLost, as if there were no such
+// stream. A call that opens one is answered kMoved unless this node owns the tenant, and at no earlier epoch
+// than the caller knows of (docs/move.md, step 11).
+//
 // This core only.
 #pragma once
 
@@ -26,25 +31,29 @@ class StreamService {
   StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves, pace::Sensor& sensor);
   ~StreamService();  // Requires: Stop() has returned.
 
-  // Runs the call if the tenant is here, else answers kMoved. Suspends. Fails only when the tenant's file
-  // cannot be opened.
+  // Runs the call if the tenant is here, else answers kMoved. The results of one pipeline have
+  // limits::kPipelineAnswerBytes together: a request whose result might not fit is not run, and answered with
+  // PIPELINE_ANSWERS_TOO_LARGE. Suspends. Fails only when the tenant's file cannot be opened.
   Result<StreamAnswer> Run(const StreamCall& call);
   // The same for another node's gateway.
   net::HttpResponse Handle(const net::HttpRequest& request);
-  // Ends a stream, rolling back what it has open. Suspends.
-  void Close(uint64_t stream);
+  // Ends the stream of the call, rolling back what it has open; a statement that runs on it is cancelled.
+  void Close(const StreamCall& call);
   // Ends every stream of a tenant, rolling back what it has open. Suspends.
   void EndAllOf(const TenantName& tenant);
   // Ends every stream. Suspends.
   void Stop();
 
   size_t open_streams() const { return streams_.size(); }
-  uint64_t requests_run() const { return requests_run_; }
 
  private:
   struct OpenStream;
 
   Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
+  // The stream that the call fits; null if there is none.
+  std::shared_ptr<OpenStream> Find(const StreamCall& call) const;
+  Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
+  void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
   void SweepIdle();
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
   void EndAll(const std::function<bool(const OpenStream&)>& is_meant);
@@ -53,9 +62,7 @@ class StreamService {
   LocalTenants& tenants_;
   Moves& moves_;
   pace::Sensor& sensor_;
-  std::map<uint64_t, std::shared_ptr<OpenStream>> streams_;
-  uint64_t next_stream_ = 1;
-  uint64_t requests_run_ = 0;
+  std::map<StreamId, std::shared_ptr<OpenStream>> streams_;
   bool stopping_ = false;
   runtime::WaitQueue stop_;
   runtime::TaskGroup fibers_;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "node/import_check.h"
 #include "node/node.h"
+#include "runtime/random_id.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::node {
@@ -107,10 +107,7 @@ Result<std::shared_ptr<Transfers::Transfer>> Transfers::Add(Kind kind, const Ten
                 fmt::format("node {} has {} imports and exports open", node_.self(), limits::kOpenTransfers),
                 "try again when some have ended");
   TW_TRY(CheckSpace(size_bytes));
-  std::array<std::byte, 8> random;
-  core_.FillRandom(random);
-  std::string digits;
-  for (const std::byte byte : random) digits += fmt::format("{:02x}", std::to_integer<int>(byte));
+  const std::string digits = runtime::RandomId(core_);
   auto transfer = std::make_shared<Transfer>();
   transfer->kind = kind;
   transfer->id = node_.self() + "." + digits;

@@ -265,6 +265,21 @@ void SendAtOnce(int descriptor) {
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+// A peer that lost its power says nothing any more, and whoever waits for its answer must hear of it long
+// before a deadline that allows for hours of statements.
+void WatchPeer(int descriptor) {
+  const auto set = [&](int level, int option, int value) {
+    ::setsockopt(descriptor, level, option, &value, sizeof value);
+  };
+  constexpr int kProbes = 3;
+  const auto seconds = static_cast<int>(limits::kPeerSilence.count() / 1000);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds / 2);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, seconds / 2 / kProbes);
+  set(IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 2 * seconds * 1000);  // Of what was sent; a slow reader has it too.
+}
+
 std::unique_ptr<RealConnection> MakeConnection(RealCore& core, tcp::socket socket,
                                                const tcp::endpoint& peer) {
   SendAtOnce(socket.native_handle());
@@ -424,6 +439,7 @@ Result<std::unique_ptr<Connection>> RealNetwork::ConnectTo(const tcp::endpoint& 
   if (status != EINPROGRESS && status != EINTR && status != 0) return failure(status);
 
   SendAtOnce(socket.native_handle());
+  WatchPeer(socket.native_handle());
   auto readiness = std::make_shared<SocketReadiness>(std::move(socket));
   if (status != 0) {
     Core::TimerId timer = 0;

@@ -100,7 +100,7 @@ class Connection {
   // What Restore() on the connection that replaces this one has to be given. A statement that fails leaves the
   // settings as they were, also where SQLite carries them out while it compiles.
   SessionState session();
-  // For a connection that is new, or reset: gives it the session of another one. Fails with SESSION_LOST. Suspends.
+  // For a connection that is new, or reset: gives it the session of another one. Fails with SESSION_LOST.
   Result<void> Restore(const SessionState& state);
   // Makes the connection as new for another client; false when it cannot (then close it instead).
   bool ResetForReuse();
@@ -161,7 +161,7 @@ class Connection {
   std::array<int64_t, kSettings> settings_{};  // As SQLite had them when it was asked last.
   std::bitset<kSettings> touched_;             // A PRAGMA that sets them was compiled since.
   bool data_version_shown_ = false;
-  bool reusable_ = true;  // False: it cannot be made as new any more.
+  bool reusable_ = true;  // False: a setting could not be read or put back.
 };
 
 }  // namespace tradewind::sqlite

@@ -3,8 +3,9 @@
 
 #include <charconv>
 #include <string>
+#include <utility>
 
-#include "runtime/fiber.h"
+#include "base/check.h"
 #include "sqlite/connection.h"
 
 namespace tradewind::sqlite {
@@ -53,8 +54,6 @@ void Connection::SettleSettings(bool succeeded) {
   for (size_t setting = 0; touched_.any() && setting < kSettings; ++setting) {
     if (!touched_.test(setting)) continue;
     touched_.reset(setting);
-    if (setting == kCaseSensitiveLike)
-      reusable_ = false;  // It adds functions, which PRAGMA function_list tells.
     const std::optional<int64_t> now = ReadSetting(setting);
     if (now && *now == settings_[setting]) continue;
     cache_.Clear();  // A setting changes what is compiled, and EXPLAIN does not tell SQLite to forget it.
@@ -101,7 +100,6 @@ Result<void> Connection::Restore(const SessionState& state) {
     sqlite3_file_control(handle_, "main", SQLITE_FCNTL_DATA_VERSION, &version);
     if (version > state.data_version) break;
     sqlite3_file_control(handle_, "main", SQLITE_FCNTL_RESET_CACHE, nullptr);
-    if (rises % 1'000 == 999) runtime::Yield();
   }
   return {};
 }

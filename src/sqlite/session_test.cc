@@ -373,8 +373,6 @@ TEST_F(SessionTest, AReusedConnectionIsAsNewOrIsNotReused) {
       "EXPLAIN PRAGMA foreign_keys = OFF",
       "EXPLAIN QUERY PLAN PRAGMA query_only = ON",
       "EXPLAIN PRAGMA case_sensitive_like = ON",
-      "PRAGMA case_sensitive_like = ON; PRAGMA case_sensitive_like = OFF",
-      "PRAGMA case_sensitive_like = OFF garbage",
       "EXPLAIN PRAGMA reverse_unordered_selects = ON",
       "EXPLAIN PRAGMA analysis_limit = 3",
       "PRAGMA foreign_keys = OFF garbage",
@@ -430,7 +428,6 @@ TEST_F(SessionTest, AReusedConnectionIsAsNewOrIsNotReused) {
 TEST_F(SessionTest, SettingsKeepAConnectionFromReuseUntilTheyAreAsNew) {
   WithConnection([](Connection& connection) {
     for (const SettingDefault& setting : kSettingDefaults) {
-      if (setting.name == "CASE_SENSITIVE_LIKE") continue;  // It leaves functions behind.
       const std::string pragma = "PRAGMA " + std::string(setting.name) + " = ";
       EXPECT_TRUE(connection.ResetForReuse());
       Ask(connection, pragma + std::to_string(1 - setting.value));
