@@ -88,13 +88,11 @@ Result<void> SimConnection::Write(Bytes bytes) {
     }
     const size_t count = random.OneIn(3) ? random.Between(1, std::min<size_t>(room, 16u << 10))
                                          : std::min<size_t>(room, 64u << 10);
-    if (core_.world().TakesDamage(core_.host(), count)) {
-      std::vector<std::byte> damaged(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
-      damaged[random.Between(0, count - 1)] ^= std::byte{1} << random.Between(0, 7);
-      channel_->Send(index_, damaged);
-    } else {
-      channel_->Send(index_, bytes.first(count));
-    }
+    std::vector<std::byte> piece(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+    if (core_.world().TakesDamage(core_.host(), count))
+      piece[random.Between(0, count - 1)] ^= std::byte{1} << random.Between(0, 7);
+    core_.world().DamagePiece(core_.host(), channel_->side(1 - index_).core->host(), piece);
+    channel_->Send(index_, piece);
     bytes = bytes.subspan(count);
   }
 }

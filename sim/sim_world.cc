@@ -86,6 +86,30 @@ bool SimWorld::TakesDamage(const std::string& host, size_t bytes) {
   return true;
 }
 
+void SimWorld::DamageLink(const std::string& one, const std::string& other, uint64_t every) {
+  const std::pair<std::string, std::string> link = std::minmax(one, other);
+  if (every == 0)
+    damaged_links_.erase(link);
+  else
+    damaged_links_[link] = {every, random_.Below(2 * every)};
+}
+
+bool SimWorld::DamagePiece(const std::string& from, const std::string& to, MutableBytes piece) {
+  const auto found = damaged_links_.find(std::minmax(from, to));
+  if (found == damaged_links_.end()) return false;
+  DamagedLink& link = found->second;
+  const uint64_t before = flipped_bits_;
+  while (link.bytes_until_flip < piece.size()) {
+    piece[link.bytes_until_flip] ^= std::byte{1} << random_.Below(8);
+    trace_.Add(now_, "flip", from, link.bytes_until_flip);
+    ++flipped_bits_;
+    piece = piece.subspan(link.bytes_until_flip + 1);
+    link.bytes_until_flip = random_.Below(2 * link.every);
+  }
+  link.bytes_until_flip -= piece.size();
+  return flipped_bits_ > before;
+}
+
 void SimWorld::SetDiskCapacity(const std::string& host, uint64_t bytes) {
   FindHost(host).disk->SetCapacity(bytes);
 }

@@ -23,8 +23,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/ids.h"
 #include "runtime/core.h"
 #include "runtime/timer_queue.h"
 #include "sim/random.h"
@@ -71,6 +73,12 @@ class SimWorld {
   // Whether a piece of so many bytes that the host sends now is to be damaged. For the network.
   bool TakesDamage(const std::string& host, size_t bytes);
   bool damaged() const { return damaged_; }
+  // From now on one bit flips in about one of `every` bytes between the two hosts, in both directions and in
+  // pieces of any size; 0 for none.
+  void DamageLink(const std::string& one, const std::string& other, uint64_t every);
+  // Flips what is to be flipped of a piece on its way; whether anything was. For the network.
+  bool DamagePiece(const std::string& from, const std::string& to, MutableBytes piece);
+  uint64_t flipped_bits() const { return flipped_bits_; }
 
   // Writes that would take the host's files past this fail with DISK_FULL.
   void SetDiskCapacity(const std::string& host, uint64_t bytes);
@@ -115,6 +123,12 @@ class SimWorld {
   std::string damaged_host_;
   int pieces_until_damage_ = 0;
   bool damaged_ = false;
+  struct DamagedLink {
+    uint64_t every = 0;
+    uint64_t bytes_until_flip = 0;
+  };
+  std::map<std::pair<std::string, std::string>, DamagedLink> damaged_links_;
+  uint64_t flipped_bits_ = 0;
 };
 
 }  // namespace tradewind::sim

@@ -12,9 +12,10 @@ if (!binary) throw new Error("TRADEWIND_BINARY must name the tradewind program")
 const readyPatienceMs = 30_000;
 
 // Starts `tradewind serve` with these arguments; resolves once it has said that it is ready.
-export async function startNode(name, folder, join_url) {
-  const args = ["serve", "--name", name, "--listen", "127.0.0.1:0", "--data", join(folder, name)];
+export async function startNode(name, folder, join_url, { listen = "127.0.0.1:0", advertise } = {}) {
+  const args = ["serve", "--name", name, "--listen", listen, "--data", join(folder, name)];
   if (join_url) args.push("--join", join_url);
+  if (advertise) args.push("--advertise", advertise);
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (text) => (log += text));
