@@ -58,6 +58,35 @@ TEST_F(RealDiskTest, ReadsWhatWasWritten) {
   });
 }
 
+TEST_F(RealDiskTest, ALockKeepsOtherHoldersOutUntilTheFileIsClosed) {
+  Run([&] {
+    const std::string path = folder_ + "/a";
+    auto file = disk().Open(path, OpenMode::kCreate).value();
+    auto other = disk().Open(path, OpenMode::kExisting).value();
+    ASSERT_TRUE(file->Lock({1000, 10}));
+    ASSERT_TRUE(file->Lock({1000, 10})) << "it is its own already";
+    const auto refused = other->Lock({1009, 5});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "FILE_LOCKED");
+    EXPECT_EQ(refused.error().kind, ErrorKind::kUnavailable);
+    EXPECT_TRUE(other->Lock({1010, 5}));
+    // As programs lock that know nothing of this: to close another descriptor of this process drops nothing.
+    disk().Open(path, OpenMode::kExisting).value().reset();
+    const int descriptor = ::open(path.c_str(), O_RDWR);
+    struct flock lock = {};
+    lock.l_type = F_RDLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = 1000;
+    lock.l_len = 1;
+    EXPECT_NE(::fcntl(descriptor, F_SETLK, &lock), 0);
+    file.reset();
+    EXPECT_EQ(::fcntl(descriptor, F_SETLK, &lock), 0);
+    EXPECT_FALSE(other->Lock({1000, 1}));
+    ::close(descriptor);
+    EXPECT_TRUE(other->Lock({1000, 1}));
+  });
+}
+
 TEST_F(RealDiskTest, ReadsWhatIsNotCached) {
   const std::string path = folder_ + "/cold";
   std::string text(1 << 20, '\0');

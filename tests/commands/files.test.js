@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { startNode, tradewind } from "../clients/cluster.js";
 
 let folder;
@@ -204,5 +205,34 @@ test("what lies beside the place of a new tenant is not applied to it", async ()
     const tables = await run("sql", name, "select count(*) from sqlite_schema", "-o", "json");
     assert.deepEqual(JSON.parse(tables.stdout).rows, [[name === "fresh" ? 0 : 1]]);
     if (name === "brought") assert.equal(await count(name), 0);
+  }
+});
+
+test("a move goes on by itself when a program held the file at the restart of its source or destination", async () => {
+  let second = await startNode("n2", folder, node.url);
+  try {
+    assert.equal((await run("tenant", "create", "between", "--node", "n2")).code, 0);
+    const fill =
+      "create table t(a, b); insert into t with recursive c(x) as (select 1 union all select x + 1 from c where x < 3000) select x, randomblob(900) from c";
+    assert.equal((await run("sql", "between", fill)).code, 0);
+    for (const to of ["n1", "n2"]) {
+      const started = await run("move", "start", "between", "--to", to, "--rate", "200KB/s", "-o", "json");
+      assert.equal(started.code, 0, started.stderr);
+      const { id } = JSON.parse(started.stdout);
+      const phaseOf = async () => (await (await fetch(`${node.url}/v1/moves/${id}`)).json()).phase;
+      while (!["dual", "finish"].includes(await phaseOf())) await pause(20);
+      second.child.kill("SIGKILL");
+      await second.ended;
+      const stop = await outsideThatStays(join(folder, "n2", "tenants", "between.db"), "BEGIN", "PRAGMA schema_version");
+      second = await startNode("n2", folder, node.url);
+      while (!/open in another program/.test(second.log())) await pause(20);
+      await stop();
+      assert.equal((await run("move", "set", id, "--rate", "none")).code, 0);
+      while ((await phaseOf()) !== "done") await pause(20);
+      assert.equal(await count("between"), 3000);
+    }
+  } finally {
+    second.child.kill("SIGTERM");
+    await second.ended;
   }
 });
