@@ -58,6 +58,12 @@ TEST(PipelineResponse, JoinsTheResultsAsTheyAre) {
   EXPECT_EQ(EncodePipelineResponse(std::nullopt, {}), R"({"baton":null,"base_url":null,"results":[]})");
 }
 
+TEST(Errors, HaveTheBaseCodeAndBesideItTheExtendedOne) {
+  EXPECT_EQ(
+      EncodeErrorResult({ErrorKind::kUnavailable, "SQLITE_BUSY_SNAPSHOT", "moved", "run it again"}),
+      R"({"type":"error","error":{"message":"moved; run it again","code":"SQLITE_BUSY","extended_code":"SQLITE_BUSY_SNAPSHOT"}})");
+}
+
 TEST(Errors, AlwaysHaveACode) {
   EXPECT_EQ(
       EncodeErrorResult({ErrorKind::kInvalid, "SQLITE_CONSTRAINT", "UNIQUE failed", "use another"}),

@@ -45,6 +45,7 @@ std::string Sentence(const Error& error) {
 }
 
 std::string_view Code(const Error& error) {
+  if (error.code == kBusySnapshot) return "SQLITE_BUSY";
   return error.code.empty() ? OfKind(error.kind).code : std::string_view(error.code);
 }
 
@@ -55,6 +56,10 @@ void AppendWithCode(std::string& out, std::string_view key, const Error& error) 
   AppendJsonString(out, Sentence(error));
   out += ",\"code\":";
   AppendJsonString(out, Code(error));
+  if (error.code == kBusySnapshot) {  // SQLite's extended code, for clients that look at it.
+    out += ",\"extended_code\":";
+    AppendJsonString(out, error.code);
+  }
   out += '}';
 }
 

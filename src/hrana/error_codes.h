@@ -8,7 +8,8 @@
 
 namespace tradewind::hrana {
 
-// {"message": ..., "code": ...}. The code is the error's own, or one for its kind: it is always a string.
+// {"message": ..., "code": ...}. The code is the error's own, or one for its kind: it is always a string. One of
+// SQLite's extended codes goes into "extended_code" beside its base code.
 // What to do next joins the message, since the protocol has no place for it.
 void AppendError(std::string& out, const Error& error);
 
@@ -26,6 +27,7 @@ HttpFailure ToHttpFailure(const Error& error);
 inline constexpr std::string_view kStreamExpired = "STREAM_EXPIRED";
 inline constexpr std::string_view kBatonInvalid = "BATON_INVALID";
 inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";
+inline constexpr std::string_view kBusySnapshot = "SQLITE_BUSY_SNAPSHOT";
 inline constexpr std::string_view kBlocked = "BLOCKED";
 inline constexpr std::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr std::string_view kSqlStoreTooMany = "SQL_STORE_TOO_MANY";

@@ -244,12 +244,9 @@ int PageStore::JudgeCommit(uint64_t offset, Bytes frame_header) {
   for (const PageNumber page : tracker_.TransactionPages(offset, frame_header)) {
     if (!handed_.Has(page)) continue;
     ++refused_commits_;
-    return Refuse(
-        kRefusedHandedOver,
-        Error{ErrorKind::kUnavailable, std::string(kHandedOverCode),
-              "the tenant is moving and the new node already owns a page that this transaction changed; "
-              "it was rolled back",
-              "run the transaction again"});
+    return Refuse(kRefusedHandedOver,
+                  Error{ErrorKind::kUnavailable, std::string(kHandedOverCode),
+                        "the new node already has a page that it changed", "run the transaction again"});
   }
   return SQLITE_OK;
 }

@@ -31,6 +31,11 @@ TransactionState Stream::transaction_state() const {
   return connection_ ? connection_->transaction_state() : TransactionState::kNone;
 }
 
+bool Stream::may_write() const {
+  if (!connection_ || connection_->autocommit() || reads_only_) return false;
+  return transaction_state() != TransactionState::kNone || let_in_;
+}
+
 sqlite::SessionState Stream::session() const {
   return connection_ ? connection_->session() : last_session_;
 }
@@ -68,21 +73,32 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
   return Enter<T>([&]() -> Result<T> {
     const bool idle = transaction_state() == TransactionState::kNone && !aborted_;
     const bool was_autocommit = connection_->autocommit();
-    bool compiled = false;
-    StatementTraits seen;
-    Result<T> result = run([&](const StatementTraits& traits) {
-      compiled = true;
-      seen = traits;
-      return BeforeStep(traits);
-    });
-    let_in_ = false;
-    const Error* error = result ? nullptr : &result.error();
-    NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
-    // A good statement may fail against the schema of a tenant that has moved, before it asks at the gate.
-    // So may one that lacked a page of a tenant that goes back; it has left no trace.
-    const bool lacked_page = error && error->code == sqlite::kPullFailedCode && connection_->autocommit();
-    if ((!compiled || lacked_page) && idle && tenant_->gate() != Gate::kOpen) TW_TRY(tenant_->Admit());
-    return result;
+    while (true) {
+      bool compiled = false;
+      StatementTraits seen;
+      Result<T> result = run([&](const StatementTraits& traits) {
+        compiled = true;
+        seen = traits;
+        return BeforeStep(traits);
+      });
+      let_in_ = false;
+      const bool handed_over = !result && result.error().code == sqlite::kHandedOverCode;
+      if (handed_over && !was_autocommit) {
+        result = Fail(Explain(result.error()));
+        // SQLite has rolled back; after a RELEASE that was a commit it keeps the savepoint.
+        if (!connection_->autocommit()) TW_TRY(connection_->Rollback());
+      }
+      const Error* error = result ? nullptr : &result.error();
+      NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
+      // A good statement may fail against the schema of a tenant that has moved, before it asks at the gate.
+      // So may one that lacked a page of a tenant that goes back; it has left no trace. Nor has one on its own
+      // that was refused by the move; if that was given up meanwhile, it runs here after all.
+      const bool lacked_page = error && error->code == sqlite::kPullFailedCode && connection_->autocommit();
+      const bool refused = handed_over && was_autocommit;
+      if ((!compiled || lacked_page || refused) && idle && tenant_->gate() != Gate::kOpen)
+        TW_TRY(tenant_->Admit());
+      if (!refused) return result;
+    }
   });
 }
 
@@ -120,10 +136,10 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   while (true) {
     if (cancelled_) return Fail(OnProgress().error());
     const bool needs_turn = !traits.readonly && tenant_->turn_.holder() != connection_.get();
-    if (transaction_state() == TransactionState::kNone && tenant_->gate() != Gate::kOpen) {
+    if (transaction_state() == TransactionState::kNone && !tenant_->IsOpenTo(EntrantFor(traits))) {
       // Transactions that are open here may still want the turn.
       tenant_->turn_.Release(connection_.get());
-      TW_TRY(tenant_->Admit());
+      TW_TRY(tenant_->Admit(EntrantFor(traits)));
       continue;
     }
     if (!needs_turn) break;
@@ -135,6 +151,21 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   slice_started_ = tenant_->core().Now();
   deadline_ = slice_started_ + limits::kStatementTime;
   return Decision::kStep;
+}
+
+// A deferred BEGIN takes no snapshot: what comes after it asks once more. One that is IMMEDIATE counts as
+// writing.
+Entrant Stream::EntrantFor(const StatementTraits& traits) const {
+  if (traits.control == TransactionControl::kBegin && !traits.readonly) return Entrant::kTransaction;
+  const bool in_transaction = !connection_->autocommit() && traits.control == TransactionControl::kNone;
+  return in_transaction && !reads_only_ ? Entrant::kTransaction : Entrant::kStatement;
+}
+
+Error Stream::Explain(const Error& error) const {
+  return Error{ErrorKind::kUnavailable, "SQLITE_BUSY_SNAPSHOT",
+               "database is locked: the tenant moved to another node while the transaction was open, and " +
+                   error.message,
+               "run the transaction again"};
 }
 
 Result<void> Stream::AcquireTurn() {
@@ -167,13 +198,17 @@ void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bo
   const bool autocommit = connection_->autocommit();
   const TransactionState state = transaction_state();
   if (state != TransactionState::kWrite) tenant_->turn_.Release(connection_.get());
+  if (autocommit)
+    reads_only_ = false;
+  else if (!error && traits.control == TransactionControl::kBegin)
+    reads_only_ = traits.begins_readonly;
   if (autocommit || state != TransactionState::kNone)
     begun_.clear();
   else if (!error && traits.control != TransactionControl::kNone)
     begun_.emplace_back(sql);
 
   const bool ended_by_client =
-      traits.control == TransactionControl::kCommit || traits.control == TransactionControl::kRollback ||
+      traits.control == TransactionControl::kRollback ||
       (error && error->code == "SQLITE_CONSTRAINT");  // OR ROLLBACK, RAISE(ROLLBACK): the client's own wish.
   if (error && !was_autocommit && autocommit && !ended_by_client) {
     aborted_ = *error;

@@ -4,7 +4,12 @@
 // A transaction that ended without its client's doing (a commit refused by a move, a failed pull, a write
 // turn taken back) leaves a client that believes it is open. Its next statements would each be committed on
 // their own; so the stream refuses them, with the reason, until it is told ROLLBACK (which succeeds), COMMIT
-// (which fails once more) or BEGIN.
+// (which fails once more) or BEGIN. A COMMIT that was refused counts as such an end too, since clients answer it
+// with ROLLBACK.
+//
+// What a move refuses (sqlite::kHandedOverCode) is SQLITE_BUSY_SNAPSHOT to the client of a transaction: other
+// than in SQLite it is over, and can be run again at once. A statement on its own is not refused: it has left
+// no trace, and runs at the new owner.
 #pragma once
 
 #include <memory>
@@ -22,6 +27,7 @@
 namespace tradewind::tenant {
 
 class Tenant;
+enum class Entrant;
 
 class Stream {
  public:
@@ -34,6 +40,7 @@ class Stream {
   // Waits for the gate and the write turn where the statement needs them, then runs it. It does not wait for
   // durability. Codes besides SQLite's: TENANT_MOVED (nothing ran), TRANSACTION_TIMEOUT (the transaction was
   // rolled back because it held the write turn too long), SQLITE_BUSY (the turn did not come in time),
+  // SQLITE_BUSY_SNAPSHOT (the tenant has moved under the transaction, which was rolled back),
   // STATEMENT_TIMEOUT, STATEMENT_CANCELLED, TENANT_MOVING, TENANT_DOWN. Suspends.
   Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement);
   // Runs the first statement of a text; returns how many bytes it took. Suspends.
@@ -72,6 +79,12 @@ class Stream {
   // Keeps begun_, aborted_ and the write turn in step with what the statement did.
   void NoteOutcome(const sqlite::StatementTraits& traits, std::string_view sql, bool was_autocommit,
                    const Error* error);
+  // Whether a transaction of several statements has a snapshot, or is taking one, and may write.
+  bool may_write() const;
+  // What it is at the gate.
+  Entrant EntrantFor(const sqlite::StatementTraits& traits) const;
+  // The error that the client sees. Requires: the statement has ended.
+  Error Explain(const Error& error) const;
   // Whether a statement runs that was let in and has no snapshot yet.
   bool starting() const { return let_in_ && !connection_->statement_has_snapshot(); }
   // The tenant rolls back the idle stream, which has held the write turn too long. Suspends.
@@ -82,6 +95,7 @@ class Stream {
   sqlite::SessionState last_session_;  // Without a connection.
   std::vector<std::string> begun_;
   std::optional<Error> aborted_;  // Why the client's transaction is gone without its knowing.
+  bool reads_only_ = false;       // Its transaction was begun as READONLY.
   bool executing_ = false;
   bool let_in_ = false;
   bool cancelled_ = false;

@@ -309,30 +309,6 @@ TEST_F(StreamTest, ARollbackThatTheStatementAskedForIsNotHeldAgainstIt) {
   });
 }
 
-TEST_F(StreamTest, ACommitOfAHandedOverPageIsRefusedAndTheTransactionGone) {
-  WithTenant([&](Tenant& tenant) {
-    const auto stream = OpenStream(tenant);
-    const auto other = OpenStream(tenant);
-    Say(*stream, "INSERT INTO t VALUES (1, 1)");
-    Say(*stream, "BEGIN");
-    Say(*stream, "UPDATE t SET v = 2");
-    ASSERT_TRUE(tenant.WaitDurable());
-    tenant.StopCheckpoints();
-    tenant.Park();
-    tenant.SettleStarting();
-    tenant.store().StartSending();
-    tenant.store().MakeList({PageNumber{2}});
-    EXPECT_EQ(Say(*stream, "COMMIT"), "HANDED_OVER");
-    EXPECT_EQ(tenant.open_transactions(), 0u);
-    tenant.store().StopSending();
-    tenant.AllowCheckpoints();
-    tenant.Unpark();
-    EXPECT_EQ(Say(*stream, "SELECT v FROM t"), "1");
-    EXPECT_EQ(Say(*other, "UPDATE t SET v = 3"), "");
-    EXPECT_EQ(Say(*stream, "SELECT v FROM t"), "3");
-  });
-}
-
 TEST_F(StreamTest, AStatementEndsAtItsDeadline) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);

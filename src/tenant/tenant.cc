@@ -16,6 +16,8 @@ namespace {
 
 // SQLite tells nobody when a statement takes its snapshot, so SettleStarting() looks this often.
 constexpr runtime::Duration kSettlePause = std::chrono::microseconds(200);
+// What AwaitQuiet() may be given up by tells nobody either.
+constexpr runtime::Duration kQuietLook = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -171,15 +173,31 @@ void Tenant::SetGate(Gate gate) {
   gate_changed_.NotifyAll();
 }
 
-Result<void> Tenant::Admit() {
+bool Tenant::AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) {
+  const auto may_write = [&] {
+    return std::any_of(streams_.begin(), streams_.end(), [](Stream* stream) { return stream->may_write(); });
+  };
+  const runtime::TimePoint held_from = core_.Now() + kQuietWait;
+  while (may_write()) {
+    const runtime::TimePoint now = core_.Now();
+    if (gate_ == Gate::kOpen && now >= held_from) SetGate(Gate::kHeld);
+    if (given_up() || closing_ || failed_ || now >= held_from + grace) break;
+    progress_.WaitUntil(now + kQuietLook);
+  }
+  const bool quiet = !may_write();
+  SetGate(Gate::kHeld);
+  return quiet;
+}
+
+Result<void> Tenant::Admit(Entrant entrant) {
   const runtime::TimePoint deadline = core_.Now() + limits::kParkedRequest;
   while (true) {
     TW_TRY(CheckUp());
-    if (gate_ == Gate::kOpen) return {};
+    if (IsOpenTo(entrant)) return {};
     if (gate_ == Gate::kMoved)
       return Fail(ErrorKind::kUnavailable, std::string(kMovedCode),
                   "the tenant " + name_ + " has moved to another node", "send the statement there");
-    if (!gate_changed_.WaitUntil(deadline) && gate_ == Gate::kParked)
+    if (!gate_changed_.WaitUntil(deadline) && gate_ != Gate::kMoved && !IsOpenTo(entrant))
       return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
                   "the tenant " + name_ + " is moving and its new owner is not certain yet", "try again");
   }

@@ -11,11 +11,17 @@
 // tenant has moved, and they fail with code TENANT_MOVED, for the gateway to run them at the new owner.
 // Statements of a stream that has a snapshot go on.
 //
-// The hand-over of a source, in order: StopCheckpoints() (suspends), Park(), SettleStarting() (suspends),
-// then, once nothing is undurable and without a suspension in between, the list.
+// A transaction that is open when its tenant changes hands cannot write any more as a rule. So before anything
+// is parked AwaitQuiet() waits for a moment at which none is open that may still write; statements on their
+// own, and transactions that were begun as READONLY, go on all the while.
+//
+// The hand-over of a source, in order: StopCheckpoints() (suspends), AwaitQuiet() (suspends), Park(),
+// SettleStarting() (suspends), then, once nothing is undurable and without a suspension in between, the list.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -37,8 +43,13 @@ namespace tradewind::tenant {
 inline constexpr std::string_view kMovedCode = "TENANT_MOVED";
 inline constexpr std::string_view kDownCode = "TENANT_DOWN";
 
-// Whether new transactions may start here.
-enum class Gate { kOpen, kParked, kMoved };
+// While a hand-over waits for open transactions others may begin as they like for so long.
+inline constexpr std::chrono::milliseconds kQuietWait{250};
+
+// Whether new transactions may start here. Held: only statements on their own, and what cannot write.
+enum class Gate { kOpen, kHeld, kParked, kMoved };
+// What asks at the gate: a transaction of several statements that may write, or anything else.
+enum class Entrant { kStatement, kTransaction };
 
 class Tenant {
  public:
@@ -63,10 +74,15 @@ class Tenant {
   void Unpark() { SetGate(Gate::kOpen); }
   void SetMoved() { SetGate(Gate::kMoved); }
   void SettleStarting();
-  // Suspends while parked. Fails with TENANT_MOVED, with TENANT_MOVING when it stays parked for
-  // limits::kParkedRequest, or with TENANT_DOWN. When it succeeds the gate is open, and stays so until the
-  // caller suspends.
-  Result<void> Admit();
+  // Suspends until no transaction is open that may still write, and then, without a suspension in between,
+  // closes the gate for new ones of that kind (held). They may begin for kQuietWait first, and have to
+  // wait from then on. False: one was still open `grace` after that, or `given_up` says so; the gate is held
+  // all the same. Requires: the gate is open.
+  bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up);
+  // Suspends while the gate is closed to the entrant. Fails with TENANT_MOVED, with TENANT_MOVING when it stays parked for
+  // limits::kParkedRequest, or with TENANT_DOWN. When it succeeds the gate is open to it, and stays so until
+  // the caller suspends.
+  Result<void> Admit(Entrant entrant = Entrant::kStatement);
 
   // From its return on the tenant does not checkpoint (source, from the hand-over on). Suspends until a
   // running one has ended.
@@ -100,6 +116,9 @@ class Tenant {
   Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store);
 
   void SetGate(Gate gate);
+  bool IsOpenTo(Entrant entrant) const {
+    return gate_ == Gate::kOpen || (gate_ == Gate::kHeld && entrant == Entrant::kStatement);
+  }
   // Fails with TENANT_DOWN when the tenant is failed or closing.
   Result<void> CheckUp() const;
   void TakeDown(const Error& cause);

@@ -21,11 +21,12 @@ constexpr int64_t kTransfersPerClient = 1'000'000'000;
 constexpr size_t kComplaints = 10;
 
 // Errors that end a transaction because its tenant moves, and say that it can be run again.
-constexpr std::string_view kAbortCodes[] = {"HANDED_OVER"};
+constexpr std::string_view kAbortCodes[] = {"SQLITE_BUSY_SNAPSHOT"};
 // Errors after which a transaction has certainly not been committed. After any other its fate is open: the
 // answer, or that of a node further on, may have been lost.
-constexpr std::string_view kNotCommittedCodes[] = {"HANDED_OVER", "NODE_UNREACHABLE", "SQLITE_CONSTRAINT",
-                                                   "SQLITE_BUSY", "STREAM_EXPIRED",   "TRANSACTION_TIMEOUT"};
+constexpr std::string_view kNotCommittedCodes[] = {"SQLITE_BUSY_SNAPSHOT", "NODE_UNREACHABLE",
+                                                   "SQLITE_CONSTRAINT",    "SQLITE_BUSY",
+                                                   "STREAM_EXPIRED",       "TRANSACTION_TIMEOUT"};
 
 Statement Sql(std::string sql, std::vector<sqlite::Value> arguments = {}) {
   Statement statement;

@@ -109,10 +109,11 @@ Result<sqlite::Value> ParseValue(const json::value& value) {
   return NotHrana("a value has a type of its own");
 }
 
-// An error of the server's: {"message":..., "code":...}.
+// An error of the server's: {"message":..., "code":...}, and the extended code if it has one.
 Error ServerError(const json::value& value) {
   const json::string* message = StringMember(value, "message");
-  const json::string* code = StringMember(value, "code");
+  const json::string* code = StringMember(value, "extended_code");
+  if (!code) code = StringMember(value, "code");
   return {ErrorKind::kRefused,
           code ? std::string(*code) : "UNKNOWN",
           message ? std::string(*message) : "the server gave no message",

@@ -37,11 +37,13 @@ TEST(HranaJson, AnAnswerIsABatonAndAResultOrErrorForEachRequest) {
          "rows":[[{"type":"integer","value":"-3"}],[{"type":"blob","base64":"AQI="}]],
          "affected_row_count":2,"last_insert_rowid":"77"}}},
       {"type":"error","error":{"message":"no","code":"SQLITE_BUSY"}},
+      {"type":"error","error":{"message":"no","code":"SQLITE_BUSY","extended_code":"SQLITE_BUSY_SNAPSHOT"}},
       {"type":"ok","response":{"type":"close"}}]})");
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->baton, "b2");
-  ASSERT_EQ(answer->results.size(), 3u);
+  ASSERT_EQ(answer->results.size(), 4u);
   EXPECT_EQ(answer->results[1].error().code, "SQLITE_BUSY");
+  EXPECT_EQ(answer->results[2].error().code, "SQLITE_BUSY_SNAPSHOT");
   const auto result = ParseStatementResult(answer->results[0].value());
   ASSERT_TRUE(result);
   EXPECT_EQ(result->columns[0].declared_type, "INTEGER");

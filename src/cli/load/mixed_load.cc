@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kComplaints = 10;
 // Ends a transaction because its tenant moves, and says that it can be run again.
-constexpr std::string_view kAbortCode = "HANDED_OVER";
+constexpr std::string_view kAbortCode = "SQLITE_BUSY_SNAPSHOT";
 // A stop-and-copy of a large tenant lets a request wait this long.
 constexpr runtime::Duration kRequestTimeout = std::chrono::seconds(120);
 

@@ -20,7 +20,7 @@
 namespace tradewind::load {
 
 // A transaction that was rolled back because its tenant moved, and may be run again.
-inline constexpr std::string_view kAbortedCode = "HANDED_OVER";
+inline constexpr std::string_view kAbortedCode = "SQLITE_BUSY_SNAPSHOT";
 
 struct WorkloadOptions {
   size_t tenants = 1;
