@@ -38,6 +38,7 @@ CONFIGURATIONS = [
     ("1 failure, 1 request, a reader", {"FAILURES": 1, "REQUESTS": 1, "READERS": 1}, SAFETY),
     ("1 failure, 2 requests", {"FAILURES": 1, "REQUESTS": 2}, SAFETY),
     ("2 failures, 1 request", {"FAILURES": 2, "REQUESTS": 1, "REPEATS": 1}, SAFETY),
+    ("1 failure, 1 request, sums that differ", {"FAILURES": 1, "REQUESTS": 1, "MISMATCHES": 1}, SAFETY),
     ("1 failure, 1 request: every run ends", {"FAILURES": 1, "REQUESTS": 1}, CYCLES),
 ]
 LONG = [("2 failures, 2 requests", {"FAILURES": 2, "REQUESTS": 2}, SAFETY)]
@@ -70,6 +71,8 @@ READINGS = {
     "DONEVOL": ("9", "I5_another_copy_is_complete", 1, 0, 0, 0, 0),
     "DELEARLY": ("9", STUCK, 0, 0, 1, 0, 0),
     "READERDELETE": ("9", "I5_no_reader_is_open", 0, 0, 0, 0, 1),
+    "RETRYSUM": ("9", "I5_the_sums_are_equal", 0, 0, 0, 0, 0),
+    "SUMVOL": ("9", "I5_the_sums_are_equal", 1, 0, 0, 0, 0),
     "DONEONCE": ("9", STUCK, 1, 0, 0, 0, 0),
     "DONERACE": ("9, 10", "I1_the_sender_knows_its_swap", 0, 0, 1, 0, 0),
     "REVERSEONCE": ("10", STUCK, 1, 0, 1, 0, 0),
@@ -157,7 +160,8 @@ class Search:
 def search_reading(folder, name):
     _, expected, failures, requests, cancels, writers, readers = READINGS[name]
     definitions = {"FAILURES": failures, "REQUESTS": requests, "CANCELS": cancels, "WRITERS": writers,
-                   "REPEATS": int(name == "LATEPUSH"), f"WRONG_{name}": 1}
+                   "REPEATS": int(name == "LATEPUSH"), "MISMATCHES": int(name in ("RETRYSUM", "SUMVOL")),
+                   f"WRONG_{name}": 1}
     if readers:
         definitions["READERS"] = 1
     return Search(folder, definitions, CYCLES if expected == CYCLE else SHORTEST, expected == STUCK)

@@ -108,15 +108,39 @@ inline sync_map(n) {
 #else
 #define may_record_end(n) (record == (n == DESTINATION -> forward : reverse))
 #endif
+
 #define end_of(n) (n == DESTINATION -> done : cancelled)
+
+#ifdef WRONG_RETRYSUM  /* a new connection brings new sums, and these are believed */
+#define may_compare(n) true
+#else
+#define may_compare(n) (!unequal[n])
+#endif
 
 inline take_complete(n) {
   d_step { next_is(n, Complete) ->
     to[n]?_, _, _;
-    if :: phase[n] == owner ->
+    if :: phase[n] == owner && may_compare(n) ->
           holds(I2_everything_sent_arrived, present[n] == BOTH_PAGES);
           complete_heard = 1
        :: else fi }
+}
+
+/* The sums differ. All is here and durable, so the owner goes on serving; the move stops: the journal says so
+   before the sender hears it, and a later connection changes nothing. Sums that have agreed agree again. */
+inline find_mismatch(n) {
+  d_step { next_is(n, Complete) && phase[n] == owner && !unequal[n] && !mismatch_used && is_complete(n) &&
+           !complete_heard && record != end_of(n) ->
+    mismatch_used = 1; unequal[n] = 1; break_connection();
+    /* Once it is cancelled the operator has said what is to become of it. */
+    sums_differ = !(n == DESTINATION && record == reverse) }
+}
+
+/* The operator's word. Both sides make their sums anew, and the sender says again that it has sent all. */
+inline verify_again(n) {
+  d_step { unequal[n] && phase[n] == owner && connected && phase[peer(n)] == dual &&
+           !(n == DESTINATION && knows_reverse) ->
+    unequal[n] = 0; sums_differ = 0; complete_sent = 0 }
 }
 
 /* Compare-and-swap on the record; whether its answer arrives is seen in learn_end. */

@@ -14,7 +14,8 @@
      takes the rest.
    - A WAL frame that was synced counts as presence and as "written here"; checkpoints, torn writes, the
      wireframe, free leaves, file sizes and hashes are not there. Equal sums: `Complete` is believed only with
-     all pages present.
+     all pages present. With MISMATCHES the sums may turn out to differ, whatever the reason: the move then stops
+     until the operator has them compared again, or cancels.
    - Transactions: one writer that was opened at S and can stay open through the whole move; requests through
      a gateway that caches a location (each writes page 0, or reads page 0 and writes page 1); with READERS a
      reader that was opened at S and reads its two pages at different moments.
@@ -37,14 +38,14 @@
       I3_reader_sees_one_snapshot
    I4 an acknowledged commit is durable and whole: I4_acknowledged_is_durable,
       I4_transactions_are_whole (both at the end)
-   I5 no copy goes before another is complete and durable: I5_another_copy_is_complete,
-      I5_no_reader_is_open (every deletion)
+   I5 no copy goes before another is complete and durable, or while the two are known to differ:
+      I5_another_copy_is_complete, I5_the_sums_are_equal, I5_no_reader_is_open (every deletion)
    R  restarts: R_the_map_is_that_of_the_journal, R_the_journal_is_settled (at the end).
    Every run ends with one owner and one copy, in the state `move_is_over`: a run that stops elsewhere is an
    invalid end state of `monitor`.
 
    Bounds: FAILURES a run, REQUESTS through the gateway, CANCELS and WRITERS 0 or 1, REPEATS (pages that come
-   twice) 0 or 1, READERS on or off; queues of three messages.
+   twice) 0 or 1, MISMATCHES 0 or 1, READERS on or off; queues of three messages.
    -DWRONG_<NAME> selects a wrong reading of the protocol; check.py shows that each of them fails. */
 
 #ifndef FAILURES
@@ -61,6 +62,9 @@
 #endif
 #ifndef REPEATS
 #define REPEATS 0
+#endif
+#ifndef MISMATCHES
+#define MISMATCHES 0
 #endif
 
 #define SOURCE 0
@@ -108,6 +112,9 @@ byte data_synced[2];        /* arrived pages whose data a sync has covered */
 byte written_here[2];       /* pages written since this node owns */
 byte written_durable[2];
 byte handed_over[2];        /* H of a sender */
+bit unequal[2];             /* an owner whose sums differed: journalled, and it ends no move by itself */
+bit sums_differ;            /* ghost: and the operator has not said yet what is to become of it */
+bit mismatch_used;
 bit map_replaced[2];        /* ghost: the map is of a later list than the journal's ready */
 bit knows_reverse;          /* D has heard that the move is reverse */
 byte warm;                  /* S in init: sent, and not stale since */
@@ -171,7 +178,8 @@ outside_the_state set, value, slot;       /* scratch inside one action */
 outside_the_state I1_only_the_owner_starts, I1_the_sender_knows_its_swap, I1_an_owner_by_the_catalog;
 outside_the_state I2_newest_version_is_read, I2_the_owner_has_a_copy, I2_everything_sent_arrived;
 outside_the_state I3_reader_sees_one_snapshot, I4_acknowledged_is_durable, I4_transactions_are_whole;
-outside_the_state I5_another_copy_is_complete, I5_no_reader_is_open, R_the_map_is_that_of_the_journal;
+outside_the_state I5_another_copy_is_complete, I5_the_sums_are_equal, I5_no_reader_is_open;
+outside_the_state R_the_map_is_that_of_the_journal;
 outside_the_state R_the_journal_is_settled;
 outside_the_state R_a_request_finds_the_owner;
 #define holds(name, condition) assert((condition) || name)
@@ -218,6 +226,9 @@ end:
   :: mark_after_sending(n)
 #endif
   :: send_complete(n) :: take_complete(n)
+#if MISMATCHES
+  :: find_mismatch(n) :: verify_again(n)
+#endif
   :: take_page(n) :: sync_data(n) :: sync_map(n)
   :: record_end(n) :: learn_end(n) :: delete_copy(n)
   :: begin_request(n, PAGE_0) :: begin_request(n, PAGE_1) :: forward_request(n) :: look_up_owner(n)

@@ -54,13 +54,14 @@ inline drop_copy(n) {
   holds(I5_another_copy_is_complete, catalog_owner == peer(n) && map_durable[peer(n)] == BOTH_PAGES &&
         (durable(peer(n), 0) & acknowledged[0]) == acknowledged[0] &&
         (durable(peer(n), 1) & acknowledged[1]) == acknowledged[1]);
+  holds(I5_the_sums_are_equal, !sums_differ);
 #ifdef READERS
   holds(I5_no_reader_is_open, n == DESTINATION || !reader_is_open);
 #endif
   phase[n] = absent; journal[n] = absent; epoch[n] = 0; journal_epoch[n] = 0;
   content(n, 0) = 0; content(n, 1) = 0; durable(n, 0) = 0; durable(n, 1) = 0;
   present[n] = 0; map_durable[n] = 0; data_synced[n] = 0; written_here[n] = 0; written_durable[n] = 0;
-  handed_over[n] = 0; map_replaced[n] = 0;
+  handed_over[n] = 0; map_replaced[n] = 0; unequal[n] = 0;
   if :: n == DESTINATION -> knows_reverse = 0 :: else fi
 }
 
@@ -137,6 +138,9 @@ inline restart(n) {
 #endif
 #ifdef WRONG_FORGETCANCEL
           if :: n == SOURCE && journal[n] == owned -> forgotten = 1 :: else fi;
+#endif
+#ifdef WRONG_SUMVOL  /* that the sums differed is kept in memory only */
+          unequal[n] = 0;
 #endif
           phase[n] = journal[n]
     fi }

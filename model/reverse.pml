@@ -7,7 +7,7 @@ inline record_reverse(answer) {
   d_step { cancel_wanted && phase[DESTINATION] == owner && catalog_up && record == forward &&
            catalog_owner == DESTINATION && (answer || failures < FAILURES) ->
     if :: answer -> knows_reverse = 1 :: else -> failures++ fi;
-    cancel_wanted = 0; record = reverse }
+    cancel_wanted = 0; record = reverse; sums_differ = 0 }
 }
 
 #ifdef WRONG_REVERSEONCE  /* only the answer tells the destination that the move is turned round */

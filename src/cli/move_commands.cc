@@ -25,6 +25,7 @@ struct MoveOptions {
   std::string warm_up;
   PaceFlags pace;
   bool wait = false;
+  bool verify_again = false;
   std::string id;
 };
 
@@ -46,14 +47,16 @@ std::string PathOf(const std::string& id) {
   return "/v1/moves/" + EscapeSegment(id);
 }
 
-// Waits until the move has ended, showing progress; returns the last receipt.
+// Waits until the move has ended, or has stopped and waits for us, showing progress; returns the last receipt.
 Result<json::value> AwaitEnd(ClientContext& context, const std::string& id) {
   MoveProgress progress;
   Followed followed;
   followed.path = PathOf(id);
   followed.what = "move " + id;
   followed.later = "tradewind move watch " + id;
-  followed.is_over = [](const json::value& receipt) -> Result<bool> { return MoveHasEnded(receipt); };
+  followed.is_over = [](const json::value& receipt) -> Result<bool> {
+    return MoveHasEnded(receipt) || MoveHasStopped(receipt);
+  };
   followed.line = [&](const json::value& receipt) { return progress.Line(receipt, context.core.Now()); };
   return Follow(context, followed);
 }
@@ -62,6 +65,9 @@ Result<json::value> AwaitEnd(ClientContext& context, const std::string& id) {
 Result<void> Judge(const json::value& receipt) {
   if (TextAt(receipt, "phase") == "done" && FlagAt(receipt, "verified")) return {};
   const std::string error = TextAt(receipt, "error");
+  if (MoveHasStopped(receipt))
+    return Fail(ErrorKind::kIo, "MOVE_STOPPED",
+                fmt::format("move {} has stopped: {}", TextAt(receipt, "id"), error));
   return Fail(
       ErrorKind::kIo, "MOVE_NOT_DONE",
       fmt::format("move {} ended as {}{}", TextAt(receipt, "id"), TextAt(receipt, "phase"),
@@ -102,7 +108,10 @@ Result<void> Cancel(ClientContext& context, const MoveOptions& options) {
 
 Result<void> Set(ClientContext& context, const MoveOptions& options) {
   json::object request;
-  TW_TRY(AddPace(options.pace, request));
+  if (options.verify_again)
+    request["verify_again"] = true;
+  else
+    TW_TRY(AddPace(options.pace, request));
   TW_TRY_ASSIGN(const json::value receipt, context.admin.Send("PATCH", PathOf(options.id), request));
   PrintReceipt(receipt, context);
   return {};
@@ -181,9 +190,12 @@ void AddMoveCommands(CLI::App& app, CommandLine& line) {
   add_with_id("watch", "Wait until a move has ended; exit code 1 when the tenant was not moved", Watch);
   add_with_id("cancel", "Cancel a move: the tenant stays where it was, or goes back there", Cancel)
       ->add_flag("--wait", options->wait, "Wait until it has ended");
-  CLI::App* set = add_with_id("set", "Change the setpoint or the rate of a move that runs", Set);
+  CLI::App* set =
+      add_with_id("set", "Change the setpoint or the rate of a move, or go on with one that stopped", Set);
   CLI::App* pace = set->add_option_group("pace");
   AddPaceFlags(*pace, options->pace);
+  pace->add_flag("--verify-again", options->verify_again,
+                 "Compare the two copies again, of a move that stopped because they differed");
   pace->require_option(1);
 }
 

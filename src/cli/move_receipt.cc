@@ -75,6 +75,10 @@ bool MoveHasEnded(const json::value& receipt) {
   return phase == "done" || phase == "cancelled";
 }
 
+bool MoveHasStopped(const json::value& receipt) {
+  return !MoveHasEnded(receipt) && !TextAt(receipt, "stopped").empty();
+}
+
 std::string MillisecondsText(const json::value& milliseconds) {
   if (!milliseconds.is_number()) return "-";
   return FormatDuration(
@@ -99,6 +103,7 @@ std::string ReceiptText(const json::value& receipt) {
                              MillisecondsText(MemberAt(phases, "handover_ms")),
                              MillisecondsText(MemberAt(phases, "dual_ms")),
                              MillisecondsText(MemberAt(phases, "finish_ms")))},
+       {"quiet after", MillisecondsText(MemberAt(receipt, "quiet_ms"))},
        {"relief", MillisecondsText(MemberAt(receipt, "relief_ms"))},
        {"pages", fmt::format("{} in all: {} wireframe, {} warm, {} pulled, {} pushed",
                              CountAt(pages, "total"), CountAt(pages, "wireframe"), CountAt(pages, "warm"),

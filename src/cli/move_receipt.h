@@ -11,6 +11,8 @@ namespace tradewind::cli {
 
 // Whether the phase is one of the end states.
 bool MoveHasEnded(const boost::json::value& receipt);
+// Whether it goes on only when it is told to.
+bool MoveHasStopped(const boost::json::value& receipt);
 // Property lines; what does not apply yet is "-".
 std::string ReceiptText(const boost::json::value& receipt);
 // A number of milliseconds as a duration; "-" for null.

@@ -13,6 +13,8 @@
 //               cancelled
 //   frozen      the tenant comes back to its source, whose copy is neither served nor dropped
 //   owner       the receiver owns at `epoch`: it serves, and pulls what it lacks
+//   mismatch    the same, with all pages, but the sums of the two ends differed: it ends the move only when it
+//               is told to compare again, or to go back
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,18 @@
 
 namespace tradewind::move {
 
-enum class Role { kCreating, kOwned, kSwapping, kDual, kDeleting, kReceiving, kReady, kOwner, kFrozen };
+enum class Role {
+  kCreating,
+  kOwned,
+  kSwapping,
+  kDual,
+  kDeleting,
+  kReceiving,
+  kReady,
+  kOwner,
+  kFrozen,
+  kMismatch
+};
 
 std::string_view NameOf(Role role);
 

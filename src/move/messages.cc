@@ -140,6 +140,10 @@ void Put(Writer& to, const Failed& m) {
   to.Text(m.message);
 }
 void Put(Writer&, const End&) {}
+void Put(Writer& to, const Hashes& m) {
+  to.Number(m.first.value);
+  to.Words(m.values);
+}
 
 void Get(Reader& from, Offer& m) {
   m.kind = static_cast<OfferKind>(from.Number<uint8_t>());
@@ -208,6 +212,10 @@ void Get(Reader& from, Failed& m) {
   m.message = from.Text();
 }
 void Get(Reader&, End&) {}
+void Get(Reader& from, Hashes& m) {
+  m.first.value = from.Number<uint32_t>();
+  m.values = from.Words();
+}
 
 uint32_t HashHeader(Bytes start) {
   return static_cast<uint32_t>(Hash64(start.first(12)));
@@ -282,7 +290,7 @@ Result<Message> DecodePayload(uint8_t type, Bytes payload) {
     if (pages->numbers.empty() || pages->contents.size() % pages->numbers.size() != 0)
       return Corrupt("its pages do not fill it");
   if (const auto* offer = std::get_if<Offer>(&message))
-    if (offer->kind > OfferKind::kReverse) return Corrupt("its offer is of no known kind");
+    if (offer->kind > OfferKind::kVerify) return Corrupt("its offer is of no known kind");
   return message;
 }
 

@@ -25,10 +25,14 @@
 
 namespace tradewind::move {
 
+// Of Failed: the sums of the two ends differ.
+inline constexpr std::string_view kMismatchCode = "HASH_MISMATCH";
+
 enum class OfferKind : uint8_t {
   kInit,     // The sender owns: a new copy is to be made.
   kDual,     // The receiver owns, or is to learn it: the sender has the pages that it lacks.
   kReverse,  // The sender owns and goes back: the receiver has a frozen copy, to be made current.
+  kVerify,   // As kDual, after sums that differed: both make theirs anew and compare again.
 };
 
 // Sender to receiver: the first message of a channel.
@@ -99,6 +103,12 @@ struct Done {
   uint32_t pull_p50_us = 0;
   uint32_t pull_p99_us = 0;
 };
+// Receiver, when the sums differ, before Failed: the hashes of the pages from `first` on, 0 where nothing has
+// come.
+struct Hashes {
+  PageNumber first;
+  std::vector<uint64_t> values;
+};
 // Both: why the sender of this gives the channel up.
 struct Failed {
   std::string code;
@@ -108,7 +118,7 @@ struct Failed {
 struct End {};
 
 using Message = std::variant<Offer, Hello, Pages, Prepare, Prepared, List, Ready, Own, Owned, FirstServed,
-                             Pull, Took, Complete, Done, Failed, End>;
+                             Pull, Took, Complete, Done, Failed, End, Hashes>;
 
 inline constexpr size_t kFrameHeaderBytes = 24;
 

@@ -32,6 +32,11 @@ TEST(Messages, ComeBackAsTheyWereSent) {
   EXPECT_EQ(std::get<List>(*list).handed, (std::vector<uint64_t>{1, 2, 3}));
   EXPECT_EQ(std::get<List>(*list).free, (std::vector<uint64_t>{4}));
 
+  auto hashes = RoundTrip(Hashes{PageNumber{9}, {1, 0, 3}});
+  ASSERT_TRUE(hashes);
+  EXPECT_EQ(std::get<Hashes>(*hashes).first, PageNumber{9});
+  EXPECT_EQ(std::get<Hashes>(*hashes).values, (std::vector<uint64_t>{1, 0, 3}));
+
   auto pages = RoundTrip(TwoPages());
   ASSERT_TRUE(pages);
   EXPECT_EQ(std::get<Pages>(*pages).numbers.back(), PageNumber{7});

@@ -42,6 +42,7 @@ std::string ToJson(const Receipt& receipt) {
       {"started_at", receipt.started_at},
       {"ended_at", OrNull(receipt.ended_at)},
       {"phases", phases},
+      {"quiet_ms", OrNull(receipt.quiet_ms)},
       {"relief_ms", OrNull(receipt.relief_ms)},
       {"pages", pages},
       {"pull_p50_us", OrNull(receipt.pull_p50_us)},
@@ -62,7 +63,8 @@ std::string ToJson(const Receipt& receipt) {
       {"verified", receipt.verified},
       {"hash", receipt.verified ? json::value(fmt::format("{:016x}", receipt.hash)) : json::value(nullptr)},
       {"waiting_for", TextOrNull(receipt.waiting_for)},
-      {"error", TextOrNull(receipt.error)}};
+      {"error", TextOrNull(receipt.error)},
+      {"stopped", TextOrNull(receipt.stopped)}};
   return json::serialize(object);
 }
 

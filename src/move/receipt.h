@@ -23,11 +23,13 @@ struct Receipt {
 
   // Lengths in milliseconds, once known. The hand-over is from the first parked transaction to the
   // destination's word that it serves; relief from the command to the first transaction answered at the
-  // destination.
+  // destination. Before the hand-over nothing is parked while it waits for a quiet moment, at which no
+  // transaction is open that may still write.
   std::optional<double> init_ms;
   std::optional<double> handover_ms;
   std::optional<double> dual_ms;
   std::optional<double> finish_ms;
+  std::optional<double> quiet_ms;
   std::optional<double> relief_ms;
 
   uint32_t pages_total = 0;
@@ -53,6 +55,7 @@ struct Receipt {
   uint64_t hash = 0;
   std::string waiting_for;
   std::string error;
+  std::string stopped;  // The code of what stopped the move, which goes on only when it is told to.
 };
 
 // The receipt of design.md section 9 (times in milliseconds, null where something does not apply yet).

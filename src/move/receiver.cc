@@ -1,6 +1,7 @@
 #include "move/receiver.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +15,10 @@ namespace {
 uint32_t Percentile(std::vector<uint32_t>& sorted, double share) {
   if (sorted.empty()) return 0;
   return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
+}
+
+tl::unexpected<Error> Mismatch() {
+  return Fail(ErrorKind::kCorrupt, std::string(kMismatchCode), "the pages at the two nodes differ");
 }
 
 }  // namespace
@@ -89,6 +94,7 @@ void Receiver::Serve(PageChannel& channel, const Offer& offer) {
   }
   channel.Close();
   complete_.reset();
+  rehashed_.reset();
   renewal_.reset();
   --serving_;
   state_changed_.NotifyAll();
@@ -124,9 +130,16 @@ Result<void> Receiver::Answer(PageChannel& channel, const Offer& offer) {
         TW_TRY(StartFrozen(offer));
       break;
     case OfferKind::kDual:
+      if (mismatch_) return Mismatch();
       if (state_ == State::kReady) SpawnBecomeOwner(offer.epoch);
       if (state_ != State::kOwner && state_ != State::kReady)
         return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + move_);
+      break;
+    case OfferKind::kVerify:
+      if (state_ != State::kOwner || !served_ || !served_->presence())
+        return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN",
+                    "this node has no copy to compare for the move " + move_);
+      TW_TRY_ASSIGN(rehashed_, served_->RehashArrived());
       break;
   }
   return channel.Send(MakeHello());
@@ -261,7 +274,7 @@ Result<void> Receiver::NoteOnce(const JournalEntry& entry) {
 }
 
 Result<void> Receiver::OpenAsOwner(Epoch epoch) {
-  JournalEntry entry = Entry(Role::kOwner);
+  JournalEntry entry = Entry(mismatch_ ? Role::kMismatch : Role::kOwner);
   entry.epoch = epoch;
   Result<void> noted;
   Result<std::unique_ptr<tenant::Tenant>> opened;
@@ -400,10 +413,7 @@ Result<void> Receiver::TryToComplete(PageChannel& channel) {
   const sqlite::PresenceMap* const presence = served_->presence();
   if (!presence || complete_->pages != presence->page_count()) return OutOfTurn("the end of another file");
   if (!presence->complete() || presence->arrived() < complete_->sent) return {};
-  if (complete_->sum != presence->arrived_sum())
-    return Fail(ErrorKind::kCorrupt, "HASH_MISMATCH",
-                "the pages at the two nodes differ; the sender keeps its copy",
-                "keep both nodes as they are and report this");
+  TW_TRY(Compare(channel));
   complete_.reset();
   WaitFor(state_changed_, [&] { return !syncing_; });
   TW_TRY(served_->SyncPresence());
@@ -425,6 +435,44 @@ Result<void> Receiver::TryToComplete(PageChannel& channel) {
     return ended;
   }
   return channel.Send(done);
+}
+
+Result<void> Receiver::Compare(PageChannel& channel) {
+  uint64_t sum = served_->presence()->arrived_sum();
+  if (rehashed_) sum = std::accumulate(rehashed_->begin(), rehashed_->end(), uint64_t{0});
+  if (complete_->sum != sum || (mismatch_ && !rehashed_)) return StopAtMismatch(channel);
+  if (!mismatch_) return {};
+  TW_TRY(host_.journal().Put(Entry(Role::kOwner)));
+  mismatch_ = false;
+  log::info("move {} of {}: the sums agree now", move_, tenant_name_);
+  return {};
+}
+
+// What is here becomes durable first: nothing is asked of the sender after this but to compare, and to go back.
+Result<void> Receiver::StopAtMismatch(PageChannel& channel) {
+  complete_.reset();
+  mismatch_ = true;
+  WaitFor(state_changed_, [&] { return !syncing_; });
+  if (!served_) return OutOfTurn("the end of a move that is over");
+  TW_TRY(served_->SyncPresence());
+  TW_TRY(host_.journal().Put(Entry(Role::kMismatch)));
+  std::vector<uint64_t> hashes = rehashed_.value_or(std::vector<uint64_t>());
+  if (const sqlite::PresenceMap* map = served_ ? served_->presence() : nullptr; map && !rehashed_)
+    for (uint32_t value = 1; value <= map->page_count(); ++value)
+      hashes.push_back(map->HashOf(PageNumber{value}));
+  TW_TRY(SendHashes(channel, hashes));
+  return Mismatch();
+}
+
+Result<void> Receiver::SendHashes(PageChannel& channel, const std::vector<uint64_t>& hashes) {
+  constexpr size_t kPart = 64u << 10;
+  for (size_t at = 0; at < hashes.size(); at += kPart) {
+    const auto from = hashes.begin() + static_cast<ptrdiff_t>(at);
+    const size_t count = std::min(kPart, hashes.size() - at);
+    TW_TRY(channel.Send(Hashes{PageNumber{static_cast<uint32_t>(at + 1)},
+                               std::vector<uint64_t>(from, from + static_cast<ptrdiff_t>(count))}));
+  }
+  return {};
 }
 
 // The catalog says that it is over: the tenant is an ordinary one. Requires: everything is present and

@@ -17,6 +17,9 @@
 //   owner       journalled before the first transaction runs here. A restart serves again without the
 //               catalog: own commits come back from the WAL, pages from the presence map; what arrived and
 //               was not synced is sent again (frozen there).
+//   mismatch    all pages and the full map durable, then the journal's `mismatch`, then the sender is told. It
+//               serves as an owner, also after a restart, and neither compares nor ends the move by itself: that
+//               takes an offer to verify (then the journal says owner again, once the sums agree), or a cancel.
 //   done        in this order: all pages and the full map durable, sums equal, the catalog's record forward
 //               -> done (reverse -> cancelled), the journal's `owned`, the map's file removed. A crash in
 //               between comes back as `owner` with a full map, and goes on.
@@ -96,6 +99,9 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   void WriteBackInBackground();
   Result<void> TryToComplete(PageChannel& channel);
   Result<void> EndMove();
+  Result<void> Compare(PageChannel& channel);
+  Result<void> StopAtMismatch(PageChannel& channel);
+  Result<void> SendHashes(PageChannel& channel, const std::vector<uint64_t>& hashes);
   Done MakeDone() const;
   Hello MakeHello() const;
 
@@ -141,6 +147,8 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   std::vector<PageNumber> pulls_;   // To be asked for.
   std::optional<Offer> renewal_;    // Of a sender that begins anew, while an earlier list is ready here.
   std::optional<Complete> complete_;
+  bool mismatch_ = false;  // The sums differed, and nobody has asked for another look.
+  std::optional<std::vector<uint64_t>> rehashed_;  // For this channel, which is to verify.
   runtime::WaitQueue pull_wanted_;
   runtime::WaitQueue state_changed_;
   int serving_ = 0;  // Calls of Serve, of which all but the last are about to end.

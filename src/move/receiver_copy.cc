@@ -210,6 +210,7 @@ Result<void> Receiver::Resume(const JournalEntry& entry) {
     return {};
   }
   served_ = store_.get();
+  mismatch_ = entry.role == Role::kMismatch;
   TW_TRY(OpenAsOwner(entry.epoch));
   SpawnWatchForEnd();
   return {};

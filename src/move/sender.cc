@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kAttempts = 5;
 constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
+constexpr size_t kNamedPages = 20;  // In an error about pages that differ.
 constexpr std::string_view kBusyCode = "NODE_BUSY";
 
 double Milliseconds(runtime::Duration duration) {
@@ -136,12 +137,14 @@ Result<void> Sender::Connect(OfferKind kind, int attempt) {
   TW_TRY_ASSIGN(session->channel, host_.OpenChannel(peer_, deadline));
   session_ = session;
   readers_.Spawn("move sender " + receipt_.id, [this, session] { ReadMessages(session); });
+  // The other node answers no pull any more once it has this offer.
+  if (kind == OfferKind::kReverse) AwaitQuiet();
   if (ending() || cancel_) session->channel->Close();
   TW_TRY(session->channel->Send(Offer{kind, static_cast<uint32_t>(attempt), receipt_.epoch,
                                       store_.page_size(), receipt_.id, receipt_.tenant, host_.self()}));
   host_.Reached(Step::kSourceOffered);
   if (attempt == 1 && is_small()) return {};
-  if (!WaitForUntil(news_, deadline, [&] { return session->hello || session->lost; }))
+  if (!WaitForUntil(news_, core_.Now() + limits::kNodeCall, [&] { return session->hello || session->lost; }))
     return Fail(ErrorKind::kTimeout, "DESTINATION_SILENT",
                 "node " + peer_ + " does not answer the move's offer");
   if (!session->hello) return Fail(*session->lost);
@@ -174,6 +177,8 @@ void Sender::ReadMessages(const std::shared_ptr<Session>& session) {
       receipt_.pull_p50_us = done->pull_p50_us;
       receipt_.pull_p99_us = done->pull_p99_us;
       done_ = true;
+    } else if (const auto* hashes = std::get_if<Hashes>(&*message)) {
+      NoteDifferences(*hashes);
     } else {
       session->lost =
           Error{ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "the other node sent a message out of turn", ""};
@@ -212,12 +217,26 @@ Result<void> Sender::AttemptReverse() {
   return AwaitReady();
 }
 
+// A transaction that is still open at the list could not write any more.
+void Sender::AwaitQuiet() {
+  const runtime::TimePoint began = core_.Now();
+  receipt_.waiting_for = "transactions that are open, to end";
+  const bool quiet = tenant_.AwaitQuiet(options_.open_writer_grace, [this] { return ending() || cancel_; });
+  receipt_.waiting_for.clear();
+  receipt_.quiet_ms = receipt_.quiet_ms.value_or(0) + Milliseconds(core_.Now() - began);
+  if (!quiet && !ending() && !cancel_)
+    log::info("move {} of {}: a transaction stays open, and the hand-over does not wait for it", receipt_.id,
+              receipt_.tenant);
+}
+
 Result<void> Sender::BeginHandOver() {
   tenant_.StopCheckpoints();
   runtime::TimePoint parked = core_.Now();
   if (direction_ == Direction::kReverse) {
     tenant_.Park();
     store_.StopPulls();
+  } else {
+    AwaitQuiet();
   }
   holds_turn_ = tenant_.turn().Acquire(this, core_.Now() + options_.open_writer_grace);
   // Readers go on while what the last writer committed becomes durable.
@@ -398,13 +417,80 @@ bool Sender::RecordedAsEnded() {
   return tenant && tenant->move != receipt_.id && tenant->ownership.epoch >= receipt_.epoch;
 }
 
+Result<void> Sender::Reconnect() {
+  TW_TRY(Connect(offer_));
+  if (offer_ == OfferKind::kVerify) {
+    hashes_ = ZeroedArray<uint64_t>(receipt_.pages_total);  // To be made anew from what is here.
+    if (Result<void> found = FindFrozenLeaves(); !found) return found;
+  }
+  return TakeHello(*session_);
+}
+
+// From here on only the operator goes on: nothing is compared again by itself, and nothing deleted.
+void Sender::StopAtMismatch() {
+  offer_ = OfferKind::kDual;
+  verify_asked_ = false;
+  receipt_.stopped = kMismatchCode;
+  receipt_.waiting_for.clear();
+  std::string pages;
+  for (const PageNumber page : differing_)
+    pages += (pages.empty() ? ": " : ", ") + std::to_string(page.value);
+  if (differing_count_ > differing_.size()) pages += ", ...";
+  const std::string count = differing_count_ == 0 ? "the pages at the two nodes differ"
+                                                  : std::to_string(differing_count_) + " of " +
+                                                        std::to_string(receipt_.pages_total) +
+                                                        " pages differ between the two nodes" + pages;
+  const bool forward = direction_ == Direction::kForward;
+  receipt_.error =
+      std::string(kMismatchCode) + ": " + count + "; node " + peer_ +
+      " serves the tenant, both copies are kept, and the move has stopped; compare again with: " +
+      "tradewind move set " + receipt_.id + " --verify-again" +
+      (forward ? "; or go back with: tradewind move cancel " + receipt_.id : "");
+  log::error("move {} of {}: {}", receipt_.id, receipt_.tenant, receipt_.error);
+  CloseSession();
+  // After a restart of this node the pages are not known, and the catalog has a better receipt.
+  if (differing_count_ > 0) {
+    if (auto saved = host_.catalog().SaveReceipt(receipt_.id, ToJson(receipt())); !saved)
+      log::warn("move {}: its receipt could not be saved: {}", receipt_.id, Describe(saved.error()));
+  }
+  WaitFor(news_, [&] { return verify_asked_ || ending(); });
+  receipt_.stopped.clear();
+  receipt_.error.clear();
+  differing_.clear();
+  differing_count_ = 0;
+  if (verify_asked_) offer_ = OfferKind::kVerify;
+}
+
+Result<void> Sender::VerifyAgain() {
+  if (receipt_.stopped.empty())
+    return Fail(ErrorKind::kRefused, "MOVE_NOT_STOPPED",
+                "the sums of move " + receipt_.id + " have not been found to differ",
+                "tradewind move show " + receipt_.id + " says where it is");
+  verify_asked_ = true;
+  news_.NotifyAll();
+  return {};
+}
+
+void Sender::NoteDifferences(const Hashes& hashes) {
+  for (size_t index = 0; index < hashes.values.size(); ++index) {
+    const uint64_t number = uint64_t{hashes.first.value} + index;
+    if (number < 1 || number > hashes_.size() || hashes_[number - 1] == hashes.values[index]) continue;
+    ++differing_count_;
+    if (differing_.size() < kNamedPages) differing_.push_back(PageNumber{static_cast<uint32_t>(number)});
+  }
+}
+
 Sender::Outcome Sender::DualToDone() {
   FindRestOfWireframe();
   if (receipt_.phase == Phase::kDual) EndDual();
   while (!done_ && !ending()) {
     Result<void> finished = Fail(ErrorKind::kIo, "CHANNEL_CLOSED", "the page channel is closed");
-    if (session_ && !session_->lost) finished = Finish();
+    if (session_) finished = session_->lost ? Result<void>(Fail(*session_->lost)) : Finish();
     if (done_ || ending()) break;
+    if (!finished && finished.error().code == kMismatchCode && !RecordedAsEnded()) {
+      StopAtMismatch();
+      continue;
+    }
     log::warn("move {}: {}", receipt_.id, Describe(finished.error()));
     receipt_.waiting_for = "node " + peer_ + ": " + finished.error().message;
     if (RecordedAsEnded()) {
@@ -415,9 +501,7 @@ Sender::Outcome Sender::DualToDone() {
     }
     Pause();
     if (ending()) break;
-    Result<void> connected = Connect(OfferKind::kDual);
-    if (connected) connected = TakeHello(*session_);
-    if (connected) {
+    if (const Result<void> connected = Reconnect(); connected) {
       receipt_.waiting_for.clear();
     } else {
       receipt_.waiting_for = "node " + peer_ + ": " + connected.error().message;

@@ -11,13 +11,14 @@
 //   dual, finish  journal: dual (or still swapping, which ends up here). The file is frozen: open writers
 //                 died with the process. A restart answers pulls and pushes; the receiver's presence map
 //                 says what it has.
+//   mismatch      the same. It connects, hears that the sums differ, and waits for what it is told.
 //   done          journal: deleting, written only after the catalog says done (going back: cancelled). A
 //                 restart deletes.
 // The handed-over set needs no durability: the only commits that it refuses are those of this process.
 //
-// The hand-over takes the tenant's write turn before it parks anything, so that as a rule no writer is open
-// when the list is made, and nothing is refused. A writer that keeps the turn beyond the grace stays open: it
-// commits if none of its pages was handed over (design.md section 5, step 3).
+// Before it parks anything the hand-over waits until no transaction is open that may still write, and takes the
+// tenant's write turn, so that as a rule no writer is open when the list is made, and nothing is refused. One
+// that stays open beyond the grace commits if none of its pages was handed over (design.md section 5, step 3).
 //
 // A connection that breaks before the swap costs the attempt and not the move: everything is as it was, and
 // init begins anew, a few times. After it, both sides connect again until it is done.
@@ -84,6 +85,10 @@ class Sender {
   // limits::kReverseGrace; then Run or Resume return kTurnedRound. Suspends.
   void TurnRound();
 
+  // The sums differed, and the move has stopped: compares once more. Fails with MOVE_NOT_STOPPED (kRefused).
+  // Does not suspend.
+  Result<void> VerifyAgain();
+
   Receipt receipt() const;
   void SetPace(const Pace& pace);
   const MoveOptions& options() const { return options_; }
@@ -114,6 +119,7 @@ class Sender {
   Result<void> AttemptReverse();
   void TakeBack();
   bool IsWorthAnotherTry(const Error& error, int attempt) const;
+  void AwaitQuiet();
   Result<void> BeginHandOver();
   Result<void> AwaitReady();
   Result<void> NoteSwapping();
@@ -123,6 +129,9 @@ class Sender {
   Outcome DualToDone();
   void EndDual();
   Result<void> Finish();
+  Result<void> Reconnect();
+  void NoteDifferences(const Hashes& hashes);
+  void StopAtMismatch();
   bool RecordedAsEnded();
   Result<bool> IsSwapped(const Result<cluster::SwapOutcome>& answer);
   Outcome End();
@@ -193,6 +202,10 @@ class Sender {
   std::optional<Error> cancel_;
   bool turned_ = false;
   bool done_ = false;
+  bool verify_asked_ = false;
+  OfferKind offer_ = OfferKind::kDual;  // Of the next connection after the swap.
+  std::vector<PageNumber> differing_;   // The first of the pages that differ, as the receiver told.
+  uint64_t differing_count_ = 0;
   uint64_t bytes_of_ended_sessions_ = 0;
 };
 

@@ -68,7 +68,9 @@ Result<void> Sender::Push(Session& session, const Pages& pages, Turn turn) {
   if (session.lost) return Fail(*session.lost);
   bottleneck_.Note(Cause::kPeer, core_.Now());
   session.window.NoteSent(pages.contents.size(), core_.Now());
-  TW_TRY(session.channel->Send(pages, is_small() ? Urgency::kUrgent : Urgency::kBulk));
+  const Urgency urgency = is_small() ? Urgency::kUrgent : Urgency::kBulk;
+  session.sent_in_bulk |= urgency == Urgency::kBulk;
+  TW_TRY(session.channel->Send(pages, urgency));
   runtime::Yield();
   bottleneck_.Note(Cause::kNetwork, core_.Now());
   progress_.Note(core_.Now(), session.channel->bytes_sent() + bytes_of_ended_sessions_);
@@ -150,10 +152,11 @@ Result<void> Sender::SendForInit(std::span<const PageNumber> pages, Turn turn, u
 }
 
 // What the receiver can make durable now need not be made durable while requests wait. It comes on the urgent
-// lane, so the pages have to be there before it.
+// lane, so the pages have to be there before it: also those of a tenant that has become small meanwhile.
 Result<void> Sender::SendPrepare() {
   const std::shared_ptr<Session> session = session_;
-  if (!is_small()) WaitFor(news_, [&] { return session->window.in_flight() == 0 || session->lost; });
+  if (session->sent_in_bulk)
+    WaitFor(news_, [&] { return session->window.in_flight() == 0 || session->lost; });
   if (!session->lost) TW_TRY(session->channel->Send(Prepare{store_.page_count()}));
   WaitFor(news_, [&] { return session->prepared || session->lost; });
   if (!session->prepared) return Fail(*session->lost);
@@ -175,11 +178,15 @@ Result<void> Sender::MakeAndSendList() {
   } while (store_.commit_in_flight() || store_.durable() < store_.committed() ||
            store_.committed() != looked_at);
   // From here to the list nothing suspends. With it go those of the wireframe that went stale since they were
-  // sent; page 1 is among them, so the receiver can open its copy.
+  // sent; page 1 is among them, so the receiver can open its copy. What is free by now (the root of a table
+  // that was dropped) does not travel: at both ends it counts as a free leaf, whatever was sent of it before.
+  free_ = sqlite::PageSet(store_.page_count());
+  for (const PageNumber leaf : free) free_.Add(leaf);
   std::vector<PageNumber> fresh;
   if (direction_ == Direction::kForward) {
     for (const PageNumber page : wireframe_)
-      if (page.value <= store_.page_count() && !store_.IsSentAndClean(page)) fresh.push_back(page);
+      if (page.value <= store_.page_count() && !store_.IsSentAndClean(page) && !free_.Has(page))
+        fresh.push_back(page);
   } else if (store_.WasWrittenHere(PageNumber{1})) {
     fresh.push_back(PageNumber{1});
   }
@@ -189,11 +196,7 @@ Result<void> Sender::MakeAndSendList() {
       direction_ == Direction::kForward ? store_.MakeList(with) : store_.MakeReverseList(with);
   receipt_.pages_total = store_.page_count();
   hashes_.Resize(receipt_.pages_total);
-  free_ = sqlite::PageSet(receipt_.pages_total);
-  for (const PageNumber leaf : free) {
-    free_.Add(leaf);
-    hashes_[leaf.value - 1] = HashFreeLeaf(leaf);
-  }
+  for (const PageNumber leaf : free) hashes_[leaf.value - 1] = HashFreeLeaf(leaf);
   session_->sent = handed;
   // The pages of the list are frozen now, so reading them may take its time.
   TW_TRY(SendListed(fresh));
@@ -261,7 +264,9 @@ Result<void> Sender::TakeHello(Session& session) {
       hash = 0;
     } else if (free_.Has(page)) {
       hash = HashFreeLeaf(page);
-    } else if (hash == 0) {  // Sent by an earlier process of this node; the file is frozen since.
+    } else if (hash ==
+               0) {  // Sent by an earlier process of this node, or to be read again: it is frozen since.
+      if (value % kReadsBetweenTurns == 0) runtime::Yield();
       TW_TRY(store_.ReadNewest(page, content));
       hash = sqlite::HashPage(page, content);
     }

@@ -16,6 +16,7 @@ struct Sender::Session {
   std::optional<Hello> hello;
   std::optional<uint64_t> ready_list;
   bool prepared = false;
+  bool sent_in_bulk = false;
   bool owned = false;
   std::optional<Error> lost;
   PushWindow window;

@@ -49,6 +49,11 @@ class Body {
   // Whether the field is there, be it null.
   bool Mentions(std::string_view name) const { return object_.contains(name); }
 
+  bool IsTrue(std::string_view name) const {
+    const json::value* member = Find(name);
+    return member && member->is_bool() && member->get_bool();
+  }
+
   Result<std::optional<std::string>> Text(std::string_view name) const {
     const json::value* member = Find(name);
     if (!member) return std::optional<std::string>();
@@ -213,14 +218,21 @@ Result<MoveRequest> ParseMove(std::string_view text) {
   return request;
 }
 
-Result<move::Pace> ParseSetMove(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"rate_bytes_per_s", "setpoint_ms", "signal"}));
+Result<SetMoveRequest> ParseSetMove(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body,
+                Body::Parse(text, {"rate_bytes_per_s", "setpoint_ms", "signal", "verify_again"}));
   TW_TRY_ASSIGN(move::Pace pace, PaceIn(body));
-  if (!body.Mentions("rate_bytes_per_s") && !body.Mentions("setpoint_ms"))
+  const bool paces = body.Mentions("rate_bytes_per_s") || body.Mentions("setpoint_ms");
+  if (body.Mentions("verify_again")) {
+    if (!body.IsTrue("verify_again")) return Invalid("verify_again", "true");
+    if (paces) return Invalid("verify_again", "alone");
+    return SetMoveRequest{.pace = {}, .verify_again = true};
+  }
+  if (!paces)
     return Fail(ErrorKind::kInvalid, "FIELD_MISSING",
-                "the body has neither \"rate_bytes_per_s\" nor \"setpoint_ms\"");
+                "the body has neither \"rate_bytes_per_s\" nor \"setpoint_ms\" nor \"verify_again\"");
   if (!body.Mentions("setpoint_ms")) pace.rate_bytes_per_s = pace.rate_bytes_per_s.value_or(0);
-  return pace;
+  return SetMoveRequest{.pace = pace, .verify_again = false};
 }
 
 Result<std::optional<pace::Objective>> ParseSetTenant(std::string_view text) {

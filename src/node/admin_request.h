@@ -34,8 +34,12 @@ Result<ImportRequest> ParseImport(std::string_view body);
 Result<TenantName> ParseExport(std::string_view body);
 Result<MoveRequest> ParseMove(std::string_view body);
 // The new pace of a move: {"rate_bytes_per_s": N}, 0 or null for no limit, or {"setpoint_ms": N, "signal":
-// "p95"}, null for the default one.
-Result<move::Pace> ParseSetMove(std::string_view body);
+// "p95"}, null for the default one. Or {"verify_again": true}, alone.
+struct SetMoveRequest {
+  move::Pace pace;
+  bool verify_again = false;
+};
+Result<SetMoveRequest> ParseSetMove(std::string_view body);
 // {"latency": "p95:5ms"}; null takes the objective away.
 Result<std::optional<pace::Objective>> ParseSetTenant(std::string_view body);
 // No body is an empty one: to any node, at the pace that latency allows.

@@ -85,14 +85,19 @@ TEST(AdminRequest, KnowsEveryMethodAndWarmUp) {
 }
 
 TEST(AdminRequest, ChangesARateOrTheSetpointOrTakesThemAway) {
-  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":5000})")->rate_bytes_per_s, 5000u);
-  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":null})")->rate_bytes_per_s, 0u);
-  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":0})")->rate_bytes_per_s, 0u);
-  EXPECT_EQ(ParseSetMove(R"({"setpoint_ms":5})")->setpoint, (pace::Objective{pace::Signal::kP95, 5}));
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":5000})")->pace.rate_bytes_per_s, 5000u);
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":null})")->pace.rate_bytes_per_s, 0u);
+  EXPECT_EQ(ParseSetMove(R"({"rate_bytes_per_s":0})")->pace.rate_bytes_per_s, 0u);
+  EXPECT_EQ(ParseSetMove(R"({"setpoint_ms":5})")->pace.setpoint, (pace::Objective{pace::Signal::kP95, 5}));
   const auto back_to_default = ParseSetMove(R"({"setpoint_ms":null})");
-  EXPECT_TRUE(back_to_default->follows_latency());
-  EXPECT_FALSE(back_to_default->setpoint);
+  EXPECT_TRUE(back_to_default->pace.follows_latency());
+  EXPECT_FALSE(back_to_default->pace.setpoint);
   EXPECT_EQ(ErrorOf(ParseSetMove("{}")).code, "FIELD_MISSING");
+  EXPECT_TRUE(ParseSetMove(R"({"verify_again":true})")->verify_again);
+  EXPECT_FALSE(ParseSetMove(R"({"setpoint_ms":5})")->verify_again);
+  for (const char* wrong : {R"({"verify_again":false})", R"({"verify_again":1})", R"({"verify_again":null})",
+                            R"({"verify_again":true,"rate_bytes_per_s":1})"})
+    EXPECT_EQ(ErrorOf(ParseSetMove(wrong)).code, "FIELD_INVALID") << wrong;
 }
 
 TEST(AdminRequest, DrainsToAnyNodeUnlessToldOtherwise) {

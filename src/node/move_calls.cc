@@ -93,9 +93,10 @@ Answer MoveCalls::Cancel(const net::HttpRequest& request, const MoveId& id) {
 }
 
 Answer MoveCalls::Set(const net::HttpRequest& request, const MoveId& id) {
-  TW_TRY_ASSIGN(const move::Pace pace, ParseSetMove(request.body));
+  TW_TRY_ASSIGN(const SetMoveRequest set, ParseSetMove(request.body));
   return AtSender(request, id, [&]() -> Answer {
-    TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().SetPace(id, pace));
+    TW_TRY_ASSIGN(const move::Receipt receipt,
+                  set.verify_again ? node_.moves().VerifyAgain(id) : node_.moves().SetPace(id, set.pace));
     return net::HttpResponse::Json(200, move::ToJson(receipt));
   });
 }

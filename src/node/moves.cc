@@ -212,6 +212,13 @@ Result<move::Receipt> Moves::SetPace(const MoveId& id, const move::Pace& pace) {
   return outgoing->sender->receipt();
 }
 
+Result<move::Receipt> Moves::VerifyAgain(const MoveId& id) {
+  const Outgoing* outgoing = FindOutgoing(id);
+  if (!outgoing) return NotHere(id, host_.self());
+  TW_TRY(outgoing->sender->VerifyAgain());
+  return outgoing->sender->receipt();
+}
+
 // -- Receiving
 
 Moves::Receiver Moves::MakeReceiver(const MoveId& move, const TenantName& tenant, const NodeName& peer,
@@ -255,7 +262,7 @@ Result<Moves::Receiver> Moves::ReceiverFor(const move::Offer& offer) {
       found != receivers_.end() && found->second->move() == offer.move &&
       found->second->state() != move::Receiver::State::kOver)
     return found->second;
-  if (offer.kind == move::OfferKind::kDual)
+  if (offer.kind != move::OfferKind::kInit)
     return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + offer.move);
   if (receiving() >= limits::kMovesIn)
     return Fail(ErrorKind::kUnavailable, "NODE_BUSY",

@@ -56,6 +56,10 @@ class Moves {
   // How fast from now on; kept in the catalog. Fails with MOVE_NOT_HERE. Suspends.
   Result<move::Receipt> SetPace(const MoveId& id, const move::Pace& pace);
 
+  // Has a move that stopped because its sums differed compare them again. Fails with MOVE_NOT_HERE, and
+  // MOVE_NOT_STOPPED (kRefused).
+  Result<move::Receipt> VerifyAgain(const MoveId& id);
+
   // The receipt, as JSON, of a move whose pages this node sends and that has not ended; null otherwise.
   std::optional<std::string> LiveReceipt(const MoveId& id) const;
   std::optional<std::string> LiveReceiptOf(const TenantName& tenant) const;

@@ -293,6 +293,7 @@ Result<void> Node::Recover() {
       case move::Role::kReady:
       case move::Role::kFrozen:
       case move::Role::kOwner:
+      case move::Role::kMismatch:
         // One damaged copy does not keep the others from being served.
         if (Result<void> resumed = moves_->Resume(entry); !resumed) {
           log::error("tenant {} is not served here: {}", tenant, Describe(resumed.error()));

@@ -176,6 +176,9 @@ class PageStore {
   void StopPulls();
   // Pages that readers wait for, in the order of asking; to be asked for again on a new connection.
   std::vector<PageNumber> wanted() const;
+  // The hashes of what has arrived, by page number - 1 (0: nothing has), made anew from the file where nothing
+  // was written over it since; a free leaf has that of its number. Suspends.
+  Result<std::vector<uint64_t>> RehashArrived();
   // Makes the data and then the map durable. Suspends.
   Result<void> SyncPresence();
   // Has the disk begin with the data, so that SyncPresence() finds less to do. Suspends.

@@ -9,6 +9,12 @@
 
 namespace tradewind::sqlite {
 
+namespace {
+
+constexpr uint32_t kRehashedBetweenTurns = 64;
+
+}  // namespace
+
 // -- Source
 
 void PageStore::StartSending() {
@@ -175,6 +181,25 @@ std::vector<PageNumber> PageStore::wanted() const {
   for (const auto& [page, pull] : pulls_)
     if (!presence_->IsPresent(page) && !pull.waiters.empty()) pages.push_back(page);
   return pages;
+}
+
+Result<std::vector<uint64_t>> PageStore::RehashArrived() {
+  TW_CHECK(presence_ != nullptr, "what has arrived is read again without a map of it");
+  std::vector<uint64_t> hashes(presence_->page_count());
+  std::vector<std::byte> content(presence_->page_size());
+  for (uint32_t value = 1; value <= hashes.size(); ++value) {
+    if (value % kRehashedBetweenTurns == 0) runtime::Yield();
+    if (!presence_) return Fail(ErrorKind::kUnavailable, "MOVE_OVER", "the move has ended meanwhile");
+    const PageNumber page{value};
+    uint64_t& hash = hashes[value - 1];
+    hash = presence_->HashOf(page);
+    if (hash == 0 || hash == HashPage(page, {}) || presence_->WasWrittenHere(page)) continue;
+    TW_TRY_ASSIGN(const size_t got, main_->Read(uint64_t{value - 1} * content.size(), content));
+    std::fill(content.begin() + static_cast<ptrdiff_t>(got), content.end(), std::byte{0});
+    // A checkpoint may have come between.
+    if (presence_ && !presence_->WasWrittenHere(page)) hash = HashPage(page, content);
+  }
+  return hashes;
 }
 
 Result<void> PageStore::SyncPresence() {
