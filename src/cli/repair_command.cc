@@ -77,19 +77,22 @@ Result<void> RepairWithCatalog(ClientContext& context, const RepairOptions& opti
     hosted->Close();
     return repaired;
   }
+  net::HttpClient http(context.core, net::HttpClient::Peers::kNodes);
   cluster::RemoteCatalog catalog([&](std::string_view operation, std::string body) -> Result<std::string> {
     net::HttpRequest request;
     request.method = "POST";
     request.body = std::move(body);
     request.headers.Set("content-type", "application/json");
     TW_TRY_ASSIGN(const auto answer,
-                  context.http.Call(context.global.server + "/v1/internal/catalog/" + std::string(operation),
-                                    std::move(request), context.core.Now() + limits::kNodeCall));
+                  http.Call(context.global.server + "/v1/internal/catalog/" + std::string(operation),
+                            std::move(request), context.core.Now() + limits::kNodeCall));
     if (answer.status == 200) return answer.body;
     return Fail(ErrorKind::kUnavailable, "CATALOG_UNAVAILABLE",
                 fmt::format("the catalog's node at {} answered {}", context.global.server, answer.status));
   });
-  return Repair(context, options, catalog);
+  const Result<void> repaired = Repair(context, options, catalog);
+  http.Close();
+  return repaired;
 }
 
 }  // namespace
