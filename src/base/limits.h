@@ -145,6 +145,9 @@ inline constexpr milliseconds kCatalogWatch{500};
 inline constexpr milliseconds kNodeCall{10'000};
 inline constexpr milliseconds kConnectTime{10'000};  // Of a call to another node, whatever its own deadline.
 inline constexpr milliseconds kPeerSilence{30'000};  // Until a connection to a host that is gone is given up.
+// Of a create or delete, for others that have the name, and again for a catalog that does not answer: both
+// together less than kNodeCall.
+inline constexpr milliseconds kNameWait{4'000};
 
 // A node's journal. What begins something leaves the reserve free: it is for what ends a move or a deletion
 // when the disk is full, some three records of 250 bytes for each move that may be on.

@@ -134,7 +134,8 @@ class Catalog {
                                    const MoveId& move) = 0;
   // Makes a swap from `from` that may still be under way fail for ever: (owner, epoch) becomes (owner, epoch
   // + 1), and with it a forward move becomes cancelled. A reverse one stays reverse: its source (the owner)
-  // makes a new list at the new epoch. Not applied when ownership is no longer `from`. TENANT_NOT_FOUND.
+  // makes a new list at the new epoch. Without a move it is a delete that may still be under way which is made
+  // to fail. Not applied when ownership is no longer `from`. TENANT_NOT_FOUND.
   virtual Result<SwapOutcome> Fence(const TenantName& name, const Ownership& from, const MoveId& move) = 0;
 
   // Records a move in state forward, and makes it the tenant's; the state, the receipt and the times given

@@ -432,7 +432,7 @@ Result<SwapOutcome> EmbeddedCatalog::Fence(const TenantName& name, const Ownersh
     TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
     if (tenant.ownership != from) return SwapOutcome{false, std::move(tenant)};
     TW_TRY(SetOwnership(name, {from.owner, from.epoch.Next()}));
-    if (tenant.move == move) {
+    if (!move.empty() && tenant.move == move) {
       TW_TRY_ASSIGN(const MoveRecord record, FindMove(move));
       if (record.state == MoveState::kForward) TW_TRY(EndMove(record, MoveState::kCancelled));
     }

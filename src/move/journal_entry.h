@@ -7,7 +7,8 @@
 //               is known
 //   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy
 //               of a tenant that is coming back is `dual` too, until it is ready
-//   deleting    the move is done: the copy here is deleted
+//   dropping    the tenant is being deleted: the catalog says whether it was, and until then it is not served
+//   deleting    the move is done, or the tenant is gone from the catalog: the copy here is deleted
 //   receiving   a copy that no ready was sent for: it is deleted
 //   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or
 //               cancelled
@@ -35,7 +36,8 @@ enum class Role {
   kReady,
   kOwner,
   kFrozen,
-  kMismatch
+  kMismatch,
+  kDropping,
 };
 
 std::string_view NameOf(Role role);

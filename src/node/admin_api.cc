@@ -17,6 +17,7 @@
 #include "node/node.h"
 #include "node/placement.h"
 #include "node/tenant_json.h"
+#include "node/tenant_maker.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
@@ -148,7 +149,7 @@ Answer AdminApi::CreateTenant(const Call& call) {
   TW_TRY_ASSIGN(const CreateTenantRequest request, ParseCreateTenant(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
   return forwarding_.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY_ASSIGN(const auto record, node_.CreateTenant(request.name));
+    TW_TRY_ASSIGN(const auto record, node_.maker().Create(request.name, ""));
     return ShowHere(201, record);
   });
 }
@@ -194,7 +195,7 @@ Answer AdminApi::SetTenant(const Call& call) {
 Answer AdminApi::DeleteTenant(const Call& call) {
   return forwarding_.AtOwner(call.name, call.request, limits::kForwardedCall,
                              [&](const cluster::TenantRecord& record) -> Answer {
-                               TW_TRY(node_.DeleteTenant(record.name));
+                               TW_TRY(node_.maker().Delete(record.name));
                                return NoContent();
                              });
 }

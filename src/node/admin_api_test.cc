@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "node/tenant_maker.h"
 #include "node/test_cluster.h"
 #include "sqlite/connection.h"
 
@@ -279,7 +280,7 @@ TEST_F(AdminApiTest, ShowsWhatItKnowsOfANodeThatIsAway) {
 
 TEST_F(AdminApiTest, ShowsTheCatalogsReceiptWhenTheSourceIsAway) {
   WithNodes([&] {
-    const auto tenant = cluster::Need(n2_->CreateTenant("shop"));
+    const auto tenant = cluster::Need(n2_->maker().Create("shop", ""));
     cluster::MoveRecord move;
     move.id = "m1";
     move.tenant = "shop";

@@ -8,6 +8,7 @@
 #include "net/seal.h"
 #include "node/api_error.h"
 #include "node/node.h"
+#include "node/tenant_maker.h"
 #include "runtime/fiber.h"
 #include "tenant/tenant.h"
 
@@ -81,7 +82,10 @@ Answer Forwarding::TryAtOwner(const cluster::TenantRecord& record, const net::Ht
     return Send(owner, request, patience);
   }
   // The catalog is a moment ahead of a destination that has not heard of its own swap yet.
-  if (!node_.tenants().Has(record.name)) return MovedAway(record.name, node_.self());
+  if (!node_.tenants().Knows(record.name)) {
+    node_.maker().NoteIfLost(record.name);
+    if (!node_.tenants().Knows(record.name)) return MovedAway(record.name, node_.self());
+  }
   Answer answer = here(record);
   if (!answer && SaysNotHere(answer.error())) return MovedAway(record.name, node_.self());
   return answer;

@@ -1,8 +1,28 @@
 #include "node/local_tenants.h"
 
 #include "base/check.h"
+#include "sqlite/database_file.h"
 
 namespace tradewind::node {
+
+Error TenantFileMissing(const TenantName& name, const std::string& what) {
+  return {ErrorKind::kCorrupt, std::string(kFileMissingCode), "tenant " + name + " cannot be served: " + what,
+          "stop the node and put the file back as it was, or delete the tenant and import a backup"};
+}
+
+LocalTenants::Claim::~Claim() {
+  if (!tenants_) return;
+  tenants_->claimed_.erase(name_);
+  tenants_->claim_ended_.NotifyAll();
+}
+
+Result<LocalTenants::Claim> LocalTenants::ClaimName(const TenantName& name, runtime::TimePoint deadline) {
+  if (!WaitForUntil(claim_ended_, deadline, [&] { return !IsClaimed(name); }))
+    return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
+                "tenant " + name + " is being made, deleted or moved by somebody else", "try again");
+  claimed_.insert(name);
+  return Claim(*this, name);
+}
 
 LocalTenants::Use::~Use() {
   if (!entry_) return;
@@ -21,6 +41,14 @@ void LocalTenants::AddOwned(const TenantName& name, Epoch epoch) {
   entry->epoch = epoch;
   const bool added = entries_.emplace(name, std::move(entry)).second;
   TW_CHECK(added, "a tenant is added twice");
+  unserved_.erase(name);
+}
+
+void LocalTenants::Own(const TenantName& name, Epoch epoch) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return AddOwned(name, epoch);
+  found->second->epoch = epoch;
+  found->second->closing = found->second->leaving;
 }
 
 void LocalTenants::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
@@ -32,6 +60,7 @@ void LocalTenants::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
   entry->first_answer = std::move(first_answer);
   const bool added = entries_.emplace(name, std::move(entry)).second;
   TW_CHECK(added, "a tenant is adopted that is served already");
+  unserved_.erase(name);
 }
 
 Epoch LocalTenants::EpochOf(const TenantName& name) const {
@@ -46,17 +75,26 @@ std::vector<TenantName> LocalTenants::names() const {
 }
 
 Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
-  auto store = sqlite::PageStore::Open(core_, PathOf(name), runtime::OpenMode::kExisting);
-  if (!store && store.error().kind == ErrorKind::kNotFound)
-    return Fail(ErrorKind::kCorrupt, "TENANT_FILE_MISSING",
-                "the file of tenant " + name + ", " + PathOf(name) + ", is gone",
-                "put it back, or delete the tenant");
-  if (!store) return Fail(std::move(store).error());
-  TW_TRY_ASSIGN(entry.tenant, tenant::Tenant::Open(core_, name, std::move(*store)));
+  if (Result<void> there = sqlite::CheckDatabaseFile(core_.disk(), PathOf(name)); !there) {
+    if (there.error().code != sqlite::kFileGoneCode) return there;
+    return Fail(TenantFileMissing(name, there.error().message));
+  }
+  TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(core_, PathOf(name), runtime::OpenMode::kExisting));
+  TW_TRY_ASSIGN(entry.tenant, tenant::Tenant::Open(core_, name, std::move(store)));
   return {};
 }
 
+tenant::Tenant* LocalTenants::IfOpen(const TenantName& name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() || found->second->closing ? nullptr : found->second->tenant.get();
+}
+
+void LocalTenants::RefuseUses(const TenantName& name) {
+  if (const auto found = entries_.find(name); found != entries_.end()) found->second->closing = true;
+}
+
 Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
+  if (const auto unserved = unserved_.find(name); unserved != unserved_.end()) return Fail(unserved->second);
   const auto found = entries_.find(name);
   if (found == entries_.end())
     return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
@@ -79,12 +117,18 @@ void LocalTenants::CloseAndForget(const TenantName& name) {
   if (found == entries_.end()) return;
   const std::shared_ptr<Entry> entry = found->second;
   entry->closing = true;
+  if (std::exchange(entry->leaving, true)) {
+    WaitFor(entry->changed, [&] { return entry->gone; });
+    return;
+  }
   WaitFor(entry->changed, [&] { return entry->uses == 0 && !entry->opening; });
   if (entry->tenant) {
     entry->tenant->Close();
     entry->tenant.reset();
   }
   entries_.erase(name);
+  entry->gone = true;
+  entry->changed.NotifyAll();
 }
 
 Result<void> LocalTenants::ClearBeside(const TenantName& name) {

@@ -1,5 +1,9 @@
 // The tenants whose files are on this node and that it serves: opened at first use, found by name.
 //
+// A name is claimed by whoever makes or deletes its tenant, or starts to move it, before that first suspends:
+// one at a time. So no two of them touch one another's file or journal entry. A copy that comes here in a move
+// waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
+//
 // This core only. A Use pins its tenant, so that it is not closed while a request runs on it.
 #pragma once
 
@@ -7,6 +11,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +29,11 @@ namespace tradewind::node {
 
 inline constexpr std::string_view kNotHereCode = "TENANT_NOT_HERE";
 
+inline constexpr std::string_view kFileMissingCode = "TENANT_FILE_MISSING";
+
+// What a tenant's requests are told whose file is not what it must be: `what` says that.
+Error TenantFileMissing(const TenantName& name, const std::string& what);
+
 class LocalTenants {
  private:
   struct Entry {
@@ -30,7 +41,9 @@ class LocalTenants {
     Epoch epoch;
     std::function<void()> first_answer;
     bool opening = false;
-    bool closing = false;
+    bool closing = false;  // Nobody begins to use it.
+    bool leaving = false;  // CloseAndForget() is at it,
+    bool gone = false;     // and is done.
     size_t uses = 0;
     runtime::WaitQueue changed;
   };
@@ -56,19 +69,54 @@ class LocalTenants {
     std::shared_ptr<Entry> entry_;
   };
 
+  // The right to make, delete or move the tenant of a name, until it goes away.
+  class Claim {
+   public:
+    Claim(Claim&& other) noexcept
+        : tenants_(std::exchange(other.tenants_, nullptr)), name_(std::move(other.name_)) {}
+    Claim& operator=(Claim&&) = delete;
+    ~Claim();
+
+   private:
+    friend class LocalTenants;
+    Claim(LocalTenants& tenants, TenantName name) : tenants_(&tenants), name_(std::move(name)) {}
+    LocalTenants* tenants_;
+    TenantName name_;
+  };
+  // Fails with NAME_BUSY (kUnavailable) when somebody else has it until the deadline. Suspends.
+  Result<Claim> ClaimName(const TenantName& name, runtime::TimePoint deadline);
+  bool IsClaimed(const TenantName& name) const { return claimed_.contains(name); }
+  // Suspends while anybody has it, at most until the deadline.
+  void AwaitClaim(const TenantName& name, runtime::TimePoint deadline) {
+    WaitForUntil(claim_ended_, deadline, [&] { return !IsClaimed(name); });
+  }
+
   // Where the main file of a tenant is.
   std::string PathOf(const TenantName& name) const { return folder_ + "/" + name + ".db"; }
 
-  // A tenant that this node owns (from the journal); it is opened when it is used.
+  // A tenant that this node owns (from the journal); it is opened when it is used. Requires, as Adopt() does,
+  // that it is not here: the claim and the journal, which has one entry a name, see to that.
   void AddOwned(const TenantName& name, Epoch epoch);
+  // The same; but one that is here already goes on at this epoch, and is used again if that was refused.
+  void Own(const TenantName& name, Epoch epoch);
   // A tenant that is open already (a move's destination).
   void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer);
+  // A tenant of this node that cannot be served, and why: Find() says that, whatever else is known of it, until
+  // it is added or adopted, or ForgetUnserved() is called.
+  void AddUnserved(const TenantName& name, Error why) { unserved_.insert_or_assign(name, std::move(why)); }
+  void ForgetUnserved(const TenantName& name) { unserved_.erase(name); }
   bool Has(const TenantName& name) const { return entries_.contains(name); }
+  bool Knows(const TenantName& name) const { return Has(name) || unserved_.contains(name); }
   Epoch EpochOf(const TenantName& name) const;
   std::vector<TenantName> names() const;
 
-  // Fails with TENANT_NOT_HERE. Opens the tenant if need be: suspends.
+  // Fails with TENANT_NOT_HERE, TENANT_FILE_MISSING, or what AddUnserved() was given. Opens the tenant if need
+  // be: suspends.
   Result<Use> Find(const TenantName& name);
+  // The tenant if it is open; null otherwise. Valid until the caller suspends.
+  tenant::Tenant* IfOpen(const TenantName& name) const;
+  // From now on Find() says TENANT_NOT_HERE, until Own(). Who uses the tenant goes on.
+  void RefuseUses(const TenantName& name);
   // Waits until no one uses the tenant, closes it and forgets it; its files stay. Suspends.
   void CloseAndForget(const TenantName& name);
   // Removes what lies beside the place of a tenant's file that is about to be made: a WAL or a journal of an
@@ -86,6 +134,9 @@ class LocalTenants {
   const std::string folder_;
   RemovedFiles& removed_;
   std::map<TenantName, std::shared_ptr<Entry>> entries_;
+  std::map<TenantName, Error> unserved_;
+  std::set<TenantName> claimed_;
+  runtime::WaitQueue claim_ended_;
 };
 
 }  // namespace tradewind::node

@@ -50,6 +50,8 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   if (!WaitForUntil(changed_, host_.core().Now() + limits::kNodeCall, may_start) || host_.stopping())
     return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "node " + host_.self() + " is starting or ending",
                 "try again");
+  // Nobody deletes it, or makes it anew, until its move is known here.
+  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(request.tenant, host_.core().Now() + limits::kNameWait));
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
   move::MoveOptions options = request.options;
   if (request.finish_within)
@@ -64,6 +66,8 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   record.options = move::ToText(options);
   record.epoch_before = use.epoch();
   TW_TRY_ASSIGN(record, host_.catalog().BeginMove(record));
+  // The move before this one is over for the catalog, but its fiber may not have ended.
+  WaitFor(changed_, [&] { return !outgoing_.contains(request.tenant); });
   const Outgoing& outgoing = Run(request.tenant, std::move(use), ReceiptFor(record, record.epoch_before),
                                  options, move::Sender::Direction::kForward, std::nullopt);
   return outgoing.sender->receipt();
@@ -239,7 +243,7 @@ Result<void> Moves::AwaitRoom(const TenantName& tenant) {
   const runtime::TimePoint deadline = host_.core().Now() + limits::kReadyWait;
   const auto in_the_way = [&] {
     const auto found = receivers_.find(tenant);
-    return tenants_.Has(tenant) || host_.journal().entries().contains(tenant) ||
+    return tenants_.IsClaimed(tenant) || tenants_.Has(tenant) || host_.journal().entries().contains(tenant) ||
            (found != receivers_.end() && found->second->state() != move::Receiver::State::kOver);
   };
   while (in_the_way()) {
@@ -248,6 +252,13 @@ Result<void> Moves::AwaitRoom(const TenantName& tenant) {
                   "an earlier copy of " + tenant + " is still being dropped here", "try again");
     runtime::SleepFor(limits::kLocatePause);
   }
+  // No tenant of this node is in the way, so a file would be one that nobody knows: it is not written over.
+  TW_TRY_ASSIGN(const bool exists, host_.core().disk().Exists(host_.TenantPath(tenant)));
+  if (exists)
+    return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
+                "the file " + host_.TenantPath(tenant) + " of node " + host_.self() +
+                    " belongs to no tenant that it knows",
+                "move it out of the folder");
   return {};
 }
 
@@ -353,6 +364,8 @@ bool Moves::IsMoving(const TenantName& tenant) const {
 }
 
 Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline) {
+  // The catalog has a new tenant a moment before its node serves it.
+  tenants_.AwaitClaim(tenant, deadline);
   const auto found = receivers_.find(tenant);
   if (found == receivers_.end()) return {};
   const Receiver receiver = found->second;

@@ -69,7 +69,8 @@ class Moves {
   // Serves the sender's end of a channel that was opened to this node. Suspends until it ends.
   void ServeChannel(std::unique_ptr<move::PageChannel> channel);
 
-  // If a copy of the tenant is on its way to this node: suspends until it serves, or the deadline passes.
+  // If the tenant is being made here, or a copy of it is on its way: suspends until it is served, or the
+  // deadline passes.
   Result<void> AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline);
   // Whether the tenant takes part in a move here, as either side.
   bool IsMoving(const TenantName& tenant) const;

@@ -18,6 +18,7 @@
 #include "node/page_links.h"
 #include "node/placement.h"
 #include "node/stream_service.h"
+#include "node/tenant_maker.h"
 #include "node/transfers.h"
 #include "sqlite/vfs.h"
 
@@ -75,6 +76,7 @@ Result<void> Node::Open() {
   moves_ = std::make_unique<Moves>(
       *this, *tenants_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
       [this] { pacer_->Wake(); });
+  maker_ = std::make_unique<TenantMaker>(*this);
   pacer_ = std::make_unique<Pacer>(core_, options_.name, sensor_, HandsForPacer());
   links_ = std::make_unique<PageLinks>(
       core_, *directory_, client_,
@@ -170,11 +172,13 @@ void Node::RegisterAndTidy() {
     runtime::SleepFor(limits::kReconnectPause);
   }
   if (stopping_) return;
-  const std::map<TenantName, move::JournalEntry> entries = journal_->entries();
-  for (const auto& [tenant, entry] : entries)
-    if (entry.role == move::Role::kCreating)
-      if (Result<void> recovered = RecoverCreating(entry); !recovered)
-        log::warn("the unfinished tenant {}: {}", tenant, Describe(recovered.error()));
+  while (!stopping_) {
+    const Result<void> looked = LookForLostTenants();
+    if (looked) break;
+    log::warn("which tenants are on this node is not compared with the catalog yet: {}",
+              Describe(looked.error()));
+    runtime::SleepFor(limits::kReconnectPause);
+  }
   while (!stopping_) {
     const Result<void> cancelled = CancelForgottenMoves();
     if (cancelled) break;
@@ -183,6 +187,14 @@ void Node::RegisterAndTidy() {
   }
   moves_->AllowStarts();
   ResumeDrain();
+}
+
+// What the catalog says to be here and nobody here knows of: the folder was lost, or is an older one.
+Result<void> Node::LookForLostTenants() {
+  TW_TRY_ASSIGN(const auto records, catalog_->ListTenants());
+  for (const cluster::TenantRecord& record : records)
+    if (record.ownership.owner == options_.name) maker_->NoteIfLost(record.name);
+  return {};
 }
 
 void Node::ResumeDrain() {
@@ -281,7 +293,8 @@ Result<void> Node::Recover() {
   const std::map<TenantName, move::JournalEntry> entries = journal_->entries();
   for (const auto& [tenant, entry] : entries) {
     switch (entry.role) {
-      case move::Role::kCreating: break;  // The catalog says what became of it: RegisterAndTidy.
+      case move::Role::kCreating:
+      case move::Role::kDropping: maker_->Resume(entry); break;
       case move::Role::kOwned: tenants_->AddOwned(tenant, entry.epoch); break;
       case move::Role::kDeleting:
         TW_TRY(tenants_->RemoveFiles(tenant));
@@ -297,7 +310,10 @@ Result<void> Node::Recover() {
         // One damaged copy does not keep the others from being served.
         if (Result<void> resumed = moves_->Resume(entry); !resumed) {
           log::error("tenant {} is not served here: {}", tenant, Describe(resumed.error()));
-          if (resumed.error().code == sqlite::kFileInUseCode) moves_->ResumeWhenFree(entry);
+          if (resumed.error().code == sqlite::kFileInUseCode)
+            moves_->ResumeWhenFree(entry);
+          else
+            tenants_->AddUnserved(tenant, resumed.error());
         }
         break;
     }
@@ -305,70 +321,8 @@ Result<void> Node::Recover() {
   return {};
 }
 
-Result<void> Node::RecoverCreating(const move::JournalEntry& entry) {
-  auto record = catalog_->GetTenant(entry.tenant);
-  if (record && record->ownership.owner == options_.name) {
-    TW_TRY(journal_->Put({entry.tenant, move::Role::kOwned, record->ownership.epoch, "", "", 0}));
-    tenants_->AddOwned(entry.tenant, record->ownership.epoch);
-    return {};
-  }
-  if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
-  TW_TRY(tenants_->RemoveFiles(entry.tenant));
-  return journal_->Erase(entry.tenant);
-}
-
-// -- Tenants
-
-Result<cluster::TenantRecord> Node::CreateTenant(const TenantName& name) {
-  return CreateTenantFrom(name, "");
-}
-
-// Order: the journal says creating, the file is durable, the catalog has the tenant (from here on it exists),
-// the journal says owned. A restart in between asks the catalog which it was.
-Result<cluster::TenantRecord> Node::CreateTenantFrom(const TenantName& name, const std::string& file) {
-  if (!IsValidName(name))
-    return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
-                "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
-  if (journal_->entries().contains(name))
-    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
-                "choose another name, or delete it first");
-  if (auto known = catalog_->GetTenant(name))
-    return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
-                "choose another name, or delete it first");
-  TW_TRY(journal_->Put({name, move::Role::kCreating, Epoch{}, "", "", 0}));
-  // From here on a missing file is a lost file, never a new tenant.
-  TW_TRY(tenants_->ClearBeside(name));
-  if (file.empty()) {
-    TW_TRY(core_.disk().Open(tenants_->PathOf(name), runtime::OpenMode::kCreate));
-  } else {
-    TW_TRY(core_.disk().Rename(file, tenants_->PathOf(name)));
-  }
-  TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
-  auto record = catalog_->CreateTenant(name, "sqlite", options_.name);
-  if (!record) {
-    if (!cluster::OutcomeIsUnknown(record.error())) {
-      TW_TRY(tenants_->RemoveFiles(name));
-      TW_TRY(journal_->Erase(name));
-    }
-    return record;
-  }
-  TW_TRY(journal_->Put({name, move::Role::kOwned, record->ownership.epoch, "", "", 0}));
-  tenants_->AddOwned(name, record->ownership.epoch);
-  return record;
-}
-
-Result<void> Node::DeleteTenant(const TenantName& name) {
-  if (!tenants_->Has(name))
-    return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
-  if (moves_->IsMoving(name))
-    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
-                "wait until the move is over");
-  const Epoch epoch = tenants_->EpochOf(name);
-  TW_TRY(catalog_->DeleteTenant(name, {options_.name, epoch}));
-  TW_TRY(journal_->Put({name, move::Role::kDeleting, epoch, "", "", 0}));
-  tenants_->CloseAndForget(name);
-  TW_TRY(tenants_->RemoveFiles(name));
-  return journal_->Erase(name);
+void Node::EndStreamsOf(const TenantName& name) {
+  if (streams_) streams_->EndAllOf(name);
 }
 
 // -- MoveHost
@@ -457,6 +411,7 @@ void Node::Stop(runtime::TimePoint drain_until) {
   if (links_) links_->Close();
   if (moves_) moves_->Stop();
   if (drain_) drain_->Join();
+  if (maker_) maker_->Join();
   if (pacer_) pacer_->Join();
   if (transfers_) transfers_->Stop();
   if (server_) server_->Stop();

@@ -41,6 +41,7 @@ class AdminApi;
 class Gateway;
 class PageLinks;
 class StreamService;
+class TenantMaker;
 class Transfers;
 
 // For tests: something happens at a step of a move (move/step.h) that this node takes part in.
@@ -79,12 +80,9 @@ class Node : public move::MoveHost {
   Drain& drain() { return *drain_; }
   net::HttpClient& client() { return client_; }
 
-  // Makes a tenant here, empty. Fails with TENANT_EXISTS, NAME_INVALID. Suspends.
-  Result<cluster::TenantRecord> CreateTenant(const TenantName& name);
-  // The same with a file that is on this node's disk already, checked and complete; it is renamed. Suspends.
-  Result<cluster::TenantRecord> CreateTenantFrom(const TenantName& name, const std::string& file);
-  // Deletes a tenant that is here. Fails with MOVE_IN_PROGRESS, TENANT_NOT_HERE. Suspends.
-  Result<void> DeleteTenant(const TenantName& name);
+  TenantMaker& maker() { return *maker_; }
+  // Ends every stream on a tenant of this node. Suspends.
+  void EndStreamsOf(const TenantName& name);
 
   // -- MoveHost
   runtime::Core& core() override { return core_; }
@@ -107,8 +105,8 @@ class Node : public move::MoveHost {
   Result<void> OpenJournal();
   Result<void> OpenCatalog();
   Result<void> Recover();
-  Result<void> RecoverCreating(const move::JournalEntry& entry);
   void RegisterAndTidy();
+  Result<void> LookForLostTenants();
   Result<void> Register();
   Result<void> CancelForgottenMoves();
   void ResumeDrain();
@@ -132,6 +130,7 @@ class Node : public move::MoveHost {
   std::unique_ptr<LocalTenants> tenants_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Moves> moves_;
+  std::unique_ptr<TenantMaker> maker_;
   std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<PageLinks> links_;
   std::unique_ptr<StreamService> streams_;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "node/import_check.h"
 #include "node/node.h"
+#include "node/tenant_maker.h"
 #include "runtime/random_id.h"
 #include "tenant/tenant.h"
 
@@ -211,7 +212,7 @@ Result<cluster::TenantRecord> Transfers::Commit(const std::string& id) {
   if (checked) checked = CheckImport(core_, transfer->path, [this] { return CheckRunning(); });
   if (checked) checked = CheckRunning();
   Result<cluster::TenantRecord> made =
-      checked ? node_.CreateTenantFrom(transfer->tenant, transfer->path) : Fail(std::move(checked).error());
+      checked ? node_.maker().Create(transfer->tenant, transfer->path) : Fail(std::move(checked).error());
   Forget(*transfer);
   return made;
 }

@@ -53,7 +53,7 @@ class Transfers {
   // Takes the next piece; one that was taken before is fine (its answer was lost), and is not written again.
   // Fails with CHUNK_TOO_LARGE, OFFSET_INVALID. Suspends.
   Result<void> Write(const std::string& id, uint64_t offset, std::string_view bytes);
-  // Fails with TRANSFER_INCOMPLETE, and the transfer goes on; or as CheckImport and Node::CreateTenantFrom
+  // Fails with TRANSFER_INCOMPLETE, and the transfer goes on; or as CheckImport and TenantMaker::Create
   // do, and it is gone. Suspends.
   Result<cluster::TenantRecord> Commit(const std::string& id);
 

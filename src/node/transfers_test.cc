@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "node/tenant_maker.h"
 #include "node/test_cluster.h"
 
 namespace tradewind::node {
@@ -35,7 +36,7 @@ class TransfersTest : public TwoNodes {
   }
   // A plain SQLite file: the export of an empty tenant.
   std::string PlainFile(Transfers& transfers) {
-    Need(n1_->CreateTenant("origin"));
+    Need(n1_->maker().Create("origin", ""));
     const auto begun = Need(transfers.BeginExport("origin"));
     std::string bytes = Need(transfers.Read(begun.id, 0, limits::kTransferChunkBytes));
     Need(transfers.Drop(kExport, begun.id));
@@ -91,7 +92,7 @@ TEST_F(TransfersTest, TakePiecesInTheirOrderAndARepeatTwice) {
 
 TEST_F(TransfersTest, RefuseATenantThatExistsAndAFileThatDoesNotFit) {
   WithTransfers([&](Transfers& transfers) {
-    Need(n1_->CreateTenant("here"));
+    Need(n1_->maker().Create("here", ""));
     EXPECT_EQ(CodeOf(transfers.BeginImport("here", 10)), "TENANT_EXISTS");
     EXPECT_EQ(CodeOf(transfers.BeginImport("a", UINT64_MAX)), "DISK_FULL");
     EXPECT_EQ(CodeOf(transfers.BeginImport("a", 0)), "IMPORT_EMPTY");

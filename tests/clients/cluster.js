@@ -34,13 +34,15 @@ export async function startNode(name, folder, join_url, { listen = "127.0.0.1:0"
 }
 
 export class Cluster {
-  static async start(count = 2) {
+  // `through` may give another way to the first node, which has the catalog, for the others to take.
+  static async start(count = 2, through = async (url) => url) {
     const cluster = new Cluster();
     cluster.folder = await mkdtemp(join(tmpdir(), "tradewind-clients-"));
     cluster.nodes = [];
     try {
-      for (let i = 1; i <= count; i++)
-        cluster.nodes.push(await startNode(`n${i}`, cluster.folder, cluster.nodes[0]?.url));
+      cluster.nodes.push(await startNode("n1", cluster.folder));
+      const join_url = await through(cluster.nodes[0].url);
+      for (let i = 2; i <= count; i++) cluster.nodes.push(await startNode(`n${i}`, cluster.folder, join_url));
     } catch (error) {
       await cluster.stop();
       throw error;

@@ -1,0 +1,94 @@
+#include "sqlite/database_file.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <span>
+#include <vector>
+
+namespace tradewind::sqlite {
+
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+// https://sqlite.org/fileformat2.html, section 1.3.
+constexpr std::string_view kMagic = "SQLite format 3\0"sv;
+constexpr size_t kHeaderBytes = 100;
+constexpr size_t kPageSizeAt = 16;
+constexpr size_t kChangeCounterAt = 24;
+constexpr size_t kPageCountAt = 28;
+constexpr size_t kCountValidForAt = 92;  // The page count holds if this equals the change counter.
+constexpr uint32_t kPageBytes = 4096;
+
+uint32_t Number(Bytes bytes, size_t offset, size_t size) {
+  uint32_t number = 0;
+  for (size_t i = 0; i < size; ++i) number = (number << 8) | std::to_integer<uint32_t>(bytes[offset + i]);
+  return number;
+}
+
+void SetNumber(std::span<std::byte> bytes, size_t offset, size_t size, uint32_t number) {
+  for (size_t i = size; i-- > 0; number >>= 8) bytes[offset + i] = static_cast<std::byte>(number & 0xff);
+}
+
+tl::unexpected<Error> Gone(const std::string& path, const std::string& how) {
+  return Fail(ErrorKind::kCorrupt, std::string(kFileGoneCode), "the file " + path + " " + how);
+}
+
+// What the header says that the file holds; 0 when it says nothing to rely on.
+uint64_t BytesByHeader(Bytes header) {
+  const bool is_database =
+      std::equal(kMagic.begin(), kMagic.end(), header.begin(),
+                 [](char wanted, std::byte found) { return static_cast<std::byte>(wanted) == found; });
+  if (!is_database || Number(header, kChangeCounterAt, 4) != Number(header, kCountValidForAt, 4)) return 0;
+  const uint32_t field = Number(header, kPageSizeAt, 2);
+  const uint32_t page_size = field == 1 ? 65536 : field;
+  if (page_size < 512 || !std::has_single_bit(page_size)) return 0;
+  return uint64_t{Number(header, kPageCountAt, 4)} * page_size;
+}
+
+}  // namespace
+
+Result<void> WriteEmptyDatabase(runtime::File& file) {
+  std::vector<std::byte> page(kPageBytes);
+  const std::span<std::byte> bytes(page);
+  std::transform(kMagic.begin(), kMagic.end(), page.begin(),
+                 [](char c) { return static_cast<std::byte>(c); });
+  SetNumber(bytes, kPageSizeAt, 2, kPageBytes);
+  SetNumber(bytes, 18, 1, 2);  // Written with a WAL,
+  SetNumber(bytes, 19, 1, 2);  // and read with one.
+  SetNumber(bytes, 21, 1, 64);
+  SetNumber(bytes, 22, 1, 32);
+  SetNumber(bytes, 23, 1, 32);
+  SetNumber(bytes, kChangeCounterAt, 4, 1);
+  SetNumber(bytes, kPageCountAt, 4, 1);
+  SetNumber(bytes, kCountValidForAt, 4, 1);
+  // The schema table: a leaf without cells, whose content begins at the end of the page.
+  SetNumber(bytes, kHeaderBytes, 1, 0x0d);
+  SetNumber(bytes, kHeaderBytes + 5, 2, kPageBytes);
+  return file.Write(0, page);
+}
+
+Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uint64_t least_bytes) {
+  auto file = disk.Open(path, runtime::OpenMode::kExisting);
+  if (!file && file.error().kind == ErrorKind::kNotFound) return Gone(path, "is gone");
+  if (!file) return Fail(std::move(file).error());
+  TW_TRY_ASSIGN(const uint64_t size, (*file)->Size());
+  if (size == 0) return Gone(path, "is empty");
+  std::array<std::byte, kHeaderBytes> header{};
+  TW_TRY_ASSIGN(const size_t got, (*file)->Read(0, header));
+  const uint64_t least = std::max(least_bytes, got == header.size() ? BytesByHeader(header) : 0);
+  if (size >= least) return {};
+  // A checkpoint writes the first page, and with it the count, before others; until it has synced them, the
+  // WAL has them.
+  const auto wal = disk.Open(path + "-wal", runtime::OpenMode::kExisting);
+  if (wal) {
+    TW_TRY_ASSIGN(const uint64_t wal_size, (*wal)->Size());
+    if (wal_size > 0) return {};
+  } else if (wal.error().kind != ErrorKind::kNotFound) {
+    return Fail(wal.error());
+  }
+  return Gone(path, "has " + std::to_string(size) + " of " + std::to_string(least) + " bytes");
+}
+
+}  // namespace tradewind::sqlite

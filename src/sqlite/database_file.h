@@ -1,0 +1,27 @@
+// The main file of a database, before SQLite sees it: what a new one holds, and whether an old one is still
+// there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "runtime/disk.h"
+
+namespace tradewind::sqlite {
+
+// The file of a database is missing, empty, or shorter than it must be.
+inline constexpr std::string_view kFileGoneCode = "DATABASE_FILE_GONE";  // kCorrupt.
+
+// Writes an empty database with a write-ahead log into an empty file, as SQLite would. Does not sync it. So
+// a database that was made has bytes from its first moment on, and an empty file is always a lost one.
+Result<void> WriteEmptyDatabase(runtime::File& file);
+
+// Fails with DATABASE_FILE_GONE when the main file at `path` cannot be all of the database that was there: it
+// is missing, or empty, or shorter than `least_bytes` or than its own header says while there is no WAL that
+// may hold the rest. To be asked before a connection is opened: SQLite makes a new database of an empty main
+// file, and deletes the WAL beside it, which may hold all that is left. Suspends.
+Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uint64_t least_bytes = 1);
+
+}  // namespace tradewind::sqlite
