@@ -35,12 +35,31 @@ std::vector<std::string> Cluster::urls() const {
   return urls;
 }
 
-void Cluster::Start(const std::string& host) {
+node::NodeOptions Cluster::OptionsFor(const std::string& host, const std::string& name) {
   node::NodeOptions options;
-  options.name = host;
+  options.name = name;
   options.listen = {host, 8080};
   options.data_folder = "/data";
   if (host != hosts_.front()) options.join_url = "http://" + hosts_.front() + ":8080";
+  return options;
+}
+
+std::string Cluster::TryStart(const std::string& host, const std::string& name, bool replace) {
+  node::NodeOptions options = OptionsFor(host, name);
+  options.replace_node = replace;
+  SimCore& core = world_.AddCore(host);
+  std::string code;
+  world_.RunFiber(core, "start " + name, [&] {
+    auto node = node::Node::Start(core, options);
+    if (!node) code = node.error().code;
+    if (node) nodes_[host] = std::move(*node);
+  });
+  if (code.empty()) hosts_.push_back(host);
+  return code;
+}
+
+void Cluster::Start(const std::string& host) {
+  node::NodeOptions options = OptionsFor(host, host);
   options.trap = traps_[host];
   SimCore& core = world_.CoreOf(host);
   world_.RunFiber(core, "start " + host, [&] {

@@ -47,6 +47,10 @@ class Cluster {
   // Ends what is left of the node that went down, and starts it again on what its disk still holds.
   void BringBack();
 
+  // Starts a node of that name on a host of its own, which is made when it is new, with an empty folder. The
+  // code of its failure; "" when it runs: then it is the host's node.
+  std::string TryStart(const std::string& host, const std::string& name, bool replace);
+
   // A call of the admin API through the host, repeated until it succeeds; its body must be JSON. In a fiber.
   boost::json::value Call(const std::string& host, const std::string& method, const std::string& target,
                           const std::string& body = "");
@@ -71,11 +75,12 @@ class Cluster {
   bool HasFile(const std::string& host, const std::string& tenant);
 
  private:
+  node::NodeOptions OptionsFor(const std::string& host, const std::string& name);
   void Start(const std::string& host);
   void End(const std::string& host, runtime::Duration drain);
 
   SimWorld world_;
-  const std::vector<std::string> hosts_;
+  std::vector<std::string> hosts_;
   std::map<std::string, std::unique_ptr<node::Node>> nodes_;
   std::map<std::string, node::StepTrap> traps_;
   std::optional<std::string> down_;

@@ -30,6 +30,7 @@ struct ServeOptions {
   std::string catalog;
   std::string config;
   bool insecure = false;
+  bool replace_node = false;
 };
 
 // For tests: ends this process as a crash does, at the named step of a move ("NAME", or "NAME:3" for the
@@ -55,6 +56,7 @@ Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
   node.data_folder = options.data;
   if (!options.join.empty()) node.join_url = options.join;
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
+  node.replace_node = options.replace_node;
   node.trap = TrapFromEnvironment();
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
   if (!IsLoopback(node.listen) && !options.insecure) {
@@ -127,6 +129,9 @@ void AddServeCommand(CLI::App& app, CommandLine& line) {
   serve->add_option("--config", options->config, "A configuration file (not there yet)");
   serve->add_flag("--insecure", options->insecure,
                   "Listen on an address that other machines reach, without tokens");
+  serve->add_flag(
+      "--replace-node", options->replace_node,
+      "Take the name over from a data folder that is lost; what it owned stays listed as missing");
   serve->callback([&line, options] { line.action = [options] { return Serve(*options); }; });
 }
 

@@ -24,7 +24,13 @@ struct TenantOptions {
 };
 
 std::string SizeText(const json::value& tenant) {
+  if (!MemberAt(tenant, "size_bytes").is_number()) return "-";
   return FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes")));
+}
+
+std::string PagesText(const json::value& tenant) {
+  if (!MemberAt(tenant, "page_size").is_number()) return "-";
+  return fmt::format("{:.0f} of {:.0f} bytes", NumberAt(tenant, "page_count"), NumberAt(tenant, "page_size"));
 }
 
 void PrintTenant(const json::value& tenant, const ClientContext& context) {
@@ -38,8 +44,7 @@ void PrintTenant(const json::value& tenant, const ClientContext& context) {
                            {"epoch", fmt::format("{:.0f}", NumberAt(tenant, "epoch"))},
                            {"state", TextAt(tenant, "state")},
                            {"size", SizeText(tenant)},
-                           {"pages", fmt::format("{:.0f} of {:.0f} bytes", NumberAt(tenant, "page_count"),
-                                                 NumberAt(tenant, "page_size"))},
+                           {"pages", PagesText(tenant)},
                            {"created", FormatTime(static_cast<int64_t>(NumberAt(tenant, "created_at")))},
                            {"latency", latency.empty() ? "-" : latency},
                            {"move", move.empty() ? "-" : move}}));

@@ -48,6 +48,21 @@ struct NodeRecord {
   auto operator<=>(const NodeRecord&) const = default;
 };
 
+// What a node says of itself when it starts. A name belongs to the data folder that registered it first.
+struct Registration {
+  NodeRecord node;           // Whether it is draining is ignored, and stays as it is.
+  std::string folder = {};   // The identity of its data folder.
+  std::string cluster = {};  // The cluster that the folder belongs to; empty when it has never registered.
+  bool replace = false;      // Takes the name over from another folder.
+  bool dry_run = false;      // Only says what would come of it.
+};
+struct Membership {
+  std::string cluster;  // The cluster's identity, drawn when its catalog was made.
+  std::string url;      // The address that the node had before; empty when its name is new.
+};
+inline constexpr std::string_view kNameTakenCode = "NODE_NAME_TAKEN";      // kRefused.
+inline constexpr std::string_view kOtherClusterCode = "CLUSTER_MISMATCH";  // kRefused.
+
 //   forward ──► done            the destination owns a complete, durable copy
 //      │  └───► cancelled       the source owns; the swap was never carried out, or was fenced off
 //      └► reverse ──► cancelled the source owns again, and its copy is complete and durable
@@ -108,8 +123,9 @@ class Catalog {
  public:
   virtual ~Catalog() = default;
 
-  // Adds a node, or gives a known one its new address. Whether it is draining is ignored, and stays as it is.
-  virtual Result<void> RegisterNode(const NodeRecord& node) = 0;
+  // Adds a node, or gives a known one its new address. NODE_NAME_TAKEN (another folder has the name, and it is
+  // not to be replaced), CLUSTER_MISMATCH, NAME_INVALID.
+  virtual Result<Membership> RegisterNode(const Registration& registration) = 0;
   virtual Result<void> SetDraining(const NodeName& name, bool draining) = 0;  // NODE_NOT_FOUND.
   virtual Result<std::vector<NodeRecord>> Nodes() = 0;                        // By name.
 

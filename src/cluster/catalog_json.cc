@@ -58,6 +58,19 @@ JsonObject ToJson(const Ownership& ownership) {
   return {{"owner", ownership.owner}, {"epoch", NumberOf(ownership.epoch)}};
 }
 
+JsonObject ToJson(const Registration& registration) {
+  JsonObject object = ToJson(registration.node);
+  object["folder"] = registration.folder;
+  object["cluster"] = registration.cluster;
+  object["replace"] = registration.replace;
+  object["dry_run"] = registration.dry_run;
+  return object;
+}
+
+JsonObject ToJson(const Membership& membership) {
+  return {{"cluster", membership.cluster}, {"url", membership.url}};
+}
+
 JsonObject ToJson(const TenantRecord& tenant) {
   return {{"name", tenant.name},
           {"engine", tenant.engine},
@@ -134,6 +147,22 @@ Result<void> FromJson(const JsonObject& object, NodeRecord& node) {
   if (object.contains("draining")) {
     TW_TRY_ASSIGN(node.draining, BooleanField(object, "draining"));
   }
+  return {};
+}
+
+Result<void> FromJson(const JsonObject& object, Registration& registration) {
+  TW_TRY(FromJson(object, registration.node));
+  if (!object.contains("folder")) return {};
+  TW_TRY_ASSIGN(registration.folder, TextField(object, "folder"));
+  TW_TRY_ASSIGN(registration.cluster, TextField(object, "cluster"));
+  TW_TRY_ASSIGN(registration.replace, BooleanField(object, "replace"));
+  TW_TRY_ASSIGN(registration.dry_run, BooleanField(object, "dry_run"));
+  return {};
+}
+
+Result<void> FromJson(const JsonObject& object, Membership& membership) {
+  TW_TRY_ASSIGN(membership.cluster, TextField(object, "cluster"));
+  TW_TRY_ASSIGN(membership.url, TextField(object, "url"));
   return {};
 }
 

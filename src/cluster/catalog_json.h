@@ -3,7 +3,7 @@
 //
 // Missing fields and fields of another type fail with CATALOG_MESSAGE (kCorrupt); fields that are not known
 // are ignored, so that a newer node may send more. A node's "draining", a tenant's "objective" and a move's
-// "options" may be missing: an older node does not send them.
+// "options" may be missing: an older node does not send them. So may all but the node of a registration.
 #pragma once
 
 #include <boost/json.hpp>
@@ -18,6 +18,8 @@ namespace tradewind::cluster {
 using JsonObject = boost::json::object;
 
 JsonObject ToJson(const NodeRecord& node);
+JsonObject ToJson(const Registration& registration);
+JsonObject ToJson(const Membership& membership);
 JsonObject ToJson(const TenantRecord& tenant);
 JsonObject ToJson(const MoveRecord& move);
 JsonObject ToJson(const Ownership& ownership);
@@ -39,6 +41,8 @@ Result<const JsonObject*> ObjectField(const JsonObject& object, std::string_view
 Result<MoveState> StateField(const JsonObject& object, std::string_view name);
 
 Result<void> FromJson(const JsonObject& object, NodeRecord& node);
+Result<void> FromJson(const JsonObject& object, Registration& registration);
+Result<void> FromJson(const JsonObject& object, Membership& membership);
 Result<void> FromJson(const JsonObject& object, TenantRecord& tenant);
 Result<void> FromJson(const JsonObject& object, MoveRecord& move);
 Result<void> FromJson(const JsonObject& object, Ownership& ownership);

@@ -22,9 +22,9 @@ Result<value> Answer(Result<T> result) {
 }
 
 Result<value> RegisterNode(Catalog& catalog, const JsonObject& request) {
-  NodeRecord node;
-  TW_TRY(FromJson(request, node));
-  return Answer(catalog.RegisterNode(node));
+  Registration registration;
+  TW_TRY(FromJson(request, registration));
+  return Answer(catalog.RegisterNode(registration));
 }
 
 Result<value> SetDraining(Catalog& catalog, const JsonObject& request) {

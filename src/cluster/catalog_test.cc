@@ -68,6 +68,59 @@ TEST_P(CatalogContract, ANodeThatComesBackAtAnotherAddressReplacesTheOldOne) {
   });
 }
 
+TEST_P(CatalogContract, ANameBelongsToTheFolderThatRegisteredItFirst) {
+  Run([](Catalog& catalog) {
+    const auto from = [](const char* folder, const char* url) {
+      Registration registration{{"n3", url}, folder};
+      return registration;
+    };
+    const Membership first = Need(catalog.RegisterNode(from("one", "http://127.0.0.1:3")));
+    EXPECT_EQ(first.cluster.size(), 32u);
+    EXPECT_EQ(first.url, "");
+    const auto other = catalog.RegisterNode(from("two", "http://127.0.0.1:4"));
+    EXPECT_EQ(CodeOf(other), kNameTakenCode);
+    EXPECT_THAT(other.error().message, testing::HasSubstr("http://127.0.0.1:3"));
+    EXPECT_EQ(CodeOf(catalog.RegisterNode(from("", "http://127.0.0.1:4"))), kNameTakenCode);
+    EXPECT_EQ(Need(catalog.RegisterNode(from("one", "http://127.0.0.1:5"))).url, "http://127.0.0.1:3");
+
+    Registration replacing = from("two", "http://127.0.0.1:6");
+    replacing.replace = true;
+    replacing.dry_run = true;
+    EXPECT_EQ(Need(catalog.RegisterNode(replacing)).url, "http://127.0.0.1:5");
+    EXPECT_EQ(Need(catalog.Nodes()).back().url, "http://127.0.0.1:5");
+    replacing.dry_run = false;
+    Need(catalog.RegisterNode(replacing));
+    EXPECT_EQ(CodeOf(catalog.RegisterNode(from("one", "http://127.0.0.1:5"))), kNameTakenCode);
+    EXPECT_EQ(Need(catalog.Nodes()).back().url, "http://127.0.0.1:6");
+  });
+}
+
+TEST_P(CatalogContract, AFolderOfAnotherClusterIsRefused) {
+  Run([](Catalog& catalog) {
+    Registration registration{{"n3", "http://127.0.0.1:3"}, "one"};
+    registration.cluster = "another";
+    EXPECT_EQ(CodeOf(catalog.RegisterNode(registration)), kOtherClusterCode);
+    registration.cluster.clear();
+    registration.cluster = Need(catalog.RegisterNode(registration)).cluster;
+    Need(catalog.RegisterNode(registration));
+  });
+}
+
+TEST_P(CatalogContract, ANodeOfAnEarlierVersionGetsItsIdentityWhenItRegistersNext) {
+  Run([](Catalog& catalog) {
+    Need(catalog.RegisterNode({{"n1", "http://127.0.0.1:1"}, "one"}));
+    EXPECT_EQ(CodeOf(catalog.RegisterNode({{"n1", "http://127.0.0.1:1"}, "two"})), kNameTakenCode);
+  });
+}
+
+TEST_P(CatalogContract, AFenceWithoutAMoveShutsOutADeleteThatIsStillUnderWay) {
+  Run([&](Catalog& catalog) {
+    EXPECT_TRUE(Need(catalog.Fence("t", before_, "")).Shows({"n1", Epoch{2}}));
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", before_)), "OWNER_CHANGED");
+    EXPECT_FALSE(Need(catalog.Fence("t", before_, "")).applied);
+  });
+}
+
 TEST_P(CatalogContract, ANodeThatIsDrainingIsStillAfterItComesBack) {
   Run([](Catalog& catalog) {
     EXPECT_FALSE(Need(catalog.Nodes())[0].draining);

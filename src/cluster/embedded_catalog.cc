@@ -8,21 +8,24 @@
 #include "base/log.h"
 #include "cluster/catalog_rows.h"
 #include "cluster/catalog_seal.h"
+#include "cluster/registration.h"
 
 namespace tradewind::cluster {
 
 namespace {
 
-// Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants.
-constexpr int64_t kFormat = 3;
+// Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants, format 3 no
+// identity of the cluster and of the nodes' folders.
+constexpr int64_t kFormat = 4;
 constexpr std::string_view kFormatCode = "CATALOG_FORMAT";
 constexpr uint64_t kCheckedBytes = 64u << 20;  // A longer file is checked as it is read.
 
 // epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
-constexpr std::array<std::string_view, 5> kTables = {
+constexpr std::array<std::string_view, 6> kTables = {
     "CREATE TABLE format(version INTEGER NOT NULL)",
-    "CREATE TABLE nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0) "
-    "WITHOUT ROWID",
+    "CREATE TABLE cluster(id TEXT NOT NULL)",
+    "CREATE TABLE nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0, "
+    "folder TEXT NOT NULL DEFAULT '', registered_at_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
     "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL, "
@@ -40,6 +43,13 @@ constexpr std::array<std::string_view, 2> kUpgradeFromFormat1 = {
 
 constexpr std::string_view kUpgradeFromFormat2 =
     "ALTER TABLE tenants ADD COLUMN objective TEXT NOT NULL DEFAULT ''";
+
+// A folder that an earlier version registered gets its identity when it registers next.
+constexpr std::array<std::string_view, 3> kUpgradeFromFormat3 = {
+    "CREATE TABLE cluster(id TEXT NOT NULL)",
+    "ALTER TABLE nodes ADD COLUMN folder TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE nodes ADD COLUMN registered_at_ms INTEGER NOT NULL DEFAULT 0",
+};
 
 // Every look-up that is not by a primary key or a move's id.
 constexpr std::array<std::string_view, 3> kIndexes = {
@@ -185,7 +195,9 @@ Result<void> EmbeddedCatalog::PrepareSchema() {
                   "run the version of tradewind that wrote it");
     if (!format) TW_TRY(run_all(kTables));
     if (format == 1) TW_TRY(run_all(kUpgradeFromFormat1));
-    if (format) TW_TRY(Run(kUpgradeFromFormat2));
+    if (format && *format <= 2) TW_TRY(Run(kUpgradeFromFormat2));
+    if (format) TW_TRY(run_all(kUpgradeFromFormat3));
+    TW_TRY(Run("INSERT INTO cluster VALUES(?1)", {NewClusterId(core_)}));
     TW_TRY(run_all(kIndexes));
     TW_TRY(Run("DELETE FROM format"));
     TW_TRY(Run("INSERT INTO format VALUES(?1)", {kFormat}));
@@ -305,14 +317,37 @@ Result<MoveRecord> EmbeddedCatalog::FindMove(const MoveId& id) {
 
 // -- Nodes
 
-Result<void> EmbeddedCatalog::RegisterNode(const NodeRecord& node) {
-  return Change<void>([&]() -> Result<void> {
+Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registration) {
+  return Change<Membership>([&]() -> Result<Membership> {
+    const NodeRecord& node = registration.node;
     if (!IsValidName(node.name))
       return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + node.name + "' cannot name a node",
                   "use lower-case letters, digits, '-' and '_', at most 63, a letter or digit first");
+    TW_TRY_ASSIGN(const Rows cluster, Run("SELECT id FROM cluster"));
+    Membership membership;
+    if (!cluster.empty()) membership.cluster = Columns(cluster[0]).Text(0);
+    if (!registration.cluster.empty() && registration.cluster != membership.cluster)
+      return Fail(OtherCluster(registration, membership.cluster));
+    TW_TRY_ASSIGN(const Rows known, Run("SELECT url, folder, registered_at_ms, (SELECT count(*) FROM tenants "
+                                        "WHERE owner=?1) FROM nodes WHERE name=?1",
+                                        {node.name}));
+    bool is_new = known.empty();
+    if (!is_new) {
+      Columns columns(known[0]);
+      const NameHolder holder{columns.Text(0), columns.Text(1), columns.Integer(2), columns.Integer(3)};
+      TW_TRY(columns.Check());
+      membership.url = holder.url;
+      is_new = holder.folder != registration.folder;
+      if (is_new && !holder.folder.empty() && !registration.replace)
+        return Fail(NameTaken(node.name, holder));
+    }
+    if (registration.dry_run) return membership;
     TW_TRY(Run("INSERT INTO nodes(name, url) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET url=excluded.url",
                {node.name, node.url}));
-    return {};
+    if (is_new)
+      TW_TRY(Run("UPDATE nodes SET folder=?2, registered_at_ms=?3 WHERE name=?1",
+                 {node.name, registration.folder, core_.UnixMilliseconds()}));
+    return membership;
   });
 }
 

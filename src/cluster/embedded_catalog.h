@@ -36,7 +36,7 @@ class EmbeddedCatalog final : public Catalog {
   // Waits for calls in progress, then closes the file. Later calls fail with CATALOG_DOWN. Suspends.
   void Close();
 
-  Result<void> RegisterNode(const NodeRecord& node) override;
+  Result<Membership> RegisterNode(const Registration& registration) override;
   Result<void> SetDraining(const NodeName& name, bool draining) override;
   Result<std::vector<NodeRecord>> Nodes() override;
   Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,

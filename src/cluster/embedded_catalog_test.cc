@@ -142,11 +142,11 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
 TEST_F(EmbeddedCatalogFile, OfALaterFormatIsRefusedAndLeftAlone) {
   core_->RunUntilReturned("test", [&] {
     Need(RunOnFile(*core_, path_,
-                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(4)"}));
+                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(5)"}));
     const auto opened = EmbeddedCatalog::Open(*core_, path_);
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, "CATALOG_FORMAT");
-    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 4"));
+    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 5"));
     EXPECT_EQ(Need(RunOnFile(*core_, path_, {"SELECT count(*) FROM sqlite_schema"}))[0][0],
               sqlite::Value(int64_t{1}));
   });

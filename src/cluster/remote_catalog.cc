@@ -90,8 +90,8 @@ JsonObject With(JsonObject arguments, const Ownership& ownership) {
 
 }  // namespace
 
-Result<void> RemoteCatalog::RegisterNode(const NodeRecord& node) {
-  return Decode<void>(Call(call_, "register-node", ToJson(node), Repeat::kAllowed));
+Result<Membership> RemoteCatalog::RegisterNode(const Registration& registration) {
+  return Decode<Membership>(Call(call_, "register-node", ToJson(registration), Repeat::kAllowed));
 }
 
 Result<void> RemoteCatalog::SetDraining(const NodeName& name, bool draining) {

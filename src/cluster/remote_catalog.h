@@ -25,7 +25,7 @@ class RemoteCatalog final : public Catalog {
  public:
   explicit RemoteCatalog(CatalogCall call) : call_(std::move(call)) {}
 
-  Result<void> RegisterNode(const NodeRecord& node) override;
+  Result<Membership> RegisterNode(const Registration& registration) override;
   Result<void> SetDraining(const NodeName& name, bool draining) override;
   Result<std::vector<NodeRecord>> Nodes() override;
   Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,

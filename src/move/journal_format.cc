@@ -23,9 +23,9 @@ constexpr uint64_t kRecordHeaderBytes = 40;
 constexpr uint64_t kOldRecordHeaderBytes = 12;
 constexpr uint32_t kLongestPayloadBytes = 1u << 20;
 constexpr uint64_t kAlignment = 8;
-constexpr std::array<std::string_view, 11> kRoleNames = {
-    "creating",  "owned", "swapping", "dual",   "deleting", "receiving",
-    "ready",     "owner", "frozen",   "mismatch", "dropping"};
+constexpr std::array<std::string_view, 11> kRoleNames = {"creating", "owned",     "swapping", "dual",
+                                                         "deleting", "receiving", "ready",    "owner",
+                                                         "frozen",   "mismatch",  "dropping"};
 
 template <typename T>
 T NumberAt(Bytes bytes, uint64_t offset) {

@@ -8,12 +8,24 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "move/receiver.h"
+#include "sqlite/database_file.h"
 
 namespace tradewind::move {
 
 namespace {
 
 constexpr std::array<const char*, 4> kSuffixes = {"", "-wal", "-journal", "-presence"};
+
+// A copy that was ready and that nobody has opened since is as long as its map says; later on SQLite may cut it.
+Result<void> CheckCopy(runtime::Disk& disk, const std::string& path, const std::string& presence_path,
+                       bool untouched) {
+  uint64_t least = 1;
+  if (untouched) {
+    TW_TRY_ASSIGN(const auto presence, sqlite::PresenceMap::Load(disk, presence_path));
+    least = uint64_t{presence->page_count()} * presence->page_size();
+  }
+  return sqlite::CheckDatabaseFile(disk, path, least);
+}
 
 }  // namespace
 
@@ -203,6 +215,7 @@ Result<void> Receiver::Resume(const JournalEntry& entry) {
   list_ = entry.list;
   if (entry.role == Role::kReceiving) return DropCopy();
   if (entry.role == Role::kFrozen) return {};
+  TW_TRY(CheckCopy(core_.disk(), path_, PresencePath(), entry.role == Role::kReady));
   TW_TRY(OpenFromDisk());
   state_ = State::kReady;
   if (entry.role == Role::kReady) {

@@ -18,6 +18,7 @@
 #include "node/placement.h"
 #include "node/tenant_json.h"
 #include "node/tenant_maker.h"
+#include "node/tenant_sizes.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
@@ -156,14 +157,12 @@ Answer AdminApi::CreateTenant(const Call& call) {
 
 Answer AdminApi::ListTenants(const Call&) {
   TW_TRY_ASSIGN(const auto records, node_.catalog().ListTenants());
+  const TenantSizes sizes = SizesEverywhere(node_, records);
   json::array tenants;
   for (const cluster::TenantRecord& record : records) {
-    const bool here = record.ownership.owner == node_.self();
-    // Not through LocalTenants, which would open each of them.
-    const auto size =
-        here ? SizeOnDisk(node_.core().disk(), node_.TenantPath(record.name)) : std::optional<TenantSize>();
-    tenants.push_back(TenantJson(record, size));
-    if (here && tenants.size() % 64 == 0) runtime::Yield();
+    const auto size = sizes.find(record.name);
+    tenants.push_back(TenantJson(record, size == sizes.end() ? std::optional<TenantSize>() : size->second));
+    if (tenants.size() % 64 == 0) runtime::Yield();
   }
   return Json(200, json::object{{"tenants", std::move(tenants)}});
 }

@@ -49,7 +49,7 @@ TEST_F(AdminApiTest, EveryNodeAnswersForEveryTenant) {
     const json::value list = Json(200, Call(*n1_, "GET", "/v1/tenants"));
     ASSERT_EQ(list.at("tenants").as_array().size(), 2u);
     EXPECT_EQ(Text(list.at("tenants").at(0), "owner"), "n2");
-    EXPECT_TRUE(list.at("tenants").at(0).at("size_bytes").is_null());
+    EXPECT_EQ(list.at("tenants").at(0).at("size_bytes").to_number<int>(), 4096);
     EXPECT_EQ(Text(list.at("tenants").at(1), "owner"), "n1");
     EXPECT_FALSE(list.at("tenants").at(1).at("size_bytes").is_null());
 

@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "cluster/embedded_catalog.h"
 #include "move/journal.h"
+#include "node/data_folder.h"
 #include "sqlite/presence_map.h"
 #include "sqlite/vfs.h"
 
@@ -29,11 +30,10 @@ Result<std::string> ReadWhole(runtime::Disk& disk, const std::string& path) {
   return bytes;
 }
 
-// The folder's file begins with the node's name.
 Result<NodeName> NameOfFolder(runtime::Disk& disk, const std::string& data_folder) {
   const auto text = ReadWhole(disk, data_folder + "/node");
-  NodeName name = text ? text->substr(0, text->find_first_of(" \t\r\n")) : "";
-  if (IsValidName(name)) return name;
+  const auto name = text ? NameInNodeFile(*text) : std::nullopt;
+  if (name) return *name;
   return Fail(ErrorKind::kCorrupt, "NODE_NAME_UNKNOWN",
               "the folder " + data_folder + " does not say whose it is", "name its node with --name");
 }

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "runtime/random_id.h"
+#include "sqlite/database_file.h"
 
 namespace tradewind::node {
 
@@ -405,6 +406,7 @@ void Moves::ResumeWhenFree(const move::JournalEntry& entry) {
 // A tenant whose pages did not all arrive before it was sent back: its map says which.
 Result<LocalTenants::Use> Moves::OpenForReverse(const move::JournalEntry& entry, Epoch owned) {
   const std::string path = host_.TenantPath(entry.tenant);
+  TW_TRY(sqlite::CheckDatabaseFile(host_.core().disk(), path));
   TW_TRY_ASSIGN(auto presence, sqlite::PresenceMap::Load(host_.core().disk(), path + "-presence"));
   TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(host_.core(), path, runtime::OpenMode::kExisting));
   store->SetPresence(std::move(presence), [](PageNumber) {});

@@ -1,11 +1,9 @@
 #include "node/node.h"
 
 #include <algorithm>
-#include <span>
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "cluster/catalog_service.h"
 #include "cluster/embedded_catalog.h"
 #include "cluster/remote_catalog.h"
@@ -19,7 +17,9 @@
 #include "node/placement.h"
 #include "node/stream_service.h"
 #include "node/tenant_maker.h"
+#include "node/tenant_sizes.h"
 #include "node/transfers.h"
+#include "sqlite/database_file.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::node {
@@ -30,6 +30,16 @@ constexpr std::string_view kCatalogPrefix = "/v1/internal/catalog/";
 constexpr std::string_view kMovesPrefix = "/v1/internal/moves/";
 constexpr std::string_view kStreamsPath = "/v1/internal/streams";
 constexpr std::string_view kLatencyPath = "/v1/internal/latency";
+
+// The catalog says no, and will say so again.
+bool IsRefusal(const Error& error) {
+  return error.code == cluster::kNameTakenCode || error.code == cluster::kOtherClusterCode ||
+         error.code == "NODE_RUNS_ELSEWHERE" || error.code == "NAME_INVALID";
+}
+
+std::string HealthText(const NodeName& name) {
+  return R"({"status":"ok","node":")" + name + "\"}";
+}
 
 }  // namespace
 
@@ -60,9 +70,10 @@ Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions optio
 }
 
 Result<void> Node::Open() {
-  TW_TRY(ClaimFolder());
+  TW_TRY_ASSIGN(folder_, DataFolder::Claim(core_, options_.data_folder, options_.name));
   TW_TRY(OpenJournal());
   const bool had_tenants = !journal_->entries().empty();
+  TW_TRY(folder_->CheckCatalog(options_.join_url.has_value(), had_tenants));
   removed_ = std::make_unique<RemovedFiles>(core_, options_.data_folder + "/removed");
   TW_TRY(removed_->Start());
   tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants", *removed_);
@@ -88,37 +99,15 @@ Result<void> Node::Open() {
   drain_ = std::make_unique<Drain>(core_, options_.name, options_.data_folder + "/drain", HandsForDrain());
   admin_ = std::make_unique<AdminApi>(*this, *transfers_);
   TW_TRY(Recover());
-  Result<void> registered = Register();
+  Result<void> registered = CheckNoTwin();
+  if (registered) registered = Register();
+  if (!registered && IsRefusal(registered.error())) return registered;
   // A node that has tenants serves them even while the catalog is away (protocol.md step 5).
   if (!registered && !had_tenants) return registered;
   if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
   serving_ = true;
   fibers_.Spawn("register " + options_.name, [this] { RegisterAndTidy(); });
   return {};
-}
-
-Result<void> Node::ClaimFolder() {
-  runtime::Disk& disk = core_.disk();
-  for (const char* folder : {"", "/tenants", "/transfers"})
-    TW_TRY(disk.CreateFolders(options_.data_folder + folder));
-  const std::string path = options_.data_folder + "/node";
-  TW_TRY_ASSIGN(const bool exists, disk.Exists(path));
-  TW_TRY_ASSIGN(auto file, disk.Open(path, runtime::OpenMode::kCreate));
-  TW_TRY_ASSIGN(const uint64_t size, file->Size());
-  std::string name(size, '\0');
-  TW_TRY(file->Read(0, std::as_writable_bytes(std::span(name))));
-  if (exists && !name.empty() && name != options_.name)
-    return Fail(ErrorKind::kRefused, "DATA_FOLDER_OF_ANOTHER_NODE",
-                options_.data_folder + " belongs to the node " + name,
-                "start it with --name " + name + ", or give another --data");
-  if (name == options_.name) return {};
-  TW_TRY(file->Write(0, std::as_bytes(std::span(options_.name))));
-  TW_TRY(file->Sync());
-  // All that will ever be durable here lies in folders whose own names must be.
-  for (std::string folder = options_.data_folder;; folder = FolderOf(folder)) {
-    TW_TRY(disk.SyncDirectory(folder.empty() ? "/" : folder));
-    if (folder.empty() || folder == "." || folder == "/") return {};
-  }
 }
 
 // Beside files of tenants a journal that is missing is a lost one, not a new one.
@@ -134,7 +123,7 @@ Result<void> Node::OpenJournal() {
 
 Result<void> Node::OpenCatalog() {
   if (!options_.join_url) {
-    TW_TRY_ASSIGN(auto embedded, cluster::EmbeddedCatalog::Open(core_, options_.data_folder + "/catalog.db"));
+    TW_TRY_ASSIGN(auto embedded, cluster::EmbeddedCatalog::Open(core_, folder_->CatalogPath()));
     embedded_ = embedded.get();
     catalog_ = std::move(embedded);
     return {};
@@ -156,11 +145,36 @@ Result<void> Node::OpenCatalog() {
 }
 
 Result<void> Node::Register() {
-  Result<void> registered = catalog_->RegisterNode({options_.name, url_});
-  if (registered || !options_.join_url) return registered;
+  const FolderIdentity& identity = folder_->identity();
+  const auto membership =
+      catalog_->RegisterNode({{options_.name, url_}, identity.id, identity.cluster, options_.replace_node});
+  if (membership)
+    return folder_->NoteCluster(membership->cluster,
+                                options_.join_url ? CatalogPlace::kElsewhere : CatalogPlace::kHere);
+  if (!options_.join_url || IsRefusal(membership.error())) return Fail(membership.error());
   return Fail(ErrorKind::kUnavailable, "CLUSTER_UNREACHABLE",
-              "no cluster answers at " + *options_.join_url + " (" + registered.error().message + ")",
+              "no cluster answers at " + *options_.join_url + " (" + membership.error().message + ")",
               "check --join, and that the first node runs");
+}
+
+// Before the address of the name is changed: does somebody answer by that name where it was? That is a node with
+// a copy of this folder, or one that is to be replaced and lives. (Behind a forwarding address it may be this
+// one, which says that it is starting.)
+Result<void> Node::CheckNoTwin() {
+  const FolderIdentity& identity = folder_->identity();
+  const auto membership = catalog_->RegisterNode(
+      {{options_.name, url_}, identity.id, identity.cluster, options_.replace_node, /*dry_run=*/true});
+  if (!membership) return IsRefusal(membership.error()) ? Fail(membership.error()) : Result<void>();
+  if (membership->url.empty() || membership->url == url_) return {};
+  net::HttpRequest probe;
+  probe.target = "/health";
+  probe.idempotent = true;
+  const auto answer =
+      client_.Call(membership->url + "/health", std::move(probe), core_.Now() + limits::kNodeProbe);
+  if (!answer || answer->status != 200 || answer->body != HealthText(options_.name)) return {};
+  return Fail(ErrorKind::kRefused, "NODE_RUNS_ELSEWHERE",
+              "a node " + options_.name + " runs at " + membership->url,
+              "stop that one first, or give another --name");
 }
 
 // What needs the catalog and may wait for it.
@@ -168,6 +182,11 @@ void Node::RegisterAndTidy() {
   while (!stopping_) {
     const Result<void> registered = Register();
     if (registered) break;
+    if (IsRefusal(registered.error())) {
+      log::error("this node serves nothing any more: {}", Describe(registered.error()));
+      refused_ = registered.error();
+      return;
+    }
     log::warn("the node is not registered yet: {}", Describe(registered.error()));
     runtime::SleepFor(limits::kReconnectPause);
   }
@@ -310,10 +329,12 @@ Result<void> Node::Recover() {
         // One damaged copy does not keep the others from being served.
         if (Result<void> resumed = moves_->Resume(entry); !resumed) {
           log::error("tenant {} is not served here: {}", tenant, Describe(resumed.error()));
-          if (resumed.error().code == sqlite::kFileInUseCode)
+          const Error& why = resumed.error();
+          const bool missing = why.code == sqlite::kFileGoneCode || why.kind == ErrorKind::kNotFound;
+          if (why.code == sqlite::kFileInUseCode)
             moves_->ResumeWhenFree(entry);
           else
-            tenants_->AddUnserved(tenant, resumed.error());
+            tenants_->AddUnserved(tenant, missing ? TenantFileMissing(tenant, why.message) : why);
         }
         break;
     }
@@ -356,6 +377,7 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
     return links_->Accept(request);
   }
   if (path == kStreamsPath) return streams_->Handle(request);
+  if (path == kSizesPath) return net::HttpResponse::Json(200, EncodeSizes(SizesHere(*this)));
   if (path == kLatencyPath) {
     const auto call = DecodeLatencyCall(request.body);
     if (!call) return ErrorResponse(call.error());
@@ -378,13 +400,14 @@ net::HttpResponse Node::Handle(const net::HttpRequest& request) {
   // While it starts a node answers for the catalog already: others need it to start.
   const bool early = internal && embedded_ && request.path.starts_with(kCatalogPrefix);
   if (request.path == "/health") {
-    if (serving_ && !stopping_)
-      return net::HttpResponse::Json(200, R"({"status":"ok","node":")" + options_.name + "\"}");
+    if (refused_) return ErrorResponse(*refused_);
+    if (serving_ && !stopping_) return net::HttpResponse::Json(200, HealthText(options_.name));
     return net::HttpResponse::Json(503, stopping_ ? R"({"status":"draining"})" : R"({"status":"starting"})");
   }
   if (!serving_ && !early)
     return ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING",
                                "node " + options_.name + " is starting", "try again"});
+  if (refused_) return ErrorResponse(*refused_);
   if (internal) return HandleInternal(request);
   if (request.path == "/metrics") return Metrics();
   if (admin_->Handles(request)) return admin_->Handle(request);

@@ -1,7 +1,7 @@
 // A node: one process (or, in a simulation, one of several in a thread) with a name, an address and a data
 // folder of its own. It wires the parts together and is what `tradewind serve` runs.
 //
-//   DATA/node            its name: a folder belongs to one node
+//   DATA/node            its name and identity: a folder belongs to one node of one cluster (data_folder.h)
 //   DATA/journal         what it knows for sure about each tenant (move/journal.h)
 //   DATA/catalog.db      the embedded catalog, on the node that was started without --join
 //   DATA/drain           how it was asked to drain, when it was
@@ -23,6 +23,7 @@
 #include "move/host.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "node/data_folder.h"
 #include "node/directory.h"
 #include "node/drain.h"
 #include "node/local_tenants.h"
@@ -57,13 +58,15 @@ struct NodeOptions {
   std::string data_folder;
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
+  bool replace_node = false;                 // Takes the name over from a data folder that is lost.
   StepTrap trap;
 };
 
 class Node : public move::MoveHost {
  public:
   // Recovers what is on disk, goes on with moves that were under way, and serves. Fails with NAME_INVALID,
-  // ADDRESS_IN_USE, DATA_FOLDER_OF_ANOTHER_NODE, CLUSTER_UNREACHABLE, or as the disk does. Suspends.
+  // ADDRESS_IN_USE, CLUSTER_UNREACHABLE, as DataFolder and Catalog::RegisterNode do, with NODE_RUNS_ELSEWHERE
+  // (a node of that name answers at the address that it registered last), or as the disk does. Suspends.
   static Result<std::unique_ptr<Node>> Start(runtime::Core& core, NodeOptions options);
   ~Node() override;  // Requires: Stop() has returned.
 
@@ -101,13 +104,13 @@ class Node : public move::MoveHost {
  private:
   Node(runtime::Core& core, NodeOptions options);
   Result<void> Open();
-  Result<void> ClaimFolder();
   Result<void> OpenJournal();
   Result<void> OpenCatalog();
   Result<void> Recover();
   void RegisterAndTidy();
   Result<void> LookForLostTenants();
   Result<void> Register();
+  Result<void> CheckNoTwin();
   Result<void> CancelForgottenMoves();
   void ResumeDrain();
   Pacer::Hands HandsForPacer();
@@ -121,6 +124,8 @@ class Node : public move::MoveHost {
   std::string url_;
   bool stopping_ = false;
   bool serving_ = false;
+  std::optional<Error> refused_;  // The catalog does not take this node: nothing is served any more.
+  std::optional<DataFolder> folder_;
   net::HttpClient client_;
   pace::Sensor sensor_;
   std::unique_ptr<cluster::Catalog> catalog_;

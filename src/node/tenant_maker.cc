@@ -253,10 +253,7 @@ Result<void> TenantMaker::SettleCreating(const TenantName& name) {
   if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
   const Result<void> whole = sqlite::CheckDatabaseFile(core_.disk(), node_.TenantPath(name));
   if (!whole && whole.error().code != sqlite::kFileGoneCode) return whole;
-  if (record && record->ownership.owner == node_.self()) {
-    if (!whole) node_.tenants().AddUnserved(name, TenantFileMissing(name, whole.error().message));
-    return Own(*record);
-  }
+  if (record && record->ownership.owner == node_.self()) return Own(*record);
   // The catalog was asked only once the file was whole.
   if (record || !whole) return Remove(name);
   record = Record(name, /*may_be_sent=*/true);

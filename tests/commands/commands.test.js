@@ -46,6 +46,25 @@ test("a tenant is created, listed, shown and deleted", async () => {
   assert.equal((await run("tenant", "show", "alpha")).code, 3);
 });
 
+test("a list through one node shows the sizes of tenants of the other", async () => {
+  await json("tenant", "create", "near", "--node", "n2");
+  await json("tenant", "create", "far", "--node", "n1");
+  for (const tenant of await json("tenant", "list"))
+    if (["near", "far"].includes(tenant.name)) assert.ok(tenant.size_bytes >= 4096, JSON.stringify(tenant));
+  for (const name of ["near", "far"]) assert.equal((await run("tenant", "delete", name)).code, 0);
+});
+
+test("a second node of a name is refused, and told by whom the name is taken", async () => {
+  const args = ["serve", "--name", "n2", "--listen", "127.0.0.1:0", "--data", join(folder, "another")];
+  const second = await tradewind([...args, "--join", cluster.urls[0]]);
+  assert.notEqual(second.code, 0);
+  assert.match(second.stderr, /the name n2 is taken/);
+  assert.ok(second.stderr.includes(cluster.urls[1]), second.stderr);
+  assert.match(second.stderr, /--replace-node/);
+  const replacing = await tradewind([...args, "--join", cluster.urls[0], "--replace-node"]);
+  assert.match(replacing.stderr, /a node n2 runs at/);
+});
+
 test("exit codes tell what went wrong", async () => {
   await json("tenant", "create", "codes");
   const twice = await run("tenant", "create", "codes");

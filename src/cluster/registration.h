@@ -1,0 +1,26 @@
+// The words of a node's registration in the catalog: what a cluster's identity is, and what a node is told that
+// is not taken.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "cluster/catalog.h"
+#include "runtime/core.h"
+
+namespace tradewind::cluster {
+
+// Who has a name.
+struct NameHolder {
+  std::string url;
+  std::string folder;  // Empty when a version registered it that had no identities.
+  int64_t since_ms = 0;
+  int64_t tenants = 0;
+};
+
+std::string NewClusterId(runtime::Core& core);
+Error NameTaken(const NodeName& name, const NameHolder& holder);
+Error OtherCluster(const Registration& registration, const std::string& cluster);
+
+}  // namespace tradewind::cluster
