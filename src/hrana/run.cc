@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/check.h"
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
 #include "hrana/json_text.h"
@@ -124,7 +123,10 @@ RunOutcome RunSequence(const Sequence& sequence, Session& session, Progress& pro
   while (progress.sequence_bytes < sql.size()) {
     auto taken = session.ExecuteFirst(sql.substr(progress.sequence_bytes));
     if (!taken) return Failed(taken.error());
-    TW_CHECK(*taken > 0, "a statement that takes no text would run for ever");
+    if (*taken == 0)  // It would run for ever.
+      return Failed({ErrorKind::kInternal, "SQL_PARSE_ERROR",
+                     "the script does not go on after its byte " + std::to_string(progress.sequence_bytes),
+                     ""});
     progress.sequence_bytes += *taken;
   }
   return Finished(EncodeEmptyResult("sequence"));

@@ -1,5 +1,6 @@
 #include "move/messages.h"
 
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -12,6 +13,9 @@ namespace tradewind::move {
 namespace {
 
 constexpr uint8_t kVersion = 2;
+constexpr size_t kLongestText = UINT16_MAX;
+// A list has two bits for each page, and must fit into a frame.
+constexpr uint32_t kMostPages = 60'000'000;
 
 class Writer {
  public:
@@ -24,7 +28,7 @@ class Writer {
     std::memcpy(bytes_.data() + at, &value, sizeof value);
   }
   void Text(const std::string& text) {
-    TW_CHECK(text.size() <= UINT16_MAX, "a text too long for a frame");
+    TW_CHECK(text.size() <= kLongestText, "a text too long for a frame");
     Number(static_cast<uint16_t>(text.size()));
     Raw(std::as_bytes(std::span(text)));
   }
@@ -136,8 +140,9 @@ void Put(Writer& to, const Done& m) {
   to.Number(m.pull_p99_us);
 }
 void Put(Writer& to, const Failed& m) {
-  to.Text(m.code);
-  to.Text(m.message);
+  // They may tell what a third node has said.
+  to.Text(m.code.substr(0, kLongestText));
+  to.Text(m.message.substr(0, kLongestText));
 }
 void Put(Writer&, const End&) {}
 void Put(Writer& to, const Hashes& m) {
@@ -289,8 +294,16 @@ Result<Message> DecodePayload(uint8_t type, Bytes payload) {
   if (const auto* pages = std::get_if<Pages>(&message))
     if (pages->numbers.empty() || pages->contents.size() % pages->numbers.size() != 0)
       return Corrupt("its pages do not fill it");
-  if (const auto* offer = std::get_if<Offer>(&message))
+  // From these the receiver lays out memory and files.
+  if (const auto* offer = std::get_if<Offer>(&message)) {
     if (offer->kind > OfferKind::kVerify) return Corrupt("its offer is of no known kind");
+    if (offer->page_size < 512 || offer->page_size > 65536 || !std::has_single_bit(offer->page_size))
+      return Corrupt("its page size is none of SQLite's");
+  }
+  if (const auto* prepare = std::get_if<Prepare>(&message))
+    if (prepare->page_count > kMostPages) return Corrupt("its file is larger than a list can tell");
+  if (const auto* list = std::get_if<List>(&message))
+    if (list->page_count > kMostPages) return Corrupt("its file is larger than a list can tell");
   return message;
 }
 

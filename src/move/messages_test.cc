@@ -61,6 +61,21 @@ TEST(Messages, APayloadCutShortIsRefused) {
   EXPECT_FALSE(Decode(bytes.first(kFrameHeaderBytes), bytes.subspan(kFrameHeaderBytes, 9)));
 }
 
+TEST(Messages, WhatWouldLayOutTooMuchOrNothingIsRefused) {
+  for (const uint32_t page_size : {0u, 1u, 511u, 4095u, 131072u})
+    EXPECT_FALSE(RoundTrip(Offer{OfferKind::kReverse, 1, Epoch{9}, page_size, "m12", "shop", "n1"}))
+        << page_size;
+  EXPECT_FALSE(RoundTrip(Prepare{UINT32_MAX}));
+  EXPECT_FALSE(RoundTrip(List{3, Epoch{4}, UINT32_MAX, {}, {}}));
+  EXPECT_TRUE(RoundTrip(Prepare{60'000'000}));
+}
+
+TEST(Messages, ALongErrorIsCutAndSent) {
+  const auto failed = RoundTrip(Failed{"CODE", std::string(1'000'000, 'x')});
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(std::get<Failed>(*failed).message.size(), 65535u);
+}
+
 TEST(Messages, AnotherVersionIsNamedAsSuch) {
   std::vector<std::byte> frame = Encode(Own{Epoch{1}}, 7);
   frame[4] = std::byte{9};

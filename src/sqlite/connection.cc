@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <initializer_list>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "sqlite/binding.h"
 #include "sqlite/error_code.h"
 #include "sqlite/page_store.h"
+#include "sqlite/set_aside.h"
 #include "sqlite/sql_text.h"
 #include "sqlite/vfs.h"
 
@@ -170,8 +172,9 @@ void Connection::Close(bool keep_wal) {
   on_progress_ = {};
   cache_.Clear();
   if (keep_wal) sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  const int code = sqlite3_close(handle_);
-  TW_CHECK(code == SQLITE_OK, "a connection is closed while a statement of it runs");
+  // Refused when a statement is left: virtual tables keep some, and tables that are each other's content keep
+  // each other alive.
+  if (sqlite3_close(handle_) != SQLITE_OK) SetAside(handle_);
   handle_ = nullptr;
 }
 
@@ -405,18 +408,19 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
   phase_ = SandboxPhase::kStepping;
   const auto scanned = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
   result.rows_read = std::max(result.rows_read, static_cast<uint64_t>(scanned));
-  if (code == SQLITE_DONE) {
-    sqlite3_reset(handle);
-    return {};
-  }
-  Error error = ErrorNow(code);
+  Result<void> outcome = code == SQLITE_DONE ? Result<void>() : Fail(ErrorNow(code));
   sqlite3_reset(handle);
-  return Fail(std::move(error));
+  // Virtual tables keep statements, and one that was left in the middle would keep its snapshot: what its client
+  // reads would stay old, and no checkpoint would ever be whole.
+  if (autocommit() && transaction_state() != TransactionState::kNone) ResetRunning(handle_);
+  return outcome;
 }
 
 Result<void> Connection::CheckSchemaSize() {
   TW_TRY_ASSIGN(const std::string objects, RunOwn("SELECT count(*) FROM main.sqlite_schema"));
-  if (std::stoi(objects) < limits::kSchemaObjects) return {};
+  int64_t count = limits::kSchemaObjects;
+  std::from_chars(objects.data(), objects.data() + objects.size(), count);
+  if (count < limits::kSchemaObjects) return {};
   return Fail(ErrorKind::kTooLarge, "SCHEMA_TOO_LARGE",
               "the database already has " + objects + " tables, indexes, views and triggers");
 }

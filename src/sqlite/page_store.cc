@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -76,7 +77,7 @@ Result<void> PageStore::ReadGeometry() {
   if (got < header.size()) return {};  // Not written yet.
   const uint32_t size = ReadBigEndian16(header.data() + 16);
   page_size_ = size == 1 ? 65536 : size;
-  if (page_size_ < 512)
+  if (page_size_ < 512 || !std::has_single_bit(page_size_))
     return Fail(ErrorKind::kCorrupt, "NOT_A_DATABASE", path_ + " is not an SQLite database");
   TW_TRY_ASSIGN(const uint64_t bytes, main_->Size());
   page_count_ = static_cast<uint32_t>(bytes / page_size_);

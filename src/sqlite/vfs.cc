@@ -174,6 +174,20 @@ struct VfsCalls {
     return SQLITE_OK;
   }
 
+  // -- a file that was taken from its connection (DetachFiles)
+  static int GoneClose(sqlite3_file*) { return SQLITE_OK; }
+  static int GoneRead(sqlite3_file*, void*, int, sqlite3_int64) { return SQLITE_IOERR_READ; }
+  static int GoneWrite(sqlite3_file*, const void*, int, sqlite3_int64) { return SQLITE_IOERR_WRITE; }
+  static int GoneTruncate(sqlite3_file*, sqlite3_int64) { return SQLITE_IOERR_TRUNCATE; }
+  static int GoneSync(sqlite3_file*, int) { return SQLITE_IOERR_FSYNC; }
+  static int GoneSize(sqlite3_file*, sqlite3_int64*) { return SQLITE_IOERR_FSTAT; }
+  static int GoneLock(sqlite3_file*, int) { return SQLITE_IOERR_LOCK; }
+  static int GoneReserved(sqlite3_file*, int*) { return SQLITE_IOERR_CHECKRESERVEDLOCK; }
+  static int GoneShmMap(sqlite3_file*, int, int, int, void volatile**) { return SQLITE_IOERR_SHMMAP; }
+  static int GoneShmLock(sqlite3_file*, int, int, int) { return SQLITE_IOERR_SHMLOCK; }
+  static int GoneShmUnmap(sqlite3_file*, int) { return SQLITE_OK; }
+  static void Detach(sqlite3_file* file);
+
   // -- the VFS
   static int Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags);
   static int Delete(sqlite3_vfs*, const char* name, int sync_directory) {
@@ -282,7 +296,48 @@ const sqlite3_io_methods kJournalMethods =
     PlainMethods(VfsCalls::JournalClose, VfsCalls::JournalRead, VfsCalls::JournalWrite,
                  VfsCalls::JournalTruncate, VfsCalls::JournalSync, VfsCalls::JournalSize);
 
+const sqlite3_io_methods kGoneMethods = {
+    .iVersion = 2,
+    .xClose = VfsCalls::GoneClose,
+    .xRead = VfsCalls::GoneRead,
+    .xWrite = VfsCalls::GoneWrite,
+    .xTruncate = VfsCalls::GoneTruncate,
+    .xSync = VfsCalls::GoneSync,
+    .xFileSize = VfsCalls::GoneSize,
+    .xLock = VfsCalls::GoneLock,
+    .xUnlock = VfsCalls::GoneLock,
+    .xCheckReservedLock = VfsCalls::GoneReserved,
+    .xFileControl = VfsCalls::FileControl,
+    .xSectorSize = VfsCalls::SectorSize,
+    .xDeviceCharacteristics = VfsCalls::Characteristics,
+    .xShmMap = VfsCalls::GoneShmMap,
+    .xShmLock = VfsCalls::GoneShmLock,
+    .xShmBarrier = VfsCalls::ShmBarrier,
+    .xShmUnmap = VfsCalls::GoneShmUnmap,
+    .xFetch = nullptr,
+    .xUnfetch = nullptr,
+};
+
 }  // namespace
+
+void VfsCalls::Detach(sqlite3_file* file) {
+  if (!file || !file->pMethods || file->pMethods == &kGoneMethods) return;
+  OpenFile& open = Cast(file);
+  if (file->pMethods == &kMainMethods) {
+    if (open.hold.exclusive_slots & (1u << WalIndex::kWriteSlot)) open.store->WriteLockReleased();
+    ShmUnmap(file, 0);
+  }
+  file->pMethods->xClose(file);
+  file->pMethods = &kGoneMethods;
+}
+
+void DetachFiles(sqlite3* connection) {
+  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
+    sqlite3_file* file = nullptr;
+    if (sqlite3_file_control(connection, "main", which, static_cast<void*>(&file)) == SQLITE_OK)
+      VfsCalls::Detach(file);
+  }
+}
 
 int VfsCalls::Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   OpenFile& open = Cast(file);

@@ -18,6 +18,8 @@
 // (docs/decisions/0001).
 #pragma once
 
+struct sqlite3;
+
 namespace tradewind::sqlite {
 
 inline constexpr char kVfsName[] = "tradewind";
@@ -25,6 +27,10 @@ inline constexpr char kVfsName[] = "tradewind";
 // Configures SQLite and registers the VFS as the default one; once per process, from any thread, before any
 // other use.
 void InitializeSqlite();
+
+// Gives up the locks and the place in the store that a connection has, which from then on can neither read
+// nor write: for one that cannot be closed. Requires: no call of SQLite is under way on it. Does not suspend.
+void DetachFiles(sqlite3* connection);
 
 // Makes SQLite's generator of random numbers (WAL salts, randomblob) start anew from the core's: for
 // simulations.
