@@ -110,6 +110,14 @@ class Mismatch : public testing::Test {
   void VerifyAgain(const std::string& id) {
     cluster_.Call("n3", "PATCH", "/v1/moves/" + id, R"({"verify_again":true})");
   }
+  void Delete(const std::string& host, const std::string& target) {
+    net::HttpRequest request;
+    request.method = "DELETE";
+    const auto answer =
+        cluster_.http().Call("http://" + host + ":8080" + target, request, cluster_.client().Now() + 30s);
+    ASSERT_TRUE(answer) << Describe(answer.error());
+    EXPECT_LT(answer->status, 300) << answer->body;
+  }
   void ExpectAtOnly(const std::string& owner, const std::string& other) {
     EXPECT_EQ(cluster_.Call("n3", "GET", "/v1/tenants/shop").at("owner").as_string(), owner);
     const runtime::TimePoint patience = cluster_.client().Now() + 1min;
@@ -159,7 +167,7 @@ TEST_F(Mismatch, StaysOverRestartsOfEitherNodeAndADrain) {
     for (const char* host : {"n1", "n2"}) {
       cluster_.Call(host, "POST", std::string("/v1/nodes/") + host + "/drain");
       ExpectStopped(id);
-      cluster_.TryCall(host, "DELETE", std::string("/v1/nodes/") + host + "/drain");
+      Delete(host, std::string("/v1/nodes/") + host + "/drain");
     }
     VerifyAgain(id);
     EXPECT_EQ(cluster_.AwaitMove(id).at("phase").as_string(), "done");
@@ -216,7 +224,7 @@ TEST_F(Mismatch, ThatIsCancelledGoesBackWhateverNodeIsRestartedOnTheWay) {
     cluster_.InClient([&] {
       EXPECT_EQ(cluster_.AwaitMove(id).at("phase").as_string(), "cancelled");
       ExpectAtOnly("n1", "n2");
-      cluster_.Call("n3", "DELETE", "/v1/tenants/shop");
+      Delete("n3", "/v1/tenants/shop");
     });
     if (HasFailure()) return;
   }
