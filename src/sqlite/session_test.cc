@@ -10,6 +10,7 @@
 
 #include "sqlite/connection.h"
 #include "sqlite/database_fixture.h"
+#include "sqlite/vfs.h"
 
 namespace tradewind::sqlite {
 namespace {
@@ -22,6 +23,7 @@ class SessionTest : public DatabaseFixture {};
 class Stock {
  public:
   Stock() {
+    InitializeSqlite();
     sqlite3_open(":memory:", &connection_);
     Ask("PRAGMA foreign_keys=ON");
   }
