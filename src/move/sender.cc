@@ -245,7 +245,6 @@ Result<void> Sender::BeginHandOver() {
   Enter(Phase::kHandover);
   phase_started_ = parked;
   tenant_.Park();
-  tenant_.SettleStarting();
   return {};
 }
 

@@ -164,6 +164,7 @@ Result<void> Connection::Configure() {
   sqlite3_wal_autocheckpoint(handle_, 0);
   counters_.Install(handle_);
   sqlite3_set_authorizer(handle_, ConnectionCallbacks::Authorize, this);
+  ObeySnapshotBar(handle_, &bar_);
   return {};
 }
 
@@ -182,6 +183,9 @@ void Connection::Close(bool keep_wal) {
 
 Error Connection::ExplainedOr(int code, Error otherwise) {
   if (interruption_) return *std::exchange(interruption_, std::nullopt);
+  if (std::exchange(bar_.was_hit, false))
+    return Error{ErrorKind::kUnavailable, std::string(kSnapshotBarredCode),
+                 "no transaction may start here any more", "run the statement again"};
   const int primary = code & 0xff;
   if (primary == SQLITE_IOERR || primary == SQLITE_FULL || primary == SQLITE_CANTOPEN)
     if (std::optional<Error> refusal = store_.TakeRefusal()) return *std::move(refusal);
@@ -389,7 +393,6 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
   phase_ = statement.traits.is_vacuum       ? SandboxPhase::kVacuuming
            : statement.traits.writes_inside ? SandboxPhase::kOptimizing
                                             : SandboxPhase::kStepping;
-  running_ = handle;
   int code = sqlite3_step(handle);
   result.columns = ColumnsOf(handle);  // Only now: the step compiles again when the schema has changed.
   for (; code == SQLITE_ROW; code = sqlite3_step(handle)) {
@@ -404,11 +407,12 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
                           "ask for fewer rows or columns at a time"};
     sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
   }
-  running_ = nullptr;
   phase_ = SandboxPhase::kStepping;
   const auto scanned = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
   result.rows_read = std::max(result.rows_read, static_cast<uint64_t>(scanned));
-  Result<void> outcome = code == SQLITE_DONE ? Result<void>() : Fail(ErrorNow(code));
+  // A function may have made a text of the refusal.
+  const bool done = code == SQLITE_DONE && !bar_.was_hit;
+  Result<void> outcome = done ? Result<void>() : Fail(ErrorNow(code));
   sqlite3_reset(handle);
   // Virtual tables keep statements, and one that was left in the middle would keep its snapshot: what its client
   // reads would stay old, and no checkpoint would ever be whole.
@@ -474,10 +478,6 @@ TransactionState Connection::transaction_state() const {
     case SQLITE_TXN_READ: return TransactionState::kRead;
     default: return TransactionState::kNone;
   }
-}
-
-bool Connection::statement_has_snapshot() const {
-  return running_ && transaction_state() != TransactionState::kNone && sqlite3_stmt_busy(running_) != 0;
 }
 
 }  // namespace tradewind::sqlite

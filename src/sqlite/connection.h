@@ -35,6 +35,7 @@
 #include "sqlite/statement_cache.h"
 #include "sqlite/statement_traits.h"
 #include "sqlite/value.h"
+#include "sqlite/vfs.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -46,6 +47,8 @@ class PageStore;
 // A transaction that a connection has open (sqlite3_txn_state). kNone also after a BEGIN that has read
 // nothing yet.
 enum class TransactionState { kNone, kRead, kWrite };
+
+inline constexpr std::string_view kSnapshotBarredCode = "SNAPSHOT_BARRED";
 
 enum class CheckpointMode {
   kPassive,   // As much as readers and writers allow, without waiting for them.
@@ -93,10 +96,11 @@ class Connection {
   void SetProgress(OnProgress on_progress) { on_progress_ = std::move(on_progress); }
   bool autocommit() const;
   TransactionState transaction_state() const;
-  // Whether the statement that runs now has taken the snapshot that it will run on. False while it is
-  // compiled again because the schema changed, although SQLite then reads the schema in a short transaction.
-  // For other fibers to ask.
-  bool statement_has_snapshot() const;
+  // From now on no new snapshot is taken here, until the bar is lifted; one that there is stays. A statement
+  // that asks for one all the same, at its start or in its middle (a table-valued PRAGMA, rtreecheck), fails
+  // with kSnapshotBarredCode and has changed nothing. For other fibers to call. Does not suspend.
+  void BarSnapshots() { bar_.down = true; }
+  void LiftBar() { bar_.down = false; }
   // What Restore() on the connection that replaces this one has to be given. A statement that fails leaves the
   // settings as they were, also where SQLite carries them out while it compiles.
   SessionState session();
@@ -151,8 +155,8 @@ class Connection {
   SandboxPhase phase_ = SandboxPhase::kStepping;
   StatementTraits* noting_ = nullptr;  // Of the statement that is being compiled.
   uint32_t authorizer_calls_ = 0;
-  sqlite3_stmt* running_ = nullptr;
   bool readonly_transaction_ = false;  // Of the last BEGIN; means nothing in autocommit.
+  SnapshotBar bar_;
   std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
   runtime::TimePoint busy_since_{};
 

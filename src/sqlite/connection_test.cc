@@ -463,58 +463,34 @@ TEST_F(ConnectionTest, AWaitForSqlitesLockSuspendsTheFiberAndEnds) {
   });
 }
 
-TEST_F(ConnectionTest, TheSnapshotOfARunningStatementIsSeenWhenItIsThere) {
-  core_.Run([&] {
-    const auto store = OpenStore();
-    const auto connection = Connect(*store);
-    Ask(*connection, "CREATE TABLE t (v)");
-    bool before = true;
-    bool stepping = false;
-    std::vector<bool> during;
-    connection->SetProgress([&]() -> Result<void> {
-      if (stepping) during.push_back(connection->statement_has_snapshot());
-      return {};
-    });
-    const auto look = [&](const StatementTraits&) -> Result<Connection::Decision> {
-      before = connection->statement_has_snapshot();
-      stepping = true;
-      return Connection::Decision::kStep;
-    };
-    const std::string sql =
-        "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 1000) "
-        "SELECT count(*) FROM c, t";
-    EXPECT_EQ(Text(connection->Run({.sql = sql}, look)), "0");
-    EXPECT_FALSE(before);
-    EXPECT_FALSE(during.empty());
-    EXPECT_THAT(during, testing::Each(true));
-    EXPECT_FALSE(connection->statement_has_snapshot());
-  });
-}
-
-TEST_F(ConnectionTest, ReadingAChangedSchemaIsNotTheSnapshotOfTheStatement) {
-  core_.Run([&] {
-    const auto store = OpenStore();
-    const auto one = Connect(*store);
-    const auto other = Connect(*store);
-    Ask(*one, "CREATE TABLE t (v)");
-    for (int table = 0; table < 100; ++table)  // The schema takes several pages.
-      Ask(*one, "CREATE TABLE t" + std::to_string(table) + " (v)");
-    EXPECT_EQ(Ask(*one, "SELECT count(*) FROM t"), "0");
-    Ask(*other, "CREATE TABLE u (v)");
-    core_.reads.held = true;
-    runtime::TaskGroup group(core_);
-    std::string outcome;
-    group.Spawn("reader", [&] { outcome = Ask(*one, "SELECT count(*) FROM t"); });
-    int in_schema = 0;
-    while (outcome.empty()) {
-      runtime::Yield();
-      if (one->transaction_state() != TransactionState::kNone && !one->statement_has_snapshot()) ++in_schema;
-      core_.reads.ReleaseOne();
-    }
-    core_.reads.Release();
-    group.Join();
-    EXPECT_EQ(outcome, "0");
-    EXPECT_GT(in_schema, 0);
+TEST_F(ConnectionTest, ABarredConnectionTakesNoSnapshotAndKeepsTheOneThatItHas) {
+  WithConnection([](Connection& connection) {
+    EXPECT_EQ(Ask(connection, "CREATE TABLE t (v)"), "");
+    EXPECT_EQ(Ask(connection, "CREATE VIRTUAL TABLE r USING rtree (id, a, b)"), "");
+    const auto barred = StartsWith(std::string(kSnapshotBarredCode));
+    connection.BarSnapshots();
+    EXPECT_THAT(Ask(connection, "SELECT * FROM t"), barred);
+    EXPECT_THAT(Ask(connection, "INSERT INTO t VALUES (1)"), barred);
+    EXPECT_THAT(Ask(connection, "VACUUM"), barred);
+    EXPECT_THAT(Ask(connection, "PRAGMA quick_check"), barred);
+    EXPECT_THAT(Ask(connection, "SELECT rtreecheck('r')"), barred);
+    EXPECT_THAT(Ask(connection, "SELECT * FROM pragma_page_count"), barred);
+    EXPECT_EQ(Ask(connection, "SELECT 1"), "1");
+    // A transaction that has read nothing stays begun.
+    EXPECT_EQ(Ask(connection, "BEGIN"), "");
+    EXPECT_THAT(Ask(connection, "SELECT * FROM t"), barred);
+    EXPECT_THAT(Ask(connection, "INSERT INTO t VALUES (1)"), barred);
+    EXPECT_THAT(Ask(connection, "SELECT rtreecheck('r')"), barred);
+    EXPECT_FALSE(connection.autocommit());
+    connection.LiftBar();
+    EXPECT_EQ(Ask(connection, "INSERT INTO t VALUES (2)"), "");
+    connection.BarSnapshots();
+    EXPECT_EQ(Ask(connection, "SELECT * FROM t"), "2");
+    EXPECT_EQ(Ask(connection, "SELECT rtreecheck('r')"), "ok");
+    EXPECT_EQ(Ask(connection, "COMMIT"), "");
+    EXPECT_THAT(Ask(connection, "SELECT * FROM t"), barred);
+    connection.LiftBar();
+    EXPECT_EQ(Ask(connection, "SELECT * FROM t"), "2");
   });
 }
 

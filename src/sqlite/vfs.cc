@@ -17,10 +17,15 @@ namespace {
 // Julian day 0 in milliseconds before the Unix epoch, as xCurrentTimeInt64 wants it.
 constexpr int64_t kUnixEpochJulianMs = 210'866'760'000'000;
 
+// SQLITE_IOERR would also end a transaction that has been begun and has read nothing; SQLITE_BUSY is tried
+// again.
+constexpr int kRefusedSnapshot = SQLITE_PERM | (100 << 8);
+
 // What SQLite allocates for an open file; sqlite3_file must come first.
 struct OpenFile {
   sqlite3_file base;
   PageStore* store;
+  SnapshotBar* bar;  // Of the connection; null for one that has none.
   LockHold hold;
   bool uses_wal_index;
   runtime::File* journal;  // Owned; only for the rollback journal of a database that is not yet in WAL mode.
@@ -106,6 +111,11 @@ struct VfsCalls {
       if (writes) open.store->WriteLockReleased();
       index.Unlock(open.hold, slot, count);
       return SQLITE_OK;
+    }
+    const bool takes_snapshot = (flags & SQLITE_SHM_SHARED) && slot >= WalIndex::kFirstReadSlot;
+    if (takes_snapshot && open.bar && open.bar->down) {
+      open.bar->was_hit = true;
+      return kRefusedSnapshot;
     }
     const bool granted = (flags & SQLITE_SHM_SHARED) ? index.LockShared(open.hold, slot, count)
                                                      : index.LockExclusive(open.hold, slot, count);
@@ -329,6 +339,12 @@ void VfsCalls::Detach(sqlite3_file* file) {
   }
   file->pMethods->xClose(file);
   file->pMethods = &kGoneMethods;
+}
+
+void ObeySnapshotBar(sqlite3* connection, SnapshotBar* bar) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
+  if (file && file->pMethods == &kMainMethods) Cast(file).bar = bar;
 }
 
 void DetachFiles(sqlite3* connection) {

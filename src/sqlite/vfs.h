@@ -32,6 +32,15 @@ void InitializeSqlite();
 // nor write: for one that cannot be closed. Requires: no call of SQLite is under way on it. Does not suspend.
 void DetachFiles(sqlite3* connection);
 
+// Whether a connection may take a snapshot. While it is barred a read transaction that would begin is refused;
+// one that has begun goes on. The store cannot tell whose a call is but by the open file.
+struct SnapshotBar {
+  bool down = false;
+  bool was_hit = false;  // A snapshot was refused.
+};
+// From now on the connection obeys `bar`, which must outlive it.
+void ObeySnapshotBar(sqlite3* connection, SnapshotBar* bar);
+
 // Makes SQLite's generator of random numbers (WAL salts, randomblob) start anew from the core's: for
 // simulations.
 void ResetRandomness();

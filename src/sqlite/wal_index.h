@@ -35,6 +35,7 @@ class WalIndex {
  public:
   static constexpr int kSlots = 8;
   static constexpr int kWriteSlot = 0;
+  static constexpr int kFirstReadSlot = 3;  // From here on, each is the lock of snapshots.
 
   // The memory of a region; null when it does not exist and `extend` is false.
   std::byte* Map(int region, size_t bytes, bool extend);

@@ -36,7 +36,6 @@ class QuietTest : public TenantFixture {
     ASSERT_TRUE(tenant.WaitDurable());
     tenant.StopCheckpoints();
     tenant.Park();
-    tenant.SettleStarting();
     tenant.store().StartSending();
     tenant.store().MakeList({PageNumber{1}, PageNumber{2}});
   }

@@ -19,7 +19,7 @@ Stream::Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection)
 }
 
 Stream::~Stream() {
-  TW_CHECK(!executing_, "a stream goes away while a request of it runs");
+  TW_CHECK(!executing_ || !connection_, "a stream goes away while a request of it runs");
   if (tenant_) tenant_->Leave(*this);
 }
 
@@ -71,9 +71,9 @@ Result<T> Stream::Enter(const Request& request) {
 template <typename T, typename Run, typename TextOf>
 Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
   return Enter<T>([&]() -> Result<T> {
-    const bool idle = transaction_state() == TransactionState::kNone && !aborted_;
-    const bool was_autocommit = connection_->autocommit();
     while (true) {
+      const bool idle = transaction_state() == TransactionState::kNone && !aborted_;
+      const bool was_autocommit = connection_->autocommit();
       bool compiled = false;
       StatementTraits seen;
       Result<T> result = run([&](const StatementTraits& traits) {
@@ -82,6 +82,13 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
         return BeforeStep(traits);
       });
       let_in_ = false;
+      connection_->LiftBar();
+      // The gate was closed after the statement was let in, and before it had a snapshot: it comes anew.
+      if (!result && result.error().code == sqlite::kSnapshotBarredCode) {
+        tenant_->turn_.Release(connection_.get());
+        TW_TRY(tenant_->Admit(EntrantFor(seen)));
+        continue;
+      }
       const bool handed_over = !result && result.error().code == sqlite::kHandedOverCode;
       if (handed_over && !was_autocommit) {
         result = Fail(Explain(result.error()));
@@ -92,11 +99,13 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
       NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
       // A good statement may fail against the schema of a tenant that has moved, before it asks at the gate.
       // So may one that lacked a page of a tenant that goes back; it has left no trace. Nor has one on its own
-      // that was refused by the move; if that was given up meanwhile, it runs here after all.
+      // that was refused by the move. If that was given up meanwhile, it runs here after all.
       const bool lacked_page = error && error->code == sqlite::kPullFailedCode && connection_->autocommit();
       const bool refused = handed_over && was_autocommit;
-      if ((!compiled || lacked_page || refused) && idle && tenant_->gate() != Gate::kOpen)
+      if ((!compiled || lacked_page || refused) && idle && !tenant_->IsOpenTo(Entrant::kStatement)) {
         TW_TRY(tenant_->Admit());
+        continue;
+      }
       if (!refused) return result;
     }
   });
@@ -217,10 +226,8 @@ void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bo
   if (!error) tenant_->CheckpointIfLong();
 }
 
-void Stream::TakeTurnBack() {
-  executing_ = true;
-  const Result<void> rolled_back = connection_->Rollback();
-  executing_ = false;
+void Stream::NoteTurnTakenBack(const Result<void>& rolled_back) {
+  connection_->SetProgress([this] { return OnProgress(); });
   if (!rolled_back) {
     tenant_->TakeDown(rolled_back.error());
     return;
@@ -231,8 +238,6 @@ void Stream::TakeTurnBack() {
                        std::to_string(limits::kWriteTurnHeldWhileWanted.count() / 1000) +
                        " s while others waited; it was rolled back",
                    "keep write transactions short, and run it again"};
-  tenant_->turn_.Release(connection_.get());
-  tenant_->NoteProgress();
 }
 
 }  // namespace tradewind::tenant

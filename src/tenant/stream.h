@@ -85,10 +85,8 @@ class Stream {
   Entrant EntrantFor(const sqlite::StatementTraits& traits) const;
   // The error that the client sees. Requires: the statement has ended.
   Error Explain(const Error& error) const;
-  // Whether a statement runs that was let in and has no snapshot yet.
-  bool starting() const { return let_in_ && !connection_->statement_has_snapshot(); }
-  // The tenant rolls back the idle stream, which has held the write turn too long. Suspends.
-  void TakeTurnBack();
+  // The tenant has rolled back the idle stream, which has held the write turn too long.
+  void NoteTurnTakenBack(const Result<void>& rolled_back);
 
   Tenant* tenant_;  // Null once the tenant was closed.
   std::unique_ptr<sqlite::Connection> connection_;
@@ -97,7 +95,7 @@ class Stream {
   std::optional<Error> aborted_;  // Why the client's transaction is gone without its knowing.
   bool reads_only_ = false;       // Its transaction was begun as READONLY.
   bool executing_ = false;
-  bool let_in_ = false;
+  bool let_in_ = false;  // A statement runs that began without a snapshot.
   bool cancelled_ = false;
   runtime::TimePoint slice_started_{};
   runtime::TimePoint deadline_{};

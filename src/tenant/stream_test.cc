@@ -231,6 +231,28 @@ TEST_F(StreamTest, ATurnThatAnIdleStreamHoldsTooLongIsTakenBack) {
   });
 }
 
+TEST_F(StreamTest, AStreamMayGoAwayWhileItsTurnIsTakenBack) {
+  WithTenant([&](Tenant& tenant) {
+    auto holder = OpenStream(tenant);
+    const auto waiter = OpenStream(tenant);
+    EXPECT_EQ(Say(*holder, "BEGIN IMMEDIATE"), "");
+    EXPECT_EQ(Say(*holder, "CREATE TABLE u (v)"), "");
+    std::string outcome = "waits";
+    runtime::TaskGroup group(core_);
+    group.Spawn("waiter", [&] { outcome = Say(*waiter, "INSERT INTO t VALUES (2, 2)"); });
+    while (tenant.turn().waiting() == 0) runtime::Yield();
+    core_.reads.held = true;  // The rollback reads the first page anew.
+    while (core_.reads.waiting == 0) runtime::SleepFor(10ms);
+    EXPECT_TRUE(holder->executing());
+    EXPECT_EQ(tenant.open_transactions(), 1u);
+    holder.reset();
+    core_.reads.Release();
+    group.Join();
+    EXPECT_EQ(outcome, "");
+    EXPECT_EQ(Say(*waiter, "SELECT count(*) FROM t"), "1");
+  });
+}
+
 TEST_F(StreamTest, AStreamThatIsBusyKeepsTheTurnUntilItsStatementEnds) {
   WithTenant([&](Tenant& tenant) {
     const auto busy = OpenStream(tenant);

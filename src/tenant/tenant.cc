@@ -14,9 +14,7 @@ using sqlite::TransactionState;
 
 namespace {
 
-// SQLite tells nobody when a statement takes its snapshot, so SettleStarting() looks this often.
-constexpr runtime::Duration kSettlePause = std::chrono::microseconds(200);
-// What AwaitQuiet() may be given up by tells nobody either.
+// What AwaitQuiet() may be given up by tells nobody.
 constexpr runtime::Duration kQuietLook = std::chrono::milliseconds(20);
 
 }  // namespace
@@ -121,6 +119,11 @@ Result<std::unique_ptr<Stream>> Tenant::OpenStream() {
 
 void Tenant::Leave(Stream& stream) {
   streams_.remove(&stream);
+  if (&stream == rolled_back_) {
+    rolled_back_ = nullptr;
+    NoteProgress();
+    return;
+  }
   std::unique_ptr<Connection> connection = std::move(stream.connection_);
   connection->SetProgress({});  // It outlives the stream, whose progress it would report.
   if (connection->autocommit()) {
@@ -203,19 +206,27 @@ Result<void> Tenant::Admit(Entrant entrant) {
   }
 }
 
-void Tenant::SettleStarting() {
-  const auto starting = [&] {
-    return std::any_of(streams_.begin(), streams_.end(), [](Stream* stream) { return stream->starting(); });
-  };
-  while (starting() || starting_exports_ > 0) progress_.WaitUntil(core_.Now() + kSettlePause);
+void Tenant::Park() {
+  for (Stream* stream : streams_)
+    if (stream->let_in_) stream->connection_->BarSnapshots();
+  for (const auto& connection : streamless_) connection->BarSnapshots();
+  SetGate(Gate::kParked);
+}
+
+void Tenant::Unpark() {
+  for (Stream* stream : streams_)
+    if (stream->connection_) stream->connection_->LiftBar();
+  for (const auto& connection : streamless_) connection->LiftBar();
+  SetGate(Gate::kOpen);
 }
 
 size_t Tenant::open_transactions() const {
   const auto open = [](const Connection& connection) {
     return connection.transaction_state() != TransactionState::kNone;
   };
-  const auto streams = std::count_if(streams_.begin(), streams_.end(),
-                                     [&](Stream* stream) { return open(*stream->connection_); });
+  const auto streams = std::count_if(streams_.begin(), streams_.end(), [&](Stream* stream) {
+    return stream->let_in_ || stream->transaction_state() != TransactionState::kNone;
+  });
   const auto streamless = std::count_if(streamless_.begin(), streamless_.end(),
                                         [&](const auto& connection) { return open(*connection); });
   return static_cast<size_t>(streams + streamless);
@@ -281,17 +292,17 @@ Result<void> Tenant::ExportTo(const std::string& path) {
 }
 
 Result<void> Tenant::CopyTo(const std::string& path, Connection& from) {
-  bool let_in = false;
   const auto before_step = [&](const sqlite::StatementTraits&) -> Result<Connection::Decision> {
     TW_TRY(Admit());
-    let_in = true;
-    ++starting_exports_;
+    from.LiftBar();
     return Connection::Decision::kStep;
   };
   TW_TRY(from.Run({.sql = "BEGIN"}));
-  const auto began = from.Run({.sql = "SELECT count(*) FROM main.sqlite_schema"}, before_step);
-  if (let_in) --starting_exports_;
-  if (!began) return Fail(began.error());
+  while (true) {
+    const auto began = from.Run({.sql = "SELECT count(*) FROM main.sqlite_schema"}, before_step);
+    if (began) break;
+    if (began.error().code != sqlite::kSnapshotBarredCode) return Fail(began.error());
+  }
   const auto on_progress = [this] {
     runtime::Yield();
     return CheckUp();
@@ -326,11 +337,33 @@ void Tenant::TakeTurnBackWhenDue() {
   }
   Stream* holder = TurnHolder();
   if (holder && !holder->executing_) {
-    holder->TakeTurnBack();
+    TakeTurnBack(*holder);
     return;
   }
   // It is busy with a statement, or being rolled back; the end of that wakes the watch.
   turn_watch_.WaitUntil(core_.Now() + limits::kWriteTurnHeldWhileWanted);
+}
+
+// The stream may go away meanwhile, so its connection is held here; requests on it wait until it is back.
+void Tenant::TakeTurnBack(Stream& holder) {
+  const Connection* const connection = holder.connection_.get();
+  streamless_.push_back(std::move(holder.connection_));
+  const auto place = std::prev(streamless_.end());
+  (*place)->SetProgress({});
+  holder.executing_ = true;
+  rolled_back_ = &holder;
+  const Result<void> rolled_back = (*place)->Rollback();
+  std::unique_ptr<Connection> idle = std::move(*place);
+  streamless_.erase(place);
+  if (rolled_back_) {
+    holder.connection_ = std::move(idle);
+    holder.executing_ = false;
+    holder.NoteTurnTakenBack(rolled_back);
+    rolled_back_ = nullptr;
+  }
+  idle.reset();
+  turn_.Release(connection);
+  NoteProgress();
 }
 
 Stream* Tenant::TurnHolder() const {

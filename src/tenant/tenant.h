@@ -9,14 +9,17 @@
 // Transactions and moves (I1). A new transaction starts only while the gate is open. Closed (Park),
 // statements that would start one wait; then either the gate opens again (the move was given up) or the
 // tenant has moved, and they fail with code TENANT_MOVED, for the gateway to run them at the new owner.
-// Statements of a stream that has a snapshot go on.
+// Statements of a stream that has a snapshot go on. A statement that was let in and has not yet got one (it
+// waits for SQLite's lock, is compiled again, or reads no table at all) goes on as well, but gets none any
+// more: where it wants one it is put back to the gate as if it had just come. So closing the gate waits for
+// nobody, however long a statement takes.
 //
 // A transaction that is open when its tenant changes hands cannot write any more as a rule. So before anything
 // is parked AwaitQuiet() waits for a moment at which none is open that may still write; statements on their
 // own, and transactions that were begun as READONLY, go on all the while.
 //
-// The hand-over of a source, in order: StopCheckpoints() (suspends), AwaitQuiet() (suspends), Park(),
-// SettleStarting() (suspends), then, once nothing is undurable and without a suspension in between, the list.
+// The hand-over of a source, in order: StopCheckpoints() (suspends), AwaitQuiet() (suspends), Park(), then,
+// once nothing is undurable and without a suspension in between, the list.
 #pragma once
 
 #include <chrono>
@@ -67,21 +70,19 @@ class Tenant {
   // Suspends until every commit that has finished so far is on disk.
   Result<void> WaitDurable();
 
-  // The gate. Park() closes it for new transactions and does not wait; SettleStarting() suspends until no
-  // statement is running that was let in and has no snapshot yet.
+  // The gate. From the return of Park() no new snapshot is taken for a client. It does not suspend.
   Gate gate() const { return gate_; }
-  void Park() { SetGate(Gate::kParked); }
-  void Unpark() { SetGate(Gate::kOpen); }
+  void Park();
+  void Unpark();
   void SetMoved() { SetGate(Gate::kMoved); }
-  void SettleStarting();
   // Suspends until no transaction is open that may still write, and then, without a suspension in between,
   // closes the gate for new ones of that kind (held). They may begin for kQuietWait first, and have to
   // wait from then on. False: one was still open `grace` after that, or `given_up` says so; the gate is held
   // all the same. Requires: the gate is open.
   bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up);
-  // Suspends while the gate is closed to the entrant. Fails with TENANT_MOVED, with TENANT_MOVING when it stays parked for
-  // limits::kParkedRequest, or with TENANT_DOWN. When it succeeds the gate is open to it, and stays so until
-  // the caller suspends.
+  // Suspends while the gate is closed to the entrant. Fails with TENANT_MOVED, with TENANT_MOVING when it
+  // stays parked for limits::kParkedRequest, or with TENANT_DOWN. When it succeeds the gate is open to it, and
+  // stays so until the caller suspends.
   Result<void> Admit(Entrant entrant = Entrant::kStatement);
 
   // From its return on the tenant does not checkpoint (source, from the hand-over on). Suspends until a
@@ -90,7 +91,7 @@ class Tenant {
   void AllowCheckpoints() { checkpoints_stopped_ = false; }
 
   // Transactions that have a snapshot, those included whose streams are gone and that are being rolled back,
-  // and exports.
+  // and exports; and statements that run without one.
   size_t open_transactions() const;
   // Suspends until there is none (true), or the deadline passes.
   bool JoinTransactions(runtime::TimePoint deadline);
@@ -137,6 +138,7 @@ class Tenant {
   void WatchTurn();
   void WakeTurnWatchWhenDue();
   void TakeTurnBackWhenDue();
+  void TakeTurnBack(Stream& holder);
   Stream* TurnHolder() const;
 
   runtime::Core& core_;
@@ -147,10 +149,11 @@ class Tenant {
   std::list<Stream*> streams_;
   std::list<std::unique_ptr<sqlite::Connection>> streamless_;  // Being rolled back, or exporting.
   size_t opening_ = 0;                                         // Streams that are being opened, and exports.
-  size_t starting_exports_ = 0;                                // Let in, without a snapshot yet.
 
   WriteTurn turn_;
   bool watching_turn_ = false;
+  Stream* rolled_back_ =
+      nullptr;  // Its connection is being rolled back, in streamless_; null when it has gone.
   runtime::WaitQueue turn_watch_;  // The watch looks again.
 
   Gate gate_ = Gate::kOpen;

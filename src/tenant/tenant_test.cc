@@ -166,7 +166,6 @@ TEST_F(TenantTest, OpenTransactionsGoOnBehindAClosedGate) {
     Say(*late_writer, "SELECT count(*) FROM t");
     EXPECT_EQ(tenant.open_transactions(), 3u);
     tenant.Park();
-    tenant.SettleStarting();
     EXPECT_EQ(Say(*writer, "INSERT INTO t VALUES (1, 1)"), "");
     EXPECT_EQ(Say(*writer, "COMMIT"), "");
     EXPECT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0");  // Its snapshot.
@@ -189,7 +188,6 @@ TEST_F(TenantTest, AWriterThatWaitedForTheTurnLooksAtTheGateAgain) {
     runtime::SleepFor(10ms);
     EXPECT_EQ(tenant.turn().waiting(), 1u);
     tenant.Park();
-    tenant.SettleStarting();  // One that waits for the turn is not starting.
     EXPECT_EQ(Say(*holder, "COMMIT"), "");
     runtime::SleepFor(10ms);
     EXPECT_EQ(outcome, "waits");
@@ -200,7 +198,7 @@ TEST_F(TenantTest, AWriterThatWaitedForTheTurnLooksAtTheGateAgain) {
   });
 }
 
-TEST_F(TenantTest, SettlingWaitsForAStatementThatWasLetInUntilItHasItsSnapshot) {
+TEST_F(TenantTest, AStatementThatHasItsSnapshotGoesOnBehindAClosedGate) {
   core_.Run([&] {
     const auto tenant = OpenTenant();
     const auto stream = OpenStream(*tenant);
@@ -209,10 +207,8 @@ TEST_F(TenantTest, SettlingWaitsForAStatementThatWasLetInUntilItHasItsSnapshot) 
     runtime::TaskGroup group(core_);
     std::string outcome;
     group.Spawn("reader", [&] { outcome = Say(*stream, LongQuery(200'000)); });
-    while (tenant->open_transactions() == 0) runtime::Yield();
+    while (stream->transaction_state() == sqlite::TransactionState::kNone) runtime::Yield();
     tenant->Park();
-    tenant->SettleStarting();
-    EXPECT_EQ(outcome, "");  // It has a snapshot and still runs: settled.
     EXPECT_EQ(tenant->open_transactions(), 1u);
     EXPECT_FALSE(tenant->JoinTransactions(core_.Now() + 1ms));
     EXPECT_TRUE(tenant->JoinTransactions(core_.Now() + 10min));
@@ -222,26 +218,100 @@ TEST_F(TenantTest, SettlingWaitsForAStatementThatWasLetInUntilItHasItsSnapshot) 
   });
 }
 
-TEST_F(TenantTest, AStatementWithoutAnyTableIsSettledOnlyAtItsEnd) {
+// A statement that reads no page: it may be under way for as long as statements may.
+const char kPageless[] =
+    "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 200000) SELECT count(*) FROM "
+    "c";
+
+TEST_F(TenantTest, AStatementWithoutAnyTableGoesOnBehindAClosedGateAndNobodyWaitsForIt) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);
     core_.tick = 100us;
-    bool ended = false;
+    std::string outcome;
     runtime::TaskGroup group(core_);
-    group.Spawn("reader", [&] {
-      EXPECT_EQ(Say(*stream,
-                    "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 200000) "
-                    "SELECT count(*) FROM c"),
-                "200000");
-      ended = true;
-    });
+    group.Spawn("reader", [&] { outcome = Say(*stream, kPageless); });
     runtime::SleepFor(2ms);
-    EXPECT_FALSE(ended);
-    EXPECT_EQ(tenant.open_transactions(), 0u);
+    EXPECT_EQ(outcome, "");
     tenant.Park();
-    tenant.SettleStarting();
-    EXPECT_TRUE(ended);
+    tenant.SetMoved();
+    EXPECT_EQ(tenant.open_transactions(), 1u);  // What is done with the tenant here waits for it.
     group.Join();
+    EXPECT_EQ(outcome, "200000");
+    EXPECT_EQ(tenant.open_transactions(), 0u);
+    EXPECT_EQ(Say(*stream, kPageless), "TENANT_MOVED");
+  });
+}
+
+// Reads of the database in the middle of a statement that began without one.
+const char* const kLateReads[] = {
+    "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 200000)"
+    " SELECT sum(CASE x WHEN 200000 THEN length(rtreecheck('main', 'r')) ELSE 0 END) FROM c",
+    "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 200000)"
+    " SELECT 2 * sum(length(rtreecheck('r')) - 2) + 2 FROM c WHERE x IN (1, 200000)",
+};
+
+TEST_F(TenantTest, AStatementThatBeganWithoutASnapshotGetsNoneBehindAClosedGate) {
+  for (const bool moves : {true, false})
+    for (const bool begun : {true, false})
+      for (const char* late : kLateReads) {
+        // Inside a transaction what was read first is the snapshot of all that follows.
+        if (begun && late != kLateReads[0]) continue;
+        SCOPED_TRACE(testing::Message() << late << " moves " << moves << " begun " << begun);
+        core_.Run([&] {
+          const auto tenant = OpenTenant();
+          const auto stream = OpenStream(*tenant);
+          Say(*stream, "CREATE VIRTUAL TABLE IF NOT EXISTS r USING rtree (id, a, b)");
+          EXPECT_EQ(Say(*stream, begun ? "BEGIN" : "SELECT NULL"), begun ? "" : "NULL");
+          core_.tick = 100us;
+          std::string outcome;
+          runtime::TaskGroup group(core_);
+          group.Spawn("reader", [&] { outcome = Say(*stream, late); });
+          runtime::SleepFor(2ms);
+          EXPECT_EQ(outcome, "");
+          tenant->Park();
+          runtime::SleepFor(10s);
+          EXPECT_EQ(outcome, "");  // It waits at the gate.
+          EXPECT_EQ(tenant->open_transactions(), 0u);
+          if (moves)
+            tenant->SetMoved();
+          else
+            tenant->Unpark();
+          group.Join();
+          EXPECT_EQ(outcome, moves ? "TENANT_MOVED" : "2");
+          // The transaction goes along with it, or goes on.
+          EXPECT_EQ(stream->begun(),
+                    begun && moves ? std::vector<std::string>{"BEGIN"} : std::vector<std::string>{});
+          EXPECT_EQ(stream->autocommit(), !begun);
+          core_.tick = 1us;
+          tenant->Close();
+        });
+      }
+}
+
+TEST_F(TenantTest, AStatementThatIsCompiledAgainWhileTheGateClosesWaitsAtIt) {
+  core_.Run([&] {
+    const auto tenant = OpenTenant();
+    const auto stream = OpenStream(*tenant);
+    const auto other = OpenStream(*tenant);
+    for (int table = 0; table < 100; ++table)  // The schema takes several pages.
+      Say(*other, "CREATE TABLE t" + std::to_string(table) + " (v)");
+    EXPECT_EQ(Say(*stream, "SELECT count(*) FROM t0"), "0");
+    Say(*other, "CREATE TABLE u (v)");
+    EXPECT_TRUE(tenant->WaitDurable());
+    core_.reads.held = true;
+    std::string outcome;
+    runtime::TaskGroup group(core_);
+    group.Spawn("reader", [&] { outcome = Say(*stream, "SELECT count(*) FROM t0"); });
+    while (core_.reads.waiting == 0) runtime::Yield();
+    tenant->Park();
+    core_.reads.Release();
+    runtime::SleepFor(1s);
+    EXPECT_EQ(outcome, "");
+    EXPECT_EQ(tenant->open_transactions(), 0u);
+    tenant->Unpark();
+    group.Join();
+    EXPECT_EQ(outcome, "0");
+    tenant->Close();
   });
 }
 
