@@ -37,9 +37,12 @@ int HttpStatus(const Error& error) {
 
 // SQLite repeats names of any length in its sentences: a thousand errors must not fill the memory.
 std::string Sentence(const Error& error) {
-  std::string sentence = error.message.size() <= limits::kErrorTextBytes
-                             ? error.message
-                             : error.message.substr(0, limits::kErrorTextBytes) + "...";
+  std::string sentence = error.message;
+  if (size_t length = limits::kErrorTextBytes; sentence.size() > length) {
+    while ((sentence[length] & 0xc0) == 0x80) --length;  // Not in the middle of a character.
+    sentence.resize(length);
+    sentence += "...";
+  }
   if (!error.action.empty()) sentence += "; " + error.action;
   return sentence;
 }
