@@ -99,6 +99,7 @@ void Drain::Begin(const DrainRequest& request) {
   request_ = request;
   request_unknown_.clear();
   places_known_ = false;
+  places_.clear();  // They were those of the request before.
   next_places_ = next_tenants_ = core_.Now();
   if (!draining_) {
     log::info("node {} drains", self_);
