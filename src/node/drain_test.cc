@@ -316,7 +316,8 @@ TEST_F(DrainTest, MovesNothingWhenTheFileIsDamagedOrMissingUntilItIsToldAgain) {
 TEST_F(DrainTest, ReadsTheFileOfAnEarlierVersion) {
   here_["t"] = 1;
   Run([&] {
-    std::ofstream(core_.folder() + "/drain") << R"({"to":["n3"],"options":"{}"})";
+    std::ofstream(core_.folder() + "/drain")
+        << R"({"to":["n3"],"options":"{\"method\":\"zephyr\",\"warm_up\":\"none\"}"})";
     drain_->Resume();
     AwaitDrained();
     EXPECT_THAT(moved_to_["n3"], ElementsAre("t"));
