@@ -28,7 +28,7 @@ void Play(SwarmOptions options, uint64_t seeds) {
     if (swarm.findings().empty() && !testing::Test::HasFailure()) continue;
     for (const std::string& line : swarm.story()) fmt::print("{}\n", line);
     for (const std::string& finding : swarm.findings()) ADD_FAILURE() << finding;
-    fmt::print("again: TRADEWIND_SEED={} TRADEWIND_SEEDS=1 build/sim_swarm_test --gtest_filter={}.{}\n", seed,
+    fmt::print("again: TRADEWIND_SEED={} TRADEWIND_SEEDS=1 build/sim_swarm --gtest_filter={}.{}\n", seed,
                testing::UnitTest::GetInstance()->current_test_info()->test_suite_name(),
                testing::UnitTest::GetInstance()->current_test_info()->name());
     return;

@@ -113,7 +113,7 @@ void Sender::TurnRound() {
 }
 
 void Sender::Pause() {
-  WaitForUntil(news_, core_.Now() + limits::kReconnectPause, [&] { return ending() || cancel_.has_value(); });
+  WaitForUntil(news_, core_.Now() + limits::kReconnectPause, [&] { return ending(); });
 }
 
 // -- The channel
