@@ -161,7 +161,8 @@ class DamagedCalls {
 
   void CheckTenants() {
     std::set<std::string> listed;
-    for (const auto& tenant : cluster_.Call("n1", "GET", "/v1/tenants").at("tenants").as_array())
+    const auto answer = cluster_.Call("n1", "GET", "/v1/tenants");
+    for (const auto& tenant : answer.at("tenants").as_array())
       listed.insert(std::string(tenant.at("name").as_string()));
     for (const std::string& name : made_) EXPECT_TRUE(listed.contains(name)) << name << " was made";
     for (int i = 0; i < kTenants; ++i) listed.erase(fmt::format("made-{}", i));
