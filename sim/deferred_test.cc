@@ -65,7 +65,9 @@ class Deferred : public testing::Test {
     runtime::SleepFor(open);
     if (failed.empty()) failed = say({{fmt::format("UPDATE t SET n = n + 1 WHERE id = {}", row), {}}});
     if (failed.empty()) failed = say({{"COMMIT", {}}});
-    if (!failed.empty()) EXPECT_EQ(say({{"ROLLBACK", {}}}), "") << "after " << failed;
+    if (!failed.empty()) {
+      EXPECT_EQ(say({{"ROLLBACK", {}}}), "") << "after " << failed;
+    }
     ++outcomes_[failed];
     return failed;
   }

@@ -85,8 +85,8 @@ class Race {
   std::optional<json::array> Run(const std::string& name, const std::vector<std::string>& statements) {
     json::array requests;
     for (const std::string& sql : statements)
-      requests.push_back({{"type", "execute"}, {"stmt", {{"sql", sql}}}});
-    requests.push_back({{"type", "close"}});
+      requests.push_back(json::object{{"type", "execute"}, {"stmt", json::object{{"sql", sql}}}});
+    requests.push_back(json::object{{"type", "close"}});
     const Answer answer = Call("POST", "/db/" + name + "/v2/pipeline", {{"requests", requests}});
     if (answer.status != 200) return std::nullopt;
     const json::array& results = answer.body.at("results").as_array();
