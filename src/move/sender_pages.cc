@@ -251,12 +251,14 @@ Result<void> Sender::AnswerPull(Session& session, PageNumber page) {
   return session.channel->Send(answer, Urgency::kUrgent);
 }
 
-// On every channel after the swap the receiver first says what it has (protocol.md step 7).
+// On every channel after the swap the receiver first says what it has (protocol.md step 7). Its pulls are
+// answered from then on, also while pages are read here: so what it lacks is forgotten before the first of
+// those reads lets others run, and what a pull has noted since is kept.
 Result<void> Sender::TakeHello(Session& session) {
   const auto arrived = sqlite::PageSet::FromWords(session.hello->arrived);
   session.sent = sqlite::PageSet::FromWords(session.hello->present);
   store_.MarkHandedOver(session.sent);
-  std::vector<std::byte> content(store_.page_size());
+  std::vector<PageNumber> unknown;  // Sent by an earlier process of this node, or to be read again.
   for (uint32_t value = 1; value <= receipt_.pages_total; ++value) {
     const PageNumber page{value};
     uint64_t& hash = hashes_[value - 1];
@@ -264,12 +266,15 @@ Result<void> Sender::TakeHello(Session& session) {
       hash = 0;
     } else if (free_.Has(page)) {
       hash = HashFreeLeaf(page);
-    } else if (hash ==
-               0) {  // Sent by an earlier process of this node, or to be read again: it is frozen since.
-      if (value % kReadsBetweenTurns == 0) runtime::Yield();
-      TW_TRY(store_.ReadNewest(page, content));
-      hash = sqlite::HashPage(page, content);
+    } else if (hash == 0) {
+      unknown.push_back(page);
     }
+  }
+  std::vector<std::byte> content(store_.page_size());
+  for (size_t index = 0; index < unknown.size(); ++index) {
+    if (index % kReadsBetweenTurns == 0) runtime::Yield();
+    TW_TRY(store_.ReadNewest(unknown[index], content));  // It is frozen since.
+    hashes_[unknown[index].value - 1] = sqlite::HashPage(unknown[index], content);
   }
   return {};
 }
@@ -317,10 +322,14 @@ Result<void> Sender::TakeHandedOver(Pages& batch) {
 
 // What a restart has lost: the file is frozen, so the same leaves are free.
 Result<void> Sender::FindFrozenLeaves() {
-  free_ = sqlite::PageSet(receipt_.pages_total);
-  if (direction_ == Direction::kReverse) return {};  // Its file may lack pages, and it sent none as free.
-  TW_TRY_ASSIGN(const auto leaves, sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), Reader()));
-  for (const PageNumber leaf : leaves) free_.Add(leaf);
+  sqlite::PageSet free(receipt_.pages_total);
+  if (direction_ ==
+      Direction::kForward) {  // On the way back its file may lack pages, and it sent none as free.
+    TW_TRY_ASSIGN(const auto leaves,
+                  sqlite::FindFreeLeaves(store_.page_size(), store_.page_count(), Reader()));
+    for (const PageNumber leaf : leaves) free.Add(leaf);
+  }
+  free_ = std::move(free);
   return {};
 }
 

@@ -159,7 +159,7 @@ TEST_F(TenantMakerTest, FinishesWhatARestartFindsHalfMade) {
     Await([&] {
       for (const auto& [name, left] : n2_->journal().entries())
         if (left.role != move::Role::kOwned) return false;
-      return true;
+      return n2_->tenants().names().size() == 3;
     });
     EXPECT_EQ(n2_->tenants().names(), (std::vector<TenantName>{"made", "stays", "whole"}));
     EXPECT_EQ(Need(n1_->catalog().GetTenant("whole")).ownership.owner, "n2");
