@@ -194,6 +194,8 @@ Result<void> Receiver::DropCopy() {
   incoming_.reset();
   incoming_presence_.reset();
   for (const char* suffix : kSuffixes) TW_TRY(core_.disk().Remove(path_ + suffix));
+  // A file that came back with a loss of power would be in the way of the tenant's next move for good.
+  TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
   TW_TRY(host_.journal().Erase(tenant_name_));
   Enter(State::kOver);
   return {};
