@@ -1,11 +1,13 @@
 #include "sim/swarm.h"
 
 #include <fmt/format.h>
+#include <spdlog/sinks/base_sink.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <utility>
 
+#include "base/log.h"
 #include "cli/load/hrana_client.h"
 
 namespace tradewind::sim {
@@ -38,15 +40,48 @@ sqlite::Statement Plain(std::string_view sql) {
 
 }  // namespace
 
+// Has the log as long as it lives.
+class Swarm::Listener {
+ public:
+  explicit Listener(Swarm& swarm) : before_(spdlog::default_logger()) {
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::make_shared<Sink>(swarm)));
+  }
+  ~Listener() { spdlog::set_default_logger(before_); }
+
+ private:
+  class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+   public:
+    explicit Sink(Swarm& swarm) : swarm_(swarm) {}
+
+   private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+      std::string who;
+      if (runtime::CurrentFiber()) {
+        const auto& core = static_cast<const SimCore&>(runtime::CurrentCore());
+        who = core.host() + (core.crashed() ? " (down)" : "");
+      }
+      swarm_.Tell(
+          fmt::format("    {}: {}", who, std::string_view(message.payload.data(), message.payload.size())));
+    }
+    void flush_() override {}
+    Swarm& swarm_;
+  };
+
+  const std::shared_ptr<spdlog::logger> before_;
+};
+
 Swarm::Swarm(SwarmOptions options)
-    : options_(options), hosts_(DrawHosts(options.seed)), cluster_(options.seed, hosts_) {
+    : listener_(std::make_unique<Listener>(*this)),
+      options_(options),
+      hosts_(DrawHosts(options.seed)),
+      cluster_(options.seed, hosts_) {
   for (const char* name : {"kept", "held", "churn", "spin"}) names_[name].kept = *name == 'k' || *name == 'h';
 }
 
 Swarm::~Swarm() = default;
 
 void Swarm::Tell(std::string line) {
-  const auto at = std::chrono::duration<double>(now() - runtime::TimePoint{}).count();
+  const auto at = std::chrono::duration<double>(cluster_.world().now() - runtime::TimePoint{}).count();
   story_.push_back(fmt::format("{:9.4f} s  {}", at, line));
 }
 

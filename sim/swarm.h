@@ -9,7 +9,7 @@
 //   - a second node of a name is refused
 //   - when the faults are over every tenant serves, its file is whole, and only its owner has one
 //
-// The same seed is the same run. story() tells it.
+// The same seed is the same run. story() tells it, with what the nodes logged.
 #pragma once
 
 #include <cstdint>
@@ -116,6 +116,9 @@ class Swarm {
   void Judge();
   void JudgeTenant(const std::string& tenant, const std::string& owner);
 
+  class Listener;
+
+  std::unique_ptr<Listener> listener_;  // Before the cluster, whose nodes it hears.
   const SwarmOptions options_;
   const std::vector<std::string> hosts_;
   Cluster cluster_;
