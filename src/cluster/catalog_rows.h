@@ -17,6 +17,8 @@ namespace tradewind::cluster {
 
 inline constexpr std::string_view kCatalogCorruptCode = "CATALOG_CORRUPT";
 
+tl::unexpected<Error> RowIsCorrupt(std::string_view what);
+
 // A row of the catalog's tables, in which every column has one type: another one shows that the file is damaged.
 class Columns {
  public:
@@ -24,7 +26,9 @@ class Columns {
   // Empty or 0 when the column holds something else, which Check() says.
   std::string Text(size_t column);
   int64_t Integer(size_t column);
-  Epoch EpochAt(size_t column) { return Epoch{static_cast<uint64_t>(Integer(column))}; }
+  Epoch EpochAt(size_t column);
+  int64_t TimeAt(size_t column);
+  NodeName NameAt(size_t column);
   MoveState StateAt(size_t column);
   // Fails with CATALOG_CORRUPT when one of them was not what was asked for.
   Result<void> Check() const;
@@ -34,7 +38,8 @@ class Columns {
   bool right_ = true;
 };
 
-// Of the columns that embedded_catalog.cc selects. Fail as Columns::Check() does.
+// Of the columns that embedded_catalog.cc selects. Fail as Columns::Check() does, also when a field holds what no
+// record can (record_check.h).
 Result<TenantRecord> TenantOf(const std::vector<sqlite::Value>& row);
 Result<MoveRecord> MoveOf(const std::vector<sqlite::Value>& row);
 Result<NodeRecord> NodeOf(const std::vector<sqlite::Value>& row);

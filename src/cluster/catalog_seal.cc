@@ -58,8 +58,11 @@ Result<void> CatalogSeal::Check() const {
   if (end == std::string::npos || text.substr(end) != fmt::format(" {:016x}\n", HashOf(text.substr(0, end))))
     return {};
   auto now = TextForNow();
-  if (!now && now.error().kind == ErrorKind::kNotFound)
-    return Fail(ErrorKind::kCorrupt, "CATALOG_MISSING", "it is missing, though " + path_ + " is there");
+  const bool is_missing = !now && now.error().kind == ErrorKind::kNotFound;
+  if (is_missing || (now && now->starts_with("0 ")))
+    return Fail(ErrorKind::kRefused, std::string(kCatalogMissingCode),
+                "the catalog " + catalog_ + " is gone or empty, though its seal, " + path_ + ", is there",
+                "put that file back");
   TW_TRY(now);
   if (*now == text) return {};
   return Fail(ErrorKind::kCorrupt, "SEAL_BROKEN",

@@ -10,16 +10,20 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "runtime/core.h"
 
 namespace tradewind::cluster {
 
+inline constexpr std::string_view kCatalogMissingCode = "CATALOG_FILE_MISSING";  // kRefused.
+
 class CatalogSeal {
  public:
   CatalogSeal(runtime::Core& core, const std::string& catalog);
-  // Fails with kCorrupt when there is a seal and the catalog is not as it says. Suspends.
+  // Fails with kCorrupt when there is a seal and the catalog is not as it says, with CATALOG_FILE_MISSING when it is
+  // gone or empty. Suspends.
   Result<void> Check() const;
   // Success: there is no seal any more. Suspends.
   Result<void> Break() const;

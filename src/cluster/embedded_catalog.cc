@@ -1,6 +1,5 @@
 #include "cluster/embedded_catalog.h"
 
-#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -8,61 +7,15 @@
 #include "base/log.h"
 #include "cluster/catalog_rows.h"
 #include "cluster/catalog_seal.h"
+#include "cluster/catalog_tables.h"
+#include "cluster/record_check.h"
 #include "cluster/registration.h"
 
 namespace tradewind::cluster {
 
 namespace {
 
-// Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants, format 3 no
-// identity of the cluster and of the nodes' folders.
-constexpr int64_t kFormat = 4;
-constexpr std::string_view kFormatCode = "CATALOG_FORMAT";
 constexpr uint64_t kCheckedBytes = 64u << 20;  // A longer file is checked as it is read.
-
-// epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
-constexpr std::array<std::string_view, 6> kTables = {
-    "CREATE TABLE format(version INTEGER NOT NULL)",
-    "CREATE TABLE cluster(id TEXT NOT NULL)",
-    "CREATE TABLE nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0, "
-    "folder TEXT NOT NULL DEFAULT '', registered_at_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
-    "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
-    "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL, "
-    "objective TEXT NOT NULL DEFAULT '') WITHOUT ROWID",
-    "CREATE TABLE moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
-    "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT NULL, "
-    "state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT "
-    "NULL, options TEXT NOT NULL DEFAULT '')",
-};
-
-constexpr std::array<std::string_view, 2> kUpgradeFromFormat1 = {
-    "ALTER TABLE nodes ADD COLUMN draining INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE moves ADD COLUMN options TEXT NOT NULL DEFAULT ''",
-};
-
-constexpr std::string_view kUpgradeFromFormat2 =
-    "ALTER TABLE tenants ADD COLUMN objective TEXT NOT NULL DEFAULT ''";
-
-// A folder that an earlier version registered gets its identity when it registers next.
-constexpr std::array<std::string_view, 3> kUpgradeFromFormat3 = {
-    "CREATE TABLE cluster(id TEXT NOT NULL)",
-    "ALTER TABLE nodes ADD COLUMN folder TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE nodes ADD COLUMN registered_at_ms INTEGER NOT NULL DEFAULT 0",
-};
-
-// Every look-up that is not by a primary key or a move's id.
-constexpr std::array<std::string_view, 3> kIndexes = {
-    "CREATE INDEX IF NOT EXISTS tenants_by_owner ON tenants(owner)",
-    "CREATE INDEX IF NOT EXISTS live_moves ON moves(number) WHERE ended_at_ms = 0",
-    "CREATE INDEX IF NOT EXISTS objectives ON tenants(name) WHERE objective <> ''",
-};
-
-constexpr std::string_view kTenantColumns =
-    "SELECT name, engine, owner, epoch, created_at_ms, move, objective FROM tenants";
-constexpr std::string_view kMoveColumns =
-    "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
-    "ended_at_ms, options FROM moves";
 
 sqlite::Value ValueOf(Epoch epoch) {
   return static_cast<int64_t>(epoch.value);
@@ -82,6 +35,13 @@ tl::unexpected<Error> OwnerChanged(const TenantRecord& now) {
               "tenant " + now.name + " is owned by " + now.ownership.owner + " at epoch " +
                   std::to_string(now.ownership.epoch.value) + " by now",
               "look at the tenant again and repeat the command");
+}
+
+// Of what a caller gave: the file would be taken for damaged with it.
+tl::unexpected<Error> CannotKeep(std::string_view field) {
+  return Fail(ErrorKind::kInvalid, "CATALOG_FIELD_INVALID",
+              "the catalog cannot keep this " + std::string(field),
+              "run the same version of tradewind on every node");
 }
 
 tl::unexpected<Error> MoveInProgress(const TenantRecord& tenant) {
@@ -118,7 +78,7 @@ Result<std::unique_ptr<EmbeddedCatalog>> EmbeddedCatalog::Open(runtime::Core& co
   const Result<void> opened = catalog->OpenFile(path);
   if (opened) return catalog;
   catalog->Close(/*seal=*/false);
-  if (opened.error().kind == ErrorKind::kCorrupt && opened.error().code != kFormatCode &&
+  if (opened.error().kind == ErrorKind::kCorrupt && opened.error().code != kCatalogFormatCode &&
       opened.error().code != kCatalogCorruptCode)
     return Fail(Corrupt(path, opened.error()));
   return Fail(opened.error());
@@ -126,14 +86,16 @@ Result<std::unique_ptr<EmbeddedCatalog>> EmbeddedCatalog::Open(runtime::Core& co
 
 Result<void> EmbeddedCatalog::OpenFile(const std::string& path) {
   CatalogSeal seal(core_, path);
-  if (const Result<void> whole = seal.Check(); !whole) return Fail(Corrupt(path, whole.error()));
+  const Result<void> whole = seal.Check();
+  if (!whole && whole.error().code == kCatalogMissingCode) return whole;
+  if (!whole) return Fail(Corrupt(path, whole.error()));
   TW_TRY_ASSIGN(store_, sqlite::PageStore::Open(core_, path, runtime::OpenMode::kCreate));
   TW_TRY(seal.Break());
   TW_TRY_ASSIGN(connection_, sqlite::Connection::Open(*store_));
   // What a crash left in the WAL goes into the main file: the store knows only frames that it saw written.
   TW_TRY(connection_->Checkpoint(sqlite::CheckpointMode::kTruncate));
   TW_TRY(CheckContent());
-  return PrepareSchema();
+  return PrepareContent();
 }
 
 // A flipped bit that SQLite would read over: in an index, in the order of keys, in what holds a page together.
@@ -167,41 +129,14 @@ void EmbeddedCatalog::Close(bool seal) {
     log::warn("the catalog was not sealed: {}", Describe(sealed.error()));
 }
 
-Result<std::optional<int64_t>> EmbeddedCatalog::FormatOfFile() {
-  TW_TRY_ASSIGN(const Rows tables, Run("SELECT 1 FROM sqlite_schema WHERE type='table' AND name='format'"));
-  if (tables.empty()) return std::optional<int64_t>();
-  TW_TRY_ASSIGN(const Rows format, Run("SELECT version FROM format"));
-  // The tables and the format's number are made in one transaction.
-  if (format.empty())
-    return Fail(ErrorKind::kCorrupt, std::string(kCatalogCorruptCode), "the number of its format is missing");
-  Columns columns(format[0]);
-  const int64_t number = columns.Integer(0);
-  TW_TRY(columns.Check());
-  return std::optional<int64_t>(number);
-}
-
-Result<void> EmbeddedCatalog::PrepareSchema() {
-  return Change<void>([this]() -> Result<void> {
-    const auto run_all = [this](const auto& statements) -> Result<void> {
-      for (const std::string_view statement : statements) TW_TRY(Run(statement));
-      return {};
+Result<void> EmbeddedCatalog::PrepareContent() {
+  const bool is_long = uint64_t{store_->page_size()} * store_->page_count() > kCheckedBytes;
+  return Change<void>([&]() -> Result<void> {
+    const CatalogQuery run = [this](std::string_view sql, Row arguments) {
+      return Run(sql, std::move(arguments));
     };
-    TW_TRY_ASSIGN(const std::optional<int64_t> format, FormatOfFile());
-    if (format == kFormat) return {};
-    if (format && *format > kFormat)
-      return Fail(ErrorKind::kCorrupt, std::string(kFormatCode),
-                  "the catalog file " + store_->path() + " has format " + std::to_string(*format) +
-                      ", and this program reads formats up to " + std::to_string(kFormat),
-                  "run the version of tradewind that wrote it");
-    if (!format) TW_TRY(run_all(kTables));
-    if (format == 1) TW_TRY(run_all(kUpgradeFromFormat1));
-    if (format && *format <= 2) TW_TRY(Run(kUpgradeFromFormat2));
-    if (format) TW_TRY(run_all(kUpgradeFromFormat3));
-    TW_TRY(Run("INSERT INTO cluster VALUES(?1)", {NewClusterId(core_)}));
-    TW_TRY(run_all(kIndexes));
-    TW_TRY(Run("DELETE FROM format"));
-    TW_TRY(Run("INSERT INTO format VALUES(?1)", {kFormat}));
-    return {};
+    TW_TRY(PrepareTables(core_, run, store_->path()));
+    return is_long ? Result<void>() : CheckRows(run);
   });
 }
 
@@ -230,7 +165,7 @@ Result<T> EmbeddedCatalog::Read(std::function<Result<T>()> body) {
   }();
   // What a damaged file answers is not believed any more.
   if (!outcome && outcome.error().kind == ErrorKind::kCorrupt && !down_ &&
-      outcome.error().code != kFormatCode)
+      outcome.error().code != kCatalogFormatCode)
     outcome = Fail(Down(outcome.error()).error());
   // Errors wait as well: they may be about a change that is not synced yet. Outside the turn, so that one
   // sync serves everyone who changed something meanwhile.
@@ -287,6 +222,9 @@ Result<EmbeddedCatalog::Rows> EmbeddedCatalog::Run(std::string_view sql, Row arg
   statement.sql = sql;
   statement.arguments = std::move(arguments);
   Result<sqlite::StatementResult> result = connection_->Run(statement);
+  // No statement here is wrong by itself, so the file has not the tables that it should have.
+  if (!result && result.error().kind == ErrorKind::kInvalid)
+    return RowIsCorrupt("its tables are not as they were made: " + result.error().message);
   if (!result) return Fail(std::move(result).error());
   return std::move(result->rows);
 }
@@ -304,7 +242,12 @@ Result<TenantRecord> EmbeddedCatalog::FindTenant(const TenantName& name) {
   if (rows.empty())
     return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "there is no tenant " + name,
                 "tradewind tenant list shows the tenants");
-  return TenantOf(rows[0]);
+  TW_TRY_ASSIGN(TenantRecord tenant, TenantOf(rows[0]));
+  if (tenant.move.empty()) return tenant;
+  TW_TRY_ASSIGN(const Rows move, Run("SELECT 1 FROM moves WHERE id=?1 AND tenant=?2 AND ended_at_ms = 0",
+                                     {tenant.move, tenant.name}));
+  if (move.empty()) return RowIsCorrupt("a tenant is in a move that is not there, is over, or is another's");
+  return tenant;
 }
 
 Result<MoveRecord> EmbeddedCatalog::FindMove(const MoveId& id) {
@@ -323,9 +266,11 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
     if (!IsValidName(node.name))
       return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + node.name + "' cannot name a node",
                   "use lower-case letters, digits, '-' and '_', at most 63, a letter or digit first");
-    TW_TRY_ASSIGN(const Rows cluster, Run("SELECT id FROM cluster"));
+    if (const auto field = UnsoundField(registration); !field.empty()) return CannotKeep(field);
     Membership membership;
-    if (!cluster.empty()) membership.cluster = Columns(cluster[0]).Text(0);
+    TW_TRY_ASSIGN(membership.cluster, ClusterIdIn([this](std::string_view sql, Row arguments) {
+                    return Run(sql, std::move(arguments));
+                  }));
     if (!registration.cluster.empty() && registration.cluster != membership.cluster)
       return Fail(OtherCluster(registration, membership.cluster));
     TW_TRY_ASSIGN(const Rows known, Run("SELECT url, folder, registered_at_ms, (SELECT count(*) FROM tenants "
@@ -334,7 +279,7 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
     bool is_new = known.empty();
     if (!is_new) {
       Columns columns(known[0]);
-      const NameHolder holder{columns.Text(0), columns.Text(1), columns.Integer(2), columns.Integer(3)};
+      const NameHolder holder{columns.Text(0), columns.Text(1), columns.TimeAt(2), columns.Integer(3)};
       TW_TRY(columns.Check());
       membership.url = holder.url;
       is_new = holder.folder != registration.folder;
@@ -361,7 +306,7 @@ Result<void> EmbeddedCatalog::SetDraining(const NodeName& name, bool draining) {
 
 Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
   return Read<std::vector<NodeRecord>>([&]() -> Result<std::vector<NodeRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run("SELECT name, url, draining FROM nodes ORDER BY name"));
+    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kNodeColumns) + " ORDER BY name"));
     return AllOf<NodeRecord>(rows, NodeOf);
   });
 }
@@ -386,9 +331,11 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
       epoch = columns.EpochAt(0).Next();
       TW_TRY(columns.Check());
     }
+    TenantRecord tenant{name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", ""};
+    if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
     TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '')",
-               {name, engine, owner, ValueOf(epoch), core_.UnixMilliseconds()}));
-    return FindTenant(name);
+               {name, engine, owner, ValueOf(epoch), tenant.created_at_ms}));
+    return tenant;
   });
 }
 
@@ -412,9 +359,11 @@ Result<std::vector<TenantRecord>> EmbeddedCatalog::ListObjectives() {
 
 Result<TenantRecord> EmbeddedCatalog::SetObjective(const TenantName& name, const std::string& objective) {
   return Change<TenantRecord>([&]() -> Result<TenantRecord> {
-    TW_TRY(FindTenant(name));
+    TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
+    tenant.objective = objective;
+    if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
     TW_TRY(Run("UPDATE tenants SET objective=?2 WHERE name=?1", {name, objective}));
-    return FindTenant(name);
+    return tenant;
   });
 }
 
@@ -425,7 +374,7 @@ Result<std::map<NodeName, uint64_t>> EmbeddedCatalog::TenantCounts() {
     Counts counts;
     for (const Row& row : rows) {
       Columns columns(row);
-      counts[columns.Text(0)] = static_cast<uint64_t>(columns.Integer(1));
+      counts[columns.NameAt(0)] = static_cast<uint64_t>(columns.Integer(1));
       TW_TRY(columns.Check());
     }
     return counts;
@@ -496,12 +445,18 @@ Result<MoveRecord> EmbeddedCatalog::BeginMove(const MoveRecord& move) {
       return Fail(ErrorKind::kRefused, "NODE_DRAINING",
                   "node " + move.destination + " is being drained, and takes no tenants",
                   "name another node, or end that with: tradewind node undrain " + move.destination);
+    MoveRecord fresh = move;
+    fresh.state = MoveState::kForward;
+    fresh.receipt.clear();
+    fresh.started_at_ms = core_.UnixMilliseconds();
+    fresh.ended_at_ms = 0;
+    if (const auto field = UnsoundField(fresh); !field.empty()) return CannotKeep(field);
     TW_TRY(Run("INSERT INTO moves VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, '', ?8, 0, ?9)",
                {move.id, move.tenant, move.source, move.destination, move.method, ValueOf(move.epoch_before),
-                ValueOf(MoveStateName(MoveState::kForward)), core_.UnixMilliseconds(), move.options}));
+                ValueOf(MoveStateName(fresh.state)), fresh.started_at_ms, move.options}));
     TW_TRY(Run("UPDATE tenants SET move=?2 WHERE name=?1", {move.tenant, move.id}));
     TW_TRY(ForgetOldMoves());
-    return FindMove(move.id);
+    return fresh;
   });
 }
 
@@ -534,7 +489,7 @@ Result<MoveOutcome> EmbeddedCatalog::SetMoveState(const MoveId& id, MoveState fr
       TW_TRY(EndMove(move, to));
     else
       TW_TRY(Run("UPDATE moves SET state=?2 WHERE id=?1", {id, ValueOf(MoveStateName(to))}));
-    if (!receipt.empty()) TW_TRY(Run("UPDATE moves SET receipt=?2 WHERE id=?1", {id, receipt}));
+    if (!receipt.empty()) TW_TRY(PutReceipt(move, receipt));
     TW_TRY_ASSIGN(move, FindMove(id));
     return MoveOutcome{true, std::move(move)};
   });
@@ -542,15 +497,23 @@ Result<MoveOutcome> EmbeddedCatalog::SetMoveState(const MoveId& id, MoveState fr
 
 Result<void> EmbeddedCatalog::SaveReceipt(const MoveId& id, const std::string& receipt) {
   return Change<void>([&]() -> Result<void> {
-    TW_TRY(FindMove(id));
-    TW_TRY(Run("UPDATE moves SET receipt=?2 WHERE id=?1", {id, receipt}));
-    return {};
+    TW_TRY_ASSIGN(const MoveRecord move, FindMove(id));
+    return PutReceipt(move, receipt);
   });
+}
+
+Result<void> EmbeddedCatalog::PutReceipt(MoveRecord move, const std::string& receipt) {
+  move.receipt = receipt;
+  if (const auto field = UnsoundField(move); !field.empty()) return CannotKeep(field);
+  TW_TRY(Run("UPDATE moves SET receipt=?2 WHERE id=?1", {move.id, receipt}));
+  return {};
 }
 
 Result<void> EmbeddedCatalog::SetMoveOptions(const MoveId& id, const std::string& options) {
   return Change<void>([&]() -> Result<void> {
-    TW_TRY(FindMove(id));
+    TW_TRY_ASSIGN(MoveRecord move, FindMove(id));
+    move.options = options;
+    if (const auto field = UnsoundField(move); !field.empty()) return CannotKeep(field);
     TW_TRY(Run("UPDATE moves SET options=?2 WHERE id=?1", {id, options}));
     return {};
   });

@@ -5,7 +5,8 @@
 // answered once a sync covers it; so is a read, which may have seen a change that is not synced yet. After a
 // failed sync everything fails with CATALOG_DOWN until the process starts again: what the disk holds is known
 // only then. A change that could not be written, since the disk is full, fails with CATALOG_NOT_WRITTEN
-// (kUnavailable), and the next may succeed. Once the file shows damage everything fails with CATALOG_CORRUPT.
+// (kUnavailable), and the next may succeed. Once the file shows damage everything fails with CATALOG_CORRUPT: no row
+// is believed that no call can have written.
 #pragma once
 
 #include <cstddef>
@@ -27,9 +28,10 @@ namespace tradewind::cluster {
 
 class EmbeddedCatalog final : public Catalog {
  public:
-  // Opens the file, or makes it; one of an earlier version is brought up to date. Fails with CATALOG_FORMAT
-  // (kCorrupt), and leaves the file as it is, when a later version wrote it; with CATALOG_CORRUPT (kCorrupt) when
-  // it is not as it was written, as far as its seal (catalog_seal.h) and SQLite's check of its content show.
+  // Opens the file, or makes it; one of an earlier version is brought up to date. Fails, and leaves the file as it
+  // is: with CATALOG_FORMAT (kCorrupt) when a later version wrote it; with CATALOG_CORRUPT (kCorrupt) when it is
+  // not as it was written, as far as its seal (catalog_seal.h), SQLite's check, and what its rows say
+  // (catalog_tables.h) show; with CATALOG_FILE_MISSING (kRefused) when it is gone or empty beside its seal.
   // Suspends.
   static Result<std::unique_ptr<EmbeddedCatalog>> Open(runtime::Core& core, const std::string& path);
   ~EmbeddedCatalog() override;  // Requires: Close() has returned.
@@ -68,8 +70,7 @@ class EmbeddedCatalog final : public Catalog {
   Result<void> CheckContent();
   void Close(bool seal);
   static Error NotWritten(const Error& cause);
-  Result<void> PrepareSchema();
-  Result<std::optional<int64_t>> FormatOfFile();
+  Result<void> PrepareContent();
 
   // Runs `body` in its turn and one transaction, and returns what it returned once that is durable.
   template <typename T>
@@ -89,6 +90,7 @@ class EmbeddedCatalog final : public Catalog {
   Result<MoveRecord> FindMove(const MoveId& id);
   Result<void> SetOwnership(const TenantName& name, const Ownership& ownership);
   Result<void> EndMove(const MoveRecord& move, MoveState state);
+  Result<void> PutReceipt(MoveRecord move, const std::string& receipt);
   Result<void> ForgetOldMoves();
 
   runtime::Core& core_;

@@ -384,9 +384,9 @@ TEST_F(EmbeddedCatalogFile, OneFlippedBitOfAClosedCatalogIsFound) {
     SetContentOf(path_, whole.substr(0, whole.size() / 2));
     EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
     SetContentOf(path_, "");
-    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
+    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_FILE_MISSING");
     std::filesystem::remove(path_);
-    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
+    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_FILE_MISSING");
     EXPECT_FALSE(std::filesystem::exists(path_)) << "none is made";
     const std::string right = "a=n11 b=n11 c=n11 n1@http://n1 n2@http://n2 m1:n1>n2";
     for (size_t byte = 0; byte < seal.size(); ++byte) {

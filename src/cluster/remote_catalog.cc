@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "cluster/catalog_json.h"
+#include "cluster/record_check.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::cluster {
@@ -53,6 +54,24 @@ Result<value> Call(const CatalogCall& call, std::string_view operation, const Js
   }
 }
 
+template <typename Record>
+Result<void> CheckSound(const Record& record) {
+  const std::string_view field = UnsoundField(record);
+  if (!field.empty()) return MessageCorrupt(field);
+  return {};
+}
+Result<void> CheckSound(const Membership& membership) {
+  if (!IsSoundText(membership.cluster)) return MessageCorrupt("cluster");
+  if (!IsSoundText(membership.url)) return MessageCorrupt("url");
+  return {};
+}
+Result<void> CheckSound(const SwapOutcome& outcome) {
+  return CheckSound(outcome.record);
+}
+Result<void> CheckSound(const MoveOutcome& outcome) {
+  return CheckSound(outcome.record);
+}
+
 // The value of an answer as a record, an outcome, a list of records, or nothing.
 template <typename T>
 Result<T> Decode(Result<value> answer) {
@@ -60,6 +79,7 @@ Result<T> Decode(Result<value> answer) {
   if (!answer->is_object()) return MessageCorrupt("result");
   T record;
   TW_TRY(FromJson(answer->get_object(), record));
+  TW_TRY(CheckSound(record));
   return record;
 }
 
@@ -78,6 +98,7 @@ Result<std::vector<T>> DecodeList(Result<value> answer) {
     if (!element.is_object()) return MessageCorrupt("result");
     T record;
     TW_TRY(FromJson(element.get_object(), record));
+    TW_TRY(CheckSound(record));
     records.push_back(std::move(record));
   }
   return records;
@@ -132,7 +153,7 @@ Result<std::map<NodeName, uint64_t>> RemoteCatalog::TenantCounts() {
   if (!answer->is_object()) return MessageCorrupt("result");
   std::map<NodeName, uint64_t> counts;
   for (const auto& [name, count] : answer->get_object()) {
-    if (!count.is_int64() || count.get_int64() < 0) return MessageCorrupt("result");
+    if (!IsValidName(name) || !count.is_int64() || count.get_int64() < 0) return MessageCorrupt("result");
     counts[std::string(name)] = static_cast<uint64_t>(count.get_int64());
   }
   return counts;
