@@ -86,6 +86,11 @@ struct ConnectionCallbacks {
     return Continue(self) ? 0 : 1;
   }
 
+  static void Reads(void* context) noexcept {
+    Connection& self = Self(context);
+    if (!self.own_ && !Continue(self)) sqlite3_interrupt(self.handle_);
+  }
+
   // Waits a little and has SQLite try again; gives up (SQLITE_BUSY) after the time that a writer waits for
   // its turn.
   static int Busy(void* context, int tries) noexcept {
@@ -164,7 +169,9 @@ Result<void> Connection::Configure() {
   sqlite3_wal_autocheckpoint(handle_, 0);
   counters_.Install(handle_);
   sqlite3_set_authorizer(handle_, ConnectionCallbacks::Authorize, this);
-  ObeySnapshotBar(handle_, &bar_);
+  guard_.on_reads = ConnectionCallbacks::Reads;
+  guard_.context = this;
+  SetGuard(handle_, &guard_);
   return {};
 }
 
@@ -183,7 +190,7 @@ void Connection::Close(bool keep_wal) {
 
 Error Connection::ExplainedOr(int code, Error otherwise) {
   if (interruption_) return *std::exchange(interruption_, std::nullopt);
-  if (std::exchange(bar_.was_hit, false))
+  if (std::exchange(guard_.has_barred, false))
     return Error{ErrorKind::kUnavailable, std::string(kSnapshotBarredCode),
                  "no transaction may start here any more", "run the statement again"};
   const int primary = code & 0xff;
@@ -411,7 +418,7 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
   const auto scanned = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
   result.rows_read = std::max(result.rows_read, static_cast<uint64_t>(scanned));
   // A function may have made a text of the refusal.
-  const bool done = code == SQLITE_DONE && !bar_.was_hit;
+  const bool done = code == SQLITE_DONE && !guard_.has_barred;
   Result<void> outcome = done ? Result<void>() : Fail(ErrorNow(code));
   sqlite3_reset(handle);
   // Virtual tables keep statements, and one that was left in the middle would keep its snapshot: what its client

@@ -73,8 +73,8 @@ class Connection {
   enum class Decision { kStep, kSkip };
   using BeforeStep = std::function<Result<Decision>(const StatementTraits&)>;
   // Called every limits::kProgressInstructions virtual machine instructions, now and then while a statement
-  // is compiled, and while SQLite waits for a lock; an error ends the statement with it. Suspension is
-  // allowed inside.
+  // is compiled or one instruction reads many pages, and while SQLite waits for a lock; an error ends the
+  // statement with it. Suspension is allowed inside.
   using OnProgress = std::function<Result<void>()>;
 
   // Runs one statement to its end. Errors have Hrana's codes (SQLITE_CONSTRAINT, SQL_PARSE_ERROR,
@@ -99,8 +99,8 @@ class Connection {
   // From now on no new snapshot is taken here, until the bar is lifted; one that there is stays. A statement
   // that asks for one all the same, at its start or in its middle (a table-valued PRAGMA, rtreecheck), fails
   // with kSnapshotBarredCode and has changed nothing. For other fibers to call. Does not suspend.
-  void BarSnapshots() { bar_.down = true; }
-  void LiftBar() { bar_.down = false; }
+  void BarSnapshots() { guard_.bars_snapshots = true; }
+  void LiftBar() { guard_.bars_snapshots = false; }
   // What Restore() on the connection that replaces this one has to be given. A statement that fails leaves the
   // settings as they were, also where SQLite carries them out while it compiles.
   SessionState session();
@@ -156,7 +156,7 @@ class Connection {
   StatementTraits* noting_ = nullptr;  // Of the statement that is being compiled.
   uint32_t authorizer_calls_ = 0;
   bool readonly_transaction_ = false;  // Of the last BEGIN; means nothing in autocommit.
-  SnapshotBar bar_;
+  ConnectionGuard guard_;
   std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
   runtime::TimePoint busy_since_{};
 

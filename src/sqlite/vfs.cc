@@ -21,11 +21,13 @@ constexpr int64_t kUnixEpochJulianMs = 210'866'760'000'000;
 // again.
 constexpr int kRefusedSnapshot = SQLITE_PERM | (100 << 8);
 
+constexpr unsigned kReadsBetweenCalls = 32;
+
 // What SQLite allocates for an open file; sqlite3_file must come first.
 struct OpenFile {
   sqlite3_file base;
   PageStore* store;
-  SnapshotBar* bar;  // Of the connection; null for one that has none.
+  ConnectionGuard* guard;  // Of the connection; null for one that has none.
   LockHold hold;
   bool uses_wal_index;
   runtime::File* journal;  // Owned; only for the rollback journal of a database that is not yet in WAL mode.
@@ -56,6 +58,11 @@ struct VfsCalls {
     return SQLITE_OK;
   }
 
+  static void NoteRead(OpenFile& open) {
+    if (open.guard && ++open.guard->reads % kReadsBetweenCalls == 0)
+      open.guard->on_reads(open.guard->context);
+  }
+
   // -- main file
   static int MainClose(sqlite3_file* file) {
     OpenFile& open = Cast(file);
@@ -63,6 +70,7 @@ struct VfsCalls {
     return SQLITE_OK;
   }
   static int MainRead(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
+    NoteRead(Cast(file));
     return Cast(file).store->ReadMain(static_cast<uint64_t>(offset), Buffer(into, amount));
   }
   static int MainWrite(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
@@ -113,8 +121,8 @@ struct VfsCalls {
       return SQLITE_OK;
     }
     const bool takes_snapshot = (flags & SQLITE_SHM_SHARED) && slot >= WalIndex::kFirstReadSlot;
-    if (takes_snapshot && open.bar && open.bar->down) {
-      open.bar->was_hit = true;
+    if (takes_snapshot && open.guard && open.guard->bars_snapshots) {
+      open.guard->has_barred = true;
       return kRefusedSnapshot;
     }
     const bool granted = (flags & SQLITE_SHM_SHARED) ? index.LockShared(open.hold, slot, count)
@@ -134,6 +142,7 @@ struct VfsCalls {
   // -- WAL
   static int WalClose(sqlite3_file*) { return SQLITE_OK; }
   static int WalRead(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
+    if (!Cast(file).store->commit_in_flight()) NoteRead(Cast(file));
     return Cast(file).store->ReadWal(static_cast<uint64_t>(offset), Buffer(into, amount));
   }
   static int WalWrite(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
@@ -331,7 +340,7 @@ const sqlite3_io_methods kGoneMethods = {
 }  // namespace
 
 void VfsCalls::Detach(sqlite3_file* file) {
-  if (!file || !file->pMethods || file->pMethods == &kGoneMethods) return;
+  if (file->pMethods == &kGoneMethods) return;
   OpenFile& open = Cast(file);
   if (file->pMethods == &kMainMethods) {
     if (open.hold.exclusive_slots & (1u << WalIndex::kWriteSlot)) open.store->WriteLockReleased();
@@ -341,18 +350,28 @@ void VfsCalls::Detach(sqlite3_file* file) {
   file->pMethods = &kGoneMethods;
 }
 
-void ObeySnapshotBar(sqlite3* connection, SnapshotBar* bar) {
-  sqlite3_file* file = nullptr;
-  sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
-  if (file && file->pMethods == &kMainMethods) Cast(file).bar = bar;
+namespace {
+
+// The open files of a connection: the main file and the WAL.
+template <typename Visit>
+void ForEachFile(sqlite3* connection, const Visit& visit) {
+  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
+    sqlite3_file* file = nullptr;
+    if (sqlite3_file_control(connection, "main", which, static_cast<void*>(&file)) != SQLITE_OK) continue;
+    if (file && file->pMethods) visit(file);
+  }
+}
+
+}  // namespace
+
+void SetGuard(sqlite3* connection, ConnectionGuard* guard) {
+  ForEachFile(connection, [&](sqlite3_file* file) {
+    if (file->pMethods == &kMainMethods || file->pMethods == &kWalMethods) Cast(file).guard = guard;
+  });
 }
 
 void DetachFiles(sqlite3* connection) {
-  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
-    sqlite3_file* file = nullptr;
-    if (sqlite3_file_control(connection, "main", which, static_cast<void*>(&file)) == SQLITE_OK)
-      VfsCalls::Detach(file);
-  }
+  ForEachFile(connection, [](sqlite3_file* file) { VfsCalls::Detach(file); });
 }
 
 int VfsCalls::Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {

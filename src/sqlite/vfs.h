@@ -32,14 +32,20 @@ void InitializeSqlite();
 // nor write: for one that cannot be closed. Requires: no call of SQLite is under way on it. Does not suspend.
 void DetachFiles(sqlite3* connection);
 
-// Whether a connection may take a snapshot. While it is barred a read transaction that would begin is refused;
-// one that has begun goes on. The store cannot tell whose a call is but by the open file.
-struct SnapshotBar {
-  bool down = false;
-  bool was_hit = false;  // A snapshot was refused.
+// What a connection forbids its own calls, and wants to hear of them. The store cannot tell whose a call is but
+// by the open file.
+struct ConnectionGuard {
+  // A read transaction that would begin is refused; one that has begun goes on.
+  bool bars_snapshots = false;
+  bool has_barred = false;  // A snapshot was refused.
+  // Called between reads of pages: one instruction may read all that there are, and SQLite's own progress call
+  // comes between instructions. It may suspend.
+  void (*on_reads)(void* context) = nullptr;
+  void* context = nullptr;
+  unsigned reads = 0;
 };
-// From now on the connection obeys `bar`, which must outlive it.
-void ObeySnapshotBar(sqlite3* connection, SnapshotBar* bar);
+// From now on the connection, which has read something already, obeys `guard`, which must outlive it.
+void SetGuard(sqlite3* connection, ConnectionGuard* guard);
 
 // Makes SQLite's generator of random numbers (WAL salts, randomblob) start anew from the core's: for
 // simulations.

@@ -13,6 +13,16 @@ using sqlite::TransactionControl;
 using sqlite::TransactionState;
 using Decision = sqlite::Connection::Decision;
 
+namespace {
+
+tl::unexpected<Error> Cancelled() {
+  return Fail(ErrorKind::kUnavailable, "STATEMENT_CANCELLED",
+              "the statement was cancelled, since its stream, its tenant or its node ends here",
+              "run it again");
+}
+
+}  // namespace
+
 Stream::Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection)
     : tenant_(&tenant), connection_(std::move(connection)) {
   connection_->SetProgress([this] { return OnProgress(); });
@@ -41,7 +51,7 @@ sqlite::SessionState Stream::session() const {
 }
 
 Result<void> Stream::Resume(const sqlite::SessionState& session, const std::vector<std::string>& begun) {
-  TW_TRY(connection_->Restore(session));
+  TW_TRY(Enter<void>([&] { return connection_->Restore(session); }));
   for (const std::string& sql : begun) TW_TRY(ExecuteFirst(sql));
   return {};
 }
@@ -57,8 +67,8 @@ Result<T> Stream::Enter(const Request& request) {
   runtime::WaitFor(tenant_->progress_, [&] { return !tenant_ || !executing_; });
   if (!tenant_) return Enter<T>(request);
   TW_TRY(tenant_->CheckUp());
+  TW_TRY(CheckNotCancelled());
   executing_ = true;
-  cancelled_ = false;
   slice_started_ = tenant_->core().Now();
   deadline_ = slice_started_ + limits::kStatementTime;
   Result<T> result = request();
@@ -86,7 +96,7 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
       // The gate was closed after the statement was let in, and before it had a snapshot: it comes anew.
       if (!result && result.error().code == sqlite::kSnapshotBarredCode) {
         tenant_->turn_.Release(connection_.get());
-        TW_TRY(tenant_->Admit(EntrantFor(seen)));
+        TW_TRY(Admit(EntrantFor(seen)));
         continue;
       }
       const bool handed_over = !result && result.error().code == sqlite::kHandedOverCode;
@@ -103,7 +113,7 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
       const bool lacked_page = error && error->code == sqlite::kPullFailedCode && connection_->autocommit();
       const bool refused = handed_over && was_autocommit;
       if ((!compiled || lacked_page || refused) && idle && !tenant_->IsOpenTo(Entrant::kStatement)) {
-        TW_TRY(tenant_->Admit());
+        TW_TRY(Admit(Entrant::kStatement));
         continue;
       }
       if (!refused) return result;
@@ -125,7 +135,7 @@ Result<size_t> Stream::ExecuteFirst(std::string_view sql) {
 
 Result<sqlite::Description> Stream::Describe(const std::string& sql) {
   return Enter<sqlite::Description>([&]() -> Result<sqlite::Description> {
-    if (transaction_state() == TransactionState::kNone) TW_TRY(tenant_->Admit());
+    if (transaction_state() == TransactionState::kNone) TW_TRY(Admit(Entrant::kStatement));
     return connection_->Describe(sql);
   });
 }
@@ -143,12 +153,12 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
     }
   }
   while (true) {
-    if (cancelled_) return Fail(OnProgress().error());
+    TW_TRY(CheckNotCancelled());
     const bool needs_turn = !traits.readonly && tenant_->turn_.holder() != connection_.get();
     if (transaction_state() == TransactionState::kNone && !tenant_->IsOpenTo(EntrantFor(traits))) {
       // Transactions that are open here may still want the turn.
       tenant_->turn_.Release(connection_.get());
-      TW_TRY(tenant_->Admit(EntrantFor(traits)));
+      TW_TRY(Admit(EntrantFor(traits)));
       continue;
     }
     if (!needs_turn) break;
@@ -177,19 +187,36 @@ Error Stream::Explain(const Error& error) const {
                "run the transaction again"};
 }
 
+void Stream::Cancel() {
+  cancelled_ = true;
+  if (!tenant_) return;
+  tenant_->turn_.GiveUp(connection_.get());
+  tenant_->gate_changed_.NotifyAll();
+}
+
+Result<void> Stream::CheckNotCancelled() const {
+  const bool moves_on = tenant_->gate() == Gate::kMoved && transaction_state() == TransactionState::kNone;
+  if (!cancelled_ || moves_on) return {};
+  return Cancelled();
+}
+
+Result<void> Stream::Admit(Entrant entrant) {
+  return tenant_->Admit(entrant, [this] { return CheckNotCancelled(); });
+}
+
 Result<void> Stream::AcquireTurn() {
   WriteTurn& turn = tenant_->turn_;
   if (turn.holder()) tenant_->WatchTurn();
   if (turn.Acquire(connection_.get(), tenant_->core().Now() + limits::kWriteTurnWait)) return {};
+  TW_TRY(tenant_->CheckUp());
+  TW_TRY(CheckNotCancelled());
   return Fail(ErrorKind::kUnavailable, "SQLITE_BUSY",
               "database is locked: other transactions hold the write turn", "run the transaction again");
 }
 
 Result<void> Stream::OnProgress() {
   TW_TRY(tenant_->CheckUp());
-  if (cancelled_)
-    return Fail(ErrorKind::kUnavailable, "STATEMENT_CANCELLED", "the statement was cancelled",
-                "run it again");
+  if (cancelled_) return Cancelled();
   const runtime::TimePoint now = tenant_->core().Now();
   if (now >= deadline_)
     return Fail(ErrorKind::kTimeout, "STATEMENT_TIMEOUT",

@@ -58,8 +58,9 @@ class Stream {
   // For a new stream: goes on with the session of another one. Fails like its statements. Suspends.
   Result<void> Resume(const sqlite::SessionState& session, const std::vector<std::string>& begun);
 
-  // Ends the statement in progress with STATEMENT_CANCELLED, for example because its client is gone.
-  void Cancel() { cancelled_ = true; }
+  // For a stream that is to be closed: ends the statement in progress with STATEMENT_CANCELLED, whether it runs
+  // or waits for the turn or at the gate, and lets none begin that would run here. Does not suspend.
+  void Cancel();
   bool executing() const { return executing_; }
 
  private:
@@ -75,6 +76,9 @@ class Stream {
   Result<T> RunStatement(const Run& run, const TextOf& text_of);
   Result<sqlite::Connection::Decision> BeforeStep(const sqlite::StatementTraits& traits);
   Result<void> AcquireTurn();
+  Result<void> Admit(Entrant entrant);
+  // Fails when the stream was cancelled; but what has yet to begin, and moves on, is let go to the new owner.
+  Result<void> CheckNotCancelled() const;
   Result<void> OnProgress();
   // Keeps begun_, aborted_ and the write turn in step with what the statement did.
   void NoteOutcome(const sqlite::StatementTraits& traits, std::string_view sql, bool was_autocommit,

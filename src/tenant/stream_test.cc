@@ -115,13 +115,12 @@ TEST_F(StreamTest, AStreamWhoseTransactionIsGoneKeepsItsSettings) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);
     Say(*stream, "BEGIN");
-    runtime::TaskGroup group(core_);
-    group.Spawn("cancel", [&] { stream->Cancel(); });
-    EXPECT_EQ(Say(*stream, "INSERT INTO t (v) " + LongQuery(1'000'000)), "STATEMENT_CANCELLED");
-    group.Join();
+    core_.tick = 10ms;
+    EXPECT_EQ(Say(*stream, "INSERT INTO t (v) " + LongQuery(1'000'000)), "STATEMENT_TIMEOUT");
+    core_.tick = 1us;
     const sqlite::SessionState before = stream->session();
-    EXPECT_EQ(Say(*stream, "PRAGMA foreign_keys = OFF"), "STATEMENT_CANCELLED");
-    EXPECT_EQ(Say(*stream, "PRAGMA recursive_triggers = ON"), "STATEMENT_CANCELLED");
+    EXPECT_EQ(Say(*stream, "PRAGMA foreign_keys = OFF"), "STATEMENT_TIMEOUT");
+    EXPECT_EQ(Say(*stream, "PRAGMA recursive_triggers = ON"), "STATEMENT_TIMEOUT");
     EXPECT_EQ(stream->session(), before);
     Say(*stream, "ROLLBACK");
     EXPECT_EQ(Say(*stream, "PRAGMA foreign_keys"), "1");
@@ -304,15 +303,13 @@ TEST_F(StreamTest, AfterARollbackByTheServerOnlyTheEndOfTheTransactionIsAccepted
     for (const char* end : {"ROLLBACK", "COMMIT", "BEGIN"}) {
       Say(*stream, "BEGIN");
       Say(*stream, "INSERT INTO t (v) VALUES (1)");
-      stream->Cancel();  // Of no effect: no statement is in progress.
-      runtime::TaskGroup group(core_);
-      group.Spawn("cancel", [&] { stream->Cancel(); });
-      EXPECT_EQ(Say(*stream, "INSERT INTO t (v) " + LongQuery(1'000'000)), "STATEMENT_CANCELLED");
-      group.Join();
+      core_.tick = 10ms;
+      EXPECT_EQ(Say(*stream, "INSERT INTO t (v) " + LongQuery(1'000'000)), "STATEMENT_TIMEOUT");
+      core_.tick = 1us;
       EXPECT_FALSE(stream->autocommit());
-      EXPECT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "STATEMENT_CANCELLED");
-      EXPECT_EQ(Say(*stream, "ROLLBACK TO s"), "STATEMENT_CANCELLED");
-      EXPECT_EQ(Say(*stream, end), std::string(end) == "COMMIT" ? "STATEMENT_CANCELLED" : "");
+      EXPECT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "STATEMENT_TIMEOUT");
+      EXPECT_EQ(Say(*stream, "ROLLBACK TO s"), "STATEMENT_TIMEOUT");
+      EXPECT_EQ(Say(*stream, end), std::string(end) == "COMMIT" ? "STATEMENT_TIMEOUT" : "");
       EXPECT_EQ(stream->autocommit(), std::string(end) != "BEGIN");
     }
     Say(*stream, "ROLLBACK");

@@ -38,12 +38,15 @@ Result<std::unique_ptr<Tenant>> Tenant::Open(runtime::Core& core, TenantName nam
   return tenant;
 }
 
-void Tenant::Close() {
+void Tenant::Close(bool keep_wal) {
   if (closing_) {
     runtime::WaitFor(progress_, [&] { return closed_; });
     return;
   }
   closing_ = true;
+  store_->StopPulls();
+  store_->HurryCheckpoint();
+  turn_.GiveUpAll();
   gate_changed_.NotifyAll();
   turn_watch_.NotifyAll();
   while (!streams_.empty() || opening_ > 0) {
@@ -55,7 +58,8 @@ void Tenant::Close() {
   background_.Join();
   for (auto& connection : pool_) connection->Close();
   pool_.clear();
-  anchor_->Close(/*keep_wal=*/checkpoints_stopped_);
+  store_->HurryNextCheckpoint();
+  anchor_->Close(keep_wal || checkpoints_stopped_);
   closed_ = true;
   progress_.NotifyAll();
 }
@@ -192,7 +196,7 @@ bool Tenant::AwaitQuiet(runtime::Duration grace, const std::function<bool()>& gi
   return quiet;
 }
 
-Result<void> Tenant::Admit(Entrant entrant) {
+Result<void> Tenant::Admit(Entrant entrant, const std::function<Result<void>()>& keep_waiting) {
   const runtime::TimePoint deadline = core_.Now() + limits::kParkedRequest;
   while (true) {
     TW_TRY(CheckUp());
@@ -200,6 +204,7 @@ Result<void> Tenant::Admit(Entrant entrant) {
     if (gate_ == Gate::kMoved)
       return Fail(ErrorKind::kUnavailable, std::string(kMovedCode),
                   "the tenant " + name_ + " has moved to another node", "send the statement there");
+    if (keep_waiting) TW_TRY(keep_waiting());
     if (!gate_changed_.WaitUntil(deadline) && gate_ != Gate::kMoved && !IsOpenTo(entrant))
       return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
                   "the tenant " + name_ + " is moving and its new owner is not certain yet", "try again");
@@ -273,27 +278,34 @@ void Tenant::CheckpointIfLong() {
   });
 }
 
-Result<void> Tenant::ExportTo(const std::string& path) {
+Result<void> Tenant::ExportTo(const std::string& path, const std::function<Result<void>()>& keep_going) {
   TW_TRY(CheckUp());
   ++opening_;
+  ++exports_;
   Result<std::unique_ptr<Connection>> connection = Connection::Open(*store_);
   Result<void> exported;
   if (connection) {
     streamless_.push_back(std::move(*connection));
     const auto place = std::prev(streamless_.end());
-    exported = CopyTo(path, **place);
+    exported = CopyTo(path, **place, keep_going);
     streamless_.erase(place);
   } else {
     exported = Fail(std::move(connection).error());
   }
   --opening_;
+  --exports_;
   NoteProgress();
   return exported;
 }
 
-Result<void> Tenant::CopyTo(const std::string& path, Connection& from) {
+Result<void> Tenant::CopyTo(const std::string& path, Connection& from,
+                            const std::function<Result<void>()>& keep_going) {
+  const auto check = [&]() -> Result<void> {
+    TW_TRY(CheckUp());
+    return keep_going ? keep_going() : Result<void>();
+  };
   const auto before_step = [&](const sqlite::StatementTraits&) -> Result<Connection::Decision> {
-    TW_TRY(Admit());
+    TW_TRY(Admit(Entrant::kStatement, check));
     from.LiftBar();
     return Connection::Decision::kStep;
   };
@@ -303,9 +315,9 @@ Result<void> Tenant::CopyTo(const std::string& path, Connection& from) {
     if (began) break;
     if (began.error().code != sqlite::kSnapshotBarredCode) return Fail(began.error());
   }
-  const auto on_progress = [this] {
+  const auto on_progress = [&] {
     runtime::Yield();
-    return CheckUp();
+    return check();
   };
   return sqlite::CopyToNewFile(from, path, on_progress);
 }

@@ -81,9 +81,10 @@ class Tenant {
   // all the same. Requires: the gate is open.
   bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up);
   // Suspends while the gate is closed to the entrant. Fails with TENANT_MOVED, with TENANT_MOVING when it
-  // stays parked for limits::kParkedRequest, or with TENANT_DOWN. When it succeeds the gate is open to it, and
-  // stays so until the caller suspends.
-  Result<void> Admit(Entrant entrant = Entrant::kStatement);
+  // stays parked for limits::kParkedRequest, with TENANT_DOWN, or as `keep_waiting` does, which is asked at each
+  // change. When it succeeds the gate is open to it, and stays so until the caller suspends.
+  Result<void> Admit(Entrant entrant = Entrant::kStatement,
+                     const std::function<Result<void>()>& keep_waiting = {});
 
   // From its return on the tenant does not checkpoint (source, from the hand-over on). Suspends until a
   // running one has ended.
@@ -97,13 +98,15 @@ class Tenant {
   bool JoinTransactions(runtime::TimePoint deadline);
 
   // A plain, consistent SQLite file at `path` on this node's disk, made while the tenant is in use. Fails
-  // with kExists when there is one. Suspends.
-  Result<void> ExportTo(const std::string& path);
+  // with kExists when there is one, and as `keep_going` does, which is asked now and then. Suspends.
+  Result<void> ExportTo(const std::string& path, const std::function<Result<void>()>& keep_going = {});
+  size_t exports() const { return exports_; }
 
-  // Ends everything: requests in progress and later ones fail with TENANT_DOWN, open transactions are rolled
-  // back, connections close, and the last one checkpoints unless StopCheckpoints() was called. Streams may
-  // outlive the tenant. Suspends.
-  void Close();
+  // Ends everything: requests in progress, whatever they wait for, and later ones fail with TENANT_DOWN, open
+  // transactions are rolled back, connections close, and the last one checkpoints unless `keep_wal` or
+  // StopCheckpoints() was called. Streams may outlive the tenant, and nothing touches its files afterwards.
+  // Suspends, for no statement longer than until its next progress call.
+  void Close(bool keep_wal = false);
 
   const TenantName& name() const { return name_; }
   runtime::Core& core() { return core_; }
@@ -129,7 +132,8 @@ class Tenant {
   void Leave(Stream& stream);
   void Detach(Stream& stream);
   Stream* IdleStream() const;
-  Result<void> CopyTo(const std::string& path, sqlite::Connection& from);
+  Result<void> CopyTo(const std::string& path, sqlite::Connection& from,
+                      const std::function<Result<void>()>& keep_going);
   // A statement or transaction has ended.
   void NoteProgress();
   void CheckpointIfLong();
@@ -149,6 +153,7 @@ class Tenant {
   std::list<Stream*> streams_;
   std::list<std::unique_ptr<sqlite::Connection>> streamless_;  // Being rolled back, or exporting.
   size_t opening_ = 0;                                         // Streams that are being opened, and exports.
+  size_t exports_ = 0;
 
   WriteTurn turn_;
   bool watching_turn_ = false;

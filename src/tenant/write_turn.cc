@@ -14,7 +14,7 @@ bool WriteTurn::Acquire(const void* holder, runtime::TimePoint deadline) {
   }
   Waiter waiter{holder};
   queue_.push_back(&waiter);
-  if (waiter.granted.WaitUntil(deadline)) return true;
+  if (waiter.decided.WaitUntil(deadline)) return !waiter.given_up;
   queue_.erase(std::find(queue_.begin(), queue_.end(), &waiter));
   return false;
 }
@@ -27,7 +27,21 @@ void WriteTurn::Release(const void* holder) {
   queue_.pop_front();
   // Handed over here and not when the waiter wakes: nobody can slip in between.
   Grant(next->holder);
-  next->granted.Set();
+  next->decided.Set();
+}
+
+void WriteTurn::GiveUp(const void* holder) {
+  const auto found = std::find_if(queue_.begin(), queue_.end(),
+                                  [&](const Waiter* waiter) { return waiter->holder == holder; });
+  if (found == queue_.end()) return;
+  Waiter* const waiter = *found;
+  queue_.erase(found);
+  waiter->given_up = true;
+  waiter->decided.Set();
+}
+
+void WriteTurn::GiveUpAll() {
+  while (!queue_.empty()) GiveUp(queue_.front()->holder);
 }
 
 void WriteTurn::Grant(const void* holder) {

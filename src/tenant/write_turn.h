@@ -18,11 +18,15 @@ class WriteTurn {
   WriteTurn& operator=(const WriteTurn&) = delete;
 
   // Suspends until `holder` has the turn; true at once when it has it already. False when the deadline
-  // passed.
+  // passed, or somebody called GiveUp.
   bool Acquire(const void* holder, runtime::TimePoint deadline);
   // Gives the turn to the one that has waited longest. Does nothing when `holder` has not got it. Does not
   // suspend.
   void Release(const void* holder);
+
+  // Ends the waiting of `holder`, or of all. Does not suspend.
+  void GiveUp(const void* holder);
+  void GiveUpAll();
 
   const void* holder() const { return holder_; }
   size_t waiting() const { return queue_.size(); }
@@ -31,7 +35,8 @@ class WriteTurn {
  private:
   struct Waiter {
     const void* holder;
-    runtime::Event granted = {};
+    bool given_up = false;
+    runtime::Event decided = {};
   };
   void Grant(const void* holder);
 
