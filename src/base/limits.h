@@ -114,6 +114,9 @@ inline constexpr uint64_t kHotShare = 4;
 inline constexpr size_t kReadAheadBytes = 128u << 10;
 // Pushed and not yet taken where the round trip is long: as much as it takes, up to this.
 inline constexpr size_t kPushWindowMostBytes = 16u << 20;
+// Transactions that are still open at the source when the destination has everything: they have been open for
+// at least as long as it took, and end with the source's copy.
+inline constexpr milliseconds kOldTransactions{60'000};
 // Open transactions of the source when its tenant comes back (a cancelled move).
 inline constexpr milliseconds kReverseGrace{1'000};
 // How long a move waits for a node that takes part in too many.
@@ -143,7 +146,9 @@ inline constexpr milliseconds kParkedRequest{15'000};
 inline constexpr milliseconds kReconnectPause{100};
 inline constexpr milliseconds kCatalogWatch{500};
 inline constexpr milliseconds kNodeCall{10'000};
-inline constexpr milliseconds kConnectTime{10'000};  // Of a call to another node, whatever its own deadline.
+// Of a call to another node, whatever its own deadline. A connection that takes longer is to a node that is
+// away; a caller may try again.
+inline constexpr milliseconds kConnectTime{3'000};
 inline constexpr milliseconds kPeerSilence{30'000};  // Until a connection to a host that is gone is given up.
 // Of a create or delete, for others that have the name, and again for a catalog that does not answer: both
 // together less than kNodeCall.
@@ -162,7 +167,8 @@ inline constexpr size_t kJournalEvidenceFiles = 8;
 inline constexpr milliseconds kDiskRetryPause{500};
 
 // How long a node that is asked to end lets requests in progress go on.
-inline constexpr milliseconds kDrain{10'000};
+inline constexpr milliseconds kDrain{1'000};
+inline constexpr size_t kTenantsClosedAtOnce = 32;  // Each waits for its syncs, so they go side by side.
 inline constexpr milliseconds kLocatePause{5};
 inline constexpr milliseconds kLocatePauseLongest{200};
 

@@ -44,6 +44,11 @@ void Receiver::Enter(State state) {
   pull_wanted_.NotifyAll();
 }
 
+void Receiver::StopPulls() {
+  if (sqlite::PageStore* const store = active_store()) store->StopPulls();
+  state_changed_.NotifyAll();
+}
+
 void Receiver::Abandon() {
   if (channel_) channel_->Close();
   Enter(State::kOver);
@@ -231,7 +236,7 @@ void Receiver::WatchCatalog() {
 
 Result<void> Receiver::AwaitOwnership(runtime::TimePoint deadline) {
   while (is_filling() || state_ == State::kReady || becoming_owner_) {
-    if (!state_changed_.WaitUntil(deadline))
+    if (host_.stopping() || !state_changed_.WaitUntil(deadline))
       return Fail(ErrorKind::kUnavailable, "TENANT_MOVING", "the tenant is on its way to this node",
                   "try again");
   }

@@ -66,6 +66,9 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // Suspends.
   Result<void> TurnRound();
 
+  // Whoever waits for a page of the other node gets an error instead, now and later: the host is stopping. Does
+  // not suspend.
+  void StopPulls();
   // Ends it without a change to what is on the disk: the tenant has gone back, and its copy goes.
   void Abandon();
   // Suspends until no fiber of this object runs; the host is stopping or the move is over.

@@ -514,7 +514,9 @@ Sender::Outcome Sender::DualToDone() {
 Sender::Outcome Sender::End() {
   host_.Reached(Step::kSourceHeardDone);
   receipt_.waiting_for = "transactions that were open at the source";
-  tenant_.JoinTransactions(runtime::TimePoint::max());
+  tenant_.JoinTransactions(core_.Now() + limits::kOldTransactions);
+  receipt_.waiting_for = "an export at the source";
+  while (tenant_.exports() > 0 && !host_.stopping()) runtime::SleepFor(limits::kReconnectPause);
   receipt_.waiting_for.clear();
   CloseSession();
   Enter(direction_ == Direction::kForward ? Phase::kDone : Phase::kCancelled);

@@ -1,6 +1,9 @@
 #include "node/local_tenants.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "base/limits.h"
 #include "sqlite/database_file.h"
 
 namespace tradewind::node {
@@ -112,7 +115,7 @@ Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
   return Use(entry);
 }
 
-void LocalTenants::CloseAndForget(const TenantName& name) {
+void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   const std::shared_ptr<Entry> entry = found->second;
@@ -121,11 +124,10 @@ void LocalTenants::CloseAndForget(const TenantName& name) {
     WaitFor(entry->changed, [&] { return entry->gone; });
     return;
   }
-  WaitFor(entry->changed, [&] { return entry->uses == 0 && !entry->opening; });
-  if (entry->tenant) {
-    entry->tenant->Close();
-    entry->tenant.reset();
-  }
+  WaitFor(entry->changed, [&] { return !entry->opening; });
+  if (entry->tenant) entry->tenant->Close(/*keep_wal=*/files == Files::kGo);
+  WaitFor(entry->changed, [&] { return entry->uses == 0; });
+  entry->tenant.reset();
   entries_.erase(name);
   entry->gone = true;
   entry->changed.NotifyAll();
@@ -143,8 +145,23 @@ Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
   return core_.disk().SyncDirectory(folder_);
 }
 
+void LocalTenants::StopPulls() {
+  for (const auto& [name, entry] : entries_)
+    if (entry->tenant) entry->tenant->store().StopPulls();
+}
+
 void LocalTenants::CloseAll() {
-  for (const TenantName& name : names()) CloseAndForget(name);
+  std::vector<TenantName> left = names();
+  runtime::TaskGroup group(core_);
+  for (size_t at = 0, fibers = std::min(limits::kTenantsClosedAtOnce, left.size()); at < fibers; ++at)
+    group.Spawn("close tenants", [&] {
+      while (!left.empty()) {
+        const TenantName name = std::move(left.back());
+        left.pop_back();
+        CloseAndForget(name, Files::kStay);
+      }
+    });
+  group.Join();
 }
 
 }  // namespace tradewind::node

@@ -4,7 +4,8 @@
 // one at a time. So no two of them touch one another's file or journal entry. A copy that comes here in a move
 // waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
 //
-// This core only. A Use pins its tenant, so that it is not closed while a request runs on it.
+// This core only. A Use keeps its tenant in memory. It does not keep it open: closing ends the requests that
+// run on it, so whoever holds one gives it back soon.
 #pragma once
 
 #include <cstdint>
@@ -117,13 +118,17 @@ class LocalTenants {
   tenant::Tenant* IfOpen(const TenantName& name) const;
   // From now on Find() says TENANT_NOT_HERE, until Own(). Who uses the tenant goes on.
   void RefuseUses(const TenantName& name);
-  // Waits until no one uses the tenant, closes it and forgets it; its files stay. Suspends.
-  void CloseAndForget(const TenantName& name);
+  // Ends what runs on the tenant, closes it, waits until its streams are gone (StreamService::EndAllOf comes
+  // first), and forgets it. Its files stay, but need not be in order when they go. Suspends.
+  enum class Files { kStay, kGo };
+  void CloseAndForget(const TenantName& name, Files files);
   // Removes what lies beside the place of a tenant's file that is about to be made: a WAL or a journal of an
   // earlier one would be applied to it. Durable once the folder is synced. Suspends.
   Result<void> ClearBeside(const TenantName& name);
   // Removes the files of a tenant that is not open. Suspends.
   Result<void> RemoveFiles(const TenantName& name);
+  // Whoever waits for a page of another node gets an error instead, now and later. Does not suspend.
+  void StopPulls();
   // Closes all. Suspends.
   void CloseAll();
 

@@ -67,6 +67,10 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   record.options = move::ToText(options);
   record.epoch_before = use.epoch();
   TW_TRY_ASSIGN(record, host_.catalog().BeginMove(record));
+  // The next process cancels it.
+  if (host_.stopping())
+    return Fail(ErrorKind::kUnavailable, "NODE_STOPPING", "node " + host_.self() + " is stopping",
+                "ask again when it is back");
   // The move before this one is over for the catalog, but its fiber may not have ended.
   WaitFor(changed_, [&] { return !outgoing_.contains(request.tenant); });
   const Outgoing& outgoing = Run(request.tenant, std::move(use), ReceiptFor(record, record.epoch_before),
@@ -111,7 +115,7 @@ void Moves::EndSender(const TenantName& tenant, move::Sender& sender, move::Send
       // The last connection copies the WAL into the file: what is in it would hide what comes back.
       end_streams_(tenant);
       if (auto use = tenants_.Find(tenant)) (*use)->AllowCheckpoints();
-      tenants_.CloseAndForget(tenant);
+      tenants_.CloseAndForget(tenant, LocalTenants::Files::kStay);
       return;
     case move::Sender::Outcome::kMoved: break;
   }
@@ -128,7 +132,7 @@ void Moves::EndSender(const TenantName& tenant, move::Sender& sender, move::Send
 
 void Moves::RemoveCopy(const TenantName& tenant) {
   end_streams_(tenant);
-  tenants_.CloseAndForget(tenant);
+  tenants_.CloseAndForget(tenant, LocalTenants::Files::kGo);
   const auto remove = [&]() -> Result<void> {
     TW_TRY(tenants_.RemoveFiles(tenant));
     return host_.journal().Erase(tenant);
@@ -424,7 +428,7 @@ Result<void> Moves::ResumeSender(const move::JournalEntry& entry) {
       entry.reverse ? OpenForReverse(entry, owned) : tenants_.Find(entry.tenant);
   if (!found) {
     // A request that opened it later would be served as if it had not been handed over.
-    tenants_.CloseAndForget(entry.tenant);
+    tenants_.CloseAndForget(entry.tenant, LocalTenants::Files::kStay);
     return Fail(std::move(found).error());
   }
   LocalTenants::Use use = std::move(*found);
@@ -450,6 +454,10 @@ Result<void> Moves::ResumeSender(const move::JournalEntry& entry) {
       log::warn("move {}: what it was asked for is not known: {}", sender->id(), Describe(options.error()));
   });
   return {};
+}
+
+void Moves::StopPulls() {
+  for (const auto& [tenant, receiver] : receivers_) receiver->StopPulls();
 }
 
 void Moves::Stop() {

@@ -78,6 +78,8 @@ class Moves {
   // Resumes as Resume() does, by itself, once the program ends that has the tenant's file open.
   void ResumeWhenFree(const move::JournalEntry& entry);
 
+  // Whoever waits for a page of another node gets an error instead: the host is stopping. Does not suspend.
+  void StopPulls();
   // Ends what is under way, to be resumed after a restart. Suspends. The host is stopping.
   void Stop();
 

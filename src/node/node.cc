@@ -427,7 +427,12 @@ net::HttpResponse Node::Metrics() const {
 void Node::Stop(runtime::TimePoint drain_until) {
   if (server_) server_->Drain(drain_until);
   stopping_ = true;
+  // From here on nothing waits for another node, nor for a client.
+  if (tenants_) tenants_->StopPulls();
+  if (moves_) moves_->StopPulls();
+  if (transfers_) transfers_->BeginStop();
   if (streams_) streams_->Stop();
+  client_.Close();
   if (gateway_) gateway_->Stop();
   if (drain_) drain_->Stop();
   if (pacer_) pacer_->Stop();
@@ -438,7 +443,6 @@ void Node::Stop(runtime::TimePoint drain_until) {
   if (pacer_) pacer_->Join();
   if (transfers_) transfers_->Stop();
   if (server_) server_->Stop();
-  client_.Close();
   if (links_) links_->Join();
   fibers_.Join();
   if (removed_) removed_->Stop();

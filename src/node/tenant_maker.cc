@@ -157,7 +157,7 @@ Result<void> TenantMaker::Remove(const TenantName& name) {
   if (const auto* entry = EntryOf(name); entry && entry->role != move::Role::kDeleting)
     TW_TRY(node_.journal().Put(Entry(name, move::Role::kDeleting, entry->epoch)));
   node_.EndStreamsOf(name);
-  node_.tenants().CloseAndForget(name);
+  node_.tenants().CloseAndForget(name, LocalTenants::Files::kGo);
   TW_TRY(node_.tenants().RemoveFiles(name));
   return node_.journal().Erase(name);
 }

@@ -68,9 +68,13 @@ Result<void> Transfers::Start() {
   return {};
 }
 
-void Transfers::Stop() {
+void Transfers::BeginStop() {
   stopping_ = true;
   stop_.NotifyAll();
+}
+
+void Transfers::Stop() {
+  BeginStop();
   fibers_.Join();
   runtime::WaitFor(use_ended_, [&] { return uses_ == 0; });
   while (!transfers_.empty()) Forget(*transfers_.begin()->second);
@@ -225,7 +229,7 @@ Result<Transfers::Begun> Transfers::BeginExport(const TenantName& tenant) {
   TW_TRY_ASSIGN(const auto transfer, Add(Kind::kExport, tenant, estimate));
   const Use use(*this, transfer);
   const auto copy = [&]() -> Result<Begun> {
-    TW_TRY(source->ExportTo(transfer->path));
+    TW_TRY(source->ExportTo(transfer->path, [this] { return CheckRunning(); }));
     TW_TRY_ASSIGN(transfer->file, core_.disk().Open(transfer->path, runtime::OpenMode::kExisting));
     TW_TRY_ASSIGN(transfer->size_bytes, transfer->file->Size());
     return Begun{transfer->id, transfer->size_bytes};

@@ -42,7 +42,9 @@ class Transfers {
 
   // Removes what an earlier process left, and begins to watch for idle transfers. Suspends.
   Result<void> Start();
-  // Ends all transfers and removes their files. A copy that is being made is waited for. Suspends.
+  // Has calls in progress fail soon, and later ones at once. Does not suspend.
+  void BeginStop();
+  // Ends all transfers and removes their files. Suspends.
   void Stop();
 
   // The node that holds a transfer, from its id: "n1.<random>"; none when it is no id.

@@ -1,0 +1,103 @@
+// A statement that would run for a minute keeps no node waiting: neither a hand-over, nor DELETE, nor the end of
+// a node.
+#include <gtest/gtest.h>
+
+#include "node/tenant_maker.h"
+#include "node/test_cluster.h"
+
+namespace tradewind::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr char kEndless[] =
+    R"({"requests":[{"type":"execute","stmt":{"sql":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n"}}]})";
+constexpr char kBegin[] =
+    R"({"requests":[{"type":"execute","stmt":{"sql":"BEGIN IMMEDIATE"}},{"type":"execute","stmt":{"sql":"CREATE TABLE t AS SELECT 1 AS v"}}]})";
+constexpr char kOne[] = R"({"requests":[{"type":"execute","stmt":{"sql":"SELECT 1"}},{"type":"close"}]})";
+constexpr char kPipeline[] = "/db/shop/v2/pipeline";
+
+class EndingTest : public TwoNodes {
+ protected:
+  // A request whose answer may also be a connection that is closed.
+  void SendInBackground(runtime::TaskGroup& group, Node& node, std::string body) {
+    const std::string url = node.url() + kPipeline;
+    group.Spawn("client", [this, url, body = std::move(body)] {
+      net::HttpRequest request;
+      request.method = "POST";
+      request.body = body;
+      answers_.push_back(client_->Call(url, std::move(request), core_->Now() + 60s));
+    });
+  }
+  static void AwaitStatement(Node& node) {
+    Await([&] {
+      const auto use = node.tenants().Find("shop");
+      return use && (*use)->open_transactions() > 0;
+    });
+  }
+  runtime::Duration TimeOf(const std::function<void()>& what) {
+    const runtime::TimePoint began = core_->Now();
+    what();
+    return core_->Now() - began;
+  }
+  std::vector<Result<net::HttpResponse>> answers_;
+};
+
+TEST_F(EndingTest, AStatementThatReadsNoTableKeepsNoHandOverWaiting) {
+  WithNodes([&] {
+    cluster::Need(n1_->maker().Create("shop", ""));
+    runtime::TaskGroup group(*core_);
+    SendInBackground(group, *n1_, kEndless);
+    AwaitStatement(*n1_);
+    Json(202, Call(*n1_, "POST", "/v1/moves", R"({"tenant":"shop","to":"n2"})"));
+    EXPECT_LT(TimeOf([&] {
+                Await([&] { return n2_->tenants().Has("shop"); });
+                const auto answer = Call(*n1_, "POST", kPipeline, kOne);
+                EXPECT_EQ(answer.status, 200);
+                EXPECT_NE(answer.body.find("\"value\":\"1\""), std::string::npos) << answer.body;
+              }),
+              5s);
+    EXPECT_TRUE(answers_.empty());  // It goes on at the source.
+    EXPECT_LT(TimeOf([&] { Stop(n1_); }), 5s);
+    group.Join();
+  });
+}
+
+TEST_F(EndingTest, ATenantIsDeletedSoonWhateverIsOpenInIt) {
+  WithNodes([&] {
+    cluster::Need(n1_->maker().Create("shop", ""));
+    runtime::TaskGroup group(*core_);
+    Json(200, Call(*n1_, "POST", kPipeline, kBegin));  // Stays open.
+    for (int client = 0; client < 3; ++client) SendInBackground(group, *n1_, kEndless);
+    SendInBackground(group, *n2_, kEndless);
+    SendInBackground(group, *n2_, kBegin);  // Waits for the turn.
+    Await([&] { return n1_->tenants().Find("shop").value()->stream_count() == 6; });
+    EXPECT_LT(TimeOf([&] { EXPECT_EQ(Call(*n1_, "DELETE", "/v1/tenants/shop").status, 204); }), 5s);
+    group.Join();
+    EXPECT_EQ(answers_.size(), 5u);
+    for (const auto& answer : answers_) {
+      ASSERT_TRUE(answer);
+      EXPECT_TRUE(answer->body.find("error") != std::string::npos) << answer->body;
+    }
+    // The name is free again.
+    EXPECT_TRUE(n1_->maker().Create("shop", ""));
+  });
+}
+
+TEST_F(EndingTest, ANodeEndsSoonWhateverItsClientsAndItsCallsToOthersWaitFor) {
+  WithNodes([&] {
+    cluster::Need(n1_->maker().Create("shop", ""));
+    runtime::TaskGroup group(*core_);
+    SendInBackground(group, *n2_, kEndless);  // n2 waits for n1.
+    AwaitStatement(*n1_);
+    EXPECT_LT(TimeOf([&] { Stop(n2_); }), 5s);
+    SendInBackground(group, *n1_, kEndless);
+    Json(200, Call(*n1_, "POST", kPipeline, kBegin));
+    EXPECT_LT(TimeOf([&] { Stop(n1_); }), 5s);
+    group.Join();
+    EXPECT_EQ(answers_.size(), 2u);
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::node
