@@ -14,8 +14,6 @@ namespace {
 
 constexpr uint8_t kVersion = 2;
 constexpr size_t kLongestText = UINT16_MAX;
-// A list has two bits for each page, and must fit into a frame.
-constexpr uint32_t kMostPages = 60'000'000;
 
 class Writer {
  public:

@@ -121,6 +121,8 @@ using Message = std::variant<Offer, Hello, Pages, Prepare, Prepared, List, Ready
                              Pull, Took, Complete, Done, Failed, End, Hashes>;
 
 inline constexpr size_t kFrameHeaderBytes = 24;
+// A list has two bits for each page, and must fit into a frame.
+inline constexpr uint32_t kMostPages = 60'000'000;
 
 struct FrameHeader {
   uint32_t payload_bytes = 0;

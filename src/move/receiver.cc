@@ -101,6 +101,7 @@ void Receiver::Serve(PageChannel& channel, const Offer& offer) {
   complete_.reset();
   rehashed_.reset();
   renewal_.reset();
+  told_ = false;
   --serving_;
   state_changed_.NotifyAll();
   // No ready was sent: the sender stays owner. A copy that a failing disk keeps from being dropped would be in
@@ -136,6 +137,7 @@ Result<void> Receiver::Answer(PageChannel& channel, const Offer& offer) {
       break;
     case OfferKind::kDual:
       if (mismatch_) return Mismatch();
+      if (state_ == State::kReady && offer.epoch != epoch_.Next()) return OutOfTurn("another epoch");
       if (state_ == State::kReady) SpawnBecomeOwner(offer.epoch);
       if (state_ != State::kOwner && state_ != State::kReady)
         return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "this node has no copy for the move " + move_);
@@ -147,6 +149,7 @@ Result<void> Receiver::Answer(PageChannel& channel, const Offer& offer) {
       TW_TRY_ASSIGN(rehashed_, served_->RehashArrived());
       break;
   }
+  told_ = offer.kind == OfferKind::kDual || offer.kind == OfferKind::kVerify;
   return channel.Send(MakeHello());
 }
 
@@ -171,7 +174,7 @@ Hello Receiver::MakeHello() const {
 }
 
 Result<void> Receiver::Receive(PageChannel& channel, const Message& message) {
-  if (renewal_ && !std::holds_alternative<Own>(message)) TW_TRY(Renew());
+  if (BeginsAnew(message)) TW_TRY(Renew());
   if (const auto* pages = std::get_if<Pages>(&message)) {
     if (!is_filling() && !served_) return OutOfTurn("pages");
     TW_TRY(is_filling() ? TakeInitPages(*pages) : TakePages(*pages));
@@ -180,17 +183,30 @@ Result<void> Receiver::Receive(PageChannel& channel, const Message& message) {
   }
   if (const auto* prepare = std::get_if<Prepare>(&message)) return TakePrepare(channel, *prepare);
   if (const auto* list = std::get_if<List>(&message)) return TakeList(channel, *list);
-  if (const auto* own = std::get_if<Own>(&message)) {
-    SpawnBecomeOwner(own->epoch);
-    return {};
-  }
+  if (const auto* own = std::get_if<Own>(&message)) return TakeOwn(*own);
   if (const auto* complete = std::get_if<Complete>(&message)) {
     WaitFor(state_changed_, [this] { return !becoming_owner_; });
-    if (state_ != State::kOwner) return OutOfTurn("its end");
+    if (state_ != State::kOwner || complete_) return OutOfTurn("its end");
     complete_ = *complete;
     return TryToComplete(channel);
   }
   return OutOfTurn("a message of a receiver");
+}
+
+// What a sender that begins anew sends first; anything else voids nothing.
+bool Receiver::BeginsAnew(const Message& message) const {
+  if (!renewal_) return false;
+  return std::holds_alternative<Pages>(message) || (is_reverse() && std::holds_alternative<List>(message));
+}
+
+// Once on a channel that began with an offer of a copy, and for the epoch after that offer's; the catalog may have
+// said so before.
+Result<void> Receiver::TakeOwn(const Own& own) {
+  const bool learns = state_ == State::kReady && own.epoch == epoch_.Next();
+  if (std::exchange(told_, true) || (!learns && !becoming_owner_ && state_ != State::kOwner))
+    return OutOfTurn("ownership");
+  SpawnBecomeOwner(own.epoch);
+  return {};
 }
 
 // The sender is asked for what is lacking from here on, when a reader of the tenant waits for a page.
@@ -361,6 +377,9 @@ Result<void> Receiver::TurnRound() {
 Result<void> Receiver::TakePages(const Pages& pages) {
   if (pages.contents.size() != pages.numbers.size() * page_size_) return OutOfTurn("pages of another size");
   if (!served_->presence()) return OutOfTurn("pages after the end");
+  for (const PageNumber page : pages.numbers)
+    if (page.value < 1 || page.value > served_->presence()->page_count())
+      return OutOfTurn("pages of another file");
   TW_TRY(served_->Arrive(pages.numbers, pages.contents));
   if (!has_half_ && served_->presence()->missing() <= served_->presence()->page_count() / 2) {
     has_half_ = true;

@@ -87,6 +87,8 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // receiver.cc: ownership and the end.
   Result<void> Answer(PageChannel& channel, const Offer& offer);
   Result<void> Receive(PageChannel& channel, const Message& message);
+  bool BeginsAnew(const Message& message) const;
+  Result<void> TakeOwn(const Own& own);
   void WatchCatalog();
   void WatchForEnd();
   void SpawnWatchForEnd();
@@ -111,7 +113,9 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // receiver_copy.cc: the copy until it is ready.
   Result<void> StartReceiving(const Offer& offer);
   Result<void> StartFrozen(const Offer& offer);
+  Result<void> CheckPageSize(const Offer& offer);
   Result<void> TakeInitPages(const Pages& pages);
+  void ForgetCutPages(uint32_t page_count);
   Result<void> TakePrepare(PageChannel& channel, const Prepare& prepare);
   Result<void> TakeList(PageChannel& channel, const List& list);
   Result<void> NoteListed(const List& list);
@@ -149,6 +153,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   PageChannel* channel_ = nullptr;  // The current one.
   std::vector<PageNumber> pulls_;   // To be asked for.
   std::optional<Offer> renewal_;    // Of a sender that begins anew, while an earlier list is ready here.
+  bool told_ = false;               // On this channel: that this node owns.
   std::optional<Complete> complete_;
   bool mismatch_ = false;  // The sums differed, and nobody has asked for another look.
   std::optional<std::vector<uint64_t>> rehashed_;  // For this channel, which is to verify.

@@ -1,6 +1,7 @@
 // The half of Receiver that makes a copy, until it is ready: pages before the list, the list, what a restart
 // finds of them.
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
@@ -63,7 +64,15 @@ Result<void> Receiver::StartFrozen(const Offer& offer) {
   TW_TRY(core_.disk().SyncDirectory(FolderOf(path_)));
   TW_TRY_ASSIGN(incoming_, core_.disk().Open(path_, runtime::OpenMode::kExisting));
   TW_TRY(sqlite::KeepOthersOut(core_, *incoming_, path_));
-  return {};
+  return CheckPageSize(offer);
+}
+
+// Pages of another size would go over others of the frozen copy.
+Result<void> Receiver::CheckPageSize(const Offer& offer) {
+  TW_TRY_ASSIGN(const uint32_t page_size, sqlite::PageSizeOf(*incoming_));
+  if (page_size == offer.page_size) return {};
+  incoming_.reset();
+  return OutOfTurn("an offer of pages of another size");
 }
 
 Result<void> Receiver::TakeInitPages(const Pages& pages) {
@@ -71,7 +80,8 @@ Result<void> Receiver::TakeInitPages(const Pages& pages) {
     return OutOfTurn("pages of another size");
   const Bytes contents(pages.contents);
   for (size_t at = 0; at < pages.numbers.size();) {
-    if (pages.numbers[at].value == 0) return OutOfTurn("a page without a number");
+    if (pages.numbers[at].value == 0 || pages.numbers[at].value > kMostPages)
+      return OutOfTurn("pages of another file");
     size_t run = 1;
     while (at + run < pages.numbers.size() && pages.numbers[at + run].value == pages.numbers[at].value + run)
       ++run;
@@ -87,11 +97,18 @@ Result<void> Receiver::TakeInitPages(const Pages& pages) {
   return {};
 }
 
+// The file was cut: what had come past its end has to come again.
+void Receiver::ForgetCutPages(uint32_t page_count) {
+  std::erase_if(incoming_hashes_, [&](const auto& one) { return one.first.value > page_count; });
+}
+
 // Lays the copy out and makes what has come durable, so that the list, during which requests wait, has little
 // left to sync.
 Result<void> Receiver::TakePrepare(PageChannel& channel, const Prepare& prepare) {
-  if (state_ != State::kReceiving) return OutOfTurn("a preparation");
+  if (state_ != State::kReceiving || !incoming_ || incoming_presence_ || prepare.page_count == 0)
+    return OutOfTurn("a preparation");
   TW_TRY(incoming_->Truncate(uint64_t{prepare.page_count} * page_size_));
+  ForgetCutPages(prepare.page_count);
   const auto make_map = [&]() -> Result<void> {
     TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,
                                                                   prepare.page_count, list_ + 1));
@@ -148,9 +165,11 @@ Result<void> Receiver::NoteListed(const List& list) {
 Result<void> Receiver::TakeList(PageChannel& channel, const List& list) {
   if (!is_filling() || !incoming_ || (!incoming_presence_ && !is_reverse())) return OutOfTurn("a list");
   if (list.number <= list_) return OutOfTurn("a list that came before");
+  if (list.epoch != epoch_ || list.page_count == 0) return OutOfTurn("a list of something else");
   const bool same_map = incoming_presence_ && incoming_presence_->list() == list.number &&
                         incoming_presence_->SetPageCount(list.page_count);
   TW_TRY(incoming_->Truncate(uint64_t{list.page_count} * page_size_));
+  ForgetCutPages(list.page_count);
   const auto make_map = [&]() -> Result<void> {
     if (!same_map) {
       TW_TRY_ASSIGN(incoming_presence_, sqlite::PresenceMap::Create(core_.disk(), PresencePath(), page_size_,

@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kAttempts = 5;
 constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
-constexpr size_t kNamedPages = 20;  // In an error about pages that differ.
 constexpr std::string_view kBusyCode = "NODE_BUSY";
 
 double Milliseconds(runtime::Duration duration) {
@@ -134,6 +133,7 @@ Result<void> Sender::Connect(OfferKind kind, int attempt) {
   CloseSession();
   const runtime::TimePoint deadline = core_.Now() + limits::kNodeCall;
   auto session = std::make_shared<Session>();
+  session->kind = kind;
   TW_TRY_ASSIGN(session->channel, host_.OpenChannel(peer_, deadline));
   session_ = session;
   readers_.Spawn("move sender " + receipt_.id, [this, session] { ReadMessages(session); });
@@ -149,44 +149,6 @@ Result<void> Sender::Connect(OfferKind kind, int attempt) {
                 "node " + peer_ + " does not answer the move's offer");
   if (!session->hello) return Fail(*session->lost);
   return {};
-}
-
-void Sender::ReadMessages(const std::shared_ptr<Session>& session) {
-  while (!session->lost) {
-    Result<Message> message = session->channel->Receive();
-    if (!message) {
-      session->lost = std::move(message).error();
-      break;
-    }
-    if (auto* hello = std::get_if<Hello>(&*message)) {
-      session->hello = std::move(*hello);
-    } else if (const auto* ready = std::get_if<Ready>(&*message)) {
-      session->ready_list = ready->list;
-    } else if (std::holds_alternative<Prepared>(*message)) {
-      session->prepared = true;
-    } else if (std::holds_alternative<Owned>(*message)) {
-      session->owned = true;
-    } else if (std::holds_alternative<FirstServed>(*message)) {
-      if (!receipt_.relief_ms) receipt_.relief_ms = Milliseconds(core_.Now() - started_);
-    } else if (const auto* pull = std::get_if<Pull>(&*message)) {
-      if (Result<void> answered = AnswerPull(*session, pull->page); !answered)
-        session->lost = std::move(answered).error();
-    } else if (const auto* took = std::get_if<Took>(&*message)) {
-      session->window.NoteTook(took->bytes, core_.Now());
-    } else if (const auto* done = std::get_if<Done>(&*message)) {
-      receipt_.pull_p50_us = done->pull_p50_us;
-      receipt_.pull_p99_us = done->pull_p99_us;
-      done_ = true;
-    } else if (const auto* hashes = std::get_if<Hashes>(&*message)) {
-      NoteDifferences(*hashes);
-    } else {
-      session->lost =
-          Error{ErrorKind::kCorrupt, "CHANNEL_CONFUSED", "the other node sent a message out of turn", ""};
-    }
-    news_.NotifyAll();
-  }
-  session->channel->Close();
-  news_.NotifyAll();
 }
 
 // -- Init and hand-over
@@ -289,6 +251,7 @@ Sender::Outcome Sender::SendAll() {
   const bool reverse = direction_ == Direction::kReverse;
   for (int attempt = 1;; ++attempt) {
     Result<void> ready = reverse ? AttemptReverse() : Attempt(attempt);
+    if (!ready && session_ && session_->lost) ready = Fail(*session_->lost);  // Why the channel was closed.
     if (ready && cancel_) ready = Fail(*cancel_);
     if (ready) ready = NoteSwapping();
     if (ready) return PassOn();
@@ -385,6 +348,7 @@ Result<void> Sender::Finish() {
   const std::shared_ptr<Session> session = session_;
   TW_TRY(PushRest(*session));
   const Complete complete = MakeComplete();
+  session->sent_complete = true;
   TW_TRY(session->channel->Send(complete, is_small() ? Urgency::kUrgent : Urgency::kBulk));
   host_.Reached(Step::kSourceSentComplete);
   WaitFor(news_, [&] { return done_ || session->lost || turned_; });
@@ -468,15 +432,6 @@ Result<void> Sender::VerifyAgain() {
   verify_asked_ = true;
   news_.NotifyAll();
   return {};
-}
-
-void Sender::NoteDifferences(const Hashes& hashes) {
-  for (size_t index = 0; index < hashes.values.size(); ++index) {
-    const uint64_t number = uint64_t{hashes.first.value} + index;
-    if (number < 1 || number > hashes_.size() || hashes_[number - 1] == hashes.values[index]) continue;
-    ++differing_count_;
-    if (differing_.size() < kNamedPages) differing_.push_back(PageNumber{static_cast<uint32_t>(number)});
-  }
 }
 
 Sender::Outcome Sender::DualToDone() {

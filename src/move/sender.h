@@ -114,7 +114,6 @@ class Sender {
   Outcome GoOn(Role role);
   Result<void> Connect(OfferKind kind, int attempt = 2);
   void CloseSession();
-  void ReadMessages(const std::shared_ptr<Session>& session);
   Result<void> Attempt(int attempt);
   Result<void> AttemptReverse();
   void TakeBack();
@@ -130,7 +129,6 @@ class Sender {
   void EndDual();
   Result<void> Finish();
   Result<void> Reconnect();
-  void NoteDifferences(const Hashes& hashes);
   void StopAtMismatch();
   bool RecordedAsEnded();
   Result<bool> IsSwapped(const Result<cluster::SwapOutcome>& answer);
@@ -140,6 +138,14 @@ class Sender {
   JournalEntry Entry(Role role) const;
   bool ending() const { return host_.stopping() || turned_; }
   void Pause();
+
+  // sender_messages.cc: what is heard.
+  void ReadMessages(const std::shared_ptr<Session>& session);
+  Result<void> Take(Session& session, Message message);
+  bool IsInTurn(const Session& session, const Hello& hello) const;
+  bool IsInTurn(const Session& session, const Hashes& hashes) const;
+  bool MayOwn(const Session& session) const;
+  void NoteDifferences(const Hashes& hashes);
 
   // sender_pace.cc: how fast, and what that looks like.
   double rate() const;

@@ -157,6 +157,7 @@ Result<void> Sender::SendPrepare() {
   const std::shared_ptr<Session> session = session_;
   if (session->sent_in_bulk)
     WaitFor(news_, [&] { return session->window.in_flight() == 0 || session->lost; });
+  session->sent_prepare = true;
   if (!session->lost) TW_TRY(session->channel->Send(Prepare{store_.page_count()}));
   WaitFor(news_, [&] { return session->prepared || session->lost; });
   if (!session->prepared) return Fail(*session->lost);
@@ -200,6 +201,7 @@ Result<void> Sender::MakeAndSendList() {
   session_->sent = handed;
   // The pages of the list are frozen now, so reading them may take its time.
   TW_TRY(SendListed(fresh));
+  session_->sent_list = true;
   return session_->channel->Send(
       List{list_, receipt_.epoch, receipt_.pages_total, session_->sent.words(), free_.words()});
 }

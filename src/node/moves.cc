@@ -330,8 +330,10 @@ Result<void> Moves::ServeOffered(move::PageChannel& channel) {
   TW_TRY_ASSIGN(const auto record, host_.catalog().GetMove(offer->move));
   const bool reverse = record.state == cluster::MoveState::kReverse;
   const NodeName& to = reverse && offer->source == record.destination ? record.source : record.destination;
-  if (to != host_.self() || record.tenant != offer->tenant || cluster::IsOver(record.state) ||
-      (offer->kind == move::OfferKind::kReverse && !reverse))
+  const NodeName& from = &to == &record.source ? record.destination : record.source;
+  if (to != host_.self() || offer->source != from || record.tenant != offer->tenant ||
+      cluster::IsOver(record.state) || (offer->kind == move::OfferKind::kReverse && !reverse) ||
+      (offer->kind == move::OfferKind::kInit && offer->epoch != record.epoch_before))
     return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "the catalog has no such move to this node");
   channels_[&channel] = offer->tenant;
   auto receiver = offer->kind == move::OfferKind::kReverse ? ReceiverForReverse(*offer) : ReceiverFor(*offer);

@@ -35,16 +35,20 @@ tl::unexpected<Error> Gone(const std::string& path, const std::string& how) {
   return Fail(ErrorKind::kCorrupt, std::string(kFileGoneCode), "the file " + path + " " + how);
 }
 
-// What the header says that the file holds; 0 when it says nothing to rely on.
-uint64_t BytesByHeader(Bytes header) {
+// 0: it is no database's.
+uint32_t PageSizeIn(Bytes header) {
   const bool is_database =
       std::equal(kMagic.begin(), kMagic.end(), header.begin(),
                  [](char wanted, std::byte found) { return static_cast<std::byte>(wanted) == found; });
-  if (!is_database || Number(header, kChangeCounterAt, 4) != Number(header, kCountValidForAt, 4)) return 0;
   const uint32_t field = Number(header, kPageSizeAt, 2);
   const uint32_t page_size = field == 1 ? 65536 : field;
-  if (page_size < 512 || !std::has_single_bit(page_size)) return 0;
-  return uint64_t{Number(header, kPageCountAt, 4)} * page_size;
+  return is_database && page_size >= 512 && std::has_single_bit(page_size) ? page_size : 0;
+}
+
+// What the header says that the file holds; 0 when it says nothing to rely on.
+uint64_t BytesByHeader(Bytes header) {
+  if (Number(header, kChangeCounterAt, 4) != Number(header, kCountValidForAt, 4)) return 0;
+  return uint64_t{Number(header, kPageCountAt, 4)} * PageSizeIn(header);
 }
 
 }  // namespace
@@ -67,6 +71,12 @@ Result<void> WriteEmptyDatabase(runtime::File& file) {
   SetNumber(bytes, kHeaderBytes, 1, 0x0d);
   SetNumber(bytes, kHeaderBytes + 5, 2, kPageBytes);
   return file.Write(0, page);
+}
+
+Result<uint32_t> PageSizeOf(runtime::File& file) {
+  std::array<std::byte, kHeaderBytes> header{};
+  TW_TRY(file.Read(0, header));
+  return PageSizeIn(header);
 }
 
 Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uint64_t least_bytes) {

@@ -18,6 +18,9 @@ inline constexpr std::string_view kFileGoneCode = "DATABASE_FILE_GONE";  // kCor
 // a database that was made has bytes from its first moment on, and an empty file is always a lost one.
 Result<void> WriteEmptyDatabase(runtime::File& file);
 
+// As its header says; 0 when it has none. Suspends.
+Result<uint32_t> PageSizeOf(runtime::File& file);
+
 // Fails with DATABASE_FILE_GONE when the main file at `path` cannot be all of the database that was there: it
 // is missing, or empty, or shorter than `least_bytes` or than its own header says while there is no WAL that
 // may hold the rest. To be asked before a connection is opened: SQLite makes a new database of an empty main
