@@ -1,5 +1,7 @@
 #include "net/url.h"
 
+#include <fmt/format.h>
+
 #include <boost/url/parse.hpp>
 #include <boost/url/parse_query.hpp>
 #include <boost/url/pct_string_view.hpp>
@@ -11,16 +13,15 @@ namespace tradewind::net {
 namespace urls = boost::urls;
 
 Result<Url> ParseUrl(std::string_view text) {
-  auto invalid = [&](std::string why) {
-    return Fail(ErrorKind::kInvalid, "URL_INVALID",
-                "\"" + std::string(text) + "\" is not a usable URL: " + why,
+  auto invalid = [&](std::string_view why) {
+    return Fail(ErrorKind::kInvalid, "URL_INVALID", fmt::format("\"{}\" is not a usable URL: {}", text, why),
                 "write it as http://host:port/path");
   };
   auto parsed = urls::parse_uri(urls::string_view(text.data(), text.size()));
   if (parsed.has_error()) return invalid("it does not parse");
   if (parsed->scheme_id() == urls::scheme::https)
     return Fail(ErrorKind::kInvalid, "TLS_NOT_SUPPORTED",
-                "\"" + std::string(text) + "\" needs TLS, and TLS is not there yet", "use http://");
+                fmt::format("\"{}\" needs TLS, and TLS is not there yet", text), "use http://");
   if (parsed->scheme_id() != urls::scheme::http) return invalid("its scheme is not http");
   if (parsed->has_userinfo()) return invalid("it holds a user name");
   if (parsed->encoded_host().empty()) return invalid("it names no host");
@@ -40,7 +41,8 @@ Result<Url> ParseUrl(std::string_view text) {
   urls::string_view target = parsed->encoded_target();
   if (!target.empty() && target.front() != '/' && target.front() != '?')
     return invalid("its port is no number");
-  url.target = target.empty() || target.front() == '?' ? "/" + std::string(target) : std::string(target);
+  const bool has_path = !target.empty() && target.front() == '/';
+  url.target = fmt::format("{}{}", has_path ? "" : "/", std::string_view(target.data(), target.size()));
   return url;
 }
 
@@ -57,7 +59,7 @@ Result<void> SplitTarget(HttpRequest& request) {
     target = slash == std::string_view::npos ? std::string_view("/") : target.substr(slash);
   }
   if (target == "*") {
-    request.path = "*";
+    request.path = target;
     return {};
   }
   if (!target.starts_with('/')) return invalid();

@@ -7,10 +7,10 @@
 #include <boost/json.hpp>
 #include <span>
 
-#include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "node/drain_file.h"
 
 namespace tradewind::node {
 
@@ -20,6 +20,7 @@ namespace json = boost::json;
 using std::chrono::seconds;
 
 constexpr seconds kRateWindow{10};
+constexpr uint64_t kMostFileBytes = 16u << 20;
 // What a drain that waits for nothing at all still looks at: tenants may arrive.
 constexpr runtime::Duration kIdleLook = limits::kNodeWatch;
 
@@ -377,19 +378,9 @@ DrainProgress Drain::progress() const {
 // -- The file: JSON, a line break, and the xxh3 of the JSON in 16 hexadecimal digits. Earlier versions wrote the
 // JSON alone.
 
-namespace {
-
-std::string SumOf(std::string_view text) {
-  return fmt::format("{:016x}", Hash64(std::as_bytes(std::span(text))));
-}
-
-}  // namespace
-
 Result<void> Drain::KeepRequest(const DrainRequest& request) {
   runtime::Disk& disk = core_.disk();
-  std::string text = json::serialize(json::object{{"to", json::array(request.to.begin(), request.to.end())},
-                                                  {"options", move::ToText({.pace = request.pace})}});
-  text += "\n" + SumOf(text) + "\n";
+  const std::string text = DrainFileText(request);
   const std::string fresh = file_ + ".new";
   TW_TRY(disk.Remove(fresh));
   TW_TRY_ASSIGN(const auto file, disk.Open(fresh, runtime::OpenMode::kCreate));
@@ -411,26 +402,13 @@ Result<DrainRequest> Drain::KeptRequest() {
   if (!opened && opened.error().kind == ErrorKind::kNotFound) return damaged("missing");
   TW_TRY_ASSIGN(const auto file, std::move(opened));
   TW_TRY_ASSIGN(const uint64_t size, file->Size());
+  if (size > kMostFileBytes) return damaged("not as it was written");
   std::string text(size, '\0');
   TW_TRY_ASSIGN(const size_t got, file->Read(0, std::as_writable_bytes(std::span(text))));
   text.resize(got);
-  if (const size_t end = text.find('\n'); end != std::string::npos) {
-    if (text.substr(end + 1) != SumOf(std::string_view(text).substr(0, end)) + "\n")
-      return damaged("not as it was written");
-    text.resize(end);
-  }
-  json::error_code failed;
-  const json::value value = json::parse(text, failed);
-  const json::object* object = failed ? nullptr : value.if_object();
-  const json::value* to = object ? object->if_contains("to") : nullptr;
-  const json::value* options = object ? object->if_contains("options") : nullptr;
-  if (!to || !to->is_array() || !options || !options->is_string()) return damaged("not as it was written");
-  DrainRequest request;
-  for (const json::value& name : to->get_array())
-    if (name.is_string()) request.to.emplace_back(name.get_string());
-  TW_TRY_ASSIGN(const auto parsed, move::ParseMoveOptions(options->get_string()));
-  request.pace = parsed.pace;
-  return request;
+  auto request = ParseDrainFile(text);
+  if (!request) return damaged("not as it was written");
+  return *std::move(request);
 }
 
 }  // namespace tradewind::node

@@ -197,8 +197,11 @@ Result<sqlite::StatementResult> ParseStatementResult(const json::value& result) 
       values.push_back(std::move(value));
     }
   }
-  if (const json::value* affected = Member(result, "affected_row_count"); affected && affected->is_number())
-    parsed.affected_row_count = affected->to_number<uint64_t>();
+  if (const json::value* affected = Member(result, "affected_row_count")) {
+    boost::system::error_code no_count;
+    parsed.affected_row_count = affected->to_number<uint64_t>(no_count);
+    if (no_count) return NotHrana("a count of rows is none");
+  }
   if (const json::string* rowid = StringMember(result, "last_insert_rowid"))
     parsed.last_insert_rowid = ParseInteger(*rowid);
   return parsed;
