@@ -157,5 +157,39 @@ TEST(AFullDisk, LosesNothingAndAllGoesOnByItselfWhenThereIsRoom) {
   }
 }
 
+// Room for each part of what a create writes and not for the next, on the node that takes the tenant or on that of the
+// catalog.
+TEST(AFullDisk, InTheMiddleOfACreateLeavesNothingAndTheNameFree) {
+  Cluster cluster(1, {"n1", "n2"});
+  int made = 0, refused = 0;
+  cluster.InClient([&] {
+    const auto create = [&](const std::string& name) {
+      return cluster.TryCall("n1", "POST", "/v1/tenants",
+                             fmt::format(R"({{"name":"{}","node":"n2"}})", name));
+    };
+    for (const char* full : {"n2", "n1"}) {
+      for (const uint64_t room :
+           {0, 100, 300, 512, 1'000, 4'000, 4'095, 4'096, 4'400, 8'192, 20'000, 100'000}) {
+        const std::string name = fmt::format("{}-{}", full, room);
+        SCOPED_TRACE(name);
+        const uint64_t used = kAmple - cluster.world().CoreOf(full).disk().FreeBytes("/data").value();
+        cluster.world().SetDiskCapacity(full, used + room);
+        const bool exists = create(name).has_value();
+        ++(exists ? made : refused);
+        cluster.world().SetDiskCapacity(full, kAmple);
+        if (!exists) {
+          EXPECT_FALSE(cluster.TryCall("n1", "GET", "/v1/tenants/" + name));
+          runtime::SleepFor(1s);
+          for (const char* host : {"n1", "n2"}) EXPECT_FALSE(cluster.HasFile(host, name)) << host;
+          EXPECT_TRUE(create(name)) << "the name is free";
+        }
+        EXPECT_TRUE(cluster.HasFile("n2", name));
+      }
+    }
+  });
+  EXPECT_GT(made, 0);
+  EXPECT_GT(refused, 2) << "the disks were never in the way";
+}
+
 }  // namespace
 }  // namespace tradewind::sim
