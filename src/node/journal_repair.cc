@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/json.hpp>
 #include <map>
 #include <span>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/path.h"
 #include "cluster/embedded_catalog.h"
 #include "move/journal.h"
+#include "move/messages.h"
 #include "node/data_folder.h"
 #include "sqlite/presence_map.h"
 #include "sqlite/vfs.h"
@@ -46,6 +48,16 @@ Result<std::string> StateOfJournal(runtime::Disk& disk, const std::string& path)
   const auto parsed = move::ParseJournal(std::as_bytes(std::span(bytes)));
   if (parsed.damage.empty()) return "";
   return fmt::format("{} (byte {})", parsed.damage, parsed.damaged_at);
+}
+
+bool HasStoppedAtMismatch(const cluster::MoveRecord& move) {
+  if (move.receipt.empty()) return false;
+  boost::system::error_code failed;
+  const boost::json::value receipt = boost::json::parse(move.receipt, failed);
+  const auto* object = failed ? nullptr : receipt.if_object();
+  const auto* stopped = object ? object->if_contains("stopped") : nullptr;
+  return stopped && stopped->is_string() &&
+         stopped->get_string() == boost::json::string_view(move::kMismatchCode);
 }
 
 class Decider {
@@ -91,6 +103,12 @@ class Decider {
     return *decision_.entry;
   }
 
+  // Such a move goes on only when it is told to, after a repair too.
+  Role RoleOfOwner() const {
+    return maps_readable() && facts_.map->missing == 0 && HasStoppedAtMismatch(*facts_.move) ? Role::kMismatch
+                                                                                             : Role::kOwner;
+  }
+
   void DecideOwned() {
     if (maps_readable() && facts_.map->missing > 0)
       return Block(fmt::format(
@@ -118,7 +136,7 @@ class Decider {
 
   void DecideOwningSource() {
     if (facts_.move->state == MoveState::kReverse) {  // It has come back.
-      Enter(Role::kOwner, "it has come back from node " + facts_.move->destination);
+      Enter(RoleOfOwner(), "it has come back from node " + facts_.move->destination);
       NeedMap();
       return;
     }
@@ -141,7 +159,7 @@ class Decider {
   }
 
   void DecideOwningDestination() {
-    Enter(Role::kOwner,
+    Enter(RoleOfOwner(),
           "it came from node " + facts_.move->source + ", which may have pages that are not here yet");
     NeedMap();
   }

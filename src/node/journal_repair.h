@@ -6,7 +6,8 @@
 //   this node owns, no move is on                 owned
 //   this node owns, and a move from it is on      owned, once the move is cancelled: a swap that was sent and has
 //                                                 not been applied never will be
-//   this node owns, after a move's swap           owner, with the presence map
+//   this node owns, after a move's swap           owner, with the presence map; mismatch, if that is whole and the
+//                                                 move's receipt says that it has stopped at sums that differ
 //   another node owns, after a move's swap        dual: the pages are sent when it asks for them
 //   another node owns, a move is on to here       ready, with the presence map: neither served nor dropped until
 //                                                 the catalog says which. A map that is durable without the

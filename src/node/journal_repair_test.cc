@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <tuple>
 
 #include "move/journal.h"
 #include "node/test_cluster.h"
@@ -83,6 +84,24 @@ TEST(JournalRepair, CancelsOnlyAMoveThatWasNotHandedOver) {
   EXPECT_TRUE(Decide("n1", Facts("n1", MoveState::kForward, false)).cancels_move);
   EXPECT_FALSE(Decide("n1", Facts("n2", MoveState::kForward, false)).cancels_move);
   EXPECT_FALSE(Decide("n2", Facts("n2", MoveState::kForward, true)).cancels_move);
+}
+
+TEST(JournalRepair, LeavesAMoveThatStoppedAtSumsThatDifferStopped) {
+  for (const auto& [self, owner, state] :
+       {std::tuple{"n2", "n2", MoveState::kForward}, std::tuple{"n2", "n2", MoveState::kReverse},
+        std::tuple{"n1", "n1", MoveState::kReverse}}) {
+    RepairFacts facts = Facts(owner, state, true);
+    facts.move->receipt = R"({"stopped":"HASH_MISMATCH"})";
+    EXPECT_EQ(Decide(self, facts).entry->role, Role::kOwner) << "pages are missing: it has gone on since";
+    facts.map->missing = 0;
+    const RepairDecision decision = Decide(self, facts);
+    EXPECT_EQ(decision.entry->role, Role::kMismatch);
+    EXPECT_EQ(decision.entry->move, "m1");
+    for (const char* receipt : {"", "{", "{}", R"({"stopped":null})", R"({"stopped":7})"}) {
+      facts.move->receipt = receipt;
+      EXPECT_EQ(Decide(self, facts).entry->role, Role::kOwner) << receipt;
+    }
+  }
 }
 
 class RepairOfANode : public TwoNodes {};
