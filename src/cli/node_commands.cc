@@ -1,4 +1,4 @@
-// tradewind node list | drain | undrain (repair: repair_command.cc)
+// tradewind node list | drain | undrain | forget (repair: repair_command.cc)
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -24,6 +24,7 @@ struct NodeOptions {
   std::vector<std::string> to;
   PaceFlags pace;
   bool wait = false;
+  bool delete_tenants = false;
 };
 
 std::string StateText(const json::value& node) {
@@ -88,6 +89,18 @@ Result<void> Undrain(ClientContext& context, const NodeOptions& options) {
   return {};
 }
 
+Result<void> Forget(ClientContext& context, const NodeOptions& options) {
+  const std::string query = options.delete_tenants ? "?tenants=delete" : "";
+  TW_TRY_ASSIGN(const json::value answer,
+                context.admin.Send("DELETE", "/v1/nodes/" + EscapeSegment(options.name) + query, {}));
+  if (context.json())
+    PrintJson(answer);
+  else
+    fmt::print("node {} is forgotten, and {:.0f} tenants with it\n", options.name,
+               NumberAt(answer, "deleted_tenants"));
+  return {};
+}
+
 }  // namespace
 
 void AddNodeCommands(CLI::App& app, CommandLine& line) {
@@ -115,6 +128,9 @@ void AddNodeCommands(CLI::App& app, CommandLine& line) {
   add("undrain", "Let a node keep its tenants and take others again", Undrain)
       ->add_option("NAME", options->name, "The node")
       ->required();
+  CLI::App* forget = add("forget", "Take a node out of the cluster that is gone for good", Forget);
+  forget->add_option("NAME", options->name, "The node")->required();
+  forget->add_flag("--delete-tenants", options->delete_tenants, "With the tenants that were on it");
   AddRepairCommand(*node, line);
 }
 

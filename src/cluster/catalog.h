@@ -62,6 +62,7 @@ struct Membership {
 };
 inline constexpr std::string_view kNameTakenCode = "NODE_NAME_TAKEN";      // kRefused.
 inline constexpr std::string_view kOtherClusterCode = "CLUSTER_MISMATCH";  // kRefused.
+inline constexpr std::string_view kForgottenCode = "NODE_FORGOTTEN";       // kRefused.
 
 //   forward ──► done            the destination owns a complete, durable copy
 //      │  └───► cancelled       the source owns; the swap was never carried out, or was fenced off
@@ -124,10 +125,15 @@ class Catalog {
   virtual ~Catalog() = default;
 
   // Adds a node, or gives a known one its new address. NODE_NAME_TAKEN (another folder has the name, and it is
-  // not to be replaced), CLUSTER_MISMATCH, NAME_INVALID.
+  // not to be replaced), CLUSTER_MISMATCH, NAME_INVALID; NODE_FORGOTTEN (its folder belongs to the cluster, which has
+  // no node of the name any more).
   virtual Result<Membership> RegisterNode(const Registration& registration) = 0;
   virtual Result<void> SetDraining(const NodeName& name, bool draining) = 0;  // NODE_NOT_FOUND.
   virtual Result<std::vector<NodeRecord>> Nodes() = 0;                        // By name.
+  // Takes a node that is gone for good out of the cluster. Its tenants are deleted with it (also those in moves, as
+  // DeleteInMove() does), if that is asked for; how many those are. NODE_NOT_FOUND; kRefused: NODE_HAS_TENANTS,
+  // NODE_IN_MOVES (an end of a move of another node's tenant).
+  virtual Result<uint64_t> ForgetNode(const NodeName& name, bool delete_tenants) = 0;
 
   // The tenant starts at an epoch that its name never had. TENANT_EXISTS, NODE_NOT_FOUND, NAME_INVALID.
   virtual Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
@@ -143,6 +149,11 @@ class Catalog {
   // Only the owner that is expected loses its tenant. TENANT_NOT_FOUND; kRefused: OWNER_CHANGED,
   // MOVE_IN_PROGRESS.
   virtual Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) = 0;
+  // The same of a tenant that is in this move, which ends with it, as cancelled: one whose move cannot go on. Other
+  // ends of it see that the tenant is gone, or its name at a later epoch, and drop what they have. OWNER_CHANGED also
+  // when it is not in that move.
+  virtual Result<void> DeleteInMove(const TenantName& name, const Ownership& expected,
+                                    const MoveId& move) = 0;
 
   // The hand-over: (owner, epoch) becomes (to, epoch + 1), if it is still `from` and `move` is on.
   // TENANT_NOT_FOUND.

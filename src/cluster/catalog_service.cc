@@ -37,6 +37,13 @@ Result<value> Nodes(Catalog& catalog, const JsonObject&) {
   return Answer(catalog.Nodes());
 }
 
+Result<value> ForgetNode(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const bool delete_tenants, BooleanField(request, "delete_tenants"));
+  TW_TRY_ASSIGN(const uint64_t deleted, catalog.ForgetNode(name, delete_tenants));
+  return value(static_cast<int64_t>(deleted));
+}
+
 Result<value> CreateTenant(Catalog& catalog, const JsonObject& request) {
   TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
   TW_TRY_ASSIGN(const std::string engine, TextField(request, "engine"));
@@ -75,6 +82,14 @@ Result<value> DeleteTenant(Catalog& catalog, const JsonObject& request) {
   Ownership expected;
   TW_TRY(FromJson(request, expected));
   return Answer(catalog.DeleteTenant(name, expected));
+}
+
+Result<value> DeleteInMove(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const std::string move, TextField(request, "move"));
+  Ownership expected;
+  TW_TRY(FromJson(request, expected));
+  return Answer(catalog.DeleteInMove(name, expected, move));
 }
 
 Result<value> Swap(Catalog& catalog, const JsonObject& request) {
@@ -141,6 +156,7 @@ constexpr std::array kOperations = {
     Operation{"register-node", RegisterNode},
     Operation{"set-draining", SetDraining},
     Operation{"nodes", Nodes},
+    Operation{"forget-node", ForgetNode},
     Operation{"create-tenant", CreateTenant},
     Operation{"tenant", GetTenant},
     Operation{"tenants", ListTenants},
@@ -148,6 +164,7 @@ constexpr std::array kOperations = {
     Operation{"set-objective", SetObjective},
     Operation{"tenant-counts", TenantCounts},
     Operation{"delete-tenant", DeleteTenant},
+    Operation{"delete-in-move", DeleteInMove},
     Operation{"swap", Swap},
     Operation{"fence", Fence},
     Operation{"begin-move", BeginMove},

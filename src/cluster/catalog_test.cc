@@ -113,6 +113,55 @@ TEST_P(CatalogContract, ANodeOfAnEarlierVersionGetsItsIdentityWhenItRegistersNex
   });
 }
 
+TEST_P(CatalogContract, ANodeIsForgottenOnceNothingDependsOnIt) {
+  Run([&](Catalog& catalog) {
+    EXPECT_EQ(CodeOf(catalog.ForgetNode("n9", false)), "NODE_NOT_FOUND");
+    const auto refused = catalog.ForgetNode("n1", false);
+    EXPECT_EQ(CodeOf(refused), "NODE_HAS_TENANTS");
+    EXPECT_THAT(refused.error().message, HasSubstr("t"));
+    Need(catalog.BeginMove(Move("m1")));
+    EXPECT_EQ(CodeOf(catalog.ForgetNode("n2", true)), "NODE_IN_MOVES")
+        << "the destination of another's tenant";
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_EQ(CodeOf(catalog.ForgetNode("n1", true)), "NODE_IN_MOVES") << "has pages of another's tenant";
+    EXPECT_EQ(Need(catalog.Nodes()).size(), 2u);
+    EXPECT_EQ(Need(catalog.ForgetNode("n2", true)), 1u);
+    EXPECT_EQ(CodeOf(catalog.GetTenant("t")), "TENANT_NOT_FOUND");
+    EXPECT_EQ(Need(catalog.GetMove("m1")).state, MoveState::kCancelled);
+    EXPECT_EQ(Need(catalog.ForgetNode("n1", false)), 0u);
+    EXPECT_TRUE(Need(catalog.Nodes()).empty());
+  });
+}
+
+TEST_P(CatalogContract, AFolderOfAForgottenNodeDoesNotComeBackUnasked) {
+  Run([](Catalog& catalog) {
+    Registration registration{{"n3", "http://127.0.0.1:3"}, "one"};
+    registration.cluster = Need(catalog.RegisterNode(registration)).cluster;
+    Need(catalog.ForgetNode("n3", false));
+    EXPECT_EQ(CodeOf(catalog.RegisterNode(registration)), kForgottenCode);
+    registration.replace = true;
+    EXPECT_EQ(CodeOf(catalog.RegisterNode(registration)), kForgottenCode);
+    Need(catalog.RegisterNode({{"n3", "http://127.0.0.1:3"}, "two"}));
+  });
+}
+
+TEST_P(CatalogContract, ATenantWhoseMoveCannotGoOnIsDeletedWithIt) {
+  Run([&](Catalog& catalog) {
+    EXPECT_EQ(CodeOf(catalog.DeleteInMove("t", before_, "m1")), "OWNER_CHANGED");
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", after_)), "MOVE_IN_PROGRESS");
+    EXPECT_EQ(CodeOf(catalog.DeleteInMove("t", before_, "m1")), "OWNER_CHANGED");
+    EXPECT_EQ(CodeOf(catalog.DeleteInMove("t", after_, "m2")), "OWNER_CHANGED");
+    EXPECT_EQ(CodeOf(catalog.DeleteInMove("u", after_, "m1")), "TENANT_NOT_FOUND");
+    Need(catalog.DeleteInMove("t", after_, "m1"));
+    EXPECT_EQ(CodeOf(catalog.GetTenant("t")), "TENANT_NOT_FOUND");
+    EXPECT_EQ(Need(catalog.GetMove("m1")).state, MoveState::kCancelled);
+    EXPECT_TRUE(Need(catalog.ListLiveMoves()).empty());
+    EXPECT_EQ(Need(catalog.CreateTenant("t", "sqlite", "n1")).ownership.epoch, after_.epoch.Next());
+  });
+}
+
 TEST_P(CatalogContract, AFenceWithoutAMoveShutsOutADeleteThatIsStillUnderWay) {
   Run([&](Catalog& catalog) {
     EXPECT_TRUE(Need(catalog.Fence("t", before_, "")).Shows({"n1", Epoch{2}}));

@@ -286,6 +286,7 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
       if (is_new && !holder.folder.empty() && !registration.replace)
         return Fail(NameTaken(node.name, holder));
     }
+    if (known.empty() && !registration.cluster.empty()) return Fail(Forgotten(registration));
     if (registration.dry_run) return membership;
     TW_TRY(Run("INSERT INTO nodes(name, url) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET url=excluded.url",
                {node.name, node.url}));
@@ -308,6 +309,32 @@ Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
   return Read<std::vector<NodeRecord>>([&]() -> Result<std::vector<NodeRecord>> {
     TW_TRY_ASSIGN(const Rows rows, Run(std::string(kNodeColumns) + " ORDER BY name"));
     return AllOf<NodeRecord>(rows, NodeOf);
+  });
+}
+
+Result<uint64_t> EmbeddedCatalog::ForgetNode(const NodeName& name, bool delete_tenants) {
+  return Change<uint64_t>([&]() -> Result<uint64_t> {
+    TW_TRY(RequireNode(name));
+    TW_TRY_ASSIGN(const Rows rows,
+                  Run(std::string(kTenantColumns) + " WHERE owner=?1 ORDER BY name", {name}));
+    TW_TRY_ASSIGN(const std::vector<TenantRecord> tenants, AllOf<TenantRecord>(rows, TenantOf));
+    if (!tenants.empty() && !delete_tenants) return Fail(NodeHasTenants(name, tenants));
+    for (const TenantRecord& tenant : tenants) {
+      if (!tenant.move.empty()) {
+        TW_TRY_ASSIGN(const MoveRecord move, FindMove(tenant.move));
+        TW_TRY(EndMove(move, MoveState::kCancelled));
+      }
+      TW_TRY(Drop(tenant));
+    }
+    TW_TRY_ASSIGN(const Rows live, Run(std::string(kMoveColumns) +
+                                           " WHERE ended_at_ms = 0 AND (source=?1 OR destination=?1) LIMIT 1",
+                                       {name}));
+    if (!live.empty()) {
+      TW_TRY_ASSIGN(const MoveRecord move, MoveOf(live[0]));
+      return Fail(NodeInMove(name, move));
+    }
+    TW_TRY(Run("DELETE FROM nodes WHERE name=?1", {name}));
+    return uint64_t{tenants.size()};
   });
 }
 
@@ -386,11 +413,26 @@ Result<void> EmbeddedCatalog::DeleteTenant(const TenantName& name, const Ownersh
     TW_TRY_ASSIGN(const TenantRecord tenant, FindTenant(name));
     if (!tenant.move.empty()) return MoveInProgress(tenant);
     if (tenant.ownership != expected) return OwnerChanged(tenant);
-    TW_TRY(Run("INSERT INTO epochs VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET epoch=excluded.epoch",
-               {name, ValueOf(expected.epoch)}));
-    TW_TRY(Run("DELETE FROM tenants WHERE name=?1", {name}));
-    return {};
+    return Drop(tenant);
   });
+}
+
+Result<void> EmbeddedCatalog::DeleteInMove(const TenantName& name, const Ownership& expected,
+                                           const MoveId& move) {
+  return Change<void>([&]() -> Result<void> {
+    TW_TRY_ASSIGN(const TenantRecord tenant, FindTenant(name));
+    if (tenant.ownership != expected || tenant.move != move) return OwnerChanged(tenant);
+    TW_TRY_ASSIGN(const MoveRecord record, FindMove(move));
+    TW_TRY(EndMove(record, MoveState::kCancelled));
+    return Drop(tenant);
+  });
+}
+
+Result<void> EmbeddedCatalog::Drop(const TenantRecord& tenant) {
+  TW_TRY(Run("INSERT INTO epochs VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET epoch=excluded.epoch",
+             {tenant.name, ValueOf(tenant.ownership.epoch)}));
+  TW_TRY(Run("DELETE FROM tenants WHERE name=?1", {tenant.name}));
+  return {};
 }
 
 Result<void> EmbeddedCatalog::SetOwnership(const TenantName& name, const Ownership& ownership) {

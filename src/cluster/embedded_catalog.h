@@ -41,6 +41,7 @@ class EmbeddedCatalog final : public Catalog {
   Result<Membership> RegisterNode(const Registration& registration) override;
   Result<void> SetDraining(const NodeName& name, bool draining) override;
   Result<std::vector<NodeRecord>> Nodes() override;
+  Result<uint64_t> ForgetNode(const NodeName& name, bool delete_tenants) override;
   Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
                                     const NodeName& owner) override;
   Result<TenantRecord> GetTenant(const TenantName& name) override;
@@ -49,6 +50,7 @@ class EmbeddedCatalog final : public Catalog {
   Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
+  Result<void> DeleteInMove(const TenantName& name, const Ownership& expected, const MoveId& move) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,
                            const MoveId& move) override;
   Result<SwapOutcome> Fence(const TenantName& name, const Ownership& from, const MoveId& move) override;
@@ -89,6 +91,7 @@ class EmbeddedCatalog final : public Catalog {
   Result<TenantRecord> FindTenant(const TenantName& name);
   Result<MoveRecord> FindMove(const MoveId& id);
   Result<void> SetOwnership(const TenantName& name, const Ownership& ownership);
+  Result<void> Drop(const TenantRecord& tenant);
   Result<void> EndMove(const MoveRecord& move, MoveState state);
   Result<void> PutReceipt(MoveRecord move, const std::string& receipt);
   Result<void> ForgetOldMoves();

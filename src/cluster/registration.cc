@@ -26,6 +26,33 @@ Error NameTaken(const NodeName& name, const NameHolder& holder) {
           "it is deleted and imported anew"};
 }
 
+Error Forgotten(const Registration& registration) {
+  return {ErrorKind::kRefused, std::string(kForgottenCode),
+          "the cluster has no node " + registration.node.name +
+              " any more: it was forgotten, with the tenants that it had",
+          "start the node with an empty data folder; files of tenants in the old one can be imported"};
+}
+
+Error NodeHasTenants(const NodeName& name, const std::vector<TenantRecord>& tenants) {
+  constexpr size_t kNamed = 5;
+  std::string names;
+  for (size_t at = 0; at < tenants.size() && at < kNamed; ++at)
+    names += (at == 0 ? "" : ", ") + tenants[at].name;
+  if (tenants.size() > kNamed) names += ", ...";
+  return {
+      ErrorKind::kRefused, "NODE_HAS_TENANTS",
+      fmt::format("{} tenants are on node {}: {}", tenants.size(), name, names),
+      "start the node and drain it; if its disk is lost for good, --delete-tenants deletes them with it, or "
+      "serve --replace-node takes its name over"};
+}
+
+Error NodeInMove(const NodeName& name, const MoveRecord& move) {
+  return {ErrorKind::kRefused, "NODE_IN_MOVES",
+          "move " + move.id + " of tenant " + move.tenant + " from node " + move.source + " to node " +
+              move.destination + " is not over, and needs node " + name,
+          "cancel it, or delete the tenant if that cannot go on without node " + name};
+}
+
 Error OtherCluster(const Registration& registration, const std::string& cluster) {
   return {ErrorKind::kRefused, std::string(kOtherClusterCode),
           "the data folder of node " + registration.node.name + " belongs to the cluster " +

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cluster/catalog.h"
@@ -21,6 +22,9 @@ struct NameHolder {
 
 std::string NewClusterId(runtime::Core& core);
 Error NameTaken(const NodeName& name, const NameHolder& holder);
+Error Forgotten(const Registration& registration);
+Error NodeHasTenants(const NodeName& name, const std::vector<TenantRecord>& tenants);
+Error NodeInMove(const NodeName& name, const MoveRecord& move);
 Error OtherCluster(const Registration& registration, const std::string& cluster);
 
 }  // namespace tradewind::cluster

@@ -124,6 +124,14 @@ Result<std::vector<NodeRecord>> RemoteCatalog::Nodes() {
   return DecodeList<NodeRecord>(Call(call_, "nodes", {}, Repeat::kAllowed));
 }
 
+Result<uint64_t> RemoteCatalog::ForgetNode(const NodeName& name, bool delete_tenants) {
+  const auto answer =
+      Call(call_, "forget-node", {{"name", name}, {"delete_tenants", delete_tenants}}, Repeat::kForbidden);
+  if (!answer) return Fail(answer.error());
+  if (!answer->is_int64() || answer->get_int64() < 0) return MessageCorrupt("result");
+  return static_cast<uint64_t>(answer->get_int64());
+}
+
 Result<TenantRecord> RemoteCatalog::CreateTenant(const TenantName& name, const std::string& engine,
                                                  const NodeName& owner) {
   return Decode<TenantRecord>(Call(
@@ -161,6 +169,12 @@ Result<std::map<NodeName, uint64_t>> RemoteCatalog::TenantCounts() {
 
 Result<void> RemoteCatalog::DeleteTenant(const TenantName& name, const Ownership& expected) {
   return Decode<void>(Call(call_, "delete-tenant", With({{"name", name}}, expected), Repeat::kForbidden));
+}
+
+Result<void> RemoteCatalog::DeleteInMove(const TenantName& name, const Ownership& expected,
+                                         const MoveId& move) {
+  return Decode<void>(
+      Call(call_, "delete-in-move", With({{"name", name}, {"move", move}}, expected), Repeat::kForbidden));
 }
 
 Result<SwapOutcome> RemoteCatalog::Swap(const TenantName& name, const Ownership& from, const NodeName& to,

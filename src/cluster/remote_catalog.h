@@ -28,6 +28,7 @@ class RemoteCatalog final : public Catalog {
   Result<Membership> RegisterNode(const Registration& registration) override;
   Result<void> SetDraining(const NodeName& name, bool draining) override;
   Result<std::vector<NodeRecord>> Nodes() override;
+  Result<uint64_t> ForgetNode(const NodeName& name, bool delete_tenants) override;
   Result<TenantRecord> CreateTenant(const TenantName& name, const std::string& engine,
                                     const NodeName& owner) override;
   Result<TenantRecord> GetTenant(const TenantName& name) override;
@@ -36,6 +37,7 @@ class RemoteCatalog final : public Catalog {
   Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
+  Result<void> DeleteInMove(const TenantName& name, const Ownership& expected, const MoveId& move) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,
                            const MoveId& move) override;
   Result<SwapOutcome> Fence(const TenantName& name, const Ownership& from, const MoveId& move) override;

@@ -57,6 +57,7 @@ void Receiver::Abandon() {
 void Receiver::Join() {
   pull_wanted_.NotifyAll();
   state_changed_.NotifyAll();
+  WaitFor(state_changed_, [this] { return serving_ == 0; });
   fibers_.Join();
 }
 

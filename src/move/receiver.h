@@ -71,12 +71,14 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   void StopPulls();
   // Ends it without a change to what is on the disk: the tenant has gone back, and its copy goes.
   void Abandon();
-  // Suspends until no fiber of this object runs; the host is stopping or the move is over.
+  // Suspends until no call of Serve is in progress and no fiber of this object runs; the host is stopping or the move
+  // is over.
   void Join();
 
   State state() const { return state_; }
   Direction direction() const { return direction_; }
   bool turned() const { return turned_; }
+  bool has_channel() const { return channel_ != nullptr; }  // The sender is there.
   Epoch epoch() const { return epoch_; }
   const MoveId& move() const { return move_; }
   const TenantName& tenant() const { return tenant_name_; }

@@ -372,12 +372,23 @@ void Sender::EndDual() {
 // over, if the tenant has gone on without it.
 bool Sender::RecordedAsEnded() {
   const auto record = host_.catalog().GetMove(receipt_.id);
+  if (record && record->state == cluster::MoveState::kCancelled && WasDeleted()) {
+    deleted_ = true;
+    return true;
+  }
   if (record)
     return record->state ==
            (direction_ == Direction::kForward ? cluster::MoveState::kDone : cluster::MoveState::kCancelled);
   if (record.error().kind != ErrorKind::kNotFound) return false;
   const auto tenant = host_.catalog().GetTenant(receipt_.tenant);
   return tenant && tenant->move != receipt_.id && tenant->ownership.epoch >= receipt_.epoch;
+}
+
+// Ownership has passed on, so nobody but a delete takes the tenant from the catalog, or its name to an epoch beyond.
+bool Sender::WasDeleted() {
+  const auto tenant = host_.catalog().GetTenant(receipt_.tenant);
+  if (!tenant) return tenant.error().kind == ErrorKind::kNotFound;
+  return direction_ == Direction::kForward && tenant->ownership.epoch > receipt_.epoch;
 }
 
 Result<void> Sender::Reconnect() {
@@ -448,8 +459,11 @@ Sender::Outcome Sender::DualToDone() {
     log::warn("move {}: {}", receipt_.id, Describe(finished.error()));
     receipt_.waiting_for = "node " + peer_ + ": " + finished.error().message;
     if (RecordedAsEnded()) {
-      receipt_.verified = true;
-      receipt_.hash = MakeComplete().sum;
+      receipt_.verified = !deleted_;
+      if (deleted_)
+        receipt_.error = "the tenant was deleted while the move could not go on";
+      else
+        receipt_.hash = MakeComplete().sum;
       done_ = true;
       break;
     }
@@ -474,7 +488,7 @@ Sender::Outcome Sender::End() {
   while (tenant_.exports() > 0 && !host_.stopping()) runtime::SleepFor(limits::kReconnectPause);
   receipt_.waiting_for.clear();
   CloseSession();
-  Enter(direction_ == Direction::kForward ? Phase::kDone : Phase::kCancelled);
+  Enter(direction_ == Direction::kForward && !deleted_ ? Phase::kDone : Phase::kCancelled);
   if (auto saved = host_.catalog().SaveReceipt(receipt_.id, ToJson(receipt())); !saved)
     log::warn("move {}: its receipt could not be saved: {}", receipt_.id, Describe(saved.error()));
   if (!PersistsUntilDone([this] { return host_.journal().Put(Entry(Role::kDeleting)); }))

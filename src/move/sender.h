@@ -131,6 +131,7 @@ class Sender {
   Result<void> Reconnect();
   void StopAtMismatch();
   bool RecordedAsEnded();
+  bool WasDeleted();
   Result<bool> IsSwapped(const Result<cluster::SwapOutcome>& answer);
   Outcome End();
   Outcome RecordCancelled(const Error& error);
@@ -208,6 +209,7 @@ class Sender {
   std::optional<Error> cancel_;
   bool turned_ = false;
   bool done_ = false;
+  bool deleted_ = false;  // The tenant, while its move was on.
   bool verify_asked_ = false;
   OfferKind offer_ = OfferKind::kDual;  // Of the next connection after the swap.
   std::vector<PageNumber> differing_;   // The first of the pages that differ, as the receiver told.

@@ -82,6 +82,7 @@ const std::vector<AdminApi::Route>& AdminApi::Routes() {
       {"PATCH", "/v1/moves/*", &AdminApi::SetMove},
       {"POST", "/v1/moves/*/cancel", &AdminApi::CancelMove},
       {"GET", "/v1/nodes", &AdminApi::ListNodes},
+      {"DELETE", "/v1/nodes/*", &AdminApi::ForgetNode},
       {"POST", "/v1/nodes/*/drain", &AdminApi::StartDrain},
       {"GET", "/v1/nodes/*/drain", &AdminApi::ShowDrain},
       {"DELETE", "/v1/nodes/*/drain", &AdminApi::Undrain},
@@ -309,6 +310,26 @@ Answer AdminApi::ListNodes(const Call&) {
                                 {"draining", place.draining},
                                 {"tenants", place.tenants}});
   return Json(200, json::object{{"nodes", std::move(list)}});
+}
+
+// ?tenants=delete: with the tenants that it has. A node that runs would go on serving them.
+Answer AdminApi::ForgetNode(const Call& call) {
+  TW_TRY(ParseNothing(call.request.body));
+  bool delete_tenants = false;
+  for (const auto& [name, value] : call.request.query) {
+    if (name != "tenants" || value != "delete")
+      return Fail(ErrorKind::kInvalid, "QUERY_INVALID",
+                  "the query of this call has something else than tenants=delete", "leave it out");
+    delete_tenants = true;
+  }
+  TW_TRY_ASSIGN(const auto places, LookAtNodes(node_, forwarding_));
+  for (const NodePlace& place : places)
+    if (place.name == call.name && place.up)
+      return Fail(ErrorKind::kRefused, "NODE_RUNS", "node " + call.name + " runs, at " + place.url,
+                  "move its tenants off with: tradewind node drain " + call.name + " --wait; and stop it");
+  TW_TRY_ASSIGN(const uint64_t deleted, node_.catalog().ForgetNode(call.name, delete_tenants));
+  log::warn("node {} is forgotten, and {} tenants with it", call.name, deleted);
+  return Json(200, json::object{{"name", call.name}, {"deleted_tenants", deleted}});
 }
 
 Answer AdminApi::StartDrain(const Call& call) {

@@ -65,6 +65,7 @@ class AdminApi {
   Answer CancelMove(const Call& call);
 
   Answer ListNodes(const Call& call);
+  Answer ForgetNode(const Call& call);
   Answer StartDrain(const Call& call);
   Answer ShowDrain(const Call& call);
   Answer Undrain(const Call& call);

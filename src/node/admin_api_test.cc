@@ -34,6 +34,30 @@ class AdminApiTest : public TwoNodes {
   }
 };
 
+TEST_F(AdminApiTest, ForgetsANodeThatIsGoneWithItsTenantsOnlyWhenToldTo) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "DELETE", "/v1/nodes/n2?tenants=delete")), "NODE_RUNS");
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "DELETE", "/v1/nodes/n1?tenants=delete")), "NODE_RUNS");
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "DELETE", "/v1/nodes/n9")), "NODE_NOT_FOUND");
+    Stop(n2_);
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "DELETE", "/v1/nodes/n2")), "NODE_HAS_TENANTS");
+    EXPECT_EQ(CodeOf(400, Call(*n1_, "DELETE", "/v1/nodes/n2?tenants=keep")), "QUERY_INVALID");
+    EXPECT_EQ(Json(200, Call(*n1_, "DELETE", "/v1/nodes/n2?tenants=delete")).at("deleted_tenants"), 1);
+    EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/tenants/shop")), "TENANT_NOT_FOUND");
+    EXPECT_EQ(Json(200, Call(*n1_, "GET", "/v1/nodes")).at("nodes").as_array().size(), 1u);
+    // Its folder would bring back what was deleted.
+    NodeOptions options;
+    options.name = "n2";
+    options.listen = {"127.0.0.1", 0};
+    options.data_folder = folder_.File("n2");
+    options.join_url = n1_->url();
+    const auto back = Node::Start(*core_, options);
+    ASSERT_FALSE(back);
+    EXPECT_EQ(back.error().code, "NODE_FORGOTTEN");
+  });
+}
+
 TEST_F(AdminApiTest, EveryNodeAnswersForEveryTenant) {
   WithNodes([&] {
     const json::value made = Json(201, Call(*n2_, "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})"));

@@ -120,14 +120,25 @@ void Moves::EndSender(const TenantName& tenant, move::Sender& sender, move::Send
     case move::Sender::Outcome::kMoved: break;
   }
   if (sender.direction() == move::Sender::Direction::kReverse) {
-    if (const auto found = receivers_.find(tenant); found != receivers_.end()) {
-      const Receiver receiver = found->second;
-      receiver->Abandon();
-      receiver->Join();
-      receivers_.erase(tenant);
-    }
+    Abandon(tenant);
   }
   RemoveCopy(tenant);
+}
+
+bool Moves::IsCutOff(const TenantName& tenant) const {
+  const auto found = receivers_.find(tenant);
+  return found != receivers_.end() && !outgoing_.contains(tenant) && !found->second->turned() &&
+         found->second->state() == move::Receiver::State::kOwner && !found->second->has_channel();
+}
+
+void Moves::Abandon(const TenantName& tenant) {
+  const auto found = receivers_.find(tenant);
+  if (found == receivers_.end()) return;
+  const Receiver receiver = found->second;
+  receiver->Abandon();
+  receiver->Join();
+  if (const auto still = receivers_.find(tenant); still != receivers_.end() && still->second == receiver)
+    receivers_.erase(still);
 }
 
 void Moves::RemoveCopy(const TenantName& tenant) {

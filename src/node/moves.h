@@ -75,6 +75,12 @@ class Moves {
   // Whether the tenant takes part in a move here, as either side.
   bool IsMoving(const TenantName& tenant) const;
 
+  // Whether this node owns a tenant of which the move's other node has pages, and that node is not connected.
+  bool IsCutOff(const TenantName& tenant) const;
+  // The tenant was deleted, or has gone on elsewhere, without the move that its copy here takes part in: ends what goes
+  // on with it. Suspends.
+  void Abandon(const TenantName& tenant);
+
   // Resumes as Resume() does, by itself, once the program ends that has the tenant's file open.
   void ResumeWhenFree(const move::JournalEntry& entry);
 

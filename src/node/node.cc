@@ -34,7 +34,8 @@ constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 // The catalog says no, and will say so again.
 bool IsRefusal(const Error& error) {
   return error.code == cluster::kNameTakenCode || error.code == cluster::kOtherClusterCode ||
-         error.code == "NODE_RUNS_ELSEWHERE" || error.code == "NAME_INVALID";
+         error.code == cluster::kForgottenCode || error.code == "NODE_RUNS_ELSEWHERE" ||
+         error.code == "NAME_INVALID";
 }
 
 std::string HealthText(const NodeName& name) {
@@ -335,6 +336,9 @@ Result<void> Node::Recover() {
             moves_->ResumeWhenFree(entry);
           else
             tenants_->AddUnserved(tenant, missing ? TenantFileMissing(tenant, why.message) : why);
+          if (why.code != sqlite::kFileInUseCode) maker_->WatchStranded(entry);
+        } else if (entry.role != move::Role::kSwapping && entry.role != move::Role::kDual) {
+          maker_->WatchStranded(entry);  // A sender looks by itself.
         }
         break;
     }

@@ -169,6 +169,7 @@ Result<void> TenantMaker::Delete(const TenantName& name) {
   TW_TRY(SettleIfUnfinished(name));
   if (!node_.tenants().Has(name)) return DeleteLost(name);
   const auto* entry = EntryOf(name);
+  if (node_.moves().IsCutOff(name)) return DeleteCutOff(name);
   if (node_.moves().IsMoving(name) || !entry || entry->role != move::Role::kOwned)
     return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
                 "wait until the move is over");
@@ -197,11 +198,13 @@ Result<void> TenantMaker::Drop(const TenantName& name, Epoch epoch) {
   return {};
 }
 
-Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch) {
+// In a move: `move`.
+Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch, const MoveId& move) {
   const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
   bool may_be_done = false;
   while (true) {
-    Result<void> dropped = node_.catalog().DeleteTenant(name, {node_.self(), epoch});
+    Result<void> dropped = move.empty() ? node_.catalog().DeleteTenant(name, {node_.self(), epoch})
+                                        : node_.catalog().DeleteInMove(name, {node_.self(), epoch}, move);
     if (dropped || dropped.error().kind == ErrorKind::kNotFound) return {};
     // By an attempt of before: somebody has made the name anew.
     if (dropped.error().code == "OWNER_CHANGED" && may_be_done) return {};
@@ -220,11 +223,58 @@ Result<void> TenantMaker::DeleteLost(const TenantName& name) {
   if (!node_.tenants().Knows(name) || node_.moves().IsMoving(name))
     return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
   TW_TRY_ASSIGN(const TenantRecord record, node_.catalog().GetTenant(name));
-  if (record.ownership.owner == node_.self()) {
-    TW_TRY(node_.catalog().DeleteTenant(name, record.ownership));
-  }
+  if (record.ownership.owner == node_.self()) TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
   node_.tenants().ForgetUnserved(name);
   return EntryOf(name) ? Remove(name) : Result<void>();
+}
+
+// What is here lacks pages, and nobody knows whether they will ever come. The journal goes on saying that this node owns
+// it until the catalog has forgotten it, so a crash in between leaves the tenant as it was, or to WatchStranded().
+Result<void> TenantMaker::DeleteCutOff(const TenantName& name) {
+  TW_TRY_ASSIGN(const TenantRecord record, node_.catalog().GetTenant(name));
+  if (record.ownership.owner != node_.self() || record.move.empty() || !node_.moves().IsCutOff(name))
+    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
+                "wait until the move is over");
+  TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
+  node_.tenants().RefuseUses(name);
+  node_.moves().Abandon(name);
+  if (Result<void> removed = Remove(name); !removed) {
+    log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
+    SettleLater(name);
+  }
+  return {};
+}
+
+// -- Stranded
+
+Result<bool> TenantMaker::IsStranded(const move::JournalEntry& entry) {
+  const auto move = node_.catalog().GetMove(entry.move);
+  if (!move && move.error().kind != ErrorKind::kNotFound) return Fail(move.error());
+  if (move && !cluster::IsOver(move->state)) return false;
+  const auto record = node_.catalog().GetTenant(entry.tenant);
+  if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
+  return !record || record->ownership.owner != node_.self();
+}
+
+void TenantMaker::WatchStranded(const move::JournalEntry& entry) {
+  fibers_.Spawn("watch " + entry.tenant, [this, entry] {
+    const auto takes_part = [&] {
+      const auto* now = EntryOf(entry.tenant);
+      return now && now->move == entry.move;
+    };
+    while (!node_.stopping() && takes_part()) {
+      if (const Result<bool> stranded = IsStranded(entry); stranded && *stranded && takes_part()) {
+        if (const auto claim = node_.tenants().ClaimName(entry.tenant, core_.Now()); claim && takes_part()) {
+          log::warn("move {} of tenant {} is over, and its copy here is removed", entry.move, entry.tenant);
+          node_.tenants().ForgetUnserved(entry.tenant);
+          node_.moves().Abandon(entry.tenant);
+          if (!Remove(entry.tenant)) SettleLater(entry.tenant);
+          return;
+        }
+      }
+      stopping_.WaitUntil(core_.Now() + limits::kCatalogWatch);
+    }
+  });
 }
 
 // -- Unfinished

@@ -43,8 +43,10 @@ class TenantMaker {
   // FILE_IN_THE_WAY (kRefused), ANSWER_LOST (kTimeout: it will turn out whether the tenant was made), or as
   // the disk, the journal and the catalog do. Suspends.
   Result<cluster::TenantRecord> Create(const TenantName& name, const std::string& file);
-  // Deletes a tenant that is here, or that was lost. Fails with MOVE_IN_PROGRESS, TENANT_NOT_HERE, NAME_BUSY,
-  // ANSWER_LOST as above, or as the journal and the catalog do. Suspends.
+  // Deletes a tenant that is here, or that was lost. One in a move is refused, MOVE_IN_PROGRESS, unless the move cannot
+  // go on (the copy here is lost, or the other node of it, which has pages, is not connected); then that ends as
+  // cancelled. Fails with TENANT_NOT_HERE, NAME_BUSY, ANSWER_LOST as above, or as the journal and the catalog do.
+  // Suspends.
   Result<void> Delete(const TenantName& name);
 
   // An entry of the journal that an earlier process of this node left unfinished. Goes on with it.
@@ -52,9 +54,15 @@ class TenantMaker {
   // If the catalog says that this node owns the tenant, and nothing of it is here, nor on its way: from now on
   // its requests are told that its file is missing. Suspends.
   void NoteIfLost(const TenantName& name);
+  // A copy that takes part in a move and with which this node cannot go on by itself: it is removed once the catalog
+  // says that the move is over and that another node has the tenant, or none. Then the name is free here.
+  void WatchStranded(const move::JournalEntry& entry);
 
   // Ends what goes on in the background. The node is stopping. Suspends.
-  void Join() { fibers_.Join(); }
+  void Join() {
+    stopping_.NotifyAll();
+    fibers_.Join();
+  }
 
  private:
   Result<cluster::TenantRecord> Make(const TenantName& name, const std::string& file);
@@ -63,8 +71,10 @@ class TenantMaker {
   Result<void> Own(const cluster::TenantRecord& record);
   void Undo(const TenantName& name);
   Result<void> Drop(const TenantName& name, Epoch epoch);
-  Result<void> DropRecord(const TenantName& name, Epoch epoch);
+  Result<void> DropRecord(const TenantName& name, Epoch epoch, const MoveId& move = "");
   Result<void> DeleteLost(const TenantName& name);
+  Result<void> DeleteCutOff(const TenantName& name);
+  Result<bool> IsStranded(const move::JournalEntry& entry);
   Result<void> Remove(const TenantName& name);
   Result<void> AwaitRoom(const TenantName& name, runtime::TimePoint deadline);
   Result<void> Settle(const TenantName& name);
@@ -77,6 +87,7 @@ class TenantMaker {
   Node& node_;
   runtime::Core& core_;
   std::set<TenantName> unfinished_;
+  runtime::WaitQueue stopping_;
   runtime::TaskGroup fibers_;
 };
 

@@ -197,6 +197,104 @@ TEST_F(TenantMakerTest, ATenantWhoseFileIsGoneOrEmptyIsNeverMadeAnew) {
   });
 }
 
+// A move that takes minutes; returns when the destination owns.
+class LostInAMove : public TenantMakerTest {
+ protected:
+  std::string StartSlowMove(Node& from, const NodeName& to) {
+    Need(from.maker().Create("shop", ""));
+    EXPECT_THAT(Sql(from, "shop", "CREATE TABLE t AS SELECT zeroblob(3000000)"), HasSubstr("\"ok\""));
+    MoveRequest request{"shop", to, {}};
+    request.options.pace.rate_bytes_per_s = 50'000;
+    const std::string id = Need(from.moves().Start(request)).id;
+    Await([&] { return Need(n1_->catalog().GetTenant("shop")).ownership.owner == to; });
+    return id;
+  }
+  void ExpectGone(const std::string& move) {
+    EXPECT_EQ(CodeOf(n1_->catalog().GetTenant("shop")), "TENANT_NOT_FOUND");
+    EXPECT_EQ(Need(n1_->catalog().GetMove(move)).state, cluster::MoveState::kCancelled);
+    for (Node* node : {n1_.get(), n2_.get()}) {
+      Await([&] { return !node->journal().entries().contains("shop") && !node->tenants().Knows("shop"); });
+      EXPECT_FALSE(node->moves().IsMoving("shop"));
+    }
+    for (const char* node : {"n1", "n2"}) EXPECT_FALSE(std::filesystem::exists(File(node, "shop"))) << node;
+    for (Node* node : {n1_.get(), n2_.get()}) {
+      Need(node->maker().Create("shop", ""));
+      EXPECT_THAT(Sql(*n1_, "shop", "CREATE TABLE t(x)"), HasSubstr("\"ok\""));
+      Need(node->maker().Delete("shop"));
+    }
+  }
+};
+
+TEST_F(LostInAMove, AtItsDestinationIsDeletedAndSoIsWhatTheSourceHas) {
+  WithNodes([&] {
+    const std::string move = StartSlowMove(*n1_, "n2");
+    EXPECT_EQ(TwoNodes::CodeOf(409, Call(*n1_, "DELETE", "/v1/tenants/shop")), "MOVE_IN_PROGRESS")
+        << "both are well";
+    Stop(n2_);
+    std::filesystem::remove(File("n2", "shop"));
+    n2_ = Start("n2", n1_->url());
+    ASSERT_TRUE(n2_);
+    EXPECT_THAT(Sql(*n1_, "shop", "SELECT 1"), HasSubstr("TENANT_FILE_MISSING"));
+    EXPECT_EQ(Call(*n1_, "DELETE", "/v1/tenants/shop").status, 204);
+    ExpectGone(move);
+    const auto shown = Json(200, Call(*n1_, "GET", "/v1/moves/" + move));
+    EXPECT_EQ(shown.at("phase"), "cancelled");
+    EXPECT_EQ(shown.at("verified"), false);
+    EXPECT_THAT(std::string(shown.at("error").as_string()), HasSubstr("deleted"));
+  });
+}
+
+TEST_F(LostInAMove, AtItsSourceIsDeletedThoughTheDestinationServesWhatItHas) {
+  WithNodes([&] {
+    const std::string move = StartSlowMove(*n2_, "n1");
+    Stop(n2_);
+    std::filesystem::remove(File("n2", "shop"));
+    n2_ = Start("n2", n1_->url());
+    ASSERT_TRUE(n2_);
+    EXPECT_EQ(Call(*n1_, "DELETE", "/v1/tenants/shop").status, 204);
+    ExpectGone(move);
+  });
+}
+
+TEST_F(LostInAMove, BeforeItsOwnershipHasPassedOnIsDeleted) {
+  WithNodes([&] {
+    Need(n2_->maker().Create("shop", ""));
+    cluster::MoveRecord move;
+    move.id = "m1";
+    move.tenant = "shop";
+    move.source = "n2";
+    move.destination = "n1";
+    move.epoch_before = Epoch{1};
+    Need(n1_->catalog().BeginMove(move));
+    Need(n2_->journal().Put({"shop", move::Role::kSwapping, Epoch{1}, "m1", "n1", 0, false}));
+    Stop(n2_);
+    std::filesystem::remove(File("n2", "shop"));
+    n2_ = Start("n2", n1_->url());
+    ASSERT_TRUE(n2_);
+    EXPECT_EQ(Call(*n1_, "DELETE", "/v1/tenants/shop").status, 204);
+    ExpectGone("m1");
+  });
+}
+
+TEST_F(LostInAMove, OnItsWayBackIsDeletedAndTheFrozenCopyGoes) {
+  WithNodes([&] {
+    const std::string move = StartSlowMove(*n2_, "n1");
+    Stop(n2_);
+    Need(n1_->catalog().SetMoveState(move, cluster::MoveState::kForward, cluster::MoveState::kReverse, ""));
+    {
+      auto journal = Need(move::Journal::Open(*core_, folder_.File("n2") + "/journal"));
+      Need(journal->Put({"shop", move::Role::kFrozen, Epoch{1}, move, "n1", 0, true}));
+      journal->Close();
+    }
+    n2_ = Start("n2", n1_->url());
+    ASSERT_TRUE(n2_);
+    EXPECT_TRUE(std::filesystem::exists(File("n2", "shop")));
+    Need(n1_->catalog().DeleteInMove("shop", {"n1", Epoch{2}}, move));
+    Await([&] { return !n2_->journal().entries().contains("shop"); });
+    EXPECT_FALSE(std::filesystem::exists(File("n2", "shop")));
+  });
+}
+
 TEST_F(TenantMakerTest, ATenantThatTheCatalogHasHereAndNobodyKnowsIsSaidToBeMissing) {
   WithNodes([&] {
     Need(n1_->catalog().CreateTenant("lost", "sqlite", "n2"));
