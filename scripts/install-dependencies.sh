@@ -82,6 +82,7 @@ case "${1:-}" in
     install_packages $missing
     install_npm_libraries tests/clients
     install_npm_libraries tests/report
+    scripts/fetch-sqlite.sh
     ;;
   *) die "unknown part '$1': model, or nothing" ;;
 esac
