@@ -12,8 +12,9 @@ set(folder ${PROJECT_SOURCE_DIR}/build-sqlite)
 if(NOT EXISTS ${folder}/sqlite3.c)
   execute_process(COMMAND ${PROJECT_SOURCE_DIR}/scripts/fetch-sqlite.sh COMMAND_ERROR_IS_FATAL ANY)
 endif()
-add_library(tw_sqlite3 STATIC ${folder}/sqlite3.c)
+add_library(tw_sqlite3 STATIC ${PROJECT_SOURCE_DIR}/src/sqlite/builtin_functions.c)
 target_include_directories(tw_sqlite3 SYSTEM PUBLIC ${folder})
+target_include_directories(tw_sqlite3 PRIVATE ${PROJECT_SOURCE_DIR}/src/sqlite)
 # A connection is used by one thread at a time, and memory is counted where it is taken. Double-quoted strings stay
 # on: schemas in the field use them. What follows is what Debian's has too, so that files and SQL mean the same.
 target_compile_definitions(tw_sqlite3 PRIVATE

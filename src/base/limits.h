@@ -72,7 +72,14 @@ inline constexpr int kProgressInstructions = 1'000;
 inline constexpr int kSqlTextBytes = 16 << 20;
 inline constexpr int kValueBytes = 64 << 20;
 inline constexpr size_t kClausesPerStatement = 2'000;  // Compiling takes time by its square.
-inline constexpr int kLikePatternBytes = 1'000;
+inline constexpr int kLikePatternBytes = 50'000;
+inline constexpr int kLikePatternBytesUnbounded = 1'000;  // Where SQLite's own LIKE does it, by recursion.
+// Of an SQL function's arguments together (sqlite/function_bounds.h). SQLite's own functions take 1 to 15 ns a byte.
+inline constexpr int64_t kNotedArgumentBytes = 4 << 10;  // From here on it is looked at which function it is.
+inline constexpr int64_t kLargeArgumentBytes = 32 << 10;  // From here on off the core.
+// Bytes of one argument by bytes of the other, of functions that take as many steps, or nearly.
+inline constexpr double kQuadraticCostOnCore = 1e6;
+inline constexpr double kQuadraticCost = 1e11;
 inline constexpr int kExpressionDepth = 250;
 inline constexpr int kCompoundSelectTerms = 100;
 inline constexpr size_t kDirtyMemoryBytes = 256u << 20;

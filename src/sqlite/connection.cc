@@ -12,6 +12,7 @@
 #include "runtime/fiber.h"
 #include "sqlite/binding.h"
 #include "sqlite/error_code.h"
+#include "sqlite/function_bounds.h"
 #include "sqlite/page_store.h"
 #include "sqlite/set_aside.h"
 #include "sqlite/sql_text.h"
@@ -134,18 +135,18 @@ Result<std::unique_ptr<Connection>> Connection::Open(PageStore& store) {
 }
 
 Result<void> Connection::Configure() {
-  static constexpr std::array<std::pair<int, int>, 9> kLimits{{
+  const std::array<std::pair<int, int>, 9> bounds{{
       {SQLITE_LIMIT_LENGTH, limits::kValueBytes},
       {SQLITE_LIMIT_SQL_LENGTH, limits::kSqlTextBytes},
       {SQLITE_LIMIT_EXPR_DEPTH, limits::kExpressionDepth},
       {SQLITE_LIMIT_COMPOUND_SELECT, limits::kCompoundSelectTerms},
-      {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, limits::kLikePatternBytes},
+      {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LikePatternBytes()},
       {SQLITE_LIMIT_TRIGGER_DEPTH, limits::kTriggerDepth},
       {SQLITE_LIMIT_WORKER_THREADS, 0},
       {SQLITE_LIMIT_ATTACHED, 1},  // For VACUUM alone; the sandbox refuses ATTACH.
       {SQLITE_LIMIT_FUNCTION_ARG, 127},
   }};
-  for (const auto& [which, bound] : kLimits) sqlite3_limit(handle_, which, bound);
+  for (const auto& [which, bound] : bounds) sqlite3_limit(handle_, which, bound);
   static constexpr std::array<std::pair<int, int>, 4> kSwitches{{
       {SQLITE_DBCONFIG_DEFENSIVE, 1},
       {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
@@ -168,6 +169,7 @@ Result<void> Connection::Configure() {
   TW_TRY(RunOwn("PRAGMA synchronous=NORMAL"));
   sqlite3_wal_autocheckpoint(handle_, 0);
   counters_.Install(handle_);
+  BoundFunctionsOf(handle_, *this);
   sqlite3_set_authorizer(handle_, ConnectionCallbacks::Authorize, this);
   guard_.on_reads = ConnectionCallbacks::Reads;
   guard_.context = this;
@@ -184,6 +186,10 @@ void Connection::Close(bool keep_wal) {
   // each other alive.
   if (sqlite3_close(handle_) != SQLITE_OK) SetAside(handle_);
   handle_ = nullptr;
+}
+
+bool Connection::GoesOn() {
+  return ConnectionCallbacks::Continue(*this);
 }
 
 // -- Errors
@@ -268,6 +274,7 @@ int Connection::CompileOnce(std::string_view sql, SandboxPhase phase, StatementT
                                       SQLITE_PREPARE_PERSISTENT, &compiled.handle, &tail);
   noting_ = nullptr;
   phase_ = SandboxPhase::kStepping;
+  if (touched_.any()) BoundLikeAgain(handle_);
   if (code == SQLITE_OK) compiled.length = static_cast<size_t>(tail - sql.data());
   return code;
 }

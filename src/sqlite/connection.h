@@ -94,6 +94,9 @@ class Connection {
   Result<void> Checkpoint(CheckpointMode mode);
 
   void SetProgress(OnProgress on_progress) { on_progress_ = std::move(on_progress); }
+  // For what takes long inside one instruction (function_bounds.h): reports progress; false when the statement has to
+  // end. Suspends.
+  bool GoesOn();
   bool autocommit() const;
   TransactionState transaction_state() const;
   // From now on no new snapshot is taken here, until the bar is lifted; one that there is stays. A statement

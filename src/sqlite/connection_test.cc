@@ -168,7 +168,7 @@ TEST_F(ConnectionTest, SqlThatWouldOverflowAFibersStackIsRefused) {
     for (int term = 0; term < 150; ++term) compound += " UNION ALL SELECT 1";
     EXPECT_NE(CodeOf(connection.Run({.sql = compound})), "");
     EXPECT_NE(CodeOf(connection.Run(
-                  {.sql = "SELECT 'a' LIKE ?", .arguments = {Value(std::string(2'000, '%') + "b")}})),
+                  {.sql = "SELECT 'a' LIKE ?", .arguments = {Value(std::string(60'000, '%') + "b")}})),
               "");
     EXPECT_EQ(CodeOf(connection.Run(
                   {.sql = "SELECT ?",

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "runtime/fiber.h"
+#include "sqlite/function_bounds.h"
 #include "sqlite/page_store.h"
 #include "sqlite/store_registry.h"
 
@@ -425,6 +426,7 @@ void InitializeSqlite() {
     vfs.xGetLastError = VfsCalls::LastError;
     vfs.xCurrentTimeInt64 = VfsCalls::CurrentTime;
     TW_CHECK(sqlite3_vfs_register(&vfs, 1) == SQLITE_OK, "the VFS could not be registered");
+    BoundFunctions();
   });
 }
 
