@@ -2,15 +2,46 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/url/parse.hpp>
-#include <boost/url/parse_query.hpp>
-#include <boost/url/pct_string_view.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace tradewind::net {
 namespace urls = boost::urls;
+
+namespace {
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// None when an escape is broken or a byte stands in it that has to be escaped. By hand: Boost.URL 1.81 reads past the
+// end of some queries.
+std::optional<std::string> DecodePercent(std::string_view text) {
+  std::string decoded;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c <= ' ' || c > '~') return std::nullopt;
+    if (c != '%') {
+      decoded += c;
+      continue;
+    }
+    const int high = at + 2 < text.size() ? HexDigit(text[at + 1]) : -1;
+    const int low = at + 2 < text.size() ? HexDigit(text[at + 2]) : -1;
+    if (high < 0 || low < 0) return std::nullopt;
+    decoded += static_cast<char>(high * 16 + low);
+    at += 2;
+  }
+  return decoded;
+}
+
+}  // namespace
 
 Result<Url> ParseUrl(std::string_view text) {
   auto invalid = [&](std::string_view why) {
@@ -69,16 +100,22 @@ Result<void> SplitTarget(HttpRequest& request) {
   if (path.find('%') == std::string_view::npos) {
     request.path = path;
   } else {
-    auto encoded = urls::make_pct_string_view(urls::string_view(path.data(), path.size()));
-    if (encoded.has_error()) return invalid();
-    request.path = encoded->decode();
+    auto decoded = DecodePercent(path);
+    if (!decoded) return invalid();
+    request.path = *std::move(decoded);
   }
   if (question == std::string_view::npos) return {};
   std::string_view query = target.substr(question + 1);
-  auto parameters = urls::parse_query(urls::string_view(query.data(), query.size()));
-  if (parameters.has_error()) return invalid();
-  for (const auto& parameter : *parameters)
-    request.query.emplace(parameter.key.decode(), parameter.value.decode());
+  while (!query.empty()) {
+    const std::string_view parameter = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), parameter.size() + 1));
+    if (parameter.empty()) continue;
+    const size_t equals = std::min(parameter.find('='), parameter.size());
+    auto key = DecodePercent(parameter.substr(0, equals));
+    auto value = DecodePercent(parameter.substr(std::min(parameter.size(), equals + 1)));
+    if (!key || !value) return invalid();
+    request.query.emplace(*std::move(key), *std::move(value));
+  }
   return {};
 }
 

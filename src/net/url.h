@@ -1,4 +1,4 @@
-// URLs and request targets (Boost.URL).
+// URLs (Boost.URL) and request targets.
 #pragma once
 
 #include <string>

@@ -67,8 +67,20 @@ TEST(RequestTarget, MayBeginWithTwoSlashesOrBeAWholeUrl) {
   EXPECT_EQ(request.query["q"], "1");
 }
 
+TEST(RequestTarget, MayHaveAnyQuery) {
+  HttpRequest request = WithTarget("/a?/~6?/=?%41&&=x&b=c=d&e+f=+");
+  ASSERT_TRUE(SplitTarget(request));
+  EXPECT_EQ(request.query, (std::map<std::string, std::string, std::less<>>{
+                               {"/~6?/", "?A"}, {"", "x"}, {"b", "c=d"}, {"e+f", "+"}}));
+  for (const char* target : {"/a???", "/?", "/a?&", "/a?=", "/a?%26", "/a??\x2f#/?%&"}) {
+    HttpRequest other = WithTarget(target);
+    EXPECT_TRUE(SplitTarget(other)) << target;
+  }
+}
+
 TEST(RequestTarget, WithBrokenEscapesIsRefused) {
-  for (const char* target : {"/%", "/%zz", "/x?a=%1", "no-slash"}) {
+  for (const char* target :
+       {"/%", "/%zz", "/x?a=%1", "/x?a=%", "/x?%4=b", "/x?a=\x80", "/x?a b", "/%4", "no-slash"}) {
     HttpRequest request = WithTarget(target);
     EXPECT_FALSE(SplitTarget(request)) << target;
   }
