@@ -80,6 +80,14 @@ inline constexpr int64_t kLargeArgumentBytes = 32 << 10;  // From here on off th
 // Bytes of one argument by bytes of the other, of functions that take as many steps, or nearly.
 inline constexpr double kQuadraticCostOnCore = 1e6;
 inline constexpr double kQuadraticCost = 1e11;
+// What SQLite may take for a statement that runs (in sorts and temporary tables; a transaction's pages come to
+// less), and to compile one: in all, and for each byte of its text. A call of the allocator stands for a
+// microsecond of the core, which a compilation does not give up.
+inline constexpr size_t kStatementMemoryBytes = 1u << 30;
+inline constexpr size_t kCompilerMemoryBytes = 256u << 20;
+inline constexpr size_t kCompilerMemoryBytesPerByte = 64;
+inline constexpr uint64_t kCompilerAllocations = 5'000'000;
+inline constexpr uint64_t kCompilerAllocationsPerByte = 4;
 inline constexpr int kExpressionDepth = 250;
 inline constexpr int kCompoundSelectTerms = 100;
 inline constexpr size_t kDirtyMemoryBytes = 256u << 20;

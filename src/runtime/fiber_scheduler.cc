@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "runtime/fiber.h"
+#include "runtime/fiber_local.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TW_ADDRESS_SANITIZER 1
@@ -74,6 +75,10 @@ struct BorrowedStack {
 
 Fiber* CurrentFiber() {
   return current_fiber;
+}
+
+void** FiberLocal() {
+  return current_fiber ? &current_fiber->local : nullptr;
 }
 
 Fiber::Fiber(FiberScheduler& the_scheduler, std::string the_name, std::function<void()> body,

@@ -35,6 +35,7 @@ class Fiber {
   State state = State::kReady;
   size_t index = 0;  // In the scheduler's list of living fibers.
   FiberStack stack;
+  void* local = nullptr;  // fiber_local.h
 
  private:
   void RunBody();

@@ -13,6 +13,7 @@
 #include "sqlite/binding.h"
 #include "sqlite/error_code.h"
 #include "sqlite/function_bounds.h"
+#include "sqlite/memory_budget.h"
 #include "sqlite/page_store.h"
 #include "sqlite/set_aside.h"
 #include "sqlite/sql_text.h"
@@ -37,28 +38,51 @@ Error ZeroByte() {
   return {ErrorKind::kInvalid, "SQL_PARSE_ERROR", "the text holds a zero byte", {}};
 }
 
+Error TooComplex() {
+  return {ErrorKind::kTooLarge, "SQL_TOO_COMPLEX",
+          "the statement needs too much time or memory to be compiled: what it names refers to too much else",
+          "use fewer common table expressions and views of views"};
+}
+
+Error TooMuchMemory() {
+  return {ErrorKind::kTooLarge, "STATEMENT_TOO_LARGE",
+          "the statement needs more than " + std::to_string(limits::kStatementMemoryBytes >> 20) +
+              " MiB for what it sorts or keeps apart",
+          "sort or compare fewer or smaller rows, with an index where there can be one"};
+}
+
 double Milliseconds(runtime::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
 }  // namespace
 
-// What SQLite calls back. No exception may cross SQLite: out of memory here ends the process.
+// What SQLite calls back. No exception may cross SQLite: a lack of memory ends the statement.
 struct ConnectionCallbacks {
   static Connection& Self(void* context) { return *static_cast<Connection*>(context); }
+
+  template <typename Call>
+  static int Guarded(Connection& self, int to_end_it, const Call& call) noexcept {
+    const Result<int> code = OrOutOfMemory<int>([&]() -> Result<int> { return call(); });
+    if (code) return *code;
+    self.interruption_ = code.error();
+    return to_end_it;
+  }
 
   static int Authorize(void* context, int action, const char* first, const char* second,
                        const char* /*database*/, const char* inner) noexcept {
     Connection& self = Self(context);
     if (self.own_) return SQLITE_OK;
-    const SandboxCall call{action, first, second, inner};
-    if (self.noting_) NoteTraits(call, *self.noting_);
-    if (action == SQLITE_PRAGMA) NotePragma(self, call);
-    if (++self.authorizer_calls_ % kAuthorizerCallsPerProgress == 0 && !Continue(self)) return SQLITE_DENY;
-    const Result<int> verdict = Judge(call, self.phase_);
-    if (verdict) return *verdict;
-    self.interruption_ = verdict.error();
-    return SQLITE_DENY;
+    return Guarded(self, SQLITE_DENY, [&] {
+      const SandboxCall call{action, first, second, inner};
+      if (self.noting_) NoteTraits(call, *self.noting_);
+      if (action == SQLITE_PRAGMA) NotePragma(self, call);
+      if (++self.authorizer_calls_ % kAuthorizerCallsPerProgress == 0 && !Continue(self)) return SQLITE_DENY;
+      const Result<int> verdict = Judge(call, self.phase_);
+      if (verdict) return *verdict;
+      self.interruption_ = verdict.error();
+      return SQLITE_DENY;
+    });
   }
 
   // In whatever phase: a PRAGMA of EXPLAIN, and one of a text that is no statement in the end, act as well.
@@ -71,25 +95,28 @@ struct ConnectionCallbacks {
   static int Progress(void* context) noexcept {
     Connection& self = Self(context);
     if (self.own_) return 0;
-    if (self.transaction_state() == TransactionState::kWrite) {
-      int used = 0;
-      int highest = 0;
-      sqlite3_db_status(self.handle_, SQLITE_DBSTATUS_CACHE_USED, &used, &highest, 0);
-      if (static_cast<size_t>(used) > limits::kDirtyMemoryBytes) {
-        self.interruption_ =
-            Error{ErrorKind::kTooLarge, "TRANSACTION_TOO_LARGE",
-                  "the transaction changes more than " + std::to_string(limits::kDirtyMemoryBytes >> 20) +
-                      " MiB; it was rolled back",
-                  "split it into smaller ones"};
-        return 1;
+    return Guarded(self, 1, [&] {
+      if (self.transaction_state() == TransactionState::kWrite) {
+        int used = 0;
+        int highest = 0;
+        sqlite3_db_status(self.handle_, SQLITE_DBSTATUS_CACHE_USED, &used, &highest, 0);
+        if (static_cast<size_t>(used) > limits::kDirtyMemoryBytes) {
+          self.interruption_ =
+              Error{ErrorKind::kTooLarge, "TRANSACTION_TOO_LARGE",
+                    "the transaction changes more than " + std::to_string(limits::kDirtyMemoryBytes >> 20) +
+                        " MiB; it was rolled back",
+                    "split it into smaller ones"};
+          return 1;
+        }
       }
-    }
-    return Continue(self) ? 0 : 1;
+      return Continue(self) ? 0 : 1;
+    });
   }
 
   static void Reads(void* context) noexcept {
     Connection& self = Self(context);
-    if (!self.own_ && !Continue(self)) sqlite3_interrupt(self.handle_);
+    if (self.own_) return;
+    if (Guarded(self, 1, [&] { return Continue(self) ? 0 : 1; }) != 0) sqlite3_interrupt(self.handle_);
   }
 
   // Waits a little and has SQLite try again; gives up (SQLITE_BUSY) after the time that a writer waits for
@@ -99,9 +126,11 @@ struct ConnectionCallbacks {
     if (runtime::CurrentFiber() == nullptr) return 0;
     runtime::Core& core = self.store_.core();
     if (tries == 0) self.busy_since_ = core.Now();
-    if (core.Now() - self.busy_since_ >= limits::kWriteTurnWait || !Continue(self)) return 0;
-    runtime::SleepFor(std::min(limits::kBusyPause * (tries + 1), limits::kBusyPauseLongest));
-    return 1;
+    return Guarded(self, 0, [&] {
+      if (core.Now() - self.busy_since_ >= limits::kWriteTurnWait || !Continue(self)) return 0;
+      runtime::SleepFor(std::min(limits::kBusyPause * (tries + 1), limits::kBusyPauseLongest));
+      return 1;
+    });
   }
 
   static bool Continue(Connection& self) {
@@ -241,9 +270,12 @@ Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPh
     interruption_.reset();
     code = CompileOnce(sql, phase, traits, compiled);
   }
-  if (code != SQLITE_OK)
-    return Fail(
-        ExplainedOr(code, ErrorFromPrepare(code, sqlite3_errmsg(handle_), sqlite3_error_offset(handle_))));
+  if (code != SQLITE_OK) {
+    Error error =
+        ExplainedOr(code, ErrorFromPrepare(code, sqlite3_errmsg(handle_), sqlite3_error_offset(handle_)));
+    EndLeftOvers();
+    return Fail(std::move(error));
+  }
   if (readonly_begin.length > 0) compiled.length = readonly_begin.length;
   if (!compiled.handle) return compiled;
   // What does nothing by the schema that is remembered (IF EXISTS, IF NOT EXISTS) may write by the one that its
@@ -270,11 +302,14 @@ int Connection::CompileOnce(std::string_view sql, SandboxPhase phase, StatementT
   traits = {};
   phase_ = phase;
   noting_ = &traits;
+  const MemoryBudget budget(limits::kCompilerMemoryBytes + limits::kCompilerMemoryBytesPerByte * sql.size(),
+                            limits::kCompilerAllocations + limits::kCompilerAllocationsPerByte * sql.size());
   const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &compiled.handle, &tail);
   noting_ = nullptr;
   phase_ = SandboxPhase::kStepping;
   if (touched_.any()) BoundLikeAgain(handle_);
+  if (budget.used_up() && code != SQLITE_OK) interruption_ = TooComplex();
   if (code == SQLITE_OK) compiled.length = static_cast<size_t>(tail - sql.data());
   return code;
 }
@@ -407,31 +442,54 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
   phase_ = statement.traits.is_vacuum       ? SandboxPhase::kVacuuming
            : statement.traits.writes_inside ? SandboxPhase::kOptimizing
                                             : SandboxPhase::kStepping;
+  const MemoryBudget budget(limits::kStatementMemoryBytes);
   int code = sqlite3_step(handle);
-  result.columns = ColumnsOf(handle);  // Only now: the step compiles again when the schema has changed.
+  // Only now: the step compiles again when the schema has changed.
+  const Result<void> named = OrOutOfMemory<void>([&]() -> Result<void> {
+    result.columns = ColumnsOf(handle);
+    return {};
+  });
+  if (!named) {
+    want_rows = false;
+    interruption_ = named.error();
+    sqlite3_interrupt(handle_);
+  }
   for (; code == SQLITE_ROW; code = sqlite3_step(handle)) {
     ++result.rows_read;
     if (!want_rows) continue;
-    result.rows.push_back(CurrentRow(handle));
-    bytes += SizeOf(result.rows.back());
-    if (bytes <= limits::kResponseBytes) continue;
+    const Result<size_t> taken = OrOutOfMemory<size_t>([&]() -> Result<size_t> {
+      result.rows.push_back(CurrentRow(handle));
+      return SizeOf(result.rows.back());
+    });
+    if (taken && (bytes += *taken) <= limits::kResponseBytes) continue;
     want_rows = false;
-    interruption_ = Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
-                          "the rows take more than " + std::to_string(limits::kResponseBytes >> 20) + " MiB",
-                          "ask for fewer rows or columns at a time"};
+    interruption_ =
+        taken ? Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
+                      "the rows take more than " + std::to_string(limits::kResponseBytes >> 20) + " MiB",
+                      "ask for fewer rows or columns at a time"}
+              : taken.error();
     sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
   }
   phase_ = SandboxPhase::kStepping;
+  if (budget.used_up() && code != SQLITE_DONE) interruption_ = TooMuchMemory();
   const auto scanned = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
   result.rows_read = std::max(result.rows_read, static_cast<uint64_t>(scanned));
   // A function may have made a text of the refusal.
-  const bool done = code == SQLITE_DONE && !guard_.has_barred;
+  const bool done = code == SQLITE_DONE && !guard_.has_barred && named;
   Result<void> outcome = done ? Result<void>() : Fail(ErrorNow(code));
   sqlite3_reset(handle);
-  // Virtual tables keep statements, and one that was left in the middle would keep its snapshot: what its client
-  // reads would stay old, and no checkpoint would ever be whole.
-  if (autocommit() && transaction_state() != TransactionState::kNone) ResetRunning(handle_);
+  EndLeftOvers();
   return outcome;
+}
+
+// Virtual tables keep statements, and one that was left in the middle would keep its snapshot: what its client
+// reads would stay old, and no checkpoint would ever be whole.
+void Connection::EndLeftOvers() {
+  if (!autocommit() || transaction_state() == TransactionState::kNone) return;
+  ResetRunning(handle_);
+  if (transaction_state() == TransactionState::kNone) return;
+  // The last of them did not count as a reader, and nobody has ended what the others had begun.
+  if (RunOwn("BEGIN")) static_cast<void>(RunOwn("ROLLBACK"));
 }
 
 Result<void> Connection::CheckSchemaSize() {
@@ -444,23 +502,22 @@ Result<void> Connection::CheckSchemaSize() {
 }
 
 Result<std::string> Connection::RunOwn(const char* sql) {
-  sqlite3_stmt* handle = nullptr;
+  PreparedStatement own;
+  sqlite3_stmt*& handle = own.handle;
   std::string answer;
-  own_ = true;
+  const struct Own {
+    explicit Own(bool& is_own) : own(is_own) { own = true; }
+    ~Own() { own = false; }
+    bool& own;
+  } scope(own_);
   int code = sqlite3_prepare_v2(handle_, sql, -1, &handle, nullptr);
   if (code == SQLITE_OK) {
     while ((code = sqlite3_step(handle)) == SQLITE_ROW)
       if (const auto row = CurrentRow(handle); !row.empty())
         if (const auto* text = sqlite3_column_text(handle, 0)) answer = reinterpret_cast<const char*>(text);
   }
-  own_ = false;
-  if (code == SQLITE_DONE) {
-    sqlite3_finalize(handle);
-    return answer;
-  }
-  Error error = ErrorNow(code);
-  sqlite3_finalize(handle);
-  return Fail(std::move(error));
+  if (code == SQLITE_DONE) return answer;
+  return Fail(ErrorNow(code));
 }
 
 Result<void> Connection::Rollback() {

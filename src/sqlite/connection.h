@@ -136,6 +136,7 @@ class Connection {
   Result<StatementResult> Perform(PreparedStatement& statement, bool want_rows,
                                   const BeforeStep& before_step);
   Result<void> Step(PreparedStatement& statement, bool want_rows, StatementResult& result);
+  void EndLeftOvers();
   Result<void> CheckSchemaSize();
   Result<StatementResult> RunPrepared(const Statement& statement, const BeforeStep& before_step);
   Result<size_t> RunFirstOf(std::string_view sql, const BeforeStep& before_step);

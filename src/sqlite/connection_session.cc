@@ -105,7 +105,7 @@ Result<void> Connection::Restore(const SessionState& state) {
 }
 
 bool Connection::ResetForReuse() {
-  if (!autocommit() || !reusable_) return false;
+  if (!autocommit() || transaction_state() != TransactionState::kNone || !reusable_) return false;
   RefreshDeferral();
   for (size_t setting = 0; setting < kSettings; ++setting)
     if (settings_[setting] != kSettingDefaults[setting].value) return false;

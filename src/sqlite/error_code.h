@@ -1,6 +1,8 @@
 // SQLite's result codes as Errors: Hrana's code names, and what a caller can do about each.
 #pragma once
 
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -17,5 +19,19 @@ Error ErrorFromCode(int code, std::string message);
 // For a statement that could not be compiled: SQL_PARSE_ERROR when it is not SQL, SQL_INPUT_ERROR when
 // something at a known place of it is wrong (`offset` >= 0), else as ErrorFromCode.
 Error ErrorFromPrepare(int code, std::string message, int offset);
+
+// There is no memory for what was asked. Making it takes none: its texts fit into the strings themselves.
+Error OutOfMemory();
+
+// What `call` returns, or OutOfMemory() where memory for it was lacking.
+template <typename T, typename Call>
+Result<T> OrOutOfMemory(const Call& call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+  } catch (const std::length_error&) {
+  }
+  return Fail(OutOfMemory());
+}
 
 }  // namespace tradewind::sqlite

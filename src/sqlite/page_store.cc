@@ -256,6 +256,7 @@ int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
   if (failed_) return Refuse(kRefusedFailed, *failed_);
   if (tracker_.Classify(offset, bytes) == WalTracker::Write::kCommitFrameHeader)
     if (const int code = JudgeCommit(offset, bytes); code != SQLITE_OK) return code;
+  tracker_.MakeRoom();
   if (auto written = wal_->Write(offset, bytes); !written) {
     const int code = ResultCode(written.error(), SQLITE_IOERR_WRITE);
     return Refuse(code, std::move(written).error());

@@ -4,10 +4,12 @@
 
 #include <cstring>
 #include <mutex>
+#include <new>
 
 #include "base/check.h"
 #include "runtime/fiber.h"
 #include "sqlite/function_bounds.h"
+#include "sqlite/memory_budget.h"
 #include "sqlite/page_store.h"
 #include "sqlite/store_registry.h"
 
@@ -265,13 +267,23 @@ struct VfsCalls {
 
 namespace {
 
+// No exception may cross SQLite.
+template <auto Call, typename... Arguments>
+int Caught(Arguments... arguments) noexcept {
+  try {
+    return Call(arguments...);
+  } catch (const std::bad_alloc&) {
+    return SQLITE_IOERR_NOMEM;
+  }
+}
+
 const sqlite3_io_methods kMainMethods = {
     .iVersion = 2,  // No xFetch: no memory mapping.
     .xClose = VfsCalls::MainClose,
-    .xRead = VfsCalls::MainRead,
-    .xWrite = VfsCalls::MainWrite,
-    .xTruncate = VfsCalls::MainTruncate,
-    .xSync = VfsCalls::MainSync,
+    .xRead = Caught<VfsCalls::MainRead>,
+    .xWrite = Caught<VfsCalls::MainWrite>,
+    .xTruncate = Caught<VfsCalls::MainTruncate>,
+    .xSync = Caught<VfsCalls::MainSync>,
     .xFileSize = VfsCalls::MainSize,
     .xLock = VfsCalls::MainLock,
     .xUnlock = VfsCalls::MainUnlock,
@@ -279,7 +291,7 @@ const sqlite3_io_methods kMainMethods = {
     .xFileControl = VfsCalls::FileControl,
     .xSectorSize = VfsCalls::SectorSize,
     .xDeviceCharacteristics = VfsCalls::Characteristics,
-    .xShmMap = VfsCalls::ShmMap,
+    .xShmMap = Caught<VfsCalls::ShmMap>,
     .xShmLock = VfsCalls::ShmLock,
     .xShmBarrier = VfsCalls::ShmBarrier,
     .xShmUnmap = VfsCalls::ShmUnmap,
@@ -310,8 +322,8 @@ sqlite3_io_methods PlainMethods(int (*close)(sqlite3_file*),
 }
 
 const sqlite3_io_methods kWalMethods =
-    PlainMethods(VfsCalls::WalClose, VfsCalls::WalRead, VfsCalls::WalWrite, VfsCalls::WalTruncate,
-                 VfsCalls::WalSync, VfsCalls::WalSize);
+    PlainMethods(VfsCalls::WalClose, Caught<VfsCalls::WalRead>, Caught<VfsCalls::WalWrite>,
+                 Caught<VfsCalls::WalTruncate>, Caught<VfsCalls::WalSync>, VfsCalls::WalSize);
 const sqlite3_io_methods kJournalMethods =
     PlainMethods(VfsCalls::JournalClose, VfsCalls::JournalRead, VfsCalls::JournalWrite,
                  VfsCalls::JournalTruncate, VfsCalls::JournalSync, VfsCalls::JournalSize);
@@ -409,6 +421,7 @@ void InitializeSqlite() {
              "SQLite was used before it was configured");
     TW_CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK,
              "SQLite was used before it was configured");
+    InstallMemoryBudgets();
     sqlite3_vfs* next = sqlite3_vfs_find(nullptr);
     static sqlite3_vfs vfs{};
     vfs.iVersion = 2;
@@ -416,7 +429,7 @@ void InitializeSqlite() {
     vfs.mxPathname = 512;
     vfs.zName = kVfsName;
     vfs.pAppData = next;
-    vfs.xOpen = VfsCalls::Open;
+    vfs.xOpen = Caught<VfsCalls::Open>;
     vfs.xDelete = VfsCalls::Delete;
     vfs.xAccess = VfsCalls::Access;
     vfs.xFullPathname = VfsCalls::FullPath;

@@ -31,6 +31,10 @@ class WalTracker {
   enum class Write { kHeader, kFrameHeader, kCommitFrameHeader, kPage };
   Write Classify(uint64_t offset, Bytes bytes) const;
 
+  // Takes the memory that Note() of one more write needs, so that a write that has reached the file is noted.
+  void MakeRoom() {
+    if (pending_.size() == pending_.capacity()) pending_.reserve(2 * pending_.size() + 16);
+  }
   // Carries out what Classify found. A kHeader write starts a new generation.
   void Note(uint64_t offset, Bytes bytes);
   // The WAL was cut to nothing: a new generation.
