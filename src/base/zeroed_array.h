@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/check.h"
+#include "base/out_of_memory.h"
 
 namespace tradewind {
 
@@ -26,7 +26,7 @@ class ZeroedArray {
       : values_(static_cast<T*>(std::calloc(std::max<size_t>(size + room, 1), sizeof(T)))),
         size_(size),
         capacity_(size + room) {
-    TW_CHECK(values_ != nullptr, "out of memory");
+    if (values_ == nullptr) ThrowOutOfMemory();
   }
 
   size_t size() const { return size_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -35,7 +36,14 @@ void PeerLink::Serve(Urgency kind, std::unique_ptr<runtime::Connection> connecti
   lane.connection = std::move(connection);
   lane.serving = true;
   lane.turn.NotifyAll();
-  if (Result<void> read = Read(lane, kind, std::move(leftover)); !read) Lose(std::move(read).error());
+  // What the other node sends may ask for more memory than there is: that costs the link.
+  Result<void> read;
+  try {
+    read = Read(lane, kind, std::move(leftover));
+  } catch (const std::bad_alloc&) {
+    read = Fail(ErrorKind::kIo, "OUT_OF_MEMORY", "there is no memory for a frame of the page link");
+  }
+  if (!read) Lose(std::move(read).error());
   WaitFor(lane.turn, [&] { return !lane.sending; });  // The connection goes away when this returns.
   lane.connection.reset();
   lane.serving = false;

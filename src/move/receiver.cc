@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "sqlite/error_code.h"
 
 namespace tradewind::move {
 
@@ -15,6 +16,12 @@ namespace {
 uint32_t Percentile(std::vector<uint32_t>& sorted, double share) {
   if (sorted.empty()) return 0;
   return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
+}
+
+// What the other node sends may ask for more memory than there is: that costs the channel.
+template <typename Step>
+Result<void> OrOutOfMemory(const Step& step) {
+  return sqlite::OrOutOfMemory<void>(step);
 }
 
 tl::unexpected<Error> Mismatch() {
@@ -78,14 +85,16 @@ void Receiver::Serve(PageChannel& channel, const Offer& offer) {
   channel_ = &channel;
   ++serving_;
   WaitFor(state_changed_, [&] { return serving_ == 1 || channel_ != &channel; });
-  Result<void> outcome = channel_ == &channel ? Answer(channel, offer) : OutOfTurn("two offers at once");
+  Result<void> outcome = OutOfTurn("two offers at once");
+  if (channel_ == &channel) outcome = OrOutOfMemory([&] { return Answer(channel, offer); });
   if (outcome) {
     if (served_) pulls_ = served_->wanted();
     runtime::TaskGroup sender(core_);
     sender.Spawn("move pulls " + move_, [this] { SendPulls(); });
     while (outcome && state_ != State::kOver) {
       Result<Message> message = channel.Receive();
-      outcome = message ? Receive(channel, *message) : Result<void>(Fail(std::move(message).error()));
+      outcome = message ? OrOutOfMemory([&] { return Receive(channel, *message); })
+                        : Result<void>(Fail(std::move(message).error()));
       // Pushes can come as fast as they are read: requests have their turn in between.
       runtime::Yield();
     }

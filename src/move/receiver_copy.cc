@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "move/receiver.h"
 #include "sqlite/database_file.h"
+#include "sqlite/error_code.h"
 
 namespace tradewind::move {
 
@@ -130,8 +131,10 @@ Result<void> Receiver::SyncIncoming(const std::function<Result<void>()>& make_ma
   runtime::TaskGroup syncs(core_);
   syncs.Spawn("sync copy " + tenant_name_, [&] { data = incoming_->Sync(); });
   syncs.Spawn("sync map " + tenant_name_, [&] {
-    map = make_map();
-    if (map) map = incoming_presence_->Write(incoming_presence_->TakeChanges());
+    map = sqlite::OrOutOfMemory<void>([&]() -> Result<void> {
+      TW_TRY(make_map());
+      return incoming_presence_->Write(incoming_presence_->TakeChanges());
+    });
   });
   syncs.Join();
   TW_TRY(data);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "base/check.h"
@@ -90,18 +92,35 @@ void HttpServer::Accept() {
       runtime::SleepFor(limits::kHttpAcceptPause);
       continue;
     }
-    auto session = sessions_.emplace(sessions_.end(), core_, std::move(*accepted));
+    if (Begin(std::move(*accepted))) continue;
+    log::warn("http: there is no memory for another connection");
+    runtime::SleepFor(limits::kHttpAcceptPause);
+  }
+}
+
+bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection) {
+  auto session = sessions_.end();
+  try {
+    session = sessions_.emplace(sessions_.end(), core_, std::move(connection));
     fibers_.Spawn("http connection", [this, session] {
       Serve(*session);
       session->connection->Close();
       sessions_.erase(session);
       session_ended_.NotifyAll();
     });
+    return true;
+  } catch (const std::bad_alloc&) {
+    if (session != sessions_.end()) sessions_.erase(session);
+    return false;
   }
 }
 
 void HttpServer::Serve(Session& session) {
-  while (ServeOne(session)) {
+  try {
+    while (ServeOne(session)) {
+    }
+  } catch (const std::bad_alloc&) {
+    log::error("http: a connection is closed, since there is no memory for what it asks");
   }
 }
 
@@ -125,9 +144,7 @@ bool HttpServer::ServeOne(Session& session) {
                   facts->http_1_1);
   }
   session.request.arrived = session.connection->arrived().value_or(core_.Now());
-  ++requests_in_progress_;
-  HttpResponse response = handler_(session.request);
-  --requests_in_progress_;
+  HttpResponse response = Handle(session.request);
   if (response.refuses_unsealed) {
     Refuse(session, response);
     return false;
@@ -141,6 +158,22 @@ bool HttpServer::ServeOne(Session& session) {
   }
   RunUpgrade(session, std::move(response));
   return false;
+}
+
+// A request for which there is no memory fails alone. It may have run, so nobody is asked to repeat it.
+HttpResponse HttpServer::Handle(const HttpRequest& request) {
+  HttpResponse response;
+  bool has_answer = false;
+  ++requests_in_progress_;
+  try {
+    response = handler_(request);
+    has_answer = true;
+  } catch (const std::bad_alloc&) {
+  } catch (const std::length_error&) {
+  }
+  --requests_in_progress_;
+  if (!has_answer) response = HttpResponse::Error(500, "out of memory, and the request may have run");
+  return response;
 }
 
 bool HttpServer::CheckSeal(Session& session) {

@@ -53,7 +53,10 @@ class HttpServer {
   struct Session;
   HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler);
   void Accept();
+  // False where there is no memory for it.
+  bool Begin(std::unique_ptr<runtime::Connection> connection);
   void Serve(Session& session);
+  HttpResponse Handle(const HttpRequest& request);
   // Whether the connection can carry another request.
   bool ServeOne(Session& session);
   // False when the request bears a seal that it does not fit.

@@ -15,6 +15,7 @@
 #include "node/forwarding.h"
 #include "node/node.h"
 #include "runtime/random_id.h"
+#include "sqlite/error_code.h"
 
 namespace tradewind::node {
 
@@ -92,6 +93,10 @@ Result<void> CheckSize(const std::vector<hrana::StreamRequest>& requests) {
 
 // What a client can make of a call whose answer was lost.
 Error Explain(Error error, const NodeName& node) {
+  if (error.code == "OUT_OF_MEMORY")
+    return {ErrorKind::kInternal, "OUT_OF_MEMORY",
+            "there is no memory for the request or its answer, so whether it ran is not known",
+            "look whether it ran before you repeat it"};
   if (error.code != "ANSWER_LOST") return error;
   return {ErrorKind::kTimeout, "ANSWER_LOST",
           "node " + node +
@@ -266,16 +271,25 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
     stream->tenant = tenant;
   }
 
-  // Stored SQL stays here; everything else goes to the owner, with its results put back in their places.
   stream->busy = true;
-  std::vector<std::string> results(pipeline->requests.size());
+  auto ran = sqlite::OrOutOfMemory<net::HttpResponse>([&] { return RunPipeline(stream, *pipeline); });
+  if (ran) return *std::move(ran);
+  Forget(*stream, Ending::kFailed);
+  CloseInBackground(stream);
+  return Failure(Explain(std::move(ran).error(), node_.self()));
+}
+
+// Stored SQL stays here; everything else goes to the owner, with its results put back in their places.
+Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStream>& stream,
+                                               hrana::PipelineRequest& pipeline) {
+  std::vector<std::string> results(pipeline.requests.size());
   std::vector<hrana::StreamRequest> to_run;
   std::vector<size_t> places;
   bool closes = false;
   size_t stored_room = limits::kPipelineStoredSqlBytes;
   uint64_t answered_bytes = 0;
-  for (size_t index = 0; index < pipeline->requests.size(); ++index) {
-    hrana::StreamRequest& one = pipeline->requests[index];
+  for (size_t index = 0; index < pipeline.requests.size(); ++index) {
+    hrana::StreamRequest& one = pipeline.requests[index];
     closes = closes || std::holds_alternative<hrana::Close>(one);
     if (auto done = stream->sql.Prepare(one, stored_room)) {
       answered_bytes += done->size();
@@ -287,13 +301,8 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   }
   if (!closes) client_streams_[stream->id] = stream;
   if (!to_run.empty()) {
-    auto ran = RunRequests(*stream, std::move(to_run), !closes, answered_bytes);
-    if (!ran) {
-      Forget(*stream, Ending::kFailed);
-      CloseInBackground(stream);
-      return Failure(ran.error());
-    }
-    for (size_t index = 0; index < ran->size(); ++index) results[places[index]] = std::move((*ran)[index]);
+    TW_TRY_ASSIGN(auto ran, RunRequests(*stream, std::move(to_run), !closes, answered_bytes));
+    for (size_t index = 0; index < ran.size(); ++index) results[places[index]] = std::move(ran[index]);
   }
   stream->busy = false;
   stream->last_used = core_.Now();

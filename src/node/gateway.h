@@ -57,6 +57,8 @@ class Gateway {
 
   Result<Target> FindTarget(const net::HttpRequest& request) const;
   net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
+  Result<net::HttpResponse> RunPipeline(const std::shared_ptr<ClientStream>& stream,
+                                        hrana::PipelineRequest& pipeline);
   Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
   std::string NewBaton(ClientStream& stream);
   void Forget(const ClientStream& stream, Ending ending);

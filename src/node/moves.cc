@@ -1,10 +1,13 @@
 #include "node/moves.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "move/messages.h"
 #include "runtime/random_id.h"
 #include "sqlite/database_file.h"
 
@@ -54,6 +57,11 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   // Nobody deletes it, or makes it anew, until its move is known here.
   TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(request.tenant, host_.core().Now() + limits::kNameWait));
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
+  if (use->store().page_count() > move::kMostPages)
+    return Fail(ErrorKind::kTooLarge, "TENANT_TOO_LARGE",
+                fmt::format("tenant {} has more than the {} pages that a move can list", request.tenant,
+                            move::kMostPages),
+                "export it and import it at the other node");
   move::MoveOptions options = request.options;
   if (request.finish_within)
     options.finish_by_ms = host_.core().UnixMilliseconds() +

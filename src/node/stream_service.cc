@@ -8,6 +8,7 @@
 #include "hrana/encode.h"
 #include "hrana/tenant_session.h"
 #include "node/api_error.h"
+#include "sqlite/error_code.h"
 
 namespace tradewind::node {
 
@@ -18,6 +19,11 @@ Error AnswersTooLarge(uint64_t bytes) {
           "the request was not run: the results before it have " + std::to_string(bytes) +
               " bytes, and its own might not fit into the answer",
           "send it in a pipeline of its own"};
+}
+
+Error NoRoom() {
+  return {ErrorKind::kInternal, "OUT_OF_MEMORY", "it ran, and there is no memory for its result",
+          "do not repeat what writes; ask for less at a time"};
 }
 
 // Runs whatever the results before it have: a stream must be closed when its client says so.
@@ -95,25 +101,32 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
 }
 
 Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call) {
+  open->busy = true;
+  auto answer = sqlite::OrOutOfMemory<StreamAnswer>([&] { return AnswerOf(*open, call); });
+  open->busy = false;
+  open->last_used = core_.Now();
+  if (answer) answer->open = !open->doomed && answer->open;
+  if (!answer || !answer->open) CloseStream(open);
+  if (!answer) return Fail(NoRoom());
+  return answer;
+}
+
+Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall& call) {
   StreamAnswer answer;
   answer.progress = call.progress;
-  answer.epoch = open->epoch;
-  open->busy = true;
-  RunRequests(*open, call, answer);
-  answer.autocommit = open->stream->autocommit();
-  answer.session = open->stream->session();
-  answer.begun = open->stream->begun();
+  answer.epoch = open.epoch;
+  RunRequests(open, call, answer);
+  answer.autocommit = open.stream->autocommit();
+  answer.session = open.stream->session();
+  answer.begun = open.stream->begun();
   const bool moved = answer.status == StreamAnswer::Status::kMoved;
-  if (const Result<void> durable = open->use->WaitDurable(); !durable) {
+  if (const Result<void> durable = open.use->WaitDurable(); !durable) {
     // Nobody knows what the disk holds: no result may be believed.
     for (std::string& result : answer.results) result = hrana::EncodeErrorResult(durable.error());
   } else if (!answer.results.empty()) {
-    open->use.NoteAnswer();
+    open.use.NoteAnswer();
   }
-  open->busy = false;
-  open->last_used = core_.Now();
-  answer.open = !open->doomed && !moved && !stopping_ && (!answer.autocommit || call.keep);
-  if (!answer.open) CloseStream(open);
+  answer.open = !moved && !stopping_ && (!answer.autocommit || call.keep);
   return answer;
 }
 
@@ -129,7 +142,10 @@ void StreamService::RunRequests(OpenStream& open, const StreamCall& call, Stream
       answer.results.push_back(hrana::EncodeErrorResult(AnswersTooLarge(answered)));
       continue;
     }
-    hrana::RunOutcome outcome = hrana::Run(request, session, answer.progress);
+    Result<hrana::RunOutcome> ran = sqlite::OrOutOfMemory<hrana::RunOutcome>(
+        [&]() -> Result<hrana::RunOutcome> { return hrana::Run(request, session, answer.progress); });
+    hrana::RunOutcome outcome =
+        ran ? *std::move(ran) : hrana::RunOutcome{false, hrana::EncodeErrorResult(NoRoom())};
     if (outcome.moved) {
       answer.status = StreamAnswer::Status::kMoved;
       return;
@@ -193,6 +209,9 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
   const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
   Result<StreamAnswer> answer = Run(*call);
   if (!answer) return ErrorResponse(answer.error());
+  auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
+  if (text) return net::HttpResponse::Text(200, *std::move(text));
+  for (std::string& result : answer->results) result = hrana::EncodeErrorResult(NoRoom());
   return net::HttpResponse::Text(200, Encode(*answer));
 }
 

@@ -53,6 +53,7 @@ class StreamService {
   // The stream that the call fits; null if there is none.
   std::shared_ptr<OpenStream> Find(const StreamCall& call) const;
   Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
+  Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
   void SweepIdle();
   void CloseStream(const std::shared_ptr<OpenStream>& stream);

@@ -60,13 +60,24 @@ void WaitQueue::Wait() {
 bool WaitQueue::WaitUntil(TimePoint deadline) {
   Waiter waiter{CurrentFiber()};
   TW_CHECK(waiter.fiber != nullptr, "a wait outside a fiber");
+  // Where there is no memory to wait, nothing is to be left of the waiter.
+  struct Listed {
+    ~Listed() {
+      if (!waits) std::erase(waiters, waiter);
+    }
+    std::deque<Waiter*>& waiters;
+    Waiter* waiter;
+    bool waits = false;
+  };
+  waiters_.push_back(&waiter);
+  Listed listed{waiters_, &waiter};
   if (deadline != TimePoint::max()) {
     waiter.timer = CurrentCore().StartTimer(deadline, [this, &waiter] {
       waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &waiter));
       Wake(waiter.fiber);
     });
   }
-  waiters_.push_back(&waiter);
+  listed.waits = true;
   Suspend();
   return waiter.notified;
 }
@@ -90,13 +101,13 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::Spawn(std::string name, std::function<void()> body) {
-  ++running_;
   core_.Spawn(std::move(name), [this, body = std::move(body)]() mutable {
     body();
     body = nullptr;  // The owner may go away as soon as the group is idle; what the body captured must be
                      // gone by then.
     if (--running_ == 0) idle_.NotifyAll();
   });
+  ++running_;  // It has not begun yet; and where there is no memory for it, it never will.
 }
 
 void TaskGroup::Join() {

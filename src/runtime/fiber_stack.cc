@@ -4,8 +4,8 @@
 
 #include <utility>
 
-#include "base/check.h"
 #include "base/limits.h"
+#include "base/out_of_memory.h"
 
 namespace tradewind::runtime {
 
@@ -16,11 +16,12 @@ constexpr size_t kMappingBytes = limits::kStackGuardBytes + limits::kFiberStackB
 FiberStack::FiberStack() {
   void* mapping = ::mmap(nullptr, kMappingBytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  TW_CHECK(mapping != MAP_FAILED,
-           "no memory for another fiber stack; see vm.max_map_count and vm.overcommit_memory");
+  if (mapping == MAP_FAILED) ThrowOutOfMemory();  // See vm.max_map_count and vm.overcommit_memory.
   mapping_ = static_cast<std::byte*>(mapping);
-  TW_CHECK(::mprotect(mapping_, limits::kStackGuardBytes, PROT_NONE) == 0,
-           "no room for the guard of another fiber stack; see vm.max_map_count");
+  if (::mprotect(mapping_, limits::kStackGuardBytes, PROT_NONE) != 0) {  // See vm.max_map_count.
+    ::munmap(mapping_, kMappingBytes);
+    ThrowOutOfMemory();
+  }
   // A huge page would make the first touch of every stack cost 2 MiB. Kernels without huge pages refuse the
   // advice.
   ::madvise(mapping_, kMappingBytes, MADV_NOHUGEPAGE);

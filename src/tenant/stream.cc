@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "sqlite/error_code.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::tenant {
@@ -71,7 +72,7 @@ Result<T> Stream::Enter(const Request& request) {
   executing_ = true;
   slice_started_ = tenant_->core().Now();
   deadline_ = slice_started_ + limits::kStatementTime;
-  Result<T> result = request();
+  Result<T> result = sqlite::OrOutOfMemory<T>(request);
   executing_ = false;
   tenant_->NoteProgress();
   tenant_->WakeTurnWatchWhenDue();
@@ -86,11 +87,12 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
       const bool was_autocommit = connection_->autocommit();
       bool compiled = false;
       StatementTraits seen;
-      Result<T> result = run([&](const StatementTraits& traits) {
+      const auto before_step = [&](const StatementTraits& traits) {
         compiled = true;
         seen = traits;
         return BeforeStep(traits);
-      });
+      };
+      Result<T> result = sqlite::OrOutOfMemory<T>([&] { return run(before_step); });
       let_in_ = false;
       connection_->LiftBar();
       // The gate was closed after the statement was let in, and before it had a snapshot: it comes anew.

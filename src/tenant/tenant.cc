@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "sqlite/error_code.h"
 #include "sqlite/export.h"
 
 namespace tradewind::tenant {
@@ -111,7 +112,7 @@ Result<std::unique_ptr<Stream>> Tenant::OpenStream() {
                 "the tenant " + name_ + " has " + std::to_string(limits::kStreamsPerTenant) + " streams open",
                 "close some, or try again");
   ++opening_;
-  Result<std::unique_ptr<Connection>> connection = TakeConnection();
+  auto connection = sqlite::OrOutOfMemory<std::unique_ptr<Connection>>([this] { return TakeConnection(); });
   --opening_;
   NoteProgress();
   if (!connection) return Fail(std::move(connection).error());

@@ -57,7 +57,7 @@ BANNED = [
     (r"\bstd::[io]?fstream\b|\b(std::)?fopen\s*\(", ("src/runtime/", "src/cli/", "bench/", "tests/", "*_test.cc"),
      "Core::disk()"),
     (r"\bstd::random_device\b|(?<![\w.>:])s?rand\s*\(", ("src/runtime/", "bench/"), "Core::FillRandom"),
-    (r"\bthrow\b", ("*_test.cc",), "Result<T>; exceptions end at their library"),
+    (r"\bthrow\b", ("*_test.cc", "src/base/out_of_memory.cc"), "Result<T>; exceptions end at their library"),
     (r"\b\w*(Manager|Helper|Util(s|ity|ities)?)(?![a-z])\w*", (), "a noun of the domain"),
 ]
 
