@@ -91,9 +91,9 @@ bool RunAway(const Call& call, const std::function<void()>& work) {
 // Counts bytes in two blobs, characters otherwise; where a character begins is all that it asks of UTF-8.
 int64_t Position(std::string_view text, std::string_view wanted, bool of_bytes) {
   if (wanted.empty()) return 1;
-  size_t at = Find(text, wanted, 0);
-  while (!of_bytes && at != std::string_view::npos && at > 0 && IsContinuation(text[at]))
-    at = Find(text, wanted, at + 1);
+  // It may be found within characters as often as the text is long; only the first byte counts as a beginning.
+  if (!of_bytes && IsContinuation(wanted.front())) return text.starts_with(wanted) ? 1 : 0;
+  const size_t at = Find(text, wanted, 0);
   if (at == std::string_view::npos) return 0;
   if (of_bytes) return static_cast<int64_t>(at) + 1;
   int64_t position = 1;
