@@ -55,7 +55,8 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
     return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "node " + host_.self() + " is starting or ending",
                 "try again");
   // Nobody deletes it, or makes it anew, until its move is known here.
-  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(request.tenant, host_.core().Now() + limits::kNameWait));
+  TW_TRY_ASSIGN(auto claimed, tenants_.ClaimName(request.tenant, host_.core().Now() + limits::kNameWait));
+  const auto claim = std::make_shared<LocalTenants::Claim>(std::move(claimed));
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
   if (use->store().page_count() > move::kMostPages)
     return Fail(ErrorKind::kTooLarge, "TENANT_TOO_LARGE",
@@ -74,16 +75,86 @@ Result<move::Receipt> Moves::Start(const MoveRequest& request) {
   record.method = move::NameOf(options.method);
   record.options = move::ToText(options);
   record.epoch_before = use.epoch();
-  TW_TRY_ASSIGN(record, host_.catalog().BeginMove(record));
+  TW_TRY_ASSIGN(record, Begin(record, claim));
   // The next process cancels it.
   if (host_.stopping())
     return Fail(ErrorKind::kUnavailable, "NODE_STOPPING", "node " + host_.self() + " is stopping",
                 "ask again when it is back");
   // The move before this one is over for the catalog, but its fiber may not have ended.
   WaitFor(changed_, [&] { return !outgoing_.contains(request.tenant); });
+  if (Result<void> ended = AwaitEndOfArrival(request.tenant); !ended) {
+    GiveUpLater(record, claim);
+    return Fail(std::move(ended).error());
+  }
   const Outgoing& outgoing = Run(request.tenant, std::move(use), ReceiptFor(record, record.epoch_before),
                                  options, move::Sender::Direction::kForward, std::nullopt);
   return outgoing.sender->receipt();
+}
+
+// The catalog has the move when this returns it. When that is not known, it is asked again, and in the end the
+// move is given up: left alone, it would keep the tenant from being moved and deleted until this node restarts.
+Result<cluster::MoveRecord> Moves::Begin(const cluster::MoveRecord& record,
+                                         std::shared_ptr<LocalTenants::Claim> claim) {
+  const runtime::TimePoint deadline = host_.core().Now() + limits::kNameWait;
+  bool may_be_sent = false;
+  while (true) {
+    auto begun = host_.catalog().BeginMove(record);
+    if (begun) return begun;
+    const bool unknown = cluster::OutcomeIsUnknown(begun.error());
+    if (!unknown && (!may_be_sent || begun.error().kind != ErrorKind::kUnavailable)) return begun;
+    may_be_sent = true;
+    if (host_.core().Now() >= deadline || host_.stopping()) {
+      GiveUpLater(record, std::move(claim));
+      return begun;
+    }
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+}
+
+// The same of the move that brought the tenant here: its receiver has yet to write `owned` into the journal, over
+// what this move would write there, and uses the tenant.
+Result<void> Moves::AwaitEndOfArrival(const TenantName& tenant) {
+  const runtime::TimePoint deadline = host_.core().Now() + limits::kNameWait;
+  const auto arriving = [&] {
+    const auto found = receivers_.find(tenant);
+    return found != receivers_.end() && found->second->state() != move::Receiver::State::kOver;
+  };
+  while (arriving()) {
+    if (host_.core().Now() >= deadline || host_.stopping())
+      return Fail(ErrorKind::kUnavailable, "MOVE_ENDING",
+                  "the move that brought tenant " + tenant + " to node " + host_.self() +
+                      " is over, but its journal does not say so yet",
+                  "try again");
+    runtime::SleepFor(limits::kLocatePause);
+  }
+  return {};
+}
+
+// With the claim, so that nothing else begins with the tenant meanwhile. The beginning may still be on its way;
+// sent again it is there, and can be cancelled.
+void Moves::GiveUpLater(const cluster::MoveRecord& record, std::shared_ptr<LocalTenants::Claim> claim) {
+  fibers_.Spawn("give up move of " + record.tenant, [this, record, claim = std::move(claim)] {
+    move::Receipt receipt = ReceiptFor(record, record.epoch_before);
+    receipt.phase = move::Phase::kCancelled;
+    receipt.error = "whether the catalog had recorded the move was not known in time; the tenant stayed";
+    while (!host_.stopping()) {
+      const auto begun = host_.catalog().BeginMove(record);
+      Result<void> over;
+      if (begun) {
+        receipt.started_at = begun->started_at_ms;
+        receipt.ended_at = host_.core().UnixMilliseconds();
+        const auto set = host_.catalog().SetMoveState(record.id, cluster::MoveState::kForward,
+                                                      cluster::MoveState::kCancelled, move::ToJson(receipt));
+        if (!set) over = Fail(set.error());
+      } else {
+        over = Fail(begun.error());
+      }
+      const bool again =
+          !over && (cluster::OutcomeIsUnknown(over.error()) || over.error().kind == ErrorKind::kUnavailable);
+      if (!again) return;
+      runtime::SleepFor(limits::kReconnectPause);
+    }
+  });
 }
 
 Result<move::Receipt> Moves::RunToEnd(const MoveRequest& request) {

@@ -96,6 +96,10 @@ class Moves {
   };
   using Receiver = std::shared_ptr<move::Receiver>;
 
+  Result<cluster::MoveRecord> Begin(const cluster::MoveRecord& record,
+                                    std::shared_ptr<LocalTenants::Claim> claim);
+  void GiveUpLater(const cluster::MoveRecord& record, std::shared_ptr<LocalTenants::Claim> claim);
+  Result<void> AwaitEndOfArrival(const TenantName& tenant);
   Outgoing& Run(const TenantName& tenant, LocalTenants::Use use, move::Receipt start,
                 move::MoveOptions options, move::Sender::Direction direction,
                 std::optional<move::Role> resumed);
