@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "runtime/fiber.h"
 #include "sqlite/vfs.h"
@@ -11,12 +13,21 @@ namespace tradewind::sim {
 using namespace std::chrono_literals;
 namespace json = boost::json;
 
+namespace {
+
+void MustStart(const Result<void>& started) {
+  if (!started) ADD_FAILURE() << Describe(started.error());
+  TW_CHECK(started.has_value(), "a simulated node must start");
+}
+
+}  // namespace
+
 Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts) : world_(seed), hosts_(std::move(hosts)) {
   sqlite::InitializeSqlite();
   sqlite::ResetRandomness();
   for (const std::string& host : hosts_) {
     world_.AddCore(host);
-    Start(host);
+    MustStart(Start(host));
   }
   client_core_ = &world_.AddCore("client");
   http_ = std::make_unique<net::HttpClient>(*client_core_);
@@ -58,16 +69,19 @@ std::string Cluster::TryStart(const std::string& host, const std::string& name, 
   return code;
 }
 
-void Cluster::Start(const std::string& host) {
+Result<void> Cluster::Start(const std::string& host) {
   node::NodeOptions options = OptionsFor(host, host);
   options.trap = traps_[host];
   SimCore& core = world_.CoreOf(host);
+  Result<void> started;
   world_.RunFiber(core, "start " + host, [&] {
     auto node = node::Node::Start(core, options);
-    if (!node) ADD_FAILURE() << Describe(node.error());
-    TW_CHECK(node.has_value(), "a simulated node must start");
-    nodes_[host] = std::move(*node);
+    if (node)
+      nodes_[host] = std::move(*node);
+    else
+      started = Fail(node.error());
   });
+  return started;
 }
 
 void Cluster::End(const std::string& host, runtime::Duration drain) {
@@ -82,9 +96,13 @@ void Cluster::InNode(const std::string& host, const std::function<void(node::Nod
   world_.RunFiber(static_cast<SimCore&>(node.core()), "in " + host, [&] { body(node); });
 }
 
+bool Cluster::IsDown(const std::string& host) const {
+  return std::find(down_.begin(), down_.end(), host) != down_.end();
+}
+
 void Cluster::TakeDown(const std::string& host, bool power_lost) {
-  if (down_) return;
-  down_ = host;
+  if (IsDown(host)) return;
+  down_.push_back(host);
   if (power_lost)
     world_.Crash(host);
   else
@@ -102,13 +120,19 @@ void Cluster::GoDownAt(const std::string& host, const std::string& step, int tim
 }
 
 void Cluster::BringBack() {
-  const std::string host = *down_;
+  MustStart(TryBringBack(down_.front()));
+}
+
+Result<void> Cluster::TryBringBack(const std::string& host) {
   traps_.clear();
   for (const auto& [name, node] : nodes_) node->SetTrap({});
-  End(host, 0s);
-  world_.Restart(host);
-  Start(host);
-  down_.reset();
+  if (nodes_.contains(host)) {
+    End(host, 0s);
+    world_.Restart(host);
+  }
+  TW_TRY(Start(host));
+  std::erase(down_, host);
+  return {};
 }
 
 std::optional<json::value> Cluster::TryCall(const std::string& host, const std::string& method,
@@ -181,6 +205,10 @@ void Cluster::ExpectNothingLost(load::Bank& bank, int tries) {
 
 bool Cluster::HasFile(const std::string& host, const std::string& tenant) {
   return world_.CoreOf(host).disk().Exists("/data/tenants/" + tenant + ".db").value();
+}
+
+std::vector<std::string> Cluster::FilesOf(const std::string& host, const std::string& folder) {
+  return world_.CoreOf(host).disk().List(folder).value();
 }
 
 }  // namespace tradewind::sim

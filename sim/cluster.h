@@ -41,11 +41,16 @@ class Cluster {
   // What is to go down at a step may be another host.
   void TakeDownAt(const std::string& victim, const std::string& host, const std::string& step, int times,
                   bool power_lost);
-  bool went_down() const { return down_.has_value(); }
-  const std::string& down() const { return *down_; }
+  bool went_down() const { return !down_.empty(); }
+  const std::string& down() const { return down_.front(); }
+  bool IsDown(const std::string& host) const;
+  // Does nothing when it is down.
   void TakeDown(const std::string& host, bool power_lost);
-  // Ends what is left of the node that went down, and starts it again on what its disk still holds.
+  // Ends what is left of the node that went down, the first of them, and starts it again on what its disk still
+  // holds.
   void BringBack();
+  // The same with a certain one, which stays down when it fails to start.
+  Result<void> TryBringBack(const std::string& host);
 
   // Starts a node of that name on a host of its own, which is made when it is new, with an empty folder. The
   // code of its failure; "" when it runs: then it is the host's node.
@@ -73,17 +78,19 @@ class Cluster {
 
   // Whether the host's disk has a file of the tenant.
   bool HasFile(const std::string& host, const std::string& tenant);
+  // The names in a folder of the host's.
+  std::vector<std::string> FilesOf(const std::string& host, const std::string& folder);
 
  private:
   node::NodeOptions OptionsFor(const std::string& host, const std::string& name);
-  void Start(const std::string& host);
+  Result<void> Start(const std::string& host);
   void End(const std::string& host, runtime::Duration drain);
 
   SimWorld world_;
   std::vector<std::string> hosts_;
   std::map<std::string, std::unique_ptr<node::Node>> nodes_;
   std::map<std::string, node::StepTrap> traps_;
-  std::optional<std::string> down_;
+  std::vector<std::string> down_;
   SimCore* client_core_ = nullptr;
   std::unique_ptr<net::HttpClient> http_;
 };

@@ -219,9 +219,14 @@ void DiskImage::Apply(const NameChange& change, Names& names) {
   }
 }
 
-uint64_t DiskImage::FreeBytes() const {
+uint64_t DiskImage::UsedBytes() const {
   uint64_t used = 0;
   for (const auto& [path, file] : names_) used += file == nullptr ? 0 : file->size();
+  return used;
+}
+
+uint64_t DiskImage::FreeBytes() const {
+  const uint64_t used = UsedBytes();
   return used < capacity_ ? capacity_ - used : 0;
 }
 

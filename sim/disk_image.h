@@ -80,6 +80,7 @@ class DiskImage {
   Result<void> SyncDirectory(const std::string& path);
 
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
+  uint64_t UsedBytes() const;
   uint64_t FreeBytes() const;
 
   // The disk after a loss of power. This one is for what still has files of it open, and changes nothing any

@@ -114,6 +114,11 @@ void SimWorld::SetDiskCapacity(const std::string& host, uint64_t bytes) {
   FindHost(host).disk->SetCapacity(bytes);
 }
 
+void SimWorld::SetDiskRoom(const std::string& host, uint64_t bytes) {
+  DiskImage& disk = *FindHost(host).disk;
+  disk.SetCapacity(disk.UsedBytes() + bytes);
+}
+
 SimWorld::Host& SimWorld::FindHost(const std::string& name) {
   const auto found = hosts_.find(name);
   TW_CHECK(found != hosts_.end(), "no such simulated host");

@@ -82,6 +82,8 @@ class SimWorld {
 
   // Writes that would take the host's files past this fail with DISK_FULL.
   void SetDiskCapacity(const std::string& host, uint64_t bytes);
+  // The same, counted from what they take now.
+  void SetDiskRoom(const std::string& host, uint64_t bytes);
 
   // Runs until `condition`, which is looked at after every step, holds: true. False: nothing will ever happen
   // again, or `limit` of virtual time has passed. Not from a fiber.

@@ -43,7 +43,7 @@ class Moves {
   // Moves can be started from now on: those that an earlier process of this node left have been seen to.
   void AllowStarts();
   // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND,
-  // TENANT_NOT_HERE. Suspends.
+  // TENANT_NOT_HERE, MOVE_ENDING (kUnavailable: the journal cannot yet note the end of the one before). Suspends.
   Result<move::Receipt> Start(const MoveRequest& request);
   // The same, and suspends until it is over; its last receipt.
   Result<move::Receipt> RunToEnd(const MoveRequest& request);

@@ -1,0 +1,151 @@
+// The swarm's faults: each begins at a moment of its round, and ends some time later, whatever else is wrong then.
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+#include "move/step.h"
+#include "sim/swarm.h"
+
+namespace tradewind::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr runtime::Duration kStartPause = 500ms;  // Until a node that did not start is started again.
+constexpr int kStarts = 100;
+constexpr uint64_t kAmple = uint64_t{1} << 40;
+
+}  // namespace
+
+void Swarm::Let(runtime::Duration time) {
+  cluster_.world().RunUntil([this] { return !findings_.empty(); }, time);
+}
+
+void Swarm::Round() {
+  Let(random().Between(10ms, 1500ms));
+  const uint64_t count = 1 + random().Below(static_cast<uint64_t>(options_.at_once));
+  for (uint64_t fault = 0; fault < count; ++fault) {
+    Later(random().Between(0ms, 1500ms), [this] {
+      if (Action end = BeginFault()) Later(random().Between(10ms, 4000ms), std::move(end));
+    });
+  }
+  while (!due_.empty()) {
+    const auto next = due_.begin();
+    if (findings_.empty() && next->first > now()) Let(next->first - now());
+    const Action action = std::move(next->second);
+    due_.erase(next);
+    action();
+  }
+}
+
+void Swarm::Later(runtime::Duration time, Action action) {
+  due_.emplace(now() + time, std::move(action));
+}
+
+Swarm::Action Swarm::BeginFault() {
+  std::vector<Action (Swarm::*)()> faults;
+  if (options_.crashes) faults.insert(faults.end(), 2, &Swarm::GoDown);
+  if (options_.cuts) faults.push_back(&Swarm::CutLinks);
+  if (options_.full_disks) faults.push_back(&Swarm::FillDisk);
+  if (options_.flipped_bits) faults.push_back(&Swarm::FlipBits);
+  if (options_.second_nodes) faults.push_back(&Swarm::StartSecondNode);
+  if (options_.slow_links) faults.push_back(&Swarm::SlowDown);
+  return faults.empty() ? Action() : (this->*faults[random().Below(faults.size())])();
+}
+
+// At once, or at the next step of any move.
+Swarm::Action Swarm::GoDown() {
+  const std::string host = AnyHost();
+  const bool power_lost = random().OneIn(2);
+  if (cluster_.IsDown(host)) return {};
+  const std::string at = AnyHost();
+  if (random().OneIn(2)) {
+    const std::string step(move::kStepNames[random().Below(move::kStepNames.size())]);
+    Tell(
+        fmt::format("{} is to {} when {} is at {}", host, power_lost ? "lose power" : "be killed", at, step));
+    cluster_.TakeDownAt(host, at, step, 1, power_lost);
+  } else {
+    Tell(host + (power_lost ? " loses power" : " is killed"));
+    cluster_.TakeDown(host, power_lost);
+  }
+  return [this, host, at] {
+    cluster_.TakeDownAt(host, at, "", 1, false);  // It is too late for the step.
+    BringBack(host, 1);
+  };
+}
+
+// One that cannot start is started again later, as it would be by what watches over it.
+void Swarm::BringBack(const std::string& host, int tries) {
+  if (!cluster_.IsDown(host)) return;
+  Tell(host + " starts again");
+  const Result<void> started = cluster_.TryBringBack(host);
+  if (started) return;
+  const std::string failed = fmt::format("{} does not start: {}", host, Describe(started.error()));
+  Tell(failed);
+  // One without tenants knows nothing that it could serve. The catalog's WAL is copied into its file first.
+  const bool has_reason = started.error().code == "CLUSTER_UNREACHABLE" ||
+                          (started.error().code == "DISK_FULL" && host == hosts_.front());
+  if (!has_reason || tries > kStarts) return Find(failed);
+  Later(kStartPause, [this, host, tries] { BringBack(host, tries + 1); });
+}
+
+Swarm::Action Swarm::CutLinks() {
+  const std::string one = AnyHost();
+  const std::string other = random().OneIn(4) ? "client" : AnyHost();
+  if (one == other) return {};
+  Tell(fmt::format("the link between {} and {} is cut", one, other));
+  cluster_.world().CutLink(one, other);
+  return [this, one, other] {
+    Tell(fmt::format("the link between {} and {} is whole", one, other));
+    cluster_.world().HealLink(one, other);
+  };
+}
+
+Swarm::Action Swarm::FillDisk() {
+  const std::string host = AnyHost();
+  const uint64_t room = random().OneIn(2) ? 0 : random().Below(200'000);
+  Tell(fmt::format("the disk of {} has room for {} bytes", host, room));
+  cluster_.world().SetDiskRoom(host, room);
+  return [this, host] {
+    Tell(fmt::format("the disk of {} has room", host));
+    cluster_.world().SetDiskCapacity(host, kAmple);
+  };
+}
+
+Swarm::Action Swarm::FlipBits() {
+  const std::string one = AnyHost();
+  const std::string other = AnyHost();
+  if (one == other) return {};
+  const uint64_t every = std::vector<uint64_t>{500, 5'000, 20'000, 100'000}[random().Below(4)];
+  Tell(fmt::format("between {} and {} one bit in {} bytes flips", one, other, every));
+  cluster_.world().DamageLink(one, other, every);
+  return [this, one, other] {
+    Tell(fmt::format("no more bits flip between {} and {}", one, other));
+    cluster_.world().DamageLink(one, other, 0);
+  };
+}
+
+Swarm::Action Swarm::StartSecondNode() {
+  const std::string name = AnyHost();
+  Tell("a second node is started as " + name);
+  const std::string refusal = cluster_.TryStart("second", name, /*replace=*/false);
+  if (refusal.empty())
+    Find("a second node was let in as " + name);
+  else
+    Tell("it is refused: " + refusal);
+  return {};
+}
+
+Swarm::Action Swarm::SlowDown() {
+  const runtime::Duration longer = random().Between(1ms, 80ms);
+  Tell(fmt::format("every way takes {} ms longer", longer / 1ms));
+  cluster_.world().SlowDownLinks(longer);
+  return [this] {
+    Tell("every way is short again");
+    cluster_.world().SlowDownLinks({});
+  };
+}
+
+}  // namespace tradewind::sim
