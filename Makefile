@@ -3,7 +3,13 @@ JOBS ?= $(shell nproc)
 CLANG_FORMAT ?= clang-format-14
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
-.PHONY: build test unit asan demo model format setup clean bench-move bench-drain bench-pace
+# How much `make test-long` does: seeds of the simulated swarm, for each kind of fault alone and for all at once;
+# seconds of each race and of each fuzz target.
+SEEDS ?= 100
+RACE_SECONDS ?= 20
+FUZZ_SECONDS ?= 60
+
+.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace
 .DEFAULT_GOAL := build
 
 setup:
@@ -19,6 +25,22 @@ build: setup
 test: build
 	@ctest --preset dev
 	@$(MAKE) --no-print-directory asan
+
+# What finds faults by chance, for an hour or so: many seeds of the simulated swarm; clients of the same names through real nodes; tables that come and go under moves; attacks; the fuzz targets.
+test-long: build
+	@TRADEWIND_SEED=1000 TRADEWIND_SEEDS=$(SEEDS) build/sim_swarm
+	@TRADEWIND_ATTACKS=2000 build/sqlite_test --gtest_filter='*Attack*'
+	@TRADEWIND_RACE_SECONDS=$(RACE_SECONDS) TRADEWIND_BINARY=build/tradewind node --test tests/races/names.test.js
+	@TRADEWIND_RACE_MOVES=200 TRADEWIND_BINARY=build/tradewind node --test tests/races/schema.test.js
+	@$(MAKE) --no-print-directory fuzz
+
+# Each parser of bytes from outside, for a while.
+fuzz:
+	@scripts/install-dependencies.sh fuzz
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz --parallel $(JOBS)
+	@for target in build-fuzz/fuzz_*; do echo "$$target"; \
+	  "$$target" -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -artifact_prefix=build-fuzz/ || exit 1; done
 
 unit: build
 	@ctest --preset unit

@@ -4,6 +4,7 @@
 #
 # Usage: install-dependencies.sh           for `make build` and `make test`
 #        install-dependencies.sh model     only for `make model`: the model checker, and the C compiler that it needs
+#        install-dependencies.sh fuzz      for `make fuzz`, beside what the build needs
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,6 +16,7 @@ packages=(
   chromium-headless-shell
 )
 model_packages=(spin gcc libc6-dev python3)
+fuzz_packages=(clang-14 libclang-rt-14-dev)
 oldest_node=18
 
 die() {
@@ -75,6 +77,10 @@ case "${1:-}" in
   model)
     install_packages $(missing_of "${model_packages[@]}")
     ;;
+  fuzz)
+    "$0"
+    install_packages $(missing_of "${fuzz_packages[@]}")
+    ;;
   "")
     missing=$(missing_of "${packages[@]}")
     node_is_recent || missing+=" nodejs"
@@ -84,5 +90,5 @@ case "${1:-}" in
     install_npm_libraries tests/report
     scripts/fetch-sqlite.sh
     ;;
-  *) die "unknown part '$1': model, or nothing" ;;
+  *) die "unknown part '$1': model, fuzz, or nothing" ;;
 esac
