@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
+#include <string>
 
 #include "tenant/tenant_fixture.h"
 
@@ -303,6 +305,63 @@ TEST_F(QuietTest, AStatementOnItsOwnRunsHereWhenTheHandOverIsGivenUp) {
     EXPECT_EQ(said, "");
     EXPECT_EQ(Say(*stream, "SELECT count(*), max(v) FROM t"), "1|50000");
   });
+}
+
+// -- A tenant that goes back, and lacks a page
+
+class LackedPageTest : public QuietTest {
+ protected:
+  // What a transaction that was begun, and has no snapshot, is told about its first read: it waits for a page that
+  // does not come any more once the tenant is parked. Then `end` is called.
+  void ReadWhileItGoesBack(const std::function<void(Tenant&)>& end,
+                           const std::function<void(Stream&, const std::string& said)>& judge) {
+    WithTenant([&](Tenant& tenant) {  // All is in the main file when it is closed.
+      EXPECT_EQ(Say(*OpenStream(tenant), "INSERT INTO t (v) " + LongQuery(100)), "");
+    });
+    core_.Run([&] {
+      const auto tenant = OpenTenant();
+      sqlite::PageStore& store = tenant->store();
+      const auto stream = OpenStream(*tenant);
+      Say(*stream, "BEGIN");
+      auto map = sqlite::PresenceMap::Create(core_.disk(), store.path() + "-presence", store.page_size(),
+                                             store.page_count(), 1);
+      EXPECT_TRUE(map);
+      store.SetPresence(std::move(*map), [](PageNumber) {});
+      std::string said = "nothing";
+      runtime::TaskGroup group(core_);
+      group.Spawn("read", [&] { said = Say(*stream, "SELECT count(*) FROM t"); });
+      runtime::SleepFor(5ms);
+      tenant->Park();
+      store.StopPulls();
+      runtime::SleepFor(5ms);
+      EXPECT_EQ(said, "nothing");
+      end(*tenant);
+      group.Join();
+      judge(*stream, said);
+      tenant->Close();
+    });
+  }
+};
+
+TEST_F(LackedPageTest, ATransactionWithoutSnapshotBeginsAnewWhereTheTenantGoes) {
+  ReadWhileItGoesBack([](Tenant& tenant) { tenant.SetMoved(); },
+                      [](Stream& stream, const std::string& said) {
+                        EXPECT_EQ(said, "TENANT_MOVED");
+                        EXPECT_THAT(stream.begun(), ElementsAre("BEGIN"))
+                            << "its statements would run on their own there";
+                      });
+}
+
+TEST_F(LackedPageTest, ATransactionWithoutSnapshotIsOverWhenTheTenantStays) {
+  ReadWhileItGoesBack([](Tenant& tenant) { tenant.Unpark(); },
+                      [](Stream& stream, const std::string& said) {
+                        EXPECT_EQ(said, "PULL_FAILED");
+                        EXPECT_THAT(stream.begun(), ElementsAre());
+                        EXPECT_FALSE(stream.autocommit());
+                        EXPECT_EQ(Say(stream, "INSERT INTO t (v) VALUES (1)"), "PULL_FAILED")
+                            << "it would run on its own";
+                        EXPECT_EQ(Say(stream, "ROLLBACK"), "");
+                      });
 }
 
 }  // namespace

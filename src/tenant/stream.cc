@@ -108,6 +108,15 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
         if (!connection_->autocommit()) TW_TRY(connection_->Rollback());
       }
       const Error* error = result ? nullptr : &result.error();
+      // For want of a page SQLite rolls a transaction back, its BEGIN too. One that had no snapshot begins anew
+      // where the tenant has gone: `begun_` goes with it.
+      if (error && error->code == sqlite::kPullFailedCode && !was_autocommit && idle &&
+          connection_->autocommit() && !tenant_->IsOpenTo(Entrant::kStatement)) {
+        tenant_->turn_.Release(connection_.get());
+        if (const Result<void> admitted = Admit(Entrant::kStatement);
+            !admitted && admitted.error().code == kMovedCode)
+          return Fail(admitted.error());
+      }
       NoteOutcome(seen, result ? text_of(*result) : std::string_view(), was_autocommit, error);
       // A good statement may fail against the schema of a tenant that has moved, before it asks at the gate.
       // So may one that lacked a page of a tenant that goes back; it has left no trace. Nor has one on its own
