@@ -161,7 +161,8 @@ TEST_F(Deferred, OneThatStaysOpenIsToldThatItIsOverAndTheMoveGoesOn) {
     const auto committed = updated ? stream.Execute({{"COMMIT", {}}}) : updated;
     ASSERT_FALSE(committed);
     EXPECT_EQ(committed.error().code, "SQLITE_BUSY_SNAPSHOT") << Describe(committed.error());
-    EXPECT_TRUE(stream.Execute({{"ROLLBACK", {}}}));
+    const auto rolled_back = stream.Execute({{"ROLLBACK", {}}});
+    EXPECT_TRUE(rolled_back) << Describe(rolled_back.error());
     EXPECT_EQ(Transact(stream, 0, 1ms), "") << "run again, at the new owner";
     const auto receipt = cluster_.AwaitMove(id);
     EXPECT_EQ(receipt.at("phase").as_string(), "done");

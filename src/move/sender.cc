@@ -484,6 +484,7 @@ Sender::Outcome Sender::End() {
   host_.Reached(Step::kSourceHeardDone);
   receipt_.waiting_for = "transactions that were open at the source";
   tenant_.JoinTransactions(core_.Now() + limits::kOldTransactions);
+  tenant_.AwaitRollbacks(core_.Now() + limits::kStreamIdle);
   receipt_.waiting_for = "an export at the source";
   while (tenant_.exports() > 0 && !host_.stopping()) runtime::SleepFor(limits::kReconnectPause);
   receipt_.waiting_for.clear();

@@ -63,7 +63,10 @@ bool IsContinuation(char byte) {
 
 // memmem takes linear time whatever it is given (the two-way algorithm of glibc); std::string_view::find does not.
 size_t Find(std::string_view text, std::string_view wanted, size_t from) {
-  const void* found = ::memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  const char* begin = text.data() + from;
+  const size_t length = text.size() - from;
+  const void* found = wanted.size() == 1 ? std::memchr(begin, wanted[0], length)
+                                         : ::memmem(begin, length, wanted.data(), wanted.size());
   return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
 }
 

@@ -242,6 +242,13 @@ bool Tenant::JoinTransactions(runtime::TimePoint deadline) {
   return runtime::WaitForUntil(progress_, deadline, [&] { return open_transactions() == 0; });
 }
 
+void Tenant::AwaitRollbacks(runtime::TimePoint deadline) {
+  runtime::WaitForUntil(progress_, deadline, [&] {
+    return std::none_of(streams_.begin(), streams_.end(),
+                        [](Stream* stream) { return stream->aborted_.has_value(); });
+  });
+}
+
 // -- Checkpoints, exports
 
 void Tenant::StopCheckpoints() {

@@ -96,6 +96,9 @@ class Tenant {
   size_t open_transactions() const;
   // Suspends until there is none (true), or the deadline passes.
   bool JoinTransactions(runtime::TimePoint deadline);
+  // Suspends until no client has still to say ROLLBACK to a transaction that was rolled back here, or the deadline
+  // passes. Its stream answers that; one that is gone would say "lost".
+  void AwaitRollbacks(runtime::TimePoint deadline);
 
   // A plain, consistent SQLite file at `path` on this node's disk, made while the tenant is in use. Fails
   // with kExists when there is one, and as `keep_going` does, which is asked now and then. Suspends.
