@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/load/bank.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {
@@ -130,6 +131,32 @@ TEST(AMoveThatPerhapsEnded, IsEndedBeforeTheNextOneBegins) {
     LostAnswers run(seed);
     run.LoseTheAnswerThatItIsDone();
     run.MoveOnAtOnce();
+  }
+}
+
+// The catalog has the move as turned round, but n2, which is to send the tenant back, cannot ask it what was asked
+// for.
+TEST(AMoveThatIsCancelledAfterTheHandOver, GoesBackThoughTheCatalogIsAwayForAWhile) {
+  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Cluster cluster(seed, {"n3", "n1", "n2"});
+    cluster.InClient([&] {
+      load::BankOptions options;
+      options.accounts = 200;
+      options.entry_bytes = 1u << 20;
+      const auto bank = cluster.OpenBank(options);
+      bank->Stop();
+      const std::string id = cluster.StartMove("shop", "n2", 200'000);
+      while (cluster.Call("n3", "GET", "/v1/tenants/shop").at("owner").as_string() != "n2")
+        runtime::SleepFor(5ms);
+      cluster.client().Spawn(
+          "cancel", [&cluster, id] { cluster.TryCall("n2", "POST", "/v1/moves/" + id + "/cancel"); });
+      runtime::SleepFor(cluster.world().random().Between(200us, 8ms));
+      cluster.world().CutLink("n2", "n3");
+      runtime::SleepFor(20s);
+      cluster.world().HealLink("n2", "n3");
+      cluster.AwaitMove(id);
+    });
   }
 }
 

@@ -277,7 +277,10 @@ Result<move::Receipt> Moves::Cancel(const MoveId& id) {
   if (found == receivers_.end()) return NotHere(id, host_.self());
   const Receiver receiver = found->second;
   TW_TRY(receiver->TurnRound());
-  TW_TRY(SendBack(receiver->tenant()));
+  if (Result<void> sent = SendBack(receiver->tenant()); !sent) {
+    SendBackLater(receiver->tenant());
+    return Fail(std::move(sent).error());
+  }
   const Outgoing* outgoing = FindOutgoing(id);
   if (!outgoing) return NotHere(id, host_.self());
   return outgoing->sender->receipt();
@@ -296,6 +299,20 @@ Result<void> Moves::SendBack(const TenantName& tenant) {
   start.error = "cancelled on request after the hand-over; the tenant goes back to node " + record.source;
   Run(tenant, std::move(use), std::move(start), options, move::Sender::Direction::kReverse, std::nullopt);
   return {};
+}
+
+// Once the catalog has it as turned round nothing but this brings the move to an end.
+void Moves::SendBackLater(const TenantName& tenant) {
+  fibers_.Spawn("send back " + tenant, [this, tenant] {
+    bool said = false;
+    while (!host_.stopping()) {
+      const Result<void> sent = SendBack(tenant);
+      if (sent) return;
+      if (!std::exchange(said, true))
+        log::warn("tenant {} could not be sent back yet: {}", tenant, Describe(sent.error()));
+      runtime::SleepFor(limits::kReconnectPause);
+    }
+  });
 }
 
 Result<move::Receipt> Moves::SetPace(const MoveId& id, const move::Pace& pace) {
@@ -322,12 +339,8 @@ Result<move::Receipt> Moves::VerifyAgain(const MoveId& id) {
 
 Moves::Receiver Moves::MakeReceiver(const MoveId& move, const TenantName& tenant, const NodeName& peer,
                                     move::Receiver::Direction direction) {
-  auto receiver = std::make_shared<move::Receiver>(host_, move, tenant, peer, direction, [this, tenant] {
-    fibers_.Spawn("send back " + tenant, [this, tenant] {
-      if (Result<void> sent = SendBack(tenant); !sent)
-        log::error("tenant {} could not be sent back: {}", tenant, Describe(sent.error()));
-    });
-  });
+  auto receiver = std::make_shared<move::Receiver>(host_, move, tenant, peer, direction,
+                                                   [this, tenant] { SendBackLater(tenant); });
   receivers_[tenant] = receiver;
   return receiver;
 }

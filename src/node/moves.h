@@ -108,6 +108,7 @@ class Moves {
   Result<void> ResumeSender(const move::JournalEntry& entry);
   Result<LocalTenants::Use> OpenForReverse(const move::JournalEntry& entry, Epoch owned);
   Result<void> SendBack(const TenantName& tenant);
+  void SendBackLater(const TenantName& tenant);
   Receiver MakeReceiver(const MoveId& move, const TenantName& tenant, const NodeName& peer,
                         move::Receiver::Direction direction);
   Result<void> AwaitRoom(const TenantName& tenant);
