@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -107,38 +108,41 @@ class LostAnswers {
   Cluster cluster_;
 };
 
-TEST(AMoveThatPerhapsBegan, IsCarriedOutOrGivenUpAfterDamagedAnswers) {
+void WithEachSeed(const std::function<void(uint64_t seed)>& play) {
   for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
+    play(seed);
+  }
+}
+
+TEST(AMoveThatPerhapsBegan, IsCarriedOutOrGivenUpAfterDamagedAnswers) {
+  WithEachSeed([](uint64_t seed) {
     LostAnswers run(seed);
     run.StartMoveAmidDamage();
     run.ExpectThatItCanBeMoved();
-  }
+  });
 }
 
 TEST(AMoveThatPerhapsBegan, IsCarriedOutOrGivenUpAfterACutLink) {
-  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
+  WithEachSeed([](uint64_t seed) {
     LostAnswers run(seed);
     run.StartMoveAndCut();
     run.ExpectThatItCanBeMoved();
-  }
+  });
 }
 
 TEST(AMoveThatPerhapsEnded, IsEndedBeforeTheNextOneBegins) {
-  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
+  WithEachSeed([](uint64_t seed) {
     LostAnswers run(seed);
     run.LoseTheAnswerThatItIsDone();
     run.MoveOnAtOnce();
-  }
+  });
 }
 
 // The catalog has the move as turned round, but n2, which is to send the tenant back, cannot ask it what was asked
 // for.
 TEST(AMoveThatIsCancelledAfterTheHandOver, GoesBackThoughTheCatalogIsAwayForAWhile) {
-  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
+  WithEachSeed([](uint64_t seed) {
     Cluster cluster(seed, {"n3", "n1", "n2"});
     cluster.InClient([&] {
       load::BankOptions options;
@@ -157,7 +161,7 @@ TEST(AMoveThatIsCancelledAfterTheHandOver, GoesBackThoughTheCatalogIsAwayForAWhi
       cluster.world().HealLink("n2", "n3");
       cluster.AwaitMove(id);
     });
-  }
+  });
 }
 
 }  // namespace

@@ -182,8 +182,9 @@ void Trim(const Call& call, bool left, bool right) {
   const std::string_view unwanted = TextOf(call.arguments[1]);
   const bool done = RunAway(call, [&] {
     const CharacterSet set(unwanted);
-    while (left && set.At(text, false) > 0) text.remove_prefix(set.At(text, false));
-    while (right && set.At(text, true) > 0) text.remove_suffix(set.At(text, true));
+    size_t length = 0;
+    while (left && (length = set.At(text, false)) > 0) text.remove_prefix(length);
+    while (right && (length = set.At(text, true)) > 0) text.remove_suffix(length);
   });
   if (done) sqlite3_result_text64(call.context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
 }
@@ -355,19 +356,21 @@ void RunBounded(const Call& call) {
 }
 
 // How much a function that makes much of little makes.
-int64_t BytesMade(std::string_view name, const Call& call) {
+int64_t BytesMade(const Call& call) {
   if (call.count == 0) return 0;
-  if (name == "randomblob" || name == "zeroblob") return sqlite3_value_int64(call.arguments[0]);
-  int64_t most = 0;  // Of printf: by widths that are arguments or stand in the format.
-  for (int at = 1; at < call.count; ++at)
-    if (sqlite3_value_type(call.arguments[at]) == SQLITE_INTEGER)
-      most = std::max(most, std::abs(int64_t{sqlite3_value_int64(call.arguments[at]) % limits::kValueBytes}));
+  if (call.name == "randomblob" || call.name == "zeroblob") return sqlite3_value_int64(call.arguments[0]);
+  const std::string_view format = TextOf(call.arguments[0]);
   int digits = 0;
-  for (const char letter : TextOf(call.arguments[0])) {
+  for (const char letter : format) {
     digits = letter >= '0' && letter <= '9' ? digits + 1 : 0;
     if (digits >= 5) return limits::kLargeArgumentBytes;
   }
-  return TextOf(call.arguments[0]).find('*') == std::string_view::npos ? 0 : most;
+  if (format.find('*') == std::string_view::npos) return 0;
+  int64_t most = 0;  // Of widths that are arguments.
+  for (int at = 1; at < call.count; ++at)
+    if (sqlite3_value_type(call.arguments[at]) == SQLITE_INTEGER)
+      most = std::max(most, std::abs(int64_t{sqlite3_value_int64(call.arguments[at]) % limits::kValueBytes}));
+  return most;
 }
 
 void Intercept(const char* name, tw_function original, sqlite3_int64 bytes, sqlite3_context* context,
@@ -376,7 +379,7 @@ void Intercept(const char* name, tw_function original, sqlite3_int64 bytes, sqli
   auto* connection =
       static_cast<Connection*>(sqlite3_get_clientdata(sqlite3_context_db_handle(context), kConnectionKey));
   if (!connection || runtime::CurrentFiber() == nullptr) return original(context, count, arguments);
-  if (bytes < limits::kNotedArgumentBytes) call.bytes += BytesMade(call.name, call);
+  if (bytes < limits::kNotedArgumentBytes) call.bytes += BytesMade(call);
   if (call.name == "like" || call.name == "glob") return Like(call, *connection);
   RunBounded(call);
   if (!connection->GoesOn()) sqlite3_result_error_code(context, SQLITE_INTERRUPT);
