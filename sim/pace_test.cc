@@ -231,18 +231,25 @@ TEST_F(PaceOfMoves, TakesNoLongerThanWithoutALimitWhenNobodyIsThereAndSaysSo) {
     // One who is to be heeded whenever he comes, and does not.
     cluster_.Call("n1", "POST", "/v1/tenants", R"({"name":"neighbour","node":"n1"})");
     cluster_.Call("n1", "PATCH", "/v1/tenants/neighbour", R"({"latency":"p95:1us"})");
-    const auto without = cluster_.AwaitMove(cluster_.StartMove("shop", "n2"));
-    AwaitGone("n1");
-    std::set<std::string> limits;
-    const std::string id = Start({{"to", "n1"}, {"setpoint_ms", 0.001}, {"finish_within_s", 600}});
-    const auto receipt = Await(id, [&](const json::object& seen) {
-      limits.insert(TextAt(seen, "limited_by"));
-      return TextAt(seen, "phase") == "done";
-    });
-    EXPECT_FALSE(limits.contains("setpoint") || limits.contains("floor")) << json::serialize(receipt);
-    EXPECT_TRUE(receipt.at("p95_ms").is_null());
-    EXPECT_EQ(NumberAt(receipt, "rate_bytes_per_s"), 0);
-    EXPECT_LE(MillisecondsOf(receipt), MillisecondsOf(without) * 1.15 + 5);
+    // Disks and links of the simulation take now this long and now that: several of each, in turns.
+    double without = 0;
+    double with = 0;
+    for (int pair = 0; pair < 5; ++pair) {
+      without += MillisecondsOf(cluster_.AwaitMove(cluster_.StartMove("shop", "n2")));
+      AwaitGone("n1");
+      std::set<std::string> limits;
+      const std::string id = Start({{"to", "n1"}, {"setpoint_ms", 0.001}, {"finish_within_s", 600}});
+      const auto receipt = Await(id, [&](const json::object& seen) {
+        limits.insert(TextAt(seen, "limited_by"));
+        return TextAt(seen, "phase") == "done";
+      });
+      AwaitGone("n2");
+      EXPECT_FALSE(limits.contains("setpoint") || limits.contains("floor")) << json::serialize(receipt);
+      EXPECT_TRUE(receipt.at("p95_ms").is_null());
+      EXPECT_EQ(NumberAt(receipt, "rate_bytes_per_s"), 0);
+      with += MillisecondsOf(receipt);
+    }
+    EXPECT_LE(with, without * 1.15 + 5);
     End();
   });
 }
