@@ -24,6 +24,9 @@ import threading
 import time
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -32,7 +35,7 @@ def free_port():
 
 def call(port, method, path, body=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request(method, path, None if body is None else json.dumps(body))
+    connection.request(method, path, None if body is None else json.dumps(body), JSON)
     answer = connection.getresponse()
     text = answer.read()
     connection.close()
@@ -51,7 +54,7 @@ class Stream:
     def run(self, *statements):
         requests = [{"type": "execute", "stmt": {"sql": sql}} for sql in statements]
         body = json.dumps({"baton": self.baton, "requests": requests})
-        self.connection.request("POST", "/db/shop/v3/pipeline", body)
+        self.connection.request("POST", "/db/shop/v3/pipeline", body, JSON)
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status != 200:

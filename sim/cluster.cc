@@ -139,6 +139,7 @@ std::optional<json::value> Cluster::TryCall(const std::string& host, const std::
                                             const std::string& target, const std::string& body) {
   net::HttpRequest request;
   request.method = method;
+  request.headers.Set("content-type", "application/json");
   request.body = body;
   const auto answer = http_->Call("http://" + host + ":8080" + target, request, client_core_->Now() + 30s);
   if (!answer || answer->status >= 300) return std::nullopt;

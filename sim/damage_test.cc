@@ -89,6 +89,7 @@ class DamagedCalls {
          boost::json::array{{{"type", "execute"}, {"stmt", {{"sql", sql}}}}, {{"type", "close"}}}}};
     net::HttpRequest request;
     request.method = "POST";
+    request.headers.Set("content-type", "application/json");
     request.body = boost::json::serialize(body);
     const auto answer = cluster_.http().Call("http://" + via + ":8080/db/shop/v3/pipeline", request,
                                              cluster_.client().Now() + 5min);

@@ -60,6 +60,7 @@ class Transaction {
       requests.push_back(json::object{{"type", "execute"}, {"stmt", {{"sql", sql}}}});
     net::HttpRequest request;
     request.method = "POST";
+    request.headers.Set("content-type", "application/json");
     request.body = json::serialize(json::object{{"baton", baton_}, {"requests", requests}});
     const auto answer = cluster_.http().Call("http://" + via_ + ":8080/db/" + tenant_ + "/v3/pipeline",
                                              request, cluster_.client().Now() + 2min);

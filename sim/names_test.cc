@@ -73,6 +73,7 @@ class Race {
   Answer Call(const std::string& method, const std::string& target, const json::value& body = nullptr) {
     net::HttpRequest request;
     request.method = method;
+    request.headers.Set("content-type", "application/json");
     if (!body.is_null()) request.body = json::serialize(body);
     const auto answer = cluster_.http().Call("http://" + AnyHost() + ":8080" + target, request,
                                              cluster_.client().Now() + 30s);

@@ -124,6 +124,7 @@ int Swarm::Call(const std::string& host, const std::string& method, const std::s
                 const std::string& body, std::string* answer) {
   net::HttpRequest request;
   request.method = method;
+  request.headers.Set("content-type", "application/json");
   request.body = body;
   const auto response = cluster_.http().Call("http://" + host + ":8080" + target, request, now() + kCallTime);
   if (answer) *answer = response ? response->body : Describe(response.error());

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/limits.h"
 #include "cli/command_line.h"
@@ -29,6 +30,7 @@ struct ServeOptions {
   std::string advertise;
   std::string catalog;
   std::string config;
+  std::vector<std::string> domains;
   bool insecure = false;
   bool replace_node = false;
 };
@@ -58,6 +60,10 @@ Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
   node.replace_node = options.replace_node;
   node.trap = TrapFromEnvironment();
+  for (const std::string& text : options.domains) {
+    TW_TRY_ASSIGN(std::string domain, node::ParseDomain(text));
+    node.domains.push_back(std::move(domain));
+  }
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
   if (!IsLoopback(node.listen) && !options.insecure) {
     return Fail(
@@ -127,6 +133,14 @@ void AddServeCommand(CLI::App& app, CommandLine& line) {
       ->type_name("URL");
   serve->add_option("--catalog", options->catalog, "A catalog outside the nodes (not there yet)");
   serve->add_option("--config", options->config, "A configuration file (not there yet)");
+  serve
+      ->add_option(
+          "--domain", options->domains,
+          "A name that leads here, with all below it: NAME is a tenant at NAME.DOMAIN. Requests for other "
+          "names than this node's own, localhost and those below it are refused, and those of web pages "
+          "of other names. Repeat it, or put commas between several")
+      ->delimiter(',')
+      ->type_name("NAME");
   serve->add_flag("--insecure", options->insecure,
                   "Listen on an address that other machines reach, without tokens");
   serve->add_flag(

@@ -43,6 +43,7 @@ class AdminApi {
     Answer (AdminApi::*run)(const Call&);
   };
   static const std::vector<Route>& Routes();
+  static Result<void> CheckBody(const Route& route, const net::HttpRequest& request);
 
   Answer CreateTenant(const Call& call);
   Answer ListTenants(const Call& call);

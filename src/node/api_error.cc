@@ -24,10 +24,12 @@ ErrorKind KindOfStatus(int status) {
   switch (status) {
     case 400: return ErrorKind::kInvalid;
     case 401: return ErrorKind::kUnauthorized;
+    case 403: return ErrorKind::kRefused;
     case 404: return ErrorKind::kNotFound;
     case 405: return ErrorKind::kInvalid;
     case 409: return ErrorKind::kRefused;
     case 413: return ErrorKind::kTooLarge;
+    case 415: return ErrorKind::kInvalid;
     case 502: return ErrorKind::kUnavailable;
     case 503: return ErrorKind::kUnavailable;
     case 504: return ErrorKind::kTimeout;

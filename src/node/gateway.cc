@@ -35,10 +35,6 @@ tl::unexpected<Error> BadBaton() {
               "the baton is unknown or was used before");
 }
 
-bool IsAddress(std::string_view host) {
-  return host.find_first_not_of("0123456789.") == std::string_view::npos || host.starts_with('[');
-}
-
 struct Baton {
   NodeName node;
   GatewayId gateway;
@@ -141,7 +137,7 @@ Gateway::~Gateway() = default;
 // -- Naming
 
 // In this order: the header x-namespace, the path /db/NAME/ (or /dev/NAME/), the first label of a Host that
-// has a dot and is not an address, the tenant called default.
+// has a dot and is neither an address nor the node's own name, the tenant called default.
 Result<Gateway::Target> Gateway::FindTarget(const net::HttpRequest& request) const {
   Target target;
   std::string_view path = request.path;
@@ -158,11 +154,7 @@ Result<Gateway::Target> Gateway::FindTarget(const net::HttpRequest& request) con
   if (const auto name = request.headers.Get("x-namespace")) {
     target.tenant = std::string(*name);
   } else if (target.tenant.empty()) {
-    std::string_view host = request.headers.Get("host").value_or("");
-    if (const size_t colon = host.rfind(':'); colon != std::string_view::npos) host = host.substr(0, colon);
-    const size_t dot = host.find('.');
-    target.tenant =
-        dot != std::string_view::npos && !IsAddress(host) ? std::string(host.substr(0, dot)) : "default";
+    target.tenant = node_.strangers().TenantIn(request.headers.Get("host").value_or("")).value_or("default");
   }
   if (!IsValidName(target.tenant))
     return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "'" + target.tenant + "' is no tenant's name");
@@ -177,6 +169,11 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
     return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
   if (target->path == "/v2/pipeline" || target->path == "/v3/pipeline") {
     if (request.method != "POST") return net::HttpResponse::Error(405, "post a pipeline to this address");
+    if (const auto readable = CheckJson(request, /*absent_is_fine=*/true); !readable) {
+      net::HttpResponse refusal = Failure(readable.error());
+      refusal.status = 415;
+      return refusal;
+    }
     const pace::Sensor::Measurement measured(sensor_, target->tenant, request.arrived, request.body.size());
     return Pipeline(request, target->tenant);
   }

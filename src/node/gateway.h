@@ -14,6 +14,8 @@
 // Loops are impossible (protocol.md, step 11): a node that is not the owner says so instead of forwarding,
 // and this gateway goes on to the owner that the catalog names, or waits for the catalog to name a newer one.
 //
+// A pipeline is JSON and says so, or says nothing: a form or text is what a page makes a browser send (strangers.h).
+//
 // This core only.
 #pragma once
 

@@ -38,6 +38,12 @@ bool IsRefusal(const Error& error) {
          error.code == "NAME_INVALID";
 }
 
+// Of a URL: what stands between "//" and the path.
+std::string HostIn(std::string_view url) {
+  url.remove_prefix(std::min(url.size(), url.find("//") + 2));
+  return std::string(url.substr(0, url.find('/')));
+}
+
 std::string HealthText(const NodeName& name) {
   return R"({"status":"ok","node":")" + name + "\"}";
 }
@@ -83,6 +89,8 @@ Result<void> Node::Open() {
                 net::HttpServer::Start(core_, options_.listen,
                                        [this](const net::HttpRequest& request) { return Handle(request); }));
   url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
+  strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
+                     options_.domains);
   TW_TRY(OpenCatalog());
   directory_ = std::make_unique<Directory>(*catalog_, client_);
   moves_ = std::make_unique<Moves>(
@@ -392,6 +400,17 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
 }
 
 net::HttpResponse Node::Handle(const net::HttpRequest& request) {
+  if (!request.sealed) {
+    if (const auto known = strangers_->Check(request); !known) {
+      net::HttpResponse refusal = ErrorResponse(known.error());
+      refusal.status = 403;
+      return refusal;
+    }
+  }
+  return HandleKnown(request);
+}
+
+net::HttpResponse Node::HandleKnown(const net::HttpRequest& request) {
   const bool internal = request.path.starts_with("/v1/internal/");
   // What another node says is looked at only if it is known to be what that has sent.
   if ((internal || IsForwarded(request)) && !request.sealed) {

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -29,6 +30,7 @@
 #include "node/local_tenants.h"
 #include "node/moves.h"
 #include "node/pacer.h"
+#include "node/strangers.h"
 #include "pace/sensor.h"
 #include "runtime/core.h"
 
@@ -59,6 +61,7 @@ struct NodeOptions {
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
   bool replace_node = false;                 // Takes the name over from a data folder that is lost.
+  std::vector<std::string> domains;          // Names that lead here too (strangers.h), from ParseDomain().
   StepTrap trap;
 };
 
@@ -81,6 +84,7 @@ class Node : public move::MoveHost {
   Moves& moves() { return *moves_; }
   Directory& directory() { return *directory_; }
   Drain& drain() { return *drain_; }
+  const Strangers& strangers() const { return *strangers_; }
   net::HttpClient& client() { return client_; }
 
   TenantMaker& maker() { return *maker_; }
@@ -116,6 +120,7 @@ class Node : public move::MoveHost {
   Pacer::Hands HandsForPacer();
   Drain::Hands HandsForDrain();
   net::HttpResponse Handle(const net::HttpRequest& request);
+  net::HttpResponse HandleKnown(const net::HttpRequest& request);
   net::HttpResponse Metrics() const;
   net::HttpResponse HandleInternal(const net::HttpRequest& request);
 
@@ -143,6 +148,7 @@ class Node : public move::MoveHost {
   std::unique_ptr<Transfers> transfers_;
   std::unique_ptr<Drain> drain_;
   std::unique_ptr<AdminApi> admin_;
+  std::optional<Strangers> strangers_;
   std::unique_ptr<net::HttpServer> server_;
   runtime::TaskGroup fibers_;
 };

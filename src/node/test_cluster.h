@@ -42,6 +42,8 @@ class TwoNodes : public testing::Test {
     net::HttpRequest request;
     request.method = method;
     request.headers = headers;
+    if (!body.empty() && !headers.Has("content-type"))
+      request.headers.Set("content-type", "application/json");
     request.body = std::move(body);
     auto response =
         client_->Call(node.url() + target, std::move(request), core_->Now() + std::chrono::seconds(60));

@@ -50,6 +50,7 @@ async function flipping(every, body) {
 async function api(url, method, path, body) {
   const response = await fetch(url + path, {
     method,
+    headers: body === undefined ? {} : { "content-type": "application/json" },
     body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
     signal: AbortSignal.timeout(patienceMs),
   });
