@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "cli/cluster_secret_file.h"
 
 namespace tradewind::cli {
 namespace {
@@ -21,6 +22,8 @@ Result<std::unique_ptr<LocalCluster>> LocalCluster::Start(runtime::Core& core, c
     options.program = program;
     options.name = "n" + std::to_string(i);
     options.data = cluster->folder_ + "/" + options.name;
+    options.cluster_secret_file = cluster->folder_ + "/cluster-secret";
+    TW_TRY(ReadOrMakeClusterSecret(options.cluster_secret_file));
     options.log = cluster->folder_ + "/" + options.name + ".log";
     if (i > 1) options.join = cluster->node("n1").url();
     TW_TRY(cluster->StartNode(std::move(options)));

@@ -8,8 +8,10 @@
 
 #include "base/limits.h"
 #include "cli/client_command.h"
+#include "cli/cluster_secret_file.h"
 #include "cli/command_line.h"
 #include "cli/folder_lock.h"
+#include "cli/private_folder.h"
 #include "cli/table.h"
 #include "cluster/embedded_catalog.h"
 #include "cluster/remote_catalog.h"
@@ -24,6 +26,7 @@ namespace json = boost::json;
 struct RepairOptions {
   std::string data;
   std::string name;
+  std::string cluster_secret_file;
   bool yes = false;
 };
 
@@ -70,6 +73,7 @@ Result<void> Repair(ClientContext& context, const RepairOptions& options, cluste
 }
 
 Result<void> RepairWithCatalog(ClientContext& context, const RepairOptions& options) {
+  MakePrivateFiles();
   TW_TRY_ASSIGN(const auto lock, FolderLock::Take(options.data));
   TW_TRY_ASSIGN(const auto hosted, node::OpenHostedCatalog(context.core, options.data));
   if (hosted) {
@@ -77,7 +81,8 @@ Result<void> RepairWithCatalog(ClientContext& context, const RepairOptions& opti
     hosted->Close();
     return repaired;
   }
-  net::HttpClient http(context.core, net::HttpClient::Peers::kNodes);
+  TW_TRY_ASSIGN(net::ClusterSecret secret, LoadClusterSecret(options.cluster_secret_file));
+  net::HttpClient http(context.core, net::HttpClient::Peers::kNodes, std::move(secret));
   cluster::RemoteCatalog catalog([&](std::string_view operation, std::string body) -> Result<std::string> {
     net::HttpRequest request;
     request.method = "POST";
@@ -107,6 +112,7 @@ void AddRepairCommand(CLI::App& node, CommandLine& line) {
       ->add_option("--join", line.global.server,
                    "The first node, which has the catalog; not needed for the first node itself")
       ->type_name("URL");
+  AddClusterSecretOption(*command, options->cluster_secret_file);
   command->add_option("--name", options->name, "The node's name, if the folder does not say it");
   command->add_flag("--yes", options->yes, "Write it; without this, only say what would be written");
   command->callback([&line, options] {

@@ -12,9 +12,12 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/log.h"
+#include "cli/cluster_secret_file.h"
 #include "cli/command_line.h"
 #include "cli/folder_lock.h"
 #include "cli/listen_address.h"
+#include "cli/private_folder.h"
 #include "node/node.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
@@ -31,6 +34,7 @@ struct ServeOptions {
   std::string catalog;
   std::string config;
   std::vector<std::string> domains;
+  std::string cluster_secret_file;
   bool insecure = false;
   bool replace_node = false;
 };
@@ -60,6 +64,7 @@ Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
   node.replace_node = options.replace_node;
   node.trap = TrapFromEnvironment();
+  TW_TRY_ASSIGN(node.cluster_secret, LoadClusterSecret(options.cluster_secret_file));
   for (const std::string& text : options.domains) {
     TW_TRY_ASSIGN(std::string domain, node::ParseDomain(text));
     node.domains.push_back(std::move(domain));
@@ -86,8 +91,20 @@ Error Explain(Error error, const ServeOptions& options) {
 ExitCode Serve(const ServeOptions& options) {
   auto node_options = NodeOptionsOf(options);
   if (!node_options) return Report(node_options.error());
+  MakePrivateFiles();
   const auto lock = FolderLock::Take(options.data);
   if (!lock) return Report(lock.error());
+  const auto narrowed = KeepPrivate(options.data);
+  if (!narrowed) return Report(narrowed.error());
+  if (narrowed->entries > 0)
+    log::warn("other users had rights to {} files and folders in {}; they have none any more",
+              narrowed->entries, options.data);
+  if (narrowed->shares_folder)
+    log::warn(
+        "the data folder {} has other things in it, and can be looked into by other users; what a node keeps "
+        "there "
+        "cannot be read by them",
+        options.data);
   // A reader of our output that has gone is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
   const auto core = runtime::RealCore::Create();
@@ -141,6 +158,7 @@ void AddServeCommand(CLI::App& app, CommandLine& line) {
           "of other names. Repeat it, or put commas between several")
       ->delimiter(',')
       ->type_name("NAME");
+  AddClusterSecretOption(*serve, options->cluster_secret_file);
   serve->add_flag("--insecure", options->insecure,
                   "Listen on an address that other machines reach, without tokens");
   serve->add_flag(

@@ -65,6 +65,8 @@ Result<void> ServeProcess::Launch() {
   std::vector<std::string> words{options_.program, "serve",         "--name", options_.name,
                                  "--listen",       options_.listen, "--data", options_.data};
   if (!options_.join.empty()) words.insert(words.end(), {"--join", options_.join});
+  if (!options_.cluster_secret_file.empty())
+    words.insert(words.end(), {"--cluster-secret-file", options_.cluster_secret_file});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

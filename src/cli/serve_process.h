@@ -19,8 +19,9 @@ struct ServeProcessOptions {
   std::string name;
   std::string listen = "127.0.0.1:0";
   std::string data;
-  std::string join;  // Empty: the node hosts the catalog.
-  std::string log;   // A file that gets what the process writes to stderr, appended.
+  std::string join;                 // Empty: the node hosts the catalog.
+  std::string cluster_secret_file;  // Empty: that of the user.
+  std::string log;                  // A file that gets what the process writes to stderr, appended.
 };
 
 class ServeProcess {

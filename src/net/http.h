@@ -62,8 +62,9 @@ struct HttpRequest {
   // Set by the server: from whom, and when the end of it reached this machine.
   runtime::Address peer;
   runtime::TimePoint arrived{};
-  // Set by the server: another node has sent it, and it came as it was sent (seal.h).
+  // Set by the server: it bears a seal, and came as it was sent (seal.h); and a node of this cluster has sent it.
   bool sealed = false;
+  bool proven = false;
 
   // Client: running the request twice does no harm, so that it may be sent again when its answer was lost.
   bool idempotent = false;
@@ -88,7 +89,8 @@ struct HttpResponse {
   int status = 200;
   Headers headers;  // Content-Length and Connection are the server's business.
   std::string body;
-  // The handler did nothing because the request was not sealed: the answer is sealed as a refusal (seal.h).
+  // The handler did nothing because the request was not sealed, or not by a node of this cluster: the answer is sealed as
+  // a refusal (seal.h).
   bool refuses_unsealed = false;
   // Set: the server answers 101 if the request asked for this protocol, else 426; status and body are
   // ignored.

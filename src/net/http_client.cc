@@ -16,19 +16,6 @@ Error Unreachable(const runtime::Address& address, std::string_view why) {
           "cannot reach " + address.ToString() + ": " + std::string(why), "check that it runs, then retry"};
 }
 
-// Whether an answer is what the other node has said to this call. A refusal that was sealed as one says that
-// the call did not run; it is returned unless it says that the call was damaged.
-Result<void> CheckAnswer(const HttpResponse& response, uint64_t seed, const runtime::Address& address) {
-  const auto text = response.headers.Get(kSealField);
-  const auto seal = text ? ParseSeal(*text) : std::nullopt;
-  if (seal && *seal == SealOf(response, response.body, seed)) return {};
-  if (!seal || *seal != SealOf(response, response.body, kRefusalSeed))
-    return Fail(ErrorKind::kCorrupt, "ANSWER_DAMAGED", "it came damaged");
-  if (response.status != 400) return {};
-  return Fail(ErrorKind::kUnavailable, std::string(kCallDamagedCode),
-              "a call to " + address.ToString() + " was damaged on its way, and did not run", "try again");
-}
-
 }  // namespace
 
 // A connection to a server, in the pool or in use by one call.
@@ -71,7 +58,8 @@ class HttpClient::CallScope {
   std::list<std::weak_ptr<Link>>::iterator position_;
 };
 
-HttpClient::HttpClient(runtime::Core& core, Peers peers) : core_(core), peers_(peers), watchers_(core) {}
+HttpClient::HttpClient(runtime::Core& core, Peers peers, ClusterSecret secret)
+    : core_(core), peers_(peers), secret_(std::move(secret)), watchers_(core) {}
 
 HttpClient::~HttpClient() {
   TW_CHECK(idle_.empty() && in_use_.empty() && watchers_.size() == 0,
@@ -92,7 +80,9 @@ Result<HttpResponse> HttpClient::Call(const runtime::Address& address, const Htt
     if (response || peers_ == Peers::kAny || tries == limits::kDamagedCallTries || closed_) return response;
     const Error& error = response.error();
     const bool harmless = request.idempotent && error.code == "ANSWER_LOST" && error.kind == ErrorKind::kIo;
-    if (error.code != kCallDamagedCode && !harmless) return response;
+    // A proof that was damaged looks like a wrong one.
+    const bool refused = error.code == kCallDamagedCode || error.code == kSecretWrongCode;
+    if (!refused && !harmless) return response;
   }
 }
 
@@ -175,7 +165,10 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
     if (link->watched) link->connection->SetReadDeadline(runtime::TimePoint::max());
     std::string header;
     std::optional<Seal> seal;
-    if (peers_ == Peers::kNodes) seal = SealOf(request, upgrade);
+    if (peers_ == Peers::kNodes) {
+      seal = SealOf(request, upgrade);
+      seal->proof = Prove(core_, secret_, request, upgrade);
+    }
     AppendRequestHeader(header, request, link->address, upgrade, seal);
     TW_TRY(WriteMessage(*link->connection, header, request.body));
     if (link->watched) {
@@ -184,7 +177,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
     }
     HttpResponse response;
     TW_TRY_ASSIGN(auto facts, link->reader.ReadResponse(response, request.method == "HEAD"));
-    if (seal) TW_TRY(CheckAnswer(response, seal->hash, link->address));
+    if (seal) TW_TRY(CheckAnswer(response, *seal, link->address));
     response.headers.Remove(kSealField);  // Of this hop; the answer may go on to a client.
     if (facts.keep_alive && !link->reader.has_unread() && !link->expired) Keep(link);
     return response;
@@ -193,7 +186,8 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
   if (exchanged) return exchanged;
   link->connection->Close();
   if (link->watched) link->WaitForWatch();
-  if (exchanged.error().code == kCallDamagedCode) return exchanged;
+  const std::string& why = exchanged.error().code;
+  if (why == kCallDamagedCode || why == kSecretWrongCode) return exchanged;
   std::string what = link->address.ToString() + " was sent " + request.method + " " + request.target;
   if (link->expired) {
     return Fail(ErrorKind::kTimeout, "ANSWER_LOST", what + ", and did not answer before the deadline",
@@ -201,6 +195,28 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
   }
   return Fail(ErrorKind::kIo, "ANSWER_LOST", what + ", and its answer was lost: " + exchanged.error().message,
               "the request may have run");
+}
+
+// Whether an answer is what the other node has said to this call. A refusal that was sealed as one says that the call did
+// not run; it is returned unless it says that the call was damaged, or that its proof is wrong.
+Result<void> HttpClient::CheckAnswer(const HttpResponse& response, const Seal& request,
+                                     const runtime::Address& address) {
+  const auto text = response.headers.Get(kSealField);
+  const auto seal = text ? ParseSeal(*text) : std::nullopt;
+  if (seal && seal->IsOfSameMessage(SealOf(response, response.body, request.hash))) {
+    if (IsProven(core_, secret_, response, response.body, request.proof, seal->proof)) return {};
+    return Fail(ErrorKind::kCorrupt, "ANSWER_UNPROVEN", "who sent it does not know the cluster's secret");
+  }
+  if (!seal || !seal->IsOfSameMessage(SealOf(response, response.body, kRefusalSeed)))
+    return Fail(ErrorKind::kCorrupt, "ANSWER_DAMAGED", "it came damaged");
+  if (response.status == 400)
+    return Fail(ErrorKind::kUnavailable, std::string(kCallDamagedCode),
+                "a call to " + address.ToString() + " was damaged on its way, and did not run", "try again");
+  if (response.status == 403)
+    return Fail(ErrorKind::kUnavailable, std::string(kSecretWrongCode),
+                "the node at " + address.ToString() + " does not know this one: they have different secrets",
+                std::string(kSecretWrongAction));
+  return {};
 }
 
 // Back into the pool, with a new watch.

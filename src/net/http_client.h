@@ -16,7 +16,9 @@
 //
 //   CALL_DAMAGED      kUnavailable: it did not run.
 //
-// An answer that is damaged, or bears no seal, is a lost one: ANSWER_LOST.
+//   CLUSTER_SECRET_WRONG  kUnavailable: the other node has another secret. It did not run.
+//
+// An answer that is damaged, or bears no seal, or does not prove the secret, is a lost one: ANSWER_LOST.
 //
 // Used on its core's thread only.
 #pragma once
@@ -28,6 +30,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "net/cluster_secret.h"
 #include "net/http.h"
 #include "net/url.h"
 #include "runtime/core.h"
@@ -36,11 +39,13 @@
 
 namespace tradewind::net {
 
+struct Seal;
+
 class HttpClient {
  public:
   // What it speaks to: any server, or other nodes.
   enum class Peers { kAny, kNodes };
-  explicit HttpClient(runtime::Core& core, Peers peers = Peers::kAny);
+  explicit HttpClient(runtime::Core& core, Peers peers = Peers::kAny, ClusterSecret secret = {});
   ~HttpClient();  // Requires: Close() has returned.
 
   // Sends `request` (method, target, headers, body) and returns the answer, whatever its status. Fields that
@@ -76,11 +81,14 @@ class HttpClient {
   LinkPointer TakeIdle(const runtime::Address& address);
   Result<HttpResponse> Exchange(const LinkPointer& link, const HttpRequest& request,
                                 runtime::TimePoint deadline, std::string_view upgrade);
+  Result<void> CheckAnswer(const HttpResponse& response, const Seal& request,
+                           const runtime::Address& address);
   void Keep(LinkPointer link);
   void Watch(const LinkPointer& link);
 
   runtime::Core& core_;
   const Peers peers_;
+  const ClusterSecret secret_;                               // Of nodes.
   std::map<runtime::Address, std::list<LinkPointer>> idle_;  // Most recently used first.
   std::list<std::weak_ptr<Link>> in_use_;
   bool closed_ = false;

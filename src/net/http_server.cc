@@ -56,23 +56,27 @@ struct HttpServer::Session {
   HttpRequest request;
   std::string output;            // Kept for its memory.
   std::optional<uint64_t> seed;  // Of the answer's seal, if the request bore one.
+  std::string proof;             // Of the request, if it was right.
   bool upgraded = false;
   bool dropped = false;  // Closed by Drain or Stop.
 };
 
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(runtime::Core& core, const runtime::Address& address,
-                                                      HttpHandler handler) {
+                                                      HttpHandler handler, ClusterSecret secret) {
   TW_TRY_ASSIGN(auto listener, core.network().Listen(address));
-  std::unique_ptr<HttpServer> server(new HttpServer(core, std::move(listener), std::move(handler)));
+  std::unique_ptr<HttpServer> server(
+      new HttpServer(core, std::move(listener), std::move(handler), std::move(secret)));
   server->fibers_.Spawn("http accept", [raw = server.get()] { raw->Accept(); });
   return server;
 }
 
-HttpServer::HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler)
+HttpServer::HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler,
+                       ClusterSecret secret)
     : core_(core),
       listener_(std::move(listener)),
       local_(listener_->local()),
       handler_(std::move(handler)),
+      secret_(std::move(secret)),
       fibers_(core) {}
 
 HttpServer::~HttpServer() {
@@ -178,13 +182,18 @@ HttpResponse HttpServer::Handle(const HttpRequest& request) {
 
 bool HttpServer::CheckSeal(Session& session) {
   session.seed.reset();
-  session.request.sealed = false;
+  session.proof.clear();
+  session.request.sealed = session.request.proven = false;
   const auto text = session.request.headers.Get(kSealField);
   if (!text) return true;
-  const Seal found = SealOf(session.request, ProtocolAskedFor(session.request));
-  if (ParseSeal(*text) != found) return false;
+  const std::string_view upgrade = ProtocolAskedFor(session.request);
+  const Seal found = SealOf(session.request, upgrade);
+  std::optional<Seal> given = ParseSeal(*text);
+  if (!given || !given->IsOfSameMessage(found)) return false;
   session.seed = found.hash;
   session.request.sealed = true;
+  session.request.proven = IsProven(core_, secret_, session.request, upgrade, given->proof);
+  if (session.request.proven) session.proof = std::move(given->proof);
   return true;
 }
 
@@ -196,6 +205,8 @@ bool HttpServer::Answer(Session& session, const HttpResponse& response, std::opt
   const std::string_view body = has_body ? std::string_view(response.body) : std::string_view();
   ResponseFraming framing{.keep_alive = keep_alive, .http_1_1 = http_1_1};
   if (seed) framing.seal = SealOf(response, body, *seed);
+  if (seed && !session.proof.empty())
+    framing.seal->proof = Prove(core_, secret_, response, body, session.proof);
   AppendResponseHeader(session.output, response, framing);
   auto written = WriteMessage(*session.connection, session.output, body);
   return written && keep_alive;
@@ -206,6 +217,7 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   std::optional<Seal> seal;
   response.status = 101;
   if (session.seed) seal = SealOf(response, {}, *session.seed);
+  if (seal && !session.proof.empty()) seal->proof = Prove(core_, secret_, response, {}, session.proof);
   AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers, seal);
   if (!WriteMessage(*session.connection, session.output, {})) return;
   session.upgraded = true;
@@ -218,6 +230,7 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
 // with it the answer on its way; so what still comes is thrown away until the peer ends, for a short while.
 void HttpServer::Refuse(Session& session, const HttpResponse& response) {
   session.request.method.clear();
+  session.proof.clear();
   Answer(session, response, kRefusalSeed, false, true);
   session.connection->SetReadDeadline(core_.Now() + limits::kHttpLinger);
   std::array<std::byte, 4096> dropped;

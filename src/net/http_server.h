@@ -5,7 +5,8 @@
 //
 // A request that bears a seal (seal.h) is checked against it before the handler sees it, and answered under
 // one. A damaged one is refused with 400 and CALL_DAMAGED, and its connection closed: where it ended is not
-// known for sure.
+// known for sure. Whether a node of this cluster has sent it is for the handler to act on; only such a one gets an answer
+// that proves the cluster's secret.
 //
 // Used on its core's thread only.
 #pragma once
@@ -17,6 +18,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "net/cluster_secret.h"
 #include "net/http.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
@@ -32,7 +34,7 @@ class HttpServer {
  public:
   // Listens and begins to accept. Fails as runtime::Network::Listen does. Does not suspend.
   static Result<std::unique_ptr<HttpServer>> Start(runtime::Core& core, const runtime::Address& address,
-                                                   HttpHandler handler);
+                                                   HttpHandler handler, ClusterSecret secret = {});
   ~HttpServer();  // Requires: Stop() has returned.
 
   // The address in use, its port filled in.
@@ -51,7 +53,8 @@ class HttpServer {
 
  private:
   struct Session;
-  HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler);
+  HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler,
+             ClusterSecret secret);
   void Accept();
   // False where there is no memory for it.
   bool Begin(std::unique_ptr<runtime::Connection> connection);
@@ -60,7 +63,7 @@ class HttpServer {
   // Whether the connection can carry another request.
   bool ServeOne(Session& session);
   // False when the request bears a seal that it does not fit.
-  static bool CheckSeal(Session& session);
+  bool CheckSeal(Session& session);
   // `seed`: that of the answer's seal; none sends it without.
   bool Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed, bool keep_alive,
               bool http_1_1);
@@ -73,6 +76,7 @@ class HttpServer {
   std::unique_ptr<runtime::Listener> listener_;
   const runtime::Address local_;
   const HttpHandler handler_;
+  const ClusterSecret secret_;
   std::list<Session> sessions_;
   size_t requests_in_progress_ = 0;
   bool draining_ = false;

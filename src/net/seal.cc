@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <functional>
 #include <span>
+#include <vector>
 
 #include "base/hash.h"
+#include "base/limits.h"
 
 namespace tradewind::net {
 namespace {
@@ -25,6 +28,54 @@ uint64_t AddFields(uint64_t hash, const Headers& headers) {
   return hash;
 }
 
+using Parts = std::vector<std::string_view>;
+
+void AddFields(Parts& parts, const Headers& headers) {
+  for (const std::string_view name : kSealedFields) {
+    const auto value = headers.Get(name);
+    parts.insert(parts.end(), {value ? "+" : "-", value.value_or("")});
+  }
+}
+
+Parts PartsOf(const HttpRequest& request, std::string_view upgrade) {
+  Parts parts{"call", request.method, request.target, upgrade};
+  AddFields(parts, request.headers);
+  parts.push_back(request.body);
+  return parts;
+}
+
+// `status` must outlive the parts.
+Parts PartsOf(const HttpResponse& response, std::string_view status, std::string_view body,
+              std::string_view request_proof) {
+  Parts parts{"answer", request_proof, status};
+  AddFields(parts, response.headers);
+  parts.push_back(body);
+  return parts;
+}
+
+// The last part is the body.
+void RunWhere(runtime::Core& core, const Parts& parts, const std::function<void()>& work) {
+  if (parts.back().size() > limits::kHttpJoinedBodyBytes)
+    core.RunOffCore(work);
+  else
+    work();
+}
+
+std::string ProofOf(runtime::Core& core, const ClusterSecret& secret, const Parts& parts) {
+  uint64_t nonce = 0;
+  core.FillRandom(std::as_writable_bytes(std::span(&nonce, 1)));
+  std::string proof;
+  RunWhere(core, parts, [&] { proof = secret.Prove(nonce, parts); });
+  return proof;
+}
+
+bool IsProofOf(runtime::Core& core, const ClusterSecret& secret, const Parts& parts, std::string_view proof) {
+  if (!LooksLikeProof(proof)) return false;
+  bool right = false;
+  RunWhere(core, parts, [&] { right = secret.IsProof(proof, parts); });
+  return right;
+}
+
 // The whole text must be digits of the base, without a sign.
 std::optional<uint64_t> ParseNumber(std::string_view text, int base) {
   uint64_t number = 0;
@@ -40,25 +91,56 @@ Seal SealOf(const HttpRequest& request, std::string_view upgrade) {
   hash = Add(hash, request.target);
   hash = Add(hash, upgrade);
   hash = AddFields(hash, request.headers);
-  return {Add(hash, request.body), request.body.size()};
+  return {Add(hash, request.body), request.body.size(), {}};
 }
 
 Seal SealOf(const HttpResponse& response, std::string_view body, uint64_t seed) {
   uint64_t hash = Add(seed, std::to_string(response.status));
   hash = AddFields(hash, response.headers);
-  return {Add(hash, body), body.size()};
+  return {Add(hash, body), body.size(), {}};
+}
+
+std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
+                  std::string_view upgrade) {
+  return secret.empty() ? std::string() : ProofOf(core, secret, PartsOf(request, upgrade));
+}
+
+bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
+              std::string_view upgrade, std::string_view proof) {
+  return secret.empty() || IsProofOf(core, secret, PartsOf(request, upgrade), proof);
+}
+
+std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,
+                  std::string_view body, std::string_view request_proof) {
+  if (secret.empty()) return {};
+  const std::string status = std::to_string(response.status);
+  return ProofOf(core, secret, PartsOf(response, status, body, request_proof));
+}
+
+bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,
+              std::string_view body, std::string_view request_proof, std::string_view proof) {
+  if (secret.empty()) return true;
+  const std::string status = std::to_string(response.status);
+  return IsProofOf(core, secret, PartsOf(response, status, body, request_proof), proof);
 }
 
 std::string ToText(const Seal& seal) {
-  return fmt::format("{:016x}-{}", seal.hash, seal.body_bytes);
+  std::string text = fmt::format("{:016x}-{}", seal.hash, seal.body_bytes);
+  if (!seal.proof.empty()) text += '-' + seal.proof;
+  return text;
 }
 
 std::optional<Seal> ParseSeal(std::string_view text) {
   if (text.size() <= kHashDigits + 1 || text[kHashDigits] != '-') return std::nullopt;
   const auto hash = ParseNumber(text.substr(0, kHashDigits), 16);
-  const auto body_bytes = ParseNumber(text.substr(kHashDigits + 1), 10);
+  text.remove_prefix(kHashDigits + 1);
+  const size_t dash = text.find('-');
+  const auto body_bytes = ParseNumber(text.substr(0, dash), 10);
   if (!hash || !body_bytes) return std::nullopt;
-  return Seal{*hash, *body_bytes};
+  if (dash == std::string_view::npos) return Seal{*hash, *body_bytes, {}};
+  text.remove_prefix(dash + 1);
+  if (!LooksLikeProof(text)) return std::nullopt;
+  return Seal{*hash, *body_bytes, std::string(text)};
 }
 
 Result<void> CheckSealedLength(const Headers& headers, uint64_t body_bytes) {

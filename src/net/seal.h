@@ -1,7 +1,10 @@
 // The seal of a call between nodes: a hash over all of the message that anybody looks at, in a header field
 // of its own, so that a bit that flips on the way is noticed before anything is believed.
 //
-//   x-tradewind-seal: <16 hexadecimal digits of xxh3>-<length of the body>
+//   x-tradewind-seal: <16 hexadecimal digits of xxh3>-<length of the body>[-<proof>]
+//
+// The hash tells damage; the proof, by the secret that the nodes of a cluster share (cluster_secret.h), that a node of
+// the cluster says this, and covers the same. Without a secret, in a simulation, there is none.
 //
 // A sealed message carries kSealedFields and no others, so a field that is not covered cannot be relied upon
 // by mistake. The length stands in the seal too, because the reader of a message with a wrong Content-Length
@@ -9,9 +12,7 @@
 //
 // An answer's hash is seeded with that of its request: it belongs to this call. A request that was refused
 // before its handler was called (damaged, not HTTP, too large) is answered with kRefusalSeed instead; the
-// caller knows then that it did not run.
-//
-// Not against an adversary.
+// caller knows then that it did not run. So is a call without the right proof, and no such answer has one.
 #pragma once
 
 #include <array>
@@ -22,7 +23,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "net/cluster_secret.h"
 #include "net/http.h"
+#include "runtime/core.h"
 
 namespace tradewind::net {
 
@@ -35,17 +38,38 @@ inline constexpr uint64_t kRefusalSeed = 0x7265667573616c21u;
 
 // kUnavailable: the call was damaged on its way, and surely did not run.
 inline constexpr std::string_view kCallDamagedCode = "CALL_DAMAGED";
+// kUnavailable: the other node has another secret, and the call did not run.
+inline constexpr std::string_view kSecretWrongCode = "CLUSTER_SECRET_WRONG";
+inline constexpr std::string_view kSecretWrongAction =
+    "start all nodes as the same user on one machine; or give each a copy of one file with "
+    "--cluster-secret-file";
 
 struct Seal {
   uint64_t hash = 0;
   uint64_t body_bytes = 0;
+  std::string proof = {};  // Empty: none.
   bool operator==(const Seal&) const = default;
+  // Whether the message came as it was sent; by whom is another matter.
+  bool IsOfSameMessage(const Seal& other) const {
+    return hash == other.hash && body_bytes == other.body_bytes;
+  }
 };
 
 // `upgrade`: the protocol that the request asks for, if any.
 Seal SealOf(const HttpRequest& request, std::string_view upgrade);
 // `body` is what is sent: nothing when the status allows none.
 Seal SealOf(const HttpResponse& response, std::string_view body, uint64_t seed);
+
+// Proofs of what the seals above cover; a large message is looked at off the core. An answer's is over its request's as
+// well. Without a secret none is made, and every one is right. Suspend.
+std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
+                  std::string_view upgrade);
+bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
+              std::string_view upgrade, std::string_view proof);
+std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,
+                  std::string_view body, std::string_view request_proof);
+bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,
+              std::string_view body, std::string_view request_proof, std::string_view proof);
 
 std::string ToText(const Seal& seal);
 // None when the text is no seal.

@@ -49,9 +49,14 @@ TEST(ASeal, IsReadBackFromItsText) {
   const Seal seal{0x0123456789abcdefu, 42};
   EXPECT_EQ(ToText(seal), "0123456789abcdef-42");
   EXPECT_EQ(ParseSeal(ToText(seal)), seal);
-  for (const char* text : {"", "-", "0123456789abcdef", "0123456789abcdef-", "0123456789abcdef-4x",
-                           "0123456789abcde-42", "+123456789abcdef-42", "0123456789abcdef--2"})
+  for (const char* text :
+       {"", "-", "0123456789abcdef", "0123456789abcdef-", "0123456789abcdef-4x", "0123456789abcde-42",
+        "+123456789abcdef-42", "0123456789abcdef--2", "0123456789abcdef-42-", "0123456789abcdef-42-0123"})
     EXPECT_EQ(ParseSeal(text), std::nullopt) << text;
+  const Seal proven{0x0123456789abcdefu, 42, std::string(kProofDigits, 'a')};
+  EXPECT_EQ(ParseSeal(ToText(proven)), proven);
+  EXPECT_NE(proven, seal);
+  EXPECT_TRUE(proven.IsOfSameMessage(seal));
 }
 
 TEST(ASeal, CoversAllThatIsRead) {

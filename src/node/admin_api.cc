@@ -92,7 +92,7 @@ const std::vector<AdminApi::Route>& AdminApi::Routes() {
 
 // A body is JSON, but for the bytes of a file. What another node has sent on was looked at there.
 Result<void> AdminApi::CheckBody(const Route& route, const net::HttpRequest& request) {
-  if (route.run == &AdminApi::WriteImport || request.sealed) return {};
+  if (route.run == &AdminApi::WriteImport || request.proven) return {};
   if (request.body.empty() && !request.headers.Has("content-type")) return {};
   return CheckJson(request, /*absent_is_fine=*/false);
 }

@@ -7,6 +7,7 @@
 #include "cluster/catalog_service.h"
 #include "cluster/embedded_catalog.h"
 #include "cluster/remote_catalog.h"
+#include "net/seal.h"
 #include "node/admin_api.h"
 #include "node/api_error.h"
 #include "node/forwarding.h"
@@ -53,7 +54,7 @@ std::string HealthText(const NodeName& name) {
 Node::Node(runtime::Core& core, NodeOptions options)
     : core_(core),
       options_(std::move(options)),
-      client_(core, net::HttpClient::Peers::kNodes),
+      client_(core, net::HttpClient::Peers::kNodes, options_.cluster_secret),
       sensor_(core),
       fibers_(core) {}
 
@@ -85,9 +86,10 @@ Result<void> Node::Open() {
   TW_TRY(removed_->Start());
   tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants", *removed_);
   // The port comes first, so that its number is known; requests get 503 until everything is there.
-  TW_TRY_ASSIGN(server_,
-                net::HttpServer::Start(core_, options_.listen,
-                                       [this](const net::HttpRequest& request) { return Handle(request); }));
+  TW_TRY_ASSIGN(server_, net::HttpServer::Start(
+                             core_, options_.listen,
+                             [this](const net::HttpRequest& request) { return Handle(request); },
+                             options_.cluster_secret));
   url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
   strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
                      options_.domains);
@@ -110,7 +112,8 @@ Result<void> Node::Open() {
   TW_TRY(Recover());
   Result<void> registered = CheckNoTwin();
   if (registered) registered = Register();
-  if (!registered && IsRefusal(registered.error())) return registered;
+  if (!registered && (IsRefusal(registered.error()) || registered.error().code == net::kSecretWrongCode))
+    return registered;
   // A node that has tenants serves them even while the catalog is away (protocol.md step 5).
   if (!registered && !had_tenants) return registered;
   if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
@@ -160,9 +163,11 @@ Result<void> Node::Register() {
   if (membership)
     return folder_->NoteCluster(membership->cluster,
                                 options_.join_url ? CatalogPlace::kElsewhere : CatalogPlace::kHere);
-  if (!options_.join_url || IsRefusal(membership.error())) return Fail(membership.error());
+  const Error& why = membership.error();
+  if (why.code == net::kSecretWrongCode) return Fail(ErrorKind::kRefused, why.code, why.message, why.action);
+  if (!options_.join_url || IsRefusal(why)) return Fail(why);
   return Fail(ErrorKind::kUnavailable, "CLUSTER_UNREACHABLE",
-              "no cluster answers at " + *options_.join_url + " (" + membership.error().message + ")",
+              "no cluster answers at " + *options_.join_url + " (" + why.message + ")",
               "check --join, and that the first node runs");
 }
 
@@ -400,7 +405,7 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
 }
 
 net::HttpResponse Node::Handle(const net::HttpRequest& request) {
-  if (!request.sealed) {
+  if (!request.proven) {
     if (const auto known = strangers_->Check(request); !known) {
       net::HttpResponse refusal = ErrorResponse(known.error());
       refusal.status = 403;
@@ -410,15 +415,28 @@ net::HttpResponse Node::Handle(const net::HttpRequest& request) {
   return HandleKnown(request);
 }
 
+std::optional<Error> Node::WhyNoNodesCall(const net::HttpRequest& request) const {
+  if (request.proven) return std::nullopt;
+  if (options_.cluster_secret.empty())
+    return Error{ErrorKind::kInvalid, "CALL_UNSEALED",
+                 "a call between nodes must bear the hash of what it says",
+                 "run the same version of tradewind on all nodes"};
+  return Error{
+      ErrorKind::kRefused, std::string(net::kSecretWrongCode),
+      "this is for the nodes of the cluster, and who calls does not prove that it knows their secret",
+      std::string(net::kSecretWrongAction)};
+}
+
 net::HttpResponse Node::HandleKnown(const net::HttpRequest& request) {
   const bool internal = request.path.starts_with("/v1/internal/");
   // What another node says is looked at only if it is known to be what that has sent.
-  if ((internal || IsForwarded(request)) && !request.sealed) {
-    net::HttpResponse refusal = ErrorResponse(Error{ErrorKind::kInvalid, "CALL_UNSEALED",
-                                                    "a call between nodes must bear the hash of what it says",
-                                                    "run the same version of tradewind on all nodes"});
-    refusal.refuses_unsealed = true;
-    return refusal;
+  if (internal || IsForwarded(request)) {
+    if (const auto why = WhyNoNodesCall(request)) {
+      net::HttpResponse refusal = ErrorResponse(*why);
+      if (why->code == net::kSecretWrongCode) refusal.status = 403;
+      refusal.refuses_unsealed = true;
+      return refusal;
+    }
   }
   // While it starts a node answers for the catalog already: others need it to start.
   const bool early = internal && embedded_ && request.path.starts_with(kCatalogPrefix);

@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "cluster/catalog.h"
 #include "move/host.h"
+#include "net/cluster_secret.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "node/data_folder.h"
@@ -62,6 +63,7 @@ struct NodeOptions {
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
   bool replace_node = false;                 // Takes the name over from a data folder that is lost.
   std::vector<std::string> domains;          // Names that lead here too (strangers.h), from ParseDomain().
+  net::ClusterSecret cluster_secret;         // Without one every node is believed, as in a simulation.
   StepTrap trap;
 };
 
@@ -121,6 +123,8 @@ class Node : public move::MoveHost {
   Drain::Hands HandsForDrain();
   net::HttpResponse Handle(const net::HttpRequest& request);
   net::HttpResponse HandleKnown(const net::HttpRequest& request);
+  // None for a call that a node of this cluster has sent as it came.
+  std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;
   net::HttpResponse Metrics() const;
   net::HttpResponse HandleInternal(const net::HttpRequest& request);
 

@@ -71,6 +71,7 @@ class TwoNodes : public testing::Test {
   std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
   cluster::TestFolder folder_;
   std::unique_ptr<net::HttpClient> client_;
+  net::ClusterSecret secret_;  // Of the nodes that are started next.
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
 
@@ -80,6 +81,7 @@ class TwoNodes : public testing::Test {
     options.listen = {"127.0.0.1", 0};
     options.data_folder = folder_.File(name);
     options.join_url = join_url;
+    options.cluster_secret = secret_;
     auto node = Node::Start(*core_, options);
     if (!node) ADD_FAILURE() << Describe(node.error());
     return node ? std::move(*node) : nullptr;

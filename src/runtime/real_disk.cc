@@ -213,7 +213,7 @@ Result<std::unique_ptr<File>> RealDisk::Open(const std::string& path, OpenMode m
   int flags = O_RDWR | O_CLOEXEC;
   if (mode != OpenMode::kExisting) flags |= O_CREAT;
   if (mode == OpenMode::kCreateExclusive) flags |= O_EXCL;
-  const int descriptor = ::open(path.c_str(), flags, 0644);
+  const int descriptor = ::open(path.c_str(), flags, S_IRUSR | S_IWUSR);
   if (descriptor < 0) return DiskError(errno, "open", path);
   return std::make_unique<RealFile>(core_, descriptor, path);
 }
@@ -241,9 +241,14 @@ Result<void> RealDisk::Rename(const std::string& from, const std::string& to) {
 }
 
 Result<void> RealDisk::CreateFolders(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return DiskError(error.value(), "create the folder", path);
+  std::filesystem::path made;
+  for (const auto& part : std::filesystem::path(path)) {
+    made /= part;
+    if (::mkdir(made.c_str(), S_IRWXU) == 0 || errno == EEXIST) continue;
+    const int error = errno;
+    std::error_code unknown;
+    if (!std::filesystem::is_directory(made, unknown)) return DiskError(error, "create the folder", path);
+  }
   return {};
 }
 

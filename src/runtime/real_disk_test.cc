@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -41,6 +42,25 @@ class RealDiskTest : public testing::Test {
   std::unique_ptr<RealCore> core_ = RealCore::Create();
   std::string folder_;
 };
+
+TEST_F(RealDiskTest, MakesFilesAndFoldersForItsUserAlone) {
+  const mode_t before = ::umask(0);
+  Run([&] {
+    ASSERT_TRUE(disk().CreateFolders(folder_ + "/a/b/"));
+    ASSERT_TRUE(disk().CreateFolders(folder_ + "/a/b")) << "again";
+    ASSERT_TRUE(disk().Open(folder_ + "/a/b/file", OpenMode::kCreate));
+    ASSERT_TRUE(disk().Open(folder_ + "/a/b/new", OpenMode::kCreateExclusive));
+  });
+  ::umask(before);
+  const auto mode_of = [&](const char* name) {
+    return std::filesystem::status(folder_ + name).permissions();
+  };
+  EXPECT_EQ(mode_of("/a"), std::filesystem::perms::owner_all);
+  EXPECT_EQ(mode_of("/a/b"), std::filesystem::perms::owner_all);
+  for (const char* name : {"/a/b/file", "/a/b/new"})
+    EXPECT_EQ(mode_of(name), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  Run([&] { EXPECT_FALSE(disk().CreateFolders(folder_ + "/a/b/file/c")) << "below a file"; });
+}
 
 TEST_F(RealDiskTest, ReadsWhatWasWritten) {
   Run([&] {

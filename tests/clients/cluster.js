@@ -1,5 +1,6 @@
 // A cluster of `tradewind serve` processes for the tests: free ports, data in a temporary folder, ended by their own ids.
 import { spawn, execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,11 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const binary = process.env.TRADEWIND_BINARY;
 if (!binary) throw new Error("TRADEWIND_BINARY must name the tradewind program");
+
+// What nodes share is kept here by them and by `node repair`, and not in this user's home.
+const state = mkdtempSync(join(tmpdir(), "tradewind-state-"));
+process.env.XDG_STATE_HOME = state;
+process.once("exit", () => rmSync(state, { recursive: true, force: true }));
 
 const readyPatienceMs = 30_000;
 

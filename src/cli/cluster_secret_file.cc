@@ -1,0 +1,217 @@
+#include "cli/cluster_secret_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+namespace tradewind::cli {
+namespace {
+
+constexpr size_t kSecretBytes = 32;  // Drawn for a new one; at least as many characters for one made by hand.
+constexpr size_t kSecretFileBytes = 4096;  // At most.
+
+tl::unexpected<Error> Unreadable(const std::string& what, const std::string& path) {
+  return Fail(
+      ErrorKind::kIo, "CLUSTER_SECRET_UNREADABLE",
+      fmt::format("the file of the cluster's secret, {}, cannot be {}: {}", path, what, std::strerror(errno)),
+      "let this user have it, or name another with --cluster-secret-file");
+}
+
+tl::unexpected<Error> Exposed(const std::string& path, const std::string& why, const std::string& action) {
+  return Fail(ErrorKind::kRefused, "CLUSTER_SECRET_EXPOSED",
+              fmt::format("the file of the cluster's secret, {}, may be known to others: {}", path, why),
+              action);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return descriptor_; }
+
+ private:
+  const int descriptor_;
+};
+
+std::string FolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
+// Nobody else may put another file in its place.
+Result<void> CheckFolder(const std::string& path) {
+  const std::string folder = FolderOf(path);
+  struct stat status {};
+  if (stat(folder.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return Unreadable("reached", path);
+  }
+  const bool trusted = status.st_uid == geteuid() || status.st_uid == 0;
+  // In a folder with the sticky bit others may add files, and not replace ours.
+  const bool closed = (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (status.st_mode & S_ISVTX) != 0;
+  if (trusted && closed) return {};
+  return Exposed(
+      path, fmt::format("others may write to the folder {}", folder),
+      "chmod go-w " + folder + ", or name a file in a folder of your own with --cluster-secret-file");
+}
+
+std::string Trimmed(std::string text) {
+  constexpr const char* kSpace = " \t\r\n";
+  text.erase(text.find_last_not_of(kSpace) + 1);
+  return text.substr(std::min(text.size(), text.find_first_not_of(kSpace)));
+}
+
+// Makes one folder for this user alone; an existing one stays as it is.
+bool MakeFolder(const std::string& path) {
+  return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+}
+
+bool MakeFolders(const std::string& path) {
+  std::string made;
+  for (const auto& part : std::filesystem::path(path)) {
+    made = made.empty() ? part.string() : (std::filesystem::path(made) / part).string();
+    if (!MakeFolder(made)) return false;
+  }
+  return true;
+}
+
+std::optional<std::string> AbsoluteFromEnvironment(const char* name) {
+  const char* const value = std::getenv(name);
+  if (!value || value[0] != '/') return std::nullopt;
+  return value;
+}
+
+// Whether it can hold the file: it is there or can be made, and takes a file.
+bool CanHold(const std::string& folder) {
+  std::string existing = folder;
+  while (existing.size() > 1 && access(existing.c_str(), F_OK) != 0) existing = FolderOf(existing);
+  return access(existing.c_str(), W_OK | X_OK) == 0;
+}
+
+Result<void> WriteWhole(int descriptor, std::string_view text, const std::string& path) {
+  if (write(descriptor, text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      fsync(descriptor) != 0)
+    return Unreadable("written", path);
+  return {};
+}
+
+std::string NewSecret() {
+  std::array<unsigned char, kSecretBytes> random{};
+  std::string text;
+  if (getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) return text;
+  for (const unsigned char byte : random) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+// The file is linked to its name when it is whole; another node's that was there first stays.
+Result<void> Make(const std::string& path) {
+  if (!MakeFolders(FolderOf(path))) return Unreadable("made", path);
+  const std::string secret = NewSecret();
+  if (secret.empty()) return Unreadable("made", path);
+  // A name of its own: processes in two containers may have the same id.
+  const std::string draft = path + "." + NewSecret().substr(0, 16);
+  {
+    const Descriptor file(open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (file.get() < 0) return Unreadable("made", path);
+    if (auto written = WriteWhole(file.get(), secret + "\n", path); !written) {
+      unlink(draft.c_str());
+      return written;
+    }
+  }
+  const bool linked = link(draft.c_str(), path.c_str()) == 0 || errno == EEXIST;
+  const int why = errno;
+  unlink(draft.c_str());
+  errno = why;
+  if (!linked) return Unreadable("made", path);
+  const Descriptor folder(open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || fsync(folder.get()) != 0) return Unreadable("made durable", path);
+  return {};
+}
+
+}  // namespace
+
+std::string DefaultClusterSecretPath() {
+  std::string folder = fmt::format("/tmp/tradewind-{}", geteuid());
+  if (const auto state = AbsoluteFromEnvironment("XDG_STATE_HOME"); state && CanHold(*state + "/tradewind"))
+    folder = *state + "/tradewind";
+  else if (const auto home = AbsoluteFromEnvironment("HOME");
+           home && CanHold(*home + "/.local/state/tradewind"))
+    folder = *home + "/.local/state/tradewind";
+  return folder + "/cluster-secret";
+}
+
+Result<net::ClusterSecret> ReadClusterSecret(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    if (errno != ENOENT) return Unreadable("read", path);
+    return Fail(ErrorKind::kNotFound, "CLUSTER_SECRET_MISSING", "there is no file " + path,
+                "make one that only this user can read, with the same 32 characters or more for all nodes: "
+                "(umask 077; openssl rand -hex 32 > " +
+                    path + ")");
+  }
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) return Unreadable("read", path);
+  if (!S_ISREG(status.st_mode))
+    return Fail(ErrorKind::kRefused, "CLUSTER_SECRET_INVALID", path + " is no plain file",
+                "name a file with --cluster-secret-file");
+  if (status.st_uid != geteuid() && status.st_uid != 0)
+    return Exposed(path, "it belongs to another user", "run as that user, or make a file of your own");
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return Exposed(path, "its mode lets others have it",
+                   "make a new secret if others use this machine; then chmod 600 " + path);
+  TW_TRY(CheckFolder(path));
+  std::string text(kSecretFileBytes + 1, '\0');
+  const ssize_t size = read(file.get(), text.data(), text.size());
+  if (size < 0) return Unreadable("read", path);
+  text.resize(static_cast<size_t>(size));
+  const bool too_long = text.size() > kSecretFileBytes;
+  text = Trimmed(std::move(text));
+  if (too_long || text.size() < kSecretBytes)
+    return Fail(
+        ErrorKind::kRefused, "CLUSTER_SECRET_INVALID",
+        fmt::format(
+            "the secret in {} is too {}: it has {} characters at least, in a file of {} bytes at most", path,
+            too_long ? "long" : "short", kSecretBytes, kSecretFileBytes),
+        "make another, the same for all nodes: openssl rand -hex 32");
+  return net::ClusterSecret(std::move(text));
+}
+
+Result<net::ClusterSecret> ReadOrMakeClusterSecret(const std::string& path) {
+  auto secret = ReadClusterSecret(path);
+  if (secret || secret.error().code != "CLUSTER_SECRET_MISSING") return secret;
+  TW_TRY(CheckFolder(path));
+  TW_TRY(Make(path));
+  return ReadClusterSecret(path);
+}
+
+void AddClusterSecretOption(CLI::App& command, std::string& path) {
+  command
+      .add_option("--cluster-secret-file", path,
+                  "What the nodes of the cluster know each other by, the same for all: 32 characters or "
+                  "more, readable "
+                  "for this user only; default: a file of this user, which its first node makes "
+                  "(~/.local/state/tradewind/cluster-secret)")
+      ->envname("TRADEWIND_CLUSTER_SECRET_FILE")
+      ->type_name("FILE");
+}
+
+Result<net::ClusterSecret> LoadClusterSecret(const std::string& path) {
+  return path.empty() ? ReadOrMakeClusterSecret(DefaultClusterSecretPath()) : ReadClusterSecret(path);
+}
+
+}  // namespace tradewind::cli
