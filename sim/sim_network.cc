@@ -30,6 +30,9 @@ class SimConnection final : public runtime::Connection {
   Result<size_t> Read(MutableBytes into) override;
   Result<void> Write(Bytes bytes) override;
   void SetReadDeadline(TimePoint deadline) override;
+  void SetWriteDeadline(TimePoint deadline) override { write_deadline_ = deadline; }
+  PeerState peer_state() override;
+  size_t WriteNow(Bytes bytes) override;
   // A host that is down sends nothing, so there the channel is as Fabric::TakeDown() left it.
   void Close() override { channel_->Close(index_); }
   Address peer() const override { return channel_->side(1 - index_).address; }
@@ -45,6 +48,7 @@ class SimConnection final : public runtime::Connection {
   const int index_;
   Channel::Side& side_;
   TimePoint deadline_ = TimePoint::max();
+  TimePoint write_deadline_ = TimePoint::max();
 };
 
 Result<void> SimConnection::CheckOpen() const {
@@ -83,7 +87,10 @@ Result<void> SimConnection::Write(Bytes bytes) {
     if (bytes.empty()) return {};
     const size_t room = std::min(channel_->Room(index_), bytes.size());
     if (room == 0) {
-      side_.writable.Wait();
+      if (core_.world().now() >= write_deadline_)
+        return Fail(ErrorKind::kTimeout, "WRITE_TIMEOUT",
+                    peer().ToString() + " did not take what was sent before the deadline");
+      side_.writable.WaitUntil(write_deadline_);
       continue;
     }
     const size_t count = random.OneIn(3) ? random.Between(1, std::min<size_t>(room, 16u << 10))
@@ -95,6 +102,17 @@ Result<void> SimConnection::Write(Bytes bytes) {
     channel_->Send(index_, piece);
     bytes = bytes.subspan(count);
   }
+}
+
+runtime::Connection::PeerState SimConnection::peer_state() {
+  if (!CheckOpen() || side_.lost) return PeerState::kGone;
+  return side_.ended ? PeerState::kEnded : PeerState::kThere;
+}
+
+size_t SimConnection::WriteNow(Bytes bytes) {
+  if (!CheckOpen() || side_.lost || channel_->Room(index_) < bytes.size()) return 0;
+  channel_->Send(index_, bytes);
+  return bytes.size();
 }
 
 void SimConnection::SetReadDeadline(TimePoint deadline) {

@@ -44,6 +44,8 @@ inline constexpr milliseconds kIdleHttpConnection{300'000};
 inline constexpr milliseconds kHttpMessageTime{60'000};
 inline constexpr milliseconds kHttpHeaderTime{10'000};  // From its first byte to its end.
 inline constexpr milliseconds kHttpLinger{2'000};
+// Between two looks at whether the client of a request that runs is still there.
+inline constexpr milliseconds kCallerLook{20};
 inline constexpr milliseconds kHttpAcceptPause{100};
 inline constexpr size_t kHttpConnections = 20'000;
 // What an idle connection costs; the buffer grows with a long header.

@@ -32,6 +32,21 @@ void AppendJsonString(std::string& out, std::string_view text) {
 
 }  // namespace
 
+void Caller::NoteGone() {
+  if (std::exchange(gone_, true)) return;
+  for (const Watch* watch : std::vector(watches_)) watch->then_();
+}
+
+Caller::Watch::Watch(Caller* caller, std::function<void()> then) : caller_(caller), then_(std::move(then)) {
+  if (!caller_) return;
+  caller_->watches_.push_back(this);
+  if (caller_->gone_) then_();
+}
+
+Caller::Watch::~Watch() {
+  if (caller_) std::erase(caller_->watches_, this);
+}
+
 Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
   for (const auto& [name, value] : fields) Add(name, value);
 }
@@ -90,11 +105,11 @@ std::pair<std::string_view, std::string_view> Headers::operator[](size_t index) 
 }
 
 HttpResponse HttpResponse::Json(int status, std::string body) {
-  return {status, {{"Content-Type", "application/json"}}, std::move(body), false, {}};
+  return {status, {{"Content-Type", "application/json"}}, std::move(body), false, {}, {}};
 }
 
 HttpResponse HttpResponse::Text(int status, std::string body) {
-  return {status, {{"Content-Type", "text/plain"}}, std::move(body), false, {}};
+  return {status, {{"Content-Type", "text/plain"}}, std::move(body), false, {}, {}};
 }
 
 HttpResponse HttpResponse::Error(int status, std::string_view message) {

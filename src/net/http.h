@@ -48,6 +48,33 @@ class Headers {
   std::vector<Field> fields_;
 };
 
+// Who waits for the answer to a request, and may go while it runs. This core only.
+class Caller {
+ public:
+  bool gone() const { return gone_; }
+  // The caller has gone: nobody will read an answer. Does not suspend.
+  void NoteGone();
+
+  // While it lives, `then` is called when the caller goes, and at once if it has gone. It must not suspend. A null
+  // caller never goes.
+  class Watch {
+   public:
+    Watch(Caller* caller, std::function<void()> then);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+
+   private:
+    friend class Caller;
+    Caller* const caller_;
+    const std::function<void()> then_;
+  };
+
+ private:
+  bool gone_ = false;
+  std::vector<const Watch*> watches_;
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string target = "/";  // As it stands in the request line.
@@ -65,6 +92,9 @@ struct HttpRequest {
   // Set by the server: it bears a seal, and came as it was sent (seal.h); and a node of this cluster has sent it.
   bool sealed = false;
   bool proven = false;
+
+  // Server: whoever waits for the answer; until the handler returns. Client: with whom the call ends (ANSWER_LOST).
+  Caller* caller = nullptr;
 
   // Client: running the request twice does no harm, so that it may be sent again when its answer was lost.
   bool idempotent = false;
@@ -95,6 +125,8 @@ struct HttpResponse {
   // Set: the server answers 101 if the request asked for this protocol, else 426; status and body are
   // ignored.
   std::optional<Upgrade> upgrade;
+  // Called by the server if the caller went before it could get the answer, as far as is known when it is written.
+  std::function<void()> undelivered;
 
   static HttpResponse Json(int status, std::string body);
   static HttpResponse Text(int status, std::string body);

@@ -161,6 +161,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
       late->connection->Close();
     }
   });
+  const Caller::Watch watch(request.caller, [&link] { link->connection->Close(); });
   auto exchanged = [&]() -> Result<HttpResponse> {
     if (link->watched) link->connection->SetReadDeadline(runtime::TimePoint::max());
     std::string header;

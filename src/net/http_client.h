@@ -18,6 +18,9 @@
 //
 //   CLUSTER_SECRET_WRONG  kUnavailable: the other node has another secret. It did not run.
 //
+// A call for somebody (HttpRequest::caller) ends when he goes, with ANSWER_LOST: its connection is closed, by which
+// the server notices.
+//
 // An answer that is damaged, or bears no seal, or does not prove the secret, is a lost one: ANSWER_LOST.
 //
 // Used on its core's thread only.

@@ -24,6 +24,10 @@ class LentConnection : public runtime::Connection {
   ~LentConnection() override { connection_->Close(); }
   Result<size_t> Read(MutableBytes into) override { return connection_->Read(into); }
   void ExpectAtLeast(size_t bytes) override { connection_->ExpectAtLeast(bytes); }
+  void SetWriteDeadline(runtime::TimePoint deadline) override { connection_->SetWriteDeadline(deadline); }
+  PeerState peer_state() override { return connection_->peer_state(); }
+  size_t WriteNow(Bytes bytes) override { return connection_->WriteNow(bytes); }
+  void EndOutput() override { connection_->EndOutput(); }
   Result<void> Write(Bytes bytes) override { return connection_->Write(bytes); }
   void SetReadDeadline(runtime::TimePoint deadline) override { connection_->SetReadDeadline(deadline); }
   void Close() override { connection_->Close(); }
@@ -32,6 +36,10 @@ class LentConnection : public runtime::Connection {
  private:
   std::shared_ptr<runtime::Connection> connection_;
 };
+
+// How every answer begins, also one to HTTP/1.0.
+constexpr std::string_view kAnswerStart = "HTTP/1.";
+constexpr size_t kLooksAtOnce = 250;  // Each is a system call or two.
 
 std::string_view ProtocolAskedFor(const HttpRequest& request) {
   if (!request.headers.HasToken("Connection", "upgrade")) return {};
@@ -57,6 +65,11 @@ struct HttpServer::Session {
   std::string output;            // Kept for its memory.
   std::optional<uint64_t> seed;  // Of the answer's seal, if the request bore one.
   std::string proof;             // Of the request, if it was right.
+  Caller caller;
+  runtime::TimePoint looked_at{};   // Or when the handler began.
+  std::list<Session*> place{this};  // For working_, while the handler does not run.
+  const std::list<Session*>::iterator working_at = place.begin();
+  size_t sent_ahead = 0;  // Bytes of the answer that were written to see who is there.
   bool upgraded = false;
   bool dropped = false;  // Closed by Drain or Stop.
 };
@@ -67,6 +80,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::Start(runtime::Core& core, const
   std::unique_ptr<HttpServer> server(
       new HttpServer(core, std::move(listener), std::move(handler), std::move(secret)));
   server->fibers_.Spawn("http accept", [raw = server.get()] { raw->Accept(); });
+  server->fibers_.Spawn("http callers", [raw = server.get()] { raw->WatchCallers(); });
   return server;
 }
 
@@ -148,7 +162,7 @@ bool HttpServer::ServeOne(Session& session) {
                   facts->http_1_1);
   }
   session.request.arrived = session.connection->arrived().value_or(core_.Now());
-  HttpResponse response = Handle(session.request);
+  HttpResponse response = Handle(session);
   if (response.refuses_unsealed) {
     Refuse(session, response);
     return false;
@@ -165,16 +179,22 @@ bool HttpServer::ServeOne(Session& session) {
 }
 
 // A request for which there is no memory fails alone. It may have run, so nobody is asked to repeat it.
-HttpResponse HttpServer::Handle(const HttpRequest& request) {
+HttpResponse HttpServer::Handle(Session& session) {
   HttpResponse response;
   bool has_answer = false;
   ++requests_in_progress_;
+  session.caller = Caller();
+  session.request.caller = &session.caller;
+  session.looked_at = core_.Now();
+  working_.splice(working_.end(), session.place);
+  if (watch_rests_) watch_.NotifyAll();
   try {
-    response = handler_(request);
+    response = handler_(session.request);
     has_answer = true;
   } catch (const std::bad_alloc&) {
   } catch (const std::length_error&) {
   }
+  session.place.splice(session.place.end(), working_, session.working_at);
   --requests_in_progress_;
   if (!has_answer) response = HttpResponse::Error(500, "out of memory, and the request may have run");
   return response;
@@ -208,7 +228,11 @@ bool HttpServer::Answer(Session& session, const HttpResponse& response, std::opt
   if (seed && !session.proof.empty())
     framing.seal->proof = Prove(core_, secret_, response, body, session.proof);
   AppendResponseHeader(session.output, response, framing);
+  session.output.erase(0, std::exchange(session.sent_ahead, 0));
   auto written = WriteMessage(*session.connection, session.output, body);
+  if (response.undelivered &&
+      (!written || session.connection->peer_state() == runtime::Connection::PeerState::kGone))
+    response.undelivered();
   return written && keep_alive;
 }
 
@@ -219,6 +243,7 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   if (session.seed) seal = SealOf(response, {}, *session.seed);
   if (seal && !session.proof.empty()) seal->proof = Prove(core_, secret_, response, {}, session.proof);
   AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers, seal);
+  session.output.erase(0, std::exchange(session.sent_ahead, 0));
   if (!WriteMessage(*session.connection, session.output, {})) return;
   session.upgraded = true;
   session_ended_.NotifyAll();
@@ -232,6 +257,7 @@ void HttpServer::Refuse(Session& session, const HttpResponse& response) {
   session.request.method.clear();
   session.proof.clear();
   Answer(session, response, kRefusalSeed, false, true);
+  session.connection->EndOutput();
   session.connection->SetReadDeadline(core_.Now() + limits::kHttpLinger);
   std::array<std::byte, 4096> dropped;
   while (true) {
@@ -243,6 +269,37 @@ void HttpServer::Refuse(Session& session, const HttpResponse& response) {
 void HttpServer::Drop(Session& session) {
   session.dropped = true;
   session.connection->Close();
+}
+
+// Requests are short as a rule: one that ends between two looks costs nothing here.
+void HttpServer::WatchCallers() {
+  while (!stopped_) {
+    if (working_.empty()) {
+      watch_rests_ = true;
+      watch_.Wait();
+      watch_rests_ = false;
+    }
+    watch_.WaitUntil(core_.Now() + limits::kCallerLook);
+    const runtime::TimePoint now = core_.Now();
+    for (size_t looks = 0; looks < kLooksAtOnce && !working_.empty(); ++looks) {
+      Session& session = *working_.front();
+      if (session.looked_at + limits::kCallerLook > now) break;
+      session.looked_at = now;
+      working_.splice(working_.end(), working_, working_.begin());
+      LookAtCaller(session);
+    }
+  }
+}
+
+void HttpServer::LookAtCaller(Session& session) {
+  using State = runtime::Connection::PeerState;
+  if (session.caller.gone()) return;
+  State state = session.connection->peer_state();
+  if (state == State::kEnded && session.sent_ahead == 0) {
+    session.sent_ahead = session.connection->WriteNow(std::as_bytes(std::span(kAnswerStart)));
+    state = session.connection->peer_state();
+  }
+  if (state == State::kGone) session.caller.NoteGone();
 }
 
 size_t HttpServer::http_sessions() const {
@@ -263,6 +320,8 @@ void HttpServer::Stop() {
   draining_ = true;
   listener_->Close();
   session_ended_.NotifyAll();
+  stopped_ = true;
+  watch_.NotifyAll();
   for (Session& session : sessions_) Drop(session);
   fibers_.Join();
 }

@@ -8,6 +8,11 @@
 // known for sure. Whether a node of this cluster has sent it is for the handler to act on; only such a one gets an answer
 // that proves the cluster's secret.
 //
+// The client of a request that runs may go. The server looks now and then (limits::kCallerLook), and tells the
+// handler through HttpRequest::caller: the connection is broken; or the client has ended its side of it, and answers
+// the first bytes of the answer, which are always the same, with a reset. A client that has ended its side only, and
+// still reads, does not: it gets the rest.
+//
 // Used on its core's thread only.
 #pragma once
 
@@ -59,7 +64,7 @@ class HttpServer {
   // False where there is no memory for it.
   bool Begin(std::unique_ptr<runtime::Connection> connection);
   void Serve(Session& session);
-  HttpResponse Handle(const HttpRequest& request);
+  HttpResponse Handle(Session& session);
   // Whether the connection can carry another request.
   bool ServeOne(Session& session);
   // False when the request bears a seal that it does not fit.
@@ -70,6 +75,8 @@ class HttpServer {
   void RunUpgrade(Session& session, HttpResponse response);
   void Refuse(Session& session, const HttpResponse& response);
   static void Drop(Session& session);
+  void WatchCallers();
+  static void LookAtCaller(Session& session);
   size_t http_sessions() const;
 
   runtime::Core& core_;
@@ -78,6 +85,10 @@ class HttpServer {
   const HttpHandler handler_;
   const ClusterSecret secret_;
   std::list<Session> sessions_;
+  std::list<Session*> working_;  // Whose handler runs, the one that was looked at longest ago first.
+  bool watch_rests_ = false;     // No request has come for a while.
+  bool stopped_ = false;
+  runtime::WaitQueue watch_;
   size_t requests_in_progress_ = 0;
   bool draining_ = false;
   runtime::WaitQueue session_ended_;  // Or upgraded.

@@ -276,5 +276,84 @@ TEST_F(Server, StopsUpgradedConnectionsToo) {
   });
 }
 
+// A handler that runs until its client has gone, or the test says so.
+struct Waiting {
+  runtime::WaitQueue changed;
+  size_t running = 0;
+  size_t told = 0;  // Handlers whose client has gone.
+  bool finish = false;
+
+  HttpResponse operator()(const HttpRequest& request) {
+    if (request.path == "/quick") return HttpResponse::Text(200, "quick");
+    ++running;
+    changed.NotifyAll();
+    bool gone = false;
+    {
+      const Caller::Watch watch(request.caller, [&] {
+        gone = true;
+        changed.NotifyAll();
+      });
+      runtime::WaitFor(changed, [&] { return gone || finish; });
+    }
+    told += gone ? 1 : 0;
+    --running;
+    changed.NotifyAll();
+    HttpResponse response = HttpResponse::Text(200, "done");
+    response.undelivered = [this] { told += 100; };
+    return response;
+  }
+};
+
+TEST_F(Server, TellsAHandlerThatItsClientHasGoneHoweverItWent) {
+  Waiting waiting;
+  WithServer(std::ref(waiting), [&] {
+    const std::string_view slow = "GET /slow HTTP/1.1\r\n\r\n";
+    const std::string requests[] = {
+        std::string(slow),
+        "GET /slow HTTP/1.0\r\n\r\n",
+        std::string(slow) + "GET /never HTTP/1.1\r\n\r\n",  // What waits behind it hides no end.
+        "GET /quick HTTP/1.1\r\n\r\n" + std::string(slow),  // Its answer is not read: a reset.
+        std::string(slow) + "half a requ",
+    };
+    for (const std::string& request : requests) {
+      auto client = Dial();
+      Send(*client, request);
+      runtime::WaitFor(waiting.changed, [&] { return waiting.running == 1; });
+      const size_t told = waiting.told;
+      const runtime::TimePoint began = core_->Now();
+      client->Close();
+      ASSERT_TRUE(runtime::WaitForUntil(waiting.changed, Soon(), [&] { return waiting.running == 0; }))
+          << request;
+      EXPECT_LT(core_->Now() - began, seconds(2));
+      while (waiting.told == told + 1) runtime::Yield();
+      EXPECT_EQ(waiting.told, told + 101) << request;  // And it knows that the answer was not delivered.
+    }
+  });
+}
+
+TEST_F(Server, AnswersAClientThatHasEndedItsSideAndReads) {
+  Waiting waiting;
+  WithServer(std::ref(waiting), [&] {
+    for (const char* version : {"1.1", "1.0"}) {
+      waiting.finish = false;
+      auto client = Dial();
+      Send(*client, std::string("GET /slow HTTP/") + version + "\r\n\r\n");
+      client->EndOutput();
+      // The first bytes of the answer come while the handler runs.
+      std::string text = Receive(*client, [](const std::string& so_far) { return so_far.size() >= 7; });
+      EXPECT_EQ(waiting.running, 1u);
+      EXPECT_EQ(text, "HTTP/1.");
+      runtime::SleepFor(3 * limits::kCallerLook);
+      EXPECT_EQ(waiting.told, 0u);
+      waiting.finish = true;
+      waiting.changed.NotifyAll();
+      text += ReceiveAll(*client);
+      EXPECT_TRUE(text.starts_with(std::string("HTTP/") + version + " 200 OK\r\n")) << text;
+      EXPECT_TRUE(text.ends_with("done")) << text;
+      EXPECT_EQ(waiting.told, 0u);
+    }
+  });
+}
+
 }  // namespace
 }  // namespace tradewind::net

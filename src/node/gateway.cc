@@ -35,6 +35,11 @@ tl::unexpected<Error> BadBaton() {
               "the baton is unknown or was used before");
 }
 
+// For nobody: the stream ends with it.
+tl::unexpected<Error> ClientGone() {
+  return Fail(ErrorKind::kIo, "CLIENT_GONE", "the client has gone, and its request and stream end");
+}
+
 struct Baton {
   NodeName node;
   GatewayId gateway;
@@ -243,6 +248,7 @@ net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const TenantN
   forwarded.headers.Set("x-namespace", tenant);
   forwarded.headers.Set(net::kForwardedField, "1");
   forwarded.body = request.body;
+  forwarded.caller = request.caller;
   ++forwarded_;
   auto answer = node_.directory().Call(gateway, std::move(forwarded), core_.Now() + patience);
   if (!answer && answer.error().code == "NODE_NOT_FOUND") return Failure(BadBaton().value());
@@ -269,7 +275,8 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   }
 
   stream->busy = true;
-  auto ran = sqlite::OrOutOfMemory<net::HttpResponse>([&] { return RunPipeline(stream, *pipeline); });
+  auto ran = sqlite::OrOutOfMemory<net::HttpResponse>(
+      [&] { return RunPipeline(stream, *pipeline, request.caller); });
   if (ran) return *std::move(ran);
   Forget(*stream, Ending::kFailed);
   CloseInBackground(stream);
@@ -278,7 +285,7 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
 
 // Stored SQL stays here; everything else goes to the owner, with its results put back in their places.
 Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStream>& stream,
-                                               hrana::PipelineRequest& pipeline) {
+                                               hrana::PipelineRequest& pipeline, net::Caller* caller) {
   std::vector<std::string> results(pipeline.requests.size());
   std::vector<hrana::StreamRequest> to_run;
   std::vector<size_t> places;
@@ -298,7 +305,7 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
   }
   if (!closes) client_streams_[stream->id] = stream;
   if (!to_run.empty()) {
-    TW_TRY_ASSIGN(auto ran, RunRequests(*stream, std::move(to_run), !closes, answered_bytes));
+    TW_TRY_ASSIGN(auto ran, RunRequests(*stream, std::move(to_run), !closes, answered_bytes, caller));
     for (size_t index = 0; index < ran.size(); ++index) results[places[index]] = std::move(ran[index]);
   }
   stream->busy = false;
@@ -307,7 +314,18 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
     Forget(*stream, Ending::kClosed);
     return net::HttpResponse::Json(200, hrana::EncodePipelineResponse(std::nullopt, results));
   }
-  return net::HttpResponse::Json(200, hrana::EncodePipelineResponse(NewBaton(*stream), results));
+  net::HttpResponse response =
+      net::HttpResponse::Json(200, hrana::EncodePipelineResponse(NewBaton(*stream), results));
+  if (stream->InTransaction())
+    response.undelivered = [this, stream, baton = stream->baton] { EndUndelivered(stream, baton); };
+  return response;
+}
+
+void Gateway::EndUndelivered(const std::shared_ptr<ClientStream>& stream, const std::string& baton) {
+  if (stream->busy || stream->baton != baton || !client_streams_.contains(stream->id)) return;
+  Forget(*stream, Ending::kFailed);
+  stream->busy = true;
+  CloseInBackground(stream);
 }
 
 // -- Running
@@ -315,8 +333,9 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
 // Where the tenant is, newer than what was tried and failed; waits for the catalog to say so until the
 // deadline.
 Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer_than,
-                                           runtime::TimePoint deadline) {
+                                           runtime::TimePoint deadline, net::Caller* caller) {
   while (true) {
+    if (caller && caller->gone()) return ClientGone();
     const Epoch local = node_.tenants().EpochOf(tenant);
     const auto known = locations_.Find(tenant);
     if (known && known->epoch > newer_than && known->epoch > local) return *known;
@@ -339,13 +358,14 @@ Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer
 }
 
 Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall& call,
-                                        runtime::TimePoint deadline) {
-  if (owner == node_.self()) return streams_.Run(call);
+                                        runtime::TimePoint deadline, net::Caller* caller) {
+  if (owner == node_.self()) return streams_.Run(call, caller);
   ++forwarded_;
   net::HttpRequest request;
   request.method = "POST";
   request.target = "/v1/internal/streams";
   request.body = Encode(call);
+  request.caller = caller;
   TW_TRY_ASSIGN(const auto answer, node_.directory().Call(owner, std::move(request), deadline));
   if (answer.status == 200) return DecodeStreamAnswer(answer.body);
   return Fail(ParseErrorResponse(answer));
@@ -353,7 +373,7 @@ Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall&
 
 Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
                                                       std::vector<hrana::StreamRequest> requests, bool keep,
-                                                      uint64_t answered_bytes) {
+                                                      uint64_t answered_bytes, net::Caller* caller) {
   const runtime::TimePoint parked_until = core_.Now() + limits::kParkedRequest;
   std::vector<std::string> results;
   StreamCall call;
@@ -364,10 +384,11 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
   call.answered_bytes = answered_bytes;
   Epoch tried;  // No owner up to this epoch has the tenant any more.
   while (!call.requests.empty()) {
+    if (caller && caller->gone()) return ClientGone();
     cluster::Ownership target{stream.owner, stream.owner_epoch};
     call.opens = stream.owner_stream.empty();
     if (call.opens) {
-      TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until));
+      TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until, caller));
       // Known from here on, whatever becomes of the call.
       stream.owner = target.owner;
       stream.owner_stream = runtime::RandomId(core_);
@@ -377,7 +398,8 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
     call.stream = stream.owner_stream;
     call.session = stream.session;
     call.begun = stream.begun;
-    Result<StreamAnswer> answer = CallOwner(target.owner, call, core_.Now() + Patience(call.requests));
+    Result<StreamAnswer> answer =
+        CallOwner(target.owner, call, core_.Now() + Patience(call.requests), caller);
     if (!answer) {
       // Nothing ran if the owner could not be reached: without a transaction there the request may wait for
       // it, or follow.
@@ -423,6 +445,7 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
       break;  // The stream was closed before the last request.
     }
   }
+  if (caller && caller->gone()) return ClientGone();
   for (size_t left = call.requests.size(); left > 0; --left)
     results.push_back(hrana::EncodeErrorResult(
         Error{ErrorKind::kInvalid, "STREAM_CLOSED", "the stream was closed by an earlier request", ""}));

@@ -16,6 +16,10 @@
 //
 // A pipeline is JSON and says so, or says nothing: a form or text is what a page makes a browser send (strangers.h).
 //
+// A client that has gone while its request runs has given up its stream: the statement is cancelled, here or at
+// the owner (the call to it is closed, and its stream too), the rest of the pipeline does not run, and what is open is
+// rolled back. A client that goes between its requests may come back with its baton, for limits::kStreamIdle.
+//
 // This core only.
 #pragma once
 
@@ -60,7 +64,9 @@ class Gateway {
   Result<Target> FindTarget(const net::HttpRequest& request) const;
   net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
   Result<net::HttpResponse> RunPipeline(const std::shared_ptr<ClientStream>& stream,
-                                        hrana::PipelineRequest& pipeline);
+                                        hrana::PipelineRequest& pipeline, net::Caller* caller);
+  // The client went before it had the baton with which it could go on.
+  void EndUndelivered(const std::shared_ptr<ClientStream>& stream, const std::string& baton);
   Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
   std::string NewBaton(ClientStream& stream);
   void Forget(const ClientStream& stream, Ending ending);
@@ -73,9 +79,11 @@ class Gateway {
   // of the pipeline's results that are there already.
   Result<std::vector<std::string>> RunRequests(ClientStream& stream,
                                                std::vector<hrana::StreamRequest> requests, bool keep,
-                                               uint64_t answered_bytes);
-  Result<cluster::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline);
-  Result<StreamAnswer> CallOwner(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline);
+                                               uint64_t answered_bytes, net::Caller* caller);
+  Result<cluster::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline,
+                                    net::Caller* caller);
+  Result<StreamAnswer> CallOwner(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline,
+                                 net::Caller* caller = nullptr);
   void CloseAtOwner(const ClientStream& stream);
   void CloseInBackground(const std::shared_ptr<ClientStream>& stream);
   void SweepIdle();

@@ -76,13 +76,13 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
                                                  core_.Now()});
 }
 
-Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
+Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* caller) {
   StreamAnswer answer;
   answer.progress = call.progress;
   answer.status = StreamAnswer::Status::kLost;
   if (!call.opens) {
     const auto open = Find(call);
-    if (open && !open->busy) return RunOn(open, call);
+    if (open && !open->busy) return RunOn(open, call, caller);
     Close(call);  // A gateway that calls twice at once has given up the first call: lost is what it is.
     return answer;
   }
@@ -97,11 +97,16 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call) {
   }
   TW_TRY(opened);
   if (!streams_.emplace(call.stream, *opened).second) return answer;  // The number has been used.
-  return RunOn(*opened, call);
+  return RunOn(*opened, call, caller);
 }
 
-Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call) {
+Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
+                                          net::Caller* caller) {
   open->busy = true;
+  const net::Caller::Watch watch(caller, [&open] {
+    open->doomed = true;
+    open->stream->Cancel();
+  });
   auto answer = sqlite::OrOutOfMemory<StreamAnswer>([&] { return AnswerOf(*open, call); });
   open->busy = false;
   open->last_used = core_.Now();
@@ -207,7 +212,7 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }
   const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
-  Result<StreamAnswer> answer = Run(*call);
+  Result<StreamAnswer> answer = Run(*call, request.caller);
   if (!answer) return ErrorResponse(answer.error());
   auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
   if (text) return net::HttpResponse::Text(200, *std::move(text));

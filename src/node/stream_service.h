@@ -33,8 +33,9 @@ class StreamService {
 
   // Runs the call if the tenant is here, else answers kMoved. The results of one pipeline have
   // limits::kPipelineAnswerBytes together: a request whose result might not fit is not run, and answered with
-  // PIPELINE_ANSWERS_TOO_LARGE. Suspends. Fails only when the tenant's file cannot be opened.
-  Result<StreamAnswer> Run(const StreamCall& call);
+  // PIPELINE_ANSWERS_TOO_LARGE. Suspends. Fails only when the tenant's file cannot be opened. If the caller goes,
+  // what runs is cancelled, the rest not begun, and the stream closed.
+  Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
   // The same for another node's gateway.
   net::HttpResponse Handle(const net::HttpRequest& request);
   // Ends the stream of the call, rolling back what it has open; a statement that runs on it is cancelled.
@@ -52,7 +53,8 @@ class StreamService {
   Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
   // The stream that the call fits; null if there is none.
   std::shared_ptr<OpenStream> Find(const StreamCall& call) const;
-  Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
+  Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
+                             net::Caller* caller);
   Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
   void SweepIdle();

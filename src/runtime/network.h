@@ -34,6 +34,17 @@ class Connection {
   // From then on reads that have waited past the deadline fail with kTimeout, one in progress included.
   // TimePoint::max() is none, as at the start.
   virtual void SetReadDeadline(TimePoint deadline) = 0;
+  // The same of writes.
+  virtual void SetWriteDeadline(TimePoint) {}
+  // What is known of the peer without reading. Ended: it sends no more, which a peer may say that still reads, and
+  // one that has closed does not say otherwise. Gone: nothing that is written reaches it.
+  enum class PeerState { kThere, kEnded, kGone };
+  virtual PeerState peer_state() { return PeerState::kThere; }
+  // Writes as many of the bytes as the transport takes at once, and returns how many. Never suspends. Requires: no
+  // Write in progress.
+  virtual size_t WriteNow(Bytes) { return 0; }
+  // Says to the peer that nothing more is written; reading goes on. Never suspends.
+  virtual void EndOutput() {}
   // Ends both directions at once; calls in progress fail with kIo. May be called repeatedly, and never
   // suspends.
   virtual void Close() = 0;

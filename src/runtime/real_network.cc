@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -119,6 +120,12 @@ class RealConnection final : public Connection {
   void ExpectAtLeast(size_t bytes) override { expected_ = bytes; }
   Result<void> Write(Bytes bytes) override;
   void SetReadDeadline(TimePoint deadline) override;
+  void SetWriteDeadline(TimePoint deadline) override { write_deadline_ = deadline; }
+  PeerState peer_state() override;
+  size_t WriteNow(Bytes bytes) override;
+  void EndOutput() override {
+    if (!socket_->closed()) ::shutdown(socket_->descriptor(), SHUT_WR);
+  }
   void Close() override;
   Address peer() const override { return peer_; }
   std::optional<TimePoint> arrived() const override { return arrived_; }
@@ -130,6 +137,8 @@ class RealConnection final : public Connection {
   ssize_t Receive(MutableBytes into);
   void WakeOnlyFor(size_t bytes);
   void CheckDeadline();
+  // False once the deadline of writes has passed.
+  bool AwaitRoom();
   tl::unexpected<Error> Failure(const char* what, int error) const;
   tl::unexpected<Error> Closed() const {
     return Fail(ErrorKind::kIo, "CONNECTION_CLOSED",
@@ -143,6 +152,7 @@ class RealConnection final : public Connection {
   int low_water_ = 1;    // The socket is ready once so many bytes are there.
   bool notes_arrivals_ = false;
   std::optional<TimePoint> arrived_;
+  TimePoint write_deadline_ = TimePoint::max();
   TimePoint deadline_ = TimePoint::max();
   // At most one, due at deadline_ or before it: a deadline that only moves on, as it does with each request,
   // costs no timer.
@@ -221,9 +231,38 @@ Result<void> RealConnection::Write(Bytes bytes) {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN && errno != EWOULDBLOCK) return Failure("write to", errno);
-    socket_->Await(tcp::socket::wait_write);
+    if (!AwaitRoom())
+      return Fail(ErrorKind::kTimeout, "WRITE_TIMEOUT",
+                  peer_.ToString() + " did not take what was sent before the deadline");
   }
   return {};
+}
+
+bool RealConnection::AwaitRoom() {
+  if (write_deadline_ == TimePoint::max()) {
+    socket_->Await(tcp::socket::wait_write);
+    return true;
+  }
+  if (core_.Now() >= write_deadline_) return false;
+  const Core::TimerId timer =
+      core_.StartTimer(write_deadline_, [socket = socket_] { socket->Expire(tcp::socket::wait_write); });
+  const auto outcome = socket_->Await(tcp::socket::wait_write);
+  core_.CancelTimer(timer);
+  return outcome != SocketReadiness::Outcome::kExpired;
+}
+
+size_t RealConnection::WriteNow(Bytes bytes) {
+  if (socket_->closed()) return 0;
+  const ssize_t count = ::send(socket_->descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  return count < 0 ? 0 : static_cast<size_t>(count);
+}
+
+Connection::PeerState RealConnection::peer_state() {
+  if (socket_->closed()) return PeerState::kGone;
+  pollfd look{socket_->descriptor(), POLLRDHUP, 0};
+  if (::poll(&look, 1, 0) <= 0) return PeerState::kThere;
+  if (look.revents & (POLLERR | POLLHUP | POLLNVAL)) return PeerState::kGone;
+  return look.revents & POLLRDHUP ? PeerState::kEnded : PeerState::kThere;
 }
 
 void RealConnection::SetReadDeadline(TimePoint deadline) {
@@ -320,6 +359,7 @@ Result<std::unique_ptr<Connection>> RealListener::Accept() {
       socket.assign(peer.protocol(), descriptor, error);
       if (!error) {
         std::unique_ptr<RealConnection> connection = MakeConnection(core_, std::move(socket), peer);
+        WatchPeer(descriptor);
         connection->NoteArrivals();
         return std::unique_ptr<Connection>(std::move(connection));
       }

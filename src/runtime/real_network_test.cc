@@ -71,6 +71,47 @@ TEST_F(RealNetworkTest, EchoesMoreThanTheBuffersHold) {
   });
 }
 
+TEST_F(RealNetworkTest, TellsAPeerThatHasEndedFromOneThatIsGone) {
+  using State = Connection::PeerState;
+  Run([&] {
+    auto [client, server] = Connect();
+    EXPECT_EQ(server->peer_state(), State::kThere);
+    ASSERT_TRUE(client->Write(AsBytes("unread")));
+    client->EndOutput();
+    while (server->peer_state() == State::kThere) Yield();  // Behind what is not read.
+    EXPECT_EQ(server->peer_state(), State::kEnded);
+    EXPECT_EQ(server->WriteNow(AsBytes("still")), 5u);
+    EXPECT_EQ(ReadText(*client, 5), "still");
+    EXPECT_EQ(server->peer_state(), State::kEnded);
+    client->Close();
+    EXPECT_EQ(server->WriteNow(AsBytes("gone")), 4u);
+    while (server->peer_state() != State::kGone) Yield();
+    EXPECT_FALSE(server->Write(AsBytes("more")));
+  });
+}
+
+TEST_F(RealNetworkTest, EndsAWriteThatNobodyTakesAtItsDeadline) {
+  Run([&] {
+    auto [client, server] = Connect();
+    const std::string block(1 << 20, 'x');
+    const TimePoint deadline = core_->Now() + 50ms;
+    server->SetWriteDeadline(deadline);
+    Result<void> written;
+    while (written) written = server->Write(AsBytes(block));
+    EXPECT_EQ(written.error().code, "WRITE_TIMEOUT");
+    EXPECT_GE(core_->Now(), deadline);
+    EXPECT_LT(server->WriteNow(AsBytes(block)), block.size());
+    // What is taken in time goes on.
+    server->SetWriteDeadline(core_->Now() + 20s);
+    TaskGroup group(*core_);
+    group.Spawn("writer", [&] { EXPECT_TRUE(server->Write(AsBytes(block))); });
+    Yield();
+    std::vector<std::byte> buffer(block.size());
+    while (group.size() > 0) ASSERT_TRUE(client->Read(buffer));
+    group.Join();
+  });
+}
+
 TEST_F(RealNetworkTest, KnowsHowLongWhatItReadsHasWaited) {
   Run([&] {
     auto [client, server] = Connect();
