@@ -40,8 +40,11 @@ inline constexpr size_t kRememberedStreams = 10'000;  // Of which a gateway can 
 inline constexpr milliseconds kStreamIdle{10'000};
 inline constexpr milliseconds kStreamSweep{1'000};
 inline constexpr milliseconds kIdleHttpConnection{300'000};
-// For each piece of a message's body.
+// A body that comes, or an answer that is taken: this long, and longer only as far as bytes pass at the rate.
 inline constexpr milliseconds kHttpMessageTime{60'000};
+inline constexpr uint64_t kHttpLeastBytesPerSecond = 32u << 10;
+inline constexpr size_t kHttpPieceBytes = 256u << 10;   // Of an answer, between two looks at that.
+inline constexpr milliseconds kPageLinkWrite{60'000};   // Until a frame is taken.
 inline constexpr milliseconds kHttpHeaderTime{10'000};  // From its first byte to its end.
 inline constexpr milliseconds kHttpLinger{2'000};
 // Between two looks at whether the client of a request that runs is still there.
@@ -63,6 +66,8 @@ inline constexpr size_t kPooledConnectionsPerAddress = 64;
 // Less than kIdleHttpConnection of the other side.
 inline constexpr milliseconds kIdlePooledConnection{60'000};
 inline constexpr size_t kStoredSqlPerStream = 50;
+inline constexpr size_t kStoredSqlBytesPerStream = 16u << 20;
+inline constexpr size_t kStoredSqlBytesPerTenant = 64u << 20;  // At one gateway.
 inline constexpr size_t kStreamsPerTenant = 128;
 
 // Statements.
@@ -82,10 +87,23 @@ inline constexpr int64_t kLargeArgumentBytes = 32 << 10;  // From here on off th
 // Bytes of one argument by bytes of the other, of functions that take as many steps, or nearly.
 inline constexpr double kQuadraticCostOnCore = 1e6;
 inline constexpr double kQuadraticCost = 1e11;
-// What SQLite may take for a statement that runs (in sorts and temporary tables; a transaction's pages come to
-// less), and to compile one: in all, and for each byte of its text. A call of the allocator stands for a
+// Memory (base/memory_pool.h). Of the process: the part of the machine's or the control group's that it may take,
+// unless serve --memory says otherwise. A tenant, a statement and what else is large may each take what is still
+// free, and no more than their own bound; whoever has less than the spare is refused only when nothing is left.
+inline constexpr uint64_t kMemoryShareOfMachine = 2;  // One part in so many.
+inline constexpr uint64_t kLeastMemoryBytes = 128u << 20;
+inline constexpr uint64_t kSpareMemoryBytes = 1u << 20;
+inline constexpr uint64_t kTenantMemoryBytes = 1u << 30;
+// Temporary files of all statements of the process. One may take what is still free; never more than this part of
+// what the disk has free.
+inline constexpr uint64_t kTemporaryFileBytes = 16ull << 30;
+inline constexpr uint64_t kTemporaryShareOfDisk = 2;
+// Written between two waits for the disk to begin with it.
+inline constexpr uint64_t kTemporaryWritebackBytes = 8u << 20;
+// What SQLite may take for a statement that runs (what it sorts or keeps apart goes to files; a transaction's pages
+// come to less), and to compile one: in all, and for each byte of its text. A call of the allocator stands for a
 // microsecond of the core, which a compilation does not give up.
-inline constexpr size_t kStatementMemoryBytes = 1u << 30;
+inline constexpr size_t kStatementMemoryBytes = 512u << 20;
 inline constexpr size_t kCompilerMemoryBytes = 256u << 20;
 inline constexpr size_t kCompilerMemoryBytesPerByte = 64;
 inline constexpr uint64_t kCompilerAllocations = 5'000'000;
@@ -119,6 +137,8 @@ inline constexpr size_t kPushWindowLeastBytes = 128u << 10;
 inline constexpr size_t kPushWindowBytes = 256u << 10;
 inline constexpr milliseconds kPushWindowTime{1};
 inline constexpr size_t kFrameBytes = 16u << 20;
+// What has come on one channel and was not taken: more than any window and the longest frames.
+inline constexpr size_t kChannelWaitingBytes = 64u << 20;
 // Of the wireframe, what is sent before the hand-over: whatever the size of a tenant, that takes as long. The
 // disk needs some 8 ms to sync so much in scattered pages.
 inline constexpr size_t kWireframeTopBytes = 256u << 10;

@@ -4,15 +4,20 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/memory_pool.h"
+#include "base/units.h"
 #include "cli/cluster_secret_file.h"
 #include "cli/command_line.h"
 #include "cli/folder_lock.h"
@@ -35,6 +40,7 @@ struct ServeOptions {
   std::string config;
   std::vector<std::string> domains;
   std::string cluster_secret_file;
+  std::string memory;
   bool insecure = false;
   bool replace_node = false;
 };
@@ -80,6 +86,28 @@ Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
   return node;
 }
 
+// The number that a file of this process's control group holds; the largest there is for "max".
+uint64_t NumberIn(const char* path) {
+  std::ifstream file(path);
+  uint64_t number = 0;
+  return file >> number ? number : std::numeric_limits<uint64_t>::max();
+}
+
+Result<void> BoundMemory(const std::string& size) {
+  const uint64_t machine = std::min({MemoryOfMachine(), NumberIn("/sys/fs/cgroup/memory.max"),
+                                     NumberIn("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+  uint64_t bound = std::max(limits::kLeastMemoryBytes, machine / limits::kMemoryShareOfMachine);
+  if (!size.empty()) {
+    TW_TRY_ASSIGN(bound, ParseSize(size));
+    if (bound < limits::kLeastMemoryBytes)
+      return Fail(ErrorKind::kInvalid, "MEMORY_TOO_SMALL",
+                  fmt::format("--memory {} is less than a server needs", size),
+                  fmt::format("give it at least {}", FormatSize(limits::kLeastMemoryBytes)));
+  }
+  Memory().SetBound(bound);
+  return {};
+}
+
 Error Explain(Error error, const ServeOptions& options) {
   if (error.code == "ADDRESS_IN_USE") {
     error.message = fmt::format("another process listens on {} already", options.listen);
@@ -91,6 +119,7 @@ Error Explain(Error error, const ServeOptions& options) {
 ExitCode Serve(const ServeOptions& options) {
   auto node_options = NodeOptionsOf(options);
   if (!node_options) return Report(node_options.error());
+  if (const auto bounded = BoundMemory(options.memory); !bounded) return Report(bounded.error());
   MakePrivateFiles();
   const auto lock = FolderLock::Take(options.data);
   if (!lock) return Report(lock.error());
@@ -148,6 +177,11 @@ void AddServeCommand(CLI::App& app, CommandLine& line) {
       ->add_option("--advertise", options->advertise,
                    "How other nodes reach this one; default: as it listens")
       ->type_name("URL");
+  serve
+      ->add_option(
+          "--memory", options->memory,
+          "What statements, results, bodies and links may take together; default: half of what there is")
+      ->type_name("SIZE");
   serve->add_option("--catalog", options->catalog, "A catalog outside the nodes (not there yet)");
   serve->add_option("--config", options->config, "A configuration file (not there yet)");
   serve

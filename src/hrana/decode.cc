@@ -6,10 +6,14 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <utility>
 
+#include "base/memory_pool.h"
+#include "base/out_of_memory.h"
 #include "hrana/base64.h"
 #include "hrana/json_parse.h"
+#include "sqlite/error_code.h"
 
 namespace tradewind::hrana {
 namespace {
@@ -282,13 +286,43 @@ class Decoder {
   }
 };
 
+// Memory for a tree, which a text of a few bytes a value makes ten times as large as itself.
+class CountedMemory final : public json::memory_resource {
+ public:
+  bool refused() const { return refused_; }
+
+ private:
+  void* do_allocate(size_t bytes, size_t alignment) override {
+    if (!charge_.TrySet(charge_.bytes() + bytes)) {
+      refused_ = true;
+      ThrowOutOfMemory();
+    }
+    return ::operator new(bytes, std::align_val_t(alignment));
+  }
+  void do_deallocate(void* memory, size_t bytes, size_t alignment) override {
+    ::operator delete(memory, std::align_val_t(alignment));
+    charge_.Set(charge_.bytes() - bytes);
+  }
+  bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }
+
+  MemoryCharge charge_{MemoryKind::kBodies};
+  bool refused_ = false;
+};
+
 // Runs `decode(decoder, root, out)` on the parsed text. The tree lives in one block that is dropped at the
 // end.
 template <typename Out, typename Decode>
 Result<Out> DecodeText(std::string_view text, Decode decode) {
   std::array<unsigned char, 8192> block;
-  json::monotonic_resource memory(block.data(), block.size());
-  TW_TRY_ASSIGN(json::value root, ParseJson(text, &memory));
+  CountedMemory counted;
+  json::monotonic_resource memory(block.data(), block.size(), &counted);
+  auto parsed = sqlite::OrOutOfMemory<json::value>([&] { return ParseJson(text, &memory); });
+  if (counted.refused())
+    return Fail(
+        ErrorKind::kUnavailable, "SERVER_MEMORY",
+        "to take the body apart needs more memory than is left of what the server may have; nothing ran",
+        "try again, or send less at a time");
+  TW_TRY_ASSIGN(const json::value root, std::move(parsed));
   Decoder decoder;
   Out out;
   if (!decode(decoder, root, out)) return Fail(std::move(decoder.error));

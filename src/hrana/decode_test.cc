@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/memory_pool.h"
 #include "hrana/encode.h"
 
 namespace tradewind::hrana {
@@ -161,6 +162,22 @@ TEST(ForwardedRequests, ComeBackAsTheyWere) {
     ASSERT_TRUE(decoded) << Describe(decoded.error());
     EXPECT_EQ(EncodeRequest(*decoded), json);
   }
+}
+
+TEST(Decode, TakesNoMoreMemoryForATreeThanIsLeft) {
+  const uint64_t before = MemoryOf(MemoryKind::kBodies).load();
+  std::string body = R"({"requests":[],"more":[0)";
+  for (int at = 0; at < 1'000'000; ++at) body += ",0";
+  body += "]}";
+  EXPECT_TRUE(DecodePipeline(body));
+  const uint64_t bound = Memory().bound();
+  Memory().SetBound(Memory().used() + (16 << 20));
+  const auto refused = DecodePipeline(body);
+  EXPECT_TRUE(DecodePipeline(R"({"requests":[]})"));
+  Memory().SetBound(bound);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "SERVER_MEMORY");
+  EXPECT_EQ(MemoryOf(MemoryKind::kBodies).load(), before);
 }
 
 }  // namespace

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <memory>
+#include <vector>
 
 #include "base/limits.h"
+#include "base/memory_pool.h"
 #include "hrana/error_codes.h"
 #include "hrana/sql_store.h"
 
@@ -124,6 +127,35 @@ TEST(SqlStore, TakesNoMoreRoomThanThereIs) {
   EXPECT_EQ(room, 3u);
   StreamRequest execute = Execute{{{}, 1}};
   EXPECT_NE(store.Prepare(execute, room)->find("STORED_SQL_TOO_LARGE"), std::string::npos);
+}
+
+TEST(SqlStore, BoundsTheBytesOfAStreamAndOfAllOfATenant) {
+  const uint64_t before = MemoryOf(MemoryKind::kStoredSql).load();
+  const std::string text(1 << 20, 'x');
+  const auto of_tenant = std::make_shared<uint64_t>(0);
+  {
+    std::vector<std::unique_ptr<SqlStore>> stores;
+    size_t refused_streams = 0;
+    while (refused_streams == 0) {
+      stores.push_back(std::make_unique<SqlStore>());
+      stores.back()->CountIn(of_tenant);
+      Result<void> stored;
+      int32_t id = 0;
+      while (stored) stored = stores.back()->Store(id++, text);
+      EXPECT_EQ(stored.error().code, "SQL_STORE_TOO_LARGE");
+      if (id == 1)
+        refused_streams = stores.size();
+      else
+        EXPECT_EQ(static_cast<size_t>(id - 1), limits::kStoredSqlBytesPerStream / text.size());
+    }
+    EXPECT_EQ(refused_streams - 1, limits::kStoredSqlBytesPerTenant / limits::kStoredSqlBytesPerStream);
+    EXPECT_EQ(MemoryOf(MemoryKind::kStoredSql).load(), before + limits::kStoredSqlBytesPerTenant);
+    stores.front()->Close(3);
+    EXPECT_TRUE(stores.back()->Store(0, text));
+    EXPECT_TRUE(stores.back()->Store(1, ""));
+  }
+  EXPECT_EQ(*of_tenant, 0u);
+  EXPECT_EQ(MemoryOf(MemoryKind::kStoredSql).load(), before);
 }
 
 TEST(SqlStore, AnswersStoreAndCloseItself) {

@@ -31,8 +31,45 @@ Result<void> SqlStore::Store(int32_t sql_id, std::string sql) {
                 "a stream can store " + std::to_string(limits::kStoredSqlPerStream) + " SQL texts",
                 "close some of them");
   }
+  TW_TRY(CheckRoom(sql.size()));
+  const size_t bytes = sql.size();
   texts_.emplace(sql_id, std::move(sql));
+  Count(stored_.bytes() + bytes);
   return {};
+}
+
+Result<void> SqlStore::CheckRoom(size_t bytes) const {
+  const auto too_large = [](const char* who, size_t limit) {
+    return Fail(ErrorKind::kTooLarge, "SQL_STORE_TOO_LARGE",
+                std::string("the SQL texts that ") + who + " has stored may have " + std::to_string(limit) +
+                    " bytes together",
+                "close some of them, or send them with their requests");
+  };
+  if (stored_.bytes() + bytes > limits::kStoredSqlBytesPerStream)
+    return too_large("a stream", limits::kStoredSqlBytesPerStream);
+  if (of_tenant_ && *of_tenant_ + bytes > limits::kStoredSqlBytesPerTenant)
+    return too_large("a tenant", limits::kStoredSqlBytesPerTenant);
+  if (Memory().MayTake(stored_.bytes(), bytes)) return {};
+  Memory().NoteRefusal();
+  return Fail(ErrorKind::kTooLarge, "SERVER_MEMORY",
+              "the SQL text needs more memory than is left of what the server may have",
+              "try again when less is going on");
+}
+
+void SqlStore::Count(uint64_t bytes) {
+  if (of_tenant_) *of_tenant_ += bytes - stored_.bytes();
+  stored_.Set(bytes);
+}
+
+void SqlStore::Close(int32_t sql_id) {
+  const auto found = texts_.find(sql_id);
+  if (found == texts_.end()) return;
+  Count(stored_.bytes() - found->second.size());
+  texts_.erase(found);
+}
+
+SqlStore::~SqlStore() {
+  Count(0);
 }
 
 Result<void> SqlStore::Resolve(StreamRequest& request, size_t& room) const {

@@ -24,8 +24,9 @@ Result<Message> PageChannel::ReceiveUntil(runtime::TimePoint deadline) {
     if (!arrived_.WaitUntil(deadline) && urgent_.empty() && bulk_.empty() && !ended_)
       return Fail(ErrorKind::kTimeout, "PEER_SILENT", "the other node of the move does not answer in time");
   }
-  std::deque<Message>& from = urgent_.empty() ? bulk_ : urgent_;
-  Message message = std::move(from.front());
+  std::deque<Waiting>& from = urgent_.empty() ? bulk_ : urgent_;
+  Message message = std::move(from.front().message);
+  waiting_.Set(waiting_.bytes() - from.front().bytes);
   from.pop_front();
   if (const auto* failed = std::get_if<Failed>(&message))
     return Fail(ErrorKind::kUnavailable, failed->code, failed->message);
@@ -42,14 +43,16 @@ void PageChannel::Close() {
   if (!ended_) link_->SendEnd(number_);
   urgent_.clear();
   bulk_.clear();
+  waiting_.Set(0);
   EndWith(Error{ErrorKind::kIo, "CHANNEL_CLOSED", "the page channel was closed here", ""});
 }
 
-void PageChannel::Deliver(Message message, Urgency lane) {
+void PageChannel::Deliver(Message message, Urgency lane, size_t bytes) {
   if (closed_) return;
   if (std::holds_alternative<End>(message))
     return EndWith(Error{ErrorKind::kIo, "CHANNEL_CLOSED", "the other node closed the page channel", ""});
-  (lane == Urgency::kUrgent ? urgent_ : bulk_).push_back(std::move(message));
+  (lane == Urgency::kUrgent ? urgent_ : bulk_).push_back({std::move(message), bytes});
+  waiting_.Set(waiting_.bytes() + bytes);
   arrived_.NotifyAll();
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "move/messages.h"
 #include "runtime/fiber.h"
@@ -40,13 +41,20 @@ class PageChannel {
  private:
   friend class PeerLink;
   // Called by the link.
-  void Deliver(Message message, Urgency lane);
+  void Deliver(Message message, Urgency lane, size_t bytes);
+  // Of what has come and was not received.
+  uint64_t waiting_bytes() const { return waiting_.bytes(); }
   void EndWith(const Error& why);
 
   const std::shared_ptr<PeerLink> link_;
   const uint32_t number_;
-  std::deque<Message> urgent_;
-  std::deque<Message> bulk_;
+  struct Waiting {
+    Message message;
+    size_t bytes;
+  };
+  std::deque<Waiting> urgent_;
+  std::deque<Waiting> bulk_;
+  MemoryCharge waiting_{MemoryKind::kLinks};
   std::optional<Error> ended_;
   bool closed_ = false;
   runtime::WaitQueue arrived_;

@@ -13,9 +13,16 @@ namespace tradewind::move {
 
 namespace {
 
-// What one read takes at most; a longer frame makes the buffer grow.
+// What one read takes at most, and at first; a longer frame makes the buffer grow.
 constexpr size_t kReadBytes = 256u << 10;
+constexpr size_t kFirstReadBytes = 16u << 10;
 constexpr size_t kNumbersAhead = 10'000;
+
+// When a frame that began then must have come, or have been taken.
+runtime::TimePoint FrameDeadline(runtime::TimePoint began, size_t bytes) {
+  return began + limits::kPageLinkWrite +
+         std::chrono::milliseconds(bytes * 1000 / limits::kHttpLeastBytesPerSecond);
+}
 
 }  // namespace
 
@@ -51,24 +58,44 @@ void PeerLink::Serve(Urgency kind, std::unique_ptr<runtime::Connection> connecti
 }
 
 Result<void> PeerLink::Read(Lane& lane, Urgency kind, std::string leftover) {
-  std::vector<std::byte> buffer(std::max(kReadBytes, leftover.size()));
+  std::vector<std::byte> buffer(std::max(kFirstReadBytes, leftover.size()));
+  MemoryCharge charge(MemoryKind::kLinks);
+  charge.Set(buffer.size());
   std::memcpy(buffer.data(), leftover.data(), leftover.size());
   size_t filled = leftover.size();
+  runtime::TimePoint began = core_.Now();  // When the first byte came of the frame that is not whole.
   while (true) {
+    const bool was_full = filled == buffer.size();
     TW_TRY_ASSIGN(const size_t taken, TakeFrames(Bytes(buffer).first(filled), kind));
     std::memmove(buffer.data(), buffer.data() + taken, filled - taken);
     filled -= taken;
     size_t wanted = kFrameHeaderBytes;
-    if (filled >= kFrameHeaderBytes) {  // The start of a frame: the whole of it must find room.
+    if (filled >= kFrameHeaderBytes) {
       TW_TRY_ASSIGN(const FrameHeader header, ParseFrameHeader(Bytes(buffer).first(kFrameHeaderBytes)));
       wanted = kFrameHeaderBytes + header.payload_bytes;
-      buffer.resize(std::max(buffer.size(), wanted));
+    }
+    // A frame says how long it is before it comes, and anybody can say so: the room grows with what has come.
+    if (was_full && buffer.size() < std::max(wanted, kReadBytes)) {
+      const size_t grown = std::min(2 * buffer.size(), std::max(wanted, kReadBytes));
+      if (!charge.TrySet(grown))
+        return Fail(ErrorKind::kUnavailable, "SERVER_MEMORY",
+                    "a frame of a page link needs more memory than is left of what the server may have");
+      buffer.resize(grown);
+    }
+    if (buffer.size() > kReadBytes && wanted <= kReadBytes && filled <= kReadBytes) {
+      buffer.resize(std::max(kReadBytes, filled + 1));
+      buffer.shrink_to_fit();
+      charge.Set(buffer.size());
     }
     if (lost_) return Fail(*lost_);
+    if (taken > 0) began = core_.Now();
+    lane.connection->SetReadDeadline(filled == 0 ? runtime::TimePoint::max() : FrameDeadline(began, wanted));
     lane.connection->ExpectAtLeast(wanted - filled);
+    const bool begins = filled == 0;
     TW_TRY_ASSIGN(const size_t got, lane.connection->Read(MutableBytes(buffer).subspan(filled)));
     if (got == 0) return Fail(ErrorKind::kIo, "LINK_CLOSED", "the other node closed the page link");
     filled += got;
+    if (begins) began = core_.Now();
   }
 }
 
@@ -81,13 +108,13 @@ Result<size_t> PeerLink::TakeFrames(Bytes bytes, Urgency kind) {
     const Bytes payload = bytes.subspan(taken + kFrameHeaderBytes, header.payload_bytes);
     auto message = Decode(start, payload);
     if (!message) return Fail(std::move(message).error());
-    TW_TRY(Deliver(header.channel, std::move(*message), kind));
+    TW_TRY(Deliver(header.channel, std::move(*message), kind, kFrameHeaderBytes + header.payload_bytes));
     taken += kFrameHeaderBytes + header.payload_bytes;
   }
   return taken;
 }
 
-Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind) {
+Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind, size_t bytes) {
   auto found = channels_.find(number);
   if (found == channels_.end()) {
     if (!on_opened_) return {};
@@ -99,7 +126,11 @@ Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind) {
     auto carried = std::make_shared<std::unique_ptr<PageChannel>>(std::move(channel));
     fibers_.Spawn("page channel", [this, carried] { on_opened_(std::move(*carried)); });
   }
-  found->second->Deliver(std::move(message), kind);
+  // What a node sends is bounded by the windows of its moves; one that keeps to none would fill the memory.
+  if (found->second->waiting_bytes() + bytes > limits::kChannelWaitingBytes)
+    return Fail(ErrorKind::kCorrupt, "CHANNEL_FLOODED",
+                "the other node sends more on a page channel than is taken");
+  found->second->Deliver(std::move(message), kind, bytes);
   return {};
 }
 
@@ -123,6 +154,7 @@ Result<void> PeerLink::Send(const Message& message, uint32_t channel, Urgency ki
   while ((lane.sending || !lane.connection) && !lost_) lane.turn.Wait();
   if (lost_) return Fail(*lost_);
   lane.sending = true;
+  lane.connection->SetWriteDeadline(FrameDeadline(core_.Now(), frame.size()));
   Result<void> written = lane.connection->Write(frame);
   lane.sending = false;
   if (!written) Lose(written.error());

@@ -71,7 +71,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   Result<void> Read(Lane& lane, Urgency kind, std::string leftover);
   // Hands on every whole frame at the start of `bytes`; returns how many bytes those were.
   Result<size_t> TakeFrames(Bytes bytes, Urgency kind);
-  Result<void> Deliver(uint32_t channel, Message message, Urgency kind);
+  Result<void> Deliver(uint32_t channel, Message message, Urgency kind, size_t bytes);
   // Notes the number of a channel of the other side; whether it comes for the first time. Fails with
   // CHANNEL_CONFUSED when there are too many gaps before it.
   Result<bool> TakeNumber(uint32_t channel);

@@ -115,6 +115,7 @@ Result<UpgradedConnection> HttpClient::Upgrade(const runtime::Address& address, 
                     request.target + ": it answered " + std::to_string(response.status) + " " +
                     response.body);
   }
+  link->connection->SetWriteDeadline(runtime::TimePoint::max());
   return UpgradedConnection{std::move(link->connection), link->reader.TakeUnread()};
 }
 
@@ -171,7 +172,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
       seal->proof = Prove(core_, secret_, request, upgrade);
     }
     AppendRequestHeader(header, request, link->address, upgrade, seal);
-    TW_TRY(WriteMessage(*link->connection, header, request.body));
+    TW_TRY(WriteMessage(core_, *link->connection, header, request.body));
     if (link->watched) {
       link->WaitForWatch();
       TW_TRY(link->watch_result);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/memory_pool.h"
 #include "net/http_wire.h"
 #include "net/seal.h"
 #include "net/url.h"
@@ -46,10 +47,22 @@ std::string_view ProtocolAskedFor(const HttpRequest& request) {
   return request.headers.Get("Upgrade").value_or("");
 }
 
-HttpResponse Damaged() {
-  HttpResponse response = HttpResponse::Error(400, "the call was damaged on its way and did not run");
-  response.body.insert(response.body.size() - 1, R"(,"code":"CALL_DAMAGED","action":"try again")");
+HttpResponse WithCode(HttpResponse response, std::string_view code, std::string_view action) {
+  response.body.insert(response.body.size() - 1,
+                       R"(,"code":")" + std::string(code) + R"(","action":")" + std::string(action) + "\"");
   return response;
+}
+
+HttpResponse Damaged() {
+  return WithCode(HttpResponse::Error(400, "the call was damaged on its way and did not run"), "CALL_DAMAGED",
+                  "try again");
+}
+
+HttpResponse Unreadable(const Error& error) {
+  if (error.code == "SERVER_MEMORY")
+    return WithCode(HttpResponse::Error(503, error.message), error.code, error.action);
+  const int status = error.code == "BODY_TOO_LARGE" ? 413 : error.kind == ErrorKind::kTooLarge ? 431 : 400;
+  return HttpResponse::Error(status, error.message);
 }
 
 }  // namespace
@@ -146,9 +159,8 @@ bool HttpServer::ServeOne(Session& session) {
   auto facts = session.reader.ReadRequest(session.request);
   if (!facts) {
     const Error& error = facts.error();
-    const int status = error.code == "BODY_TOO_LARGE" ? 413 : error.kind == ErrorKind::kTooLarge ? 431 : 400;
     if (error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kTooLarge)
-      Refuse(session, HttpResponse::Error(status, error.message));
+      Refuse(session, Unreadable(error));
     return false;  // Otherwise the connection is lost, or was idle for too long.
   }
   // A request that came in while the connection was being closed must not run: its answer could not be sent.
@@ -229,7 +241,10 @@ bool HttpServer::Answer(Session& session, const HttpResponse& response, std::opt
     framing.seal->proof = Prove(core_, secret_, response, body, session.proof);
   AppendResponseHeader(session.output, response, framing);
   session.output.erase(0, std::exchange(session.sent_ahead, 0));
-  auto written = WriteMessage(*session.connection, session.output, body);
+  // It stays for as long as the client takes to read it.
+  MemoryCharge charge(MemoryKind::kAnswers);
+  charge.Set(body.size());
+  auto written = WriteMessage(core_, *session.connection, session.output, body);
   if (response.undelivered &&
       (!written || session.connection->peer_state() == runtime::Connection::PeerState::kGone))
     response.undelivered();
@@ -244,10 +259,11 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   if (seal && !session.proof.empty()) seal->proof = Prove(core_, secret_, response, {}, session.proof);
   AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers, seal);
   session.output.erase(0, std::exchange(session.sent_ahead, 0));
-  if (!WriteMessage(*session.connection, session.output, {})) return;
+  if (!WriteMessage(core_, *session.connection, session.output, {})) return;
   session.upgraded = true;
   session_ended_.NotifyAll();
   session.connection->SetReadDeadline(runtime::TimePoint::max());
+  session.connection->SetWriteDeadline(runtime::TimePoint::max());
   response.upgrade->run({std::make_unique<LentConnection>(session.connection), session.reader.TakeUnread()});
 }
 

@@ -127,6 +127,7 @@ Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& requ
   // A connection must not keep the memory of the largest body that it ever carried.
   if (request.body.capacity() > limits::kHttpJoinedBodyBytes) std::string().swap(request.body);
   request.body.clear();
+  body_.Set(0);
   DropLineBreaks();
   idle_ = !has_unread();
   if (idle_) {
@@ -169,6 +170,7 @@ Result<MessageReader::ResponseFacts> MessageReader::ReadResponse(HttpResponse& r
     if (response.status / 100 == 1 && response.status != 101) continue;
     ResponseFacts facts{.keep_alive = parser.keep_alive() && response.status != 101};
     if (!parser.is_done()) TW_TRY(ReadBody(parser, response.body));
+    body_.Set(0);  // The caller has it from here on.
     return facts;
   }
 }
@@ -212,6 +214,7 @@ Result<void> MessageReader::ReadBody(Parser& parser, std::string& body) {
   if (parser.need_eof()) return ReadBodyToEnd(body);
   parser.CollectBodyIn(body);
   parser.eager(true);
+  const runtime::TimePoint began = core_.Now();
   while (!parser.is_done()) {
     if (has_unread()) {
       error_code error;
@@ -221,7 +224,9 @@ Result<void> MessageReader::ReadBody(Parser& parser, std::string& body) {
         continue;
       }
     }
-    TW_TRY(FillMore());
+    TW_TRY(MakeRoom(body.capacity()));
+    WantMoreOfBody(began, body.size());
+    TW_TRY(FillSome());
   }
   return {};
 }
@@ -230,9 +235,14 @@ Result<void> MessageReader::ReadSizedBody(size_t size, std::string& body) {
   size_t filled = std::min(size, Unread().size());
   body.assign(Unread().data(), filled);
   Consume(filled);
+  const runtime::TimePoint began = core_.Now();
   while (filled < size) {
-    if (filled == body.size()) body.resize(std::min(size, std::max<size_t>(256u << 10, 2 * filled)));
-    WantWithin(limits::kHttpMessageTime);
+    if (filled == body.size()) {
+      const size_t grown = std::min(size, std::max<size_t>(256u << 10, 2 * filled));
+      TW_TRY(MakeRoom(grown));
+      body.resize(grown);
+    }
+    WantMoreOfBody(began, filled);
     TW_TRY_ASSIGN(size_t count, connection_.Read(std::as_writable_bytes(std::span(body).subspan(filled))));
     if (count == 0) return Fail(ErrorKind::kIo, "CONNECTION_LOST", "the peer ended in the middle of a body");
     filled += count;
@@ -278,19 +288,25 @@ Result<size_t> MessageReader::Fill() {
   return count;
 }
 
-Result<void> MessageReader::FillMore() {
-  WantWithin(limits::kHttpMessageTime);
-  return FillSome();
-}
-
 Result<void> MessageReader::FillSome() {
   TW_TRY_ASSIGN(size_t count, Fill());
   if (count == 0) return Fail(ErrorKind::kIo, "CONNECTION_LOST", "the peer ended in the middle of a message");
   return {};
 }
 
+Result<void> MessageReader::MakeRoom(size_t bytes) {
+  if (body_.TrySet(bytes)) return {};
+  return Fail(ErrorKind::kTooLarge, "SERVER_MEMORY",
+              "the body needs more memory than is left of what the server may have",
+              "try again, or send less");
+}
+
 void MessageReader::WantWithin(runtime::Duration duration) {
   if (side_ == Side::kServer) SetDeadline(duration);
+}
+
+void MessageReader::WantMoreOfBody(runtime::TimePoint began, uint64_t come) {
+  if (side_ == Side::kServer) connection_.SetReadDeadline(MessageDeadline(began, come));
 }
 
 void MessageReader::SetDeadline(runtime::Duration duration) {
@@ -355,13 +371,25 @@ void AppendRequestHeader(std::string& out, const HttpRequest& request, const run
   out += "\r\n";
 }
 
-Result<void> WriteMessage(runtime::Connection& connection, std::string& header, std::string_view body) {
+runtime::TimePoint MessageDeadline(runtime::TimePoint began, uint64_t bytes) {
+  return began + limits::kHttpMessageTime +
+         std::chrono::milliseconds(bytes * 1000 / limits::kHttpLeastBytesPerSecond);
+}
+
+Result<void> WriteMessage(runtime::Core& core, runtime::Connection& connection, std::string& header,
+                          std::string_view body) {
+  const runtime::TimePoint began = core.Now();
+  connection.SetWriteDeadline(MessageDeadline(began, 0));
   if (body.size() <= limits::kHttpJoinedBodyBytes) {
     header += body;
     return connection.Write(std::as_bytes(std::span(header)));
   }
   TW_TRY(connection.Write(std::as_bytes(std::span(header))));
-  return connection.Write(std::as_bytes(std::span(body)));
+  for (size_t written = 0; written < body.size(); written += limits::kHttpPieceBytes) {
+    connection.SetWriteDeadline(MessageDeadline(began, written));
+    TW_TRY(connection.Write(std::as_bytes(std::span(body.substr(written, limits::kHttpPieceBytes)))));
+  }
+  return {};
 }
 
 }  // namespace tradewind::net

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/ids.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "net/http.h"
 #include "net/seal.h"
@@ -26,13 +27,14 @@ namespace tradewind::net {
 
 // Reads messages from one connection. One fiber at a time; both outlive it.
 //
-// Errors: kInvalid BAD_MESSAGE (not HTTP), kTooLarge BODY_TOO_LARGE or HEADER_TOO_LARGE, or the connection's
-// own (an end in the middle of a message is kIo). After any of them the connection cannot carry another
+// Errors: kInvalid BAD_MESSAGE (not HTTP), kTooLarge BODY_TOO_LARGE, HEADER_TOO_LARGE or SERVER_MEMORY (the body grows
+// by more than is left of what the process may have), or the connection's own (an end in the middle of a message is kIo). After any of them the connection cannot carry another
 // message.
 class MessageReader {
  public:
-  // A server's reader sets read deadlines: limits::kIdleHttpConnection between requests,
-  // limits::kHttpMessageTime for the parts of one, and answers "Expect: 100-continue". A client's leaves them
+  // A server's reader sets read deadlines, none of which a byte more begins anew: limits::kIdleHttpConnection between
+  // requests, limits::kHttpHeaderTime for a header, for a body what MessageDeadline() says; and it answers
+  // "Expect: 100-continue". A client's leaves them
   // to its caller, but for limits::kHttpHeaderTime.
   enum class Side { kServer, kClient };
   MessageReader(runtime::Core& core, runtime::Connection& connection, Side side)
@@ -71,9 +73,12 @@ class MessageReader {
   Result<void> ReadSizedBody(size_t size, std::string& body);
   Result<void> ReadBodyToEnd(std::string& body);
   Result<void> ContinueIfExpected(const HttpRequest& request);
-  Result<void> FillMore();  // Like Fill, but the end of the stream is an error.
-  Result<void> FillSome();  // The same, by the deadline that was set last.
+  Result<void> FillSome();  // Like Fill, but the end of the stream is an error.
   void WantWithin(runtime::Duration duration);
+  // Before a body takes so much.
+  Result<void> MakeRoom(size_t bytes);
+  // The rest of a body of which so much has come, since `began`.
+  void WantMoreOfBody(runtime::TimePoint began, uint64_t come);
   void SetDeadline(runtime::Duration duration);
   std::string_view Unread() const { return {buffer_.get() + begin_, end_ - begin_}; }
   void Consume(size_t count) { begin_ += count; }
@@ -86,7 +91,8 @@ class MessageReader {
   size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
-  size_t header_bytes_ = 0;  // Of the message that is being read.
+  MemoryCharge body_{MemoryKind::kBodies};  // Of the message that was read last.
+  size_t header_bytes_ = 0;                 // Of the message that is being read.
   bool idle_ = true;
 };
 
@@ -104,8 +110,13 @@ void AppendUpgradeHeader(std::string& out, std::string_view protocol, const Head
 void AppendRequestHeader(std::string& out, const HttpRequest& request, const runtime::Address& host,
                          std::string_view upgrade = {}, const std::optional<Seal>& seal = std::nullopt);
 
-// Writes `header` and `body`, together when the body is small: one system call then. `header` is used up.
-// Suspends.
-Result<void> WriteMessage(runtime::Connection& connection, std::string& header, std::string_view body);
+// When a message whose body began then, and of which so much has passed, must have passed further: a peer that sends
+// or takes it byte by byte holds its memory for a minute, not for ever.
+runtime::TimePoint MessageDeadline(runtime::TimePoint began, uint64_t bytes);
+
+// Writes `header` and `body`, together when the body is small: one system call then. `header` is used up. Fails with
+// WRITE_TIMEOUT when the peer does not take it by MessageDeadline(). Suspends.
+Result<void> WriteMessage(runtime::Core& core, runtime::Connection& connection, std::string& header,
+                          std::string_view body);
 
 }  // namespace tradewind::net

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "base/memory_pool.h"
 #include "runtime/real_core.h"
 
 namespace tradewind::net {
@@ -156,12 +157,113 @@ TEST_P(Wire, SkipsInterimResponsesAndReadsABodyThatEndsWithTheConnection) {
   EXPECT_FALSE(facts->keep_alive);
 }
 
+TEST(MessageDeadline, GrowsWithWhatHasPassedAndNotWithTime) {
+  const runtime::TimePoint began{std::chrono::hours(1)};
+  EXPECT_EQ(MessageDeadline(began, 0), began + limits::kHttpMessageTime);
+  EXPECT_EQ(MessageDeadline(began, 5 * limits::kHttpLeastBytesPerSecond),
+            began + limits::kHttpMessageTime + std::chrono::seconds(5));
+}
+
+// What a reader or a writer sets while a message passes in pieces, each of which takes a second.
+class Slow : public ScriptedConnection {
+ public:
+  using ScriptedConnection::ScriptedConnection;
+  void SetReadDeadline(runtime::TimePoint deadline) override { read_deadlines.push_back(deadline); }
+  void SetWriteDeadline(runtime::TimePoint deadline) override { write_deadlines.push_back(deadline); }
+  std::vector<runtime::TimePoint> read_deadlines;
+  std::vector<runtime::TimePoint> write_deadlines;
+};
+
+TEST(MessageDeadline, OfAHeaderOrABodyIsNotPutOffByEachByte) {
+  const auto core = runtime::RealCore::Create();
+  const runtime::TimePoint before = core->Now();
+  const std::string body(1'000, 'x');
+  const std::string inputs[] = {
+      "POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + body,
+      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + body + "\r\n0\r\n\r\n",
+  };
+  for (const std::string& input : inputs) {
+    Slow connection(input, 1);
+    MessageReader reader(*core, connection, MessageReader::Side::kServer);
+    HttpRequest request;
+    ASSERT_TRUE(reader.ReadRequest(request));
+    EXPECT_EQ(request.body, body);
+    // Before the first byte, for the header, and for the body; a thousand bytes put off its end by 31 ms.
+    const runtime::TimePoint latest = core->Now() + limits::kHttpMessageTime + std::chrono::milliseconds(32);
+    size_t within = 0;
+    for (const runtime::TimePoint deadline : connection.read_deadlines)
+      within +=
+          deadline > before + limits::kHttpHeaderTime + std::chrono::seconds(5) && deadline <= latest ? 1 : 0;
+    EXPECT_GE(within, 990u);
+    EXPECT_LE(connection.read_deadlines.back(), latest);
+  }
+}
+
+TEST(MessageDeadline, OfAnAnswerIsPutOffOnlyByWhatIsTaken) {
+  const auto core = runtime::RealCore::Create();
+  Slow connection("", 1);
+  const std::string body(10 * limits::kHttpPieceBytes, 'x');
+  std::string header = "HTTP/1.1 200 OK\r\n\r\n";
+  const runtime::TimePoint before = core->Now();
+  ASSERT_TRUE(WriteMessage(*core, connection, header, body));
+  const runtime::TimePoint after = core->Now();
+  ASSERT_EQ(connection.write_deadlines.size(), 11u);
+  for (size_t piece = 0; piece < 10; ++piece) {
+    EXPECT_GE(connection.write_deadlines[1 + piece],
+              MessageDeadline(before, piece * limits::kHttpPieceBytes));
+    EXPECT_LE(connection.write_deadlines[1 + piece], MessageDeadline(after, piece * limits::kHttpPieceBytes));
+  }
+  std::string all;
+  for (const std::string& piece : connection.written) all += piece;
+  EXPECT_EQ(all.size(), 19 + body.size());
+}
+
+TEST(WireMemory, OfABodyIsCountedAndBounded) {
+  const auto core = runtime::RealCore::Create();
+  const uint64_t before = MemoryOf(MemoryKind::kBodies).load();
+  const std::string body(4 << 20, 'x');
+  const auto text = [&](bool chunked) {
+    return chunked
+               ? "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n400000\r\n" + body + "\r\n0\r\n\r\n"
+               : "POST / HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  for (const bool chunked : {false, true}) {
+    ScriptedConnection connection(text(chunked) + "GET / HTTP/1.1\r\n\r\n", 100'000);
+    MessageReader reader(*core, connection, MessageReader::Side::kServer);
+    HttpRequest request;
+    ASSERT_TRUE(reader.ReadRequest(request));
+    EXPECT_GE(MemoryOf(MemoryKind::kBodies).load(), before + (3 << 20));
+    ASSERT_TRUE(reader.ReadRequest(request));
+    EXPECT_EQ(MemoryOf(MemoryKind::kBodies).load(), before);
+  }
+  const uint64_t bound = Memory().bound();
+  Memory().SetBound(Memory().used() + (4 << 20));
+  for (const bool chunked : {false, true}) {
+    ScriptedConnection connection(text(chunked), 100'000);
+    MessageReader reader(*core, connection, MessageReader::Side::kServer);
+    HttpRequest request;
+    const auto facts = reader.ReadRequest(request);
+    ASSERT_FALSE(facts);
+    EXPECT_EQ(facts.error().code, "SERVER_MEMORY");
+    EXPECT_LT(request.body.capacity(), 4u << 20);
+  }
+  Memory().SetBound(bound);
+  EXPECT_EQ(MemoryOf(MemoryKind::kBodies).load(), before);
+  // A length that is only said takes nothing.
+  ScriptedConnection connection("POST / HTTP/1.1\r\nContent-Length: 60000000\r\n\r\nabc", 1);
+  MessageReader reader(*core, connection, MessageReader::Side::kServer);
+  HttpRequest request;
+  EXPECT_FALSE(reader.ReadRequest(request));
+  EXPECT_LT(request.body.capacity(), 1u << 20);
+}
+
 TEST(WireOutput, OfASmallResponseIsOneWrite) {
+  const auto core = runtime::RealCore::Create();
   ScriptedConnection connection("", 1);
   HttpResponse response = HttpResponse::Text(200, "hello");
   std::string header;
   AppendResponseHeader(header, response, {});
-  ASSERT_TRUE(WriteMessage(connection, header, response.body));
+  ASSERT_TRUE(WriteMessage(*core, connection, header, response.body));
   ASSERT_EQ(connection.written.size(), 1u);
   EXPECT_EQ(connection.written[0],
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello");

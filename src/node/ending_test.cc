@@ -102,74 +102,75 @@ TEST_F(EndingTest, ANodeEndsSoonWhateverItsClientsAndItsCallsToOthersWaitFor) {
   });
 }
 
+std::string Execute(const std::string& sql) {
+  return "{\"type\":\"execute\",\"stmt\":{\"sql\":\"" + sql + "\"}}";
+}
+
+std::string Pipeline(const std::string& requests) {
+  return "{\"requests\":[" + requests + "]}";
+}
+
 TEST_F(EndingTest, AClientThatGoesTakesItsStatementItsTransactionAndTheWriteTurnWithIt) {
   WithNodes([&] {
-  cluster::Need(n1_->maker().Create("shop", ""));
-    Json(200, Call(*n1_, "POST", kPipeline,
-                   R"({"requests":[{"type":"execute","stmt":{"sql":"CREATE TABLE t (v)"}},{"type":"close"}]
-})"));
-    const std::string endless =
-        R"({"type":"execute","stmt":{"sql":"INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT 1 FROM n WHERE i < 0"}})";
-const std::string endless_read =
-    R"({"type":"execute","stmt":{"sql":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n, t"}})";
-const std::string write = R"({"type":"execute","stmt":{"sql":"INSERT INTO t VALUES (7)"
-}
-})";
-    const std::string begin = R"({"type":"execute","stmt":{"sql":"BEGIN IMMEDIATE"}})";
+    const std::string close = R"({"type":"close"})";
+    cluster::Need(n1_->maker().Create("shop", ""));
+    Json(200, Call(*n1_, "POST", kPipeline, Pipeline(Execute("CREATE TABLE t (v)") + "," + close)));
+    const std::string endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) ";
+    const std::string read = endless + "SELECT count(*) FROM n, t";
+    const std::string write = "INSERT INTO t VALUES (7)";
+    const std::string then_write = "," + Execute(write);
     const std::string pipelines[] = {
-        begin + "," + write + "," + endless_read + "," + write,
-        endless + "," + write,
-        R"({"type":"batch","batch":{"steps":[{"stmt":{"sql":"BEGIN IMMEDIATE"}},{"stmt":{"sql":"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n, t"}}]}},)" +
-            write,
-        R"({"type":"sequence","sql":"BEGIN IMMEDIATE; INSERT INTO t VALUES (8); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n, t; COMMIT; INSERT INTO t VALUES (9)"})",
-    }
-    ;
+        Execute("BEGIN IMMEDIATE") + then_write + "," + Execute(read) + then_write,
+        Execute("INSERT INTO t " + endless + "SELECT 1 FROM n WHERE i < 0") + then_write,
+        R"({"type":"batch","batch":{"steps":[{"stmt":{"sql":"BEGIN IMMEDIATE"}},{"stmt":{"sql":")" + write +
+            R"("}},{"stmt":{"sql":")" + read + R"("}},{"stmt":{"sql":"COMMIT"}}]}})" + then_write,
+        R"({"type":"sequence","sql":"BEGIN IMMEDIATE; )" + write + ";" + read + ";" + write + ";COMMIT;" +
+            write + "\"}" + then_write,
+    };
     for (Node* gateway : {n1_.get(), n2_.get()})
       for (const std::string& pipeline : pipelines) {
         SCOPED_TRACE(gateway->self() + " " + pipeline);
         auto client = cluster::Need(core_->network().Connect(AddressOf(*gateway), core_->Now() + 10s));
-        const std::string body = R"({"requests":[)" + pipeline + "]}";
-        const std::string request = std::string("POST ") + kPipeline +
-                                    " HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) +
-                                    "\r\n\r\n" + body;
+        const std::string body = Pipeline(pipeline);
+        const std::string request =
+            std::string("POST ") + kPipeline +
+            " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
+            std::to_string(body.size()) + "\r\n\r\n" + body;
         cluster::Need(client->Write(std::as_bytes(std::span(request))));
         AwaitStatement(*n1_);
         const auto tenant = n1_->tenants().Find("shop");
         Await([&] { return (*tenant)->turn().holder() != nullptr; });
         client->Close();
         // Others get the turn, and find nothing of it.
-        EXPECT_LT(
-            TimeOf([&] {
-              const auto answer = Call(
-                  *n2_, "POST", kPipeline,
-                  R"({"requests":[{"type":"execute","stmt":{"sql":"DELETE FROM t WHERE v = 1"}},{"type":"execute","stmt":{"sql":"SELECT count(*) FROM t"}},{"type":"close"}]})");
-              EXPECT_NE(answer.body.find(R"("value":"0")"), std::string::npos) << answer.body;
-            }),
-            2s);
+        EXPECT_LT(TimeOf([&] {
+                    const auto answer = Call(*n2_, "POST", kPipeline,
+                                             Pipeline(Execute("DELETE FROM t WHERE v = 1") + "," +
+                                                      Execute("SELECT count(*) FROM t") + "," + close));
+                    EXPECT_NE(answer.body.find("\"value\":\"0\""), std::string::npos) << answer.body;
+                  }),
+                  4s);
         Await([&] { return (*tenant)->stream_count() == 0; });
         EXPECT_EQ((*tenant)->open_transactions(), 0u);
       }
-    });
-    }
+  });
+}
 
-    TEST_F(EndingTest, AClientThatGoesBetweenItsRequestsMayComeBackWithItsBaton) {
-      WithNodes([&] {
-        cluster::Need(n1_->maker().Create("shop", ""));
-        for (Node* gateway : {n1_.get(), n2_.get()}) {
-          const auto begun = Json(200, Call(*gateway, "POST", kPipeline, kBegin));
-          const std::string baton = boost::json::value_to<std::string>(begun.at("baton"));
-          client_->Close();
-          client_ = std::make_unique<net::HttpClient>(*core_);
-          runtime::SleepFor(5 * limits::kCallerLook);
-          const auto answer =
-              Call(*gateway, "POST", kPipeline,
-                   R"({"baton":")" + baton +
-                       R"(","requests":[{"type":"execute","stmt":{"sql":"ROLLBACK"}},{"type":"close"}]})");
-          EXPECT_EQ(answer.status, 200);
-          EXPECT_EQ(answer.body.find("error"), std::string::npos) << answer.body;
-        }
-      });
+TEST_F(EndingTest, AClientThatGoesBetweenItsRequestsMayComeBackWithItsBaton) {
+  WithNodes([&] {
+    cluster::Need(n1_->maker().Create("shop", ""));
+    for (Node* gateway : {n1_.get(), n2_.get()}) {
+      const auto begun = Json(200, Call(*gateway, "POST", kPipeline, kBegin));
+      const std::string baton = boost::json::value_to<std::string>(begun.at("baton"));
+      client_->Close();
+      client_ = std::make_unique<net::HttpClient>(*core_);
+      runtime::SleepFor(5 * limits::kCallerLook);
+      const auto answer = Call(*gateway, "POST", kPipeline,
+                               "{\"baton\":\"" + baton + "\",\"requests\":[" + Execute("ROLLBACK") + "]}");
+      EXPECT_EQ(answer.status, 200);
+      EXPECT_EQ(answer.body.find("error"), std::string::npos) << answer.body;
     }
+  });
+}
 
-    }  // namespace
-    }  // namespace tradewind::node
+}  // namespace
+}  // namespace tradewind::node

@@ -202,6 +202,14 @@ void Gateway::Forget(const ClientStream& stream, Ending ending) {
   if (ended_.size() > limits::kRememberedStreams) ended_.erase(ended_.begin());
 }
 
+std::shared_ptr<uint64_t> Gateway::StoredSqlOf(const TenantName& tenant) {
+  if (auto known = stored_sql_[tenant].lock()) return known;
+  std::erase_if(stored_sql_, [](const auto& entry) { return entry.second.expired(); });
+  auto counted = std::make_shared<uint64_t>(0);
+  stored_sql_[tenant] = counted;
+  return counted;
+}
+
 tl::unexpected<Error> Gateway::Expired(uint64_t stream) const {
   const std::string idle =
       "was idle for more than " + std::to_string(limits::kStreamIdle.count() / 1000) + " s";
@@ -295,6 +303,7 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
   for (size_t index = 0; index < pipeline.requests.size(); ++index) {
     hrana::StreamRequest& one = pipeline.requests[index];
     closes = closes || std::holds_alternative<hrana::Close>(one);
+    if (std::holds_alternative<hrana::StoreSql>(one)) stream->sql.CountIn(StoredSqlOf(stream->tenant));
     if (auto done = stream->sql.Prepare(one, stored_room)) {
       answered_bytes += done->size();
       results[index] = std::move(*done);

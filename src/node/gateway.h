@@ -69,6 +69,8 @@ class Gateway {
   void EndUndelivered(const std::shared_ptr<ClientStream>& stream, const std::string& baton);
   Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
   std::string NewBaton(ClientStream& stream);
+  // Bytes of SQL that the tenant's streams have stored here.
+  std::shared_ptr<uint64_t> StoredSqlOf(const TenantName& tenant);
   void Forget(const ClientStream& stream, Ending ending);
   tl::unexpected<Error> Expired(uint64_t stream) const;
   // To the gateway that a baton names. Suspends.
@@ -96,6 +98,7 @@ class Gateway {
   const GatewayId id_;
   std::map<uint64_t, std::shared_ptr<ClientStream>> client_streams_;
   std::map<uint64_t, Ending> ended_;  // The newest, limits::kRememberedStreams of them.
+  std::map<TenantName, std::weak_ptr<uint64_t>> stored_sql_;
   uint64_t next_stream_ = 1;
   uint64_t requests_ = 0;
   uint64_t forwarded_ = 0;

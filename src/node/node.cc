@@ -12,6 +12,7 @@
 #include "node/api_error.h"
 #include "node/forwarding.h"
 #include "node/gateway.h"
+#include "node/memory_metrics.h"
 #include "node/metrics.h"
 #include "node/move_metrics.h"
 #include "node/page_links.h"
@@ -457,8 +458,9 @@ net::HttpResponse Node::HandleKnown(const net::HttpRequest& request) {
 
 net::HttpResponse Node::Metrics() const {
   std::vector<MetricSample> samples = gateway_->Metrics();
-  for (auto& more : {MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress()),
-                     PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio())})
+  for (auto& more :
+       {MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress()),
+        PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio()), MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, RenderMetrics(samples));
   response.headers.Set("Content-Type", "text/plain; version=0.0.4");

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/memory_pool.h"
 #include "hrana/encode.h"
 #include "hrana/tenant_session.h"
 #include "node/api_error.h"
@@ -24,6 +25,14 @@ Error AnswersTooLarge(uint64_t bytes) {
 Error NoRoom() {
   return {ErrorKind::kInternal, "OUT_OF_MEMORY", "it ran, and there is no memory for its result",
           "do not repeat what writes; ask for less at a time"};
+}
+
+Error NoMemoryForAnswer() {
+  return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+          "the request was not run: its result, with those before it, might need more memory than is left of "
+          "what the "
+          "server may have",
+          "try again when less is going on, in smaller pipelines"};
 }
 
 // Runs whatever the results before it have: a stream must be closed when its client says so.
@@ -120,7 +129,8 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   StreamAnswer answer;
   answer.progress = call.progress;
   answer.epoch = open.epoch;
-  RunRequests(open, call, answer);
+  MemoryCharge held(MemoryKind::kAnswers);
+  RunRequests(open, call, answer, held);
   answer.autocommit = open.stream->autocommit();
   answer.session = open.stream->session();
   answer.begun = open.stream->begun();
@@ -135,7 +145,8 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   return answer;
 }
 
-void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer) {
+void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer,
+                                MemoryCharge& held) {
   hrana::TenantSession session(*open.stream);
   uint64_t answered = std::min<uint64_t>(call.answered_bytes, limits::kPipelineAnswerBytes);
   for (const hrana::StreamRequest& request : call.requests) {
@@ -143,8 +154,13 @@ void StreamService::RunRequests(OpenStream& open, const StreamCall& call, Stream
     // What began at another node is brought to its end.
     const bool begins = answer.progress.steps.empty() && answer.progress.sequence_bytes == 0;
     const bool may_not_fit = answered + limits::kResponseBytes > limits::kPipelineAnswerBytes;
-    if (may_not_fit && begins && !IsSmall(request)) {
-      answer.results.push_back(hrana::EncodeErrorResult(AnswersTooLarge(answered)));
+    // Many pipelines at once may each have their results, but not all the memory.
+    const bool no_memory =
+        !Memory().MayTake(held.bytes(), limits::kResponseBytes) && held.bytes() >= limits::kSpareMemoryBytes;
+    if ((may_not_fit || no_memory) && begins && !IsSmall(request)) {
+      if (!may_not_fit) Memory().NoteRefusal();
+      answer.results.push_back(
+          hrana::EncodeErrorResult(may_not_fit ? AnswersTooLarge(answered) : NoMemoryForAnswer()));
       continue;
     }
     Result<hrana::RunOutcome> ran = sqlite::OrOutOfMemory<hrana::RunOutcome>(
@@ -157,6 +173,7 @@ void StreamService::RunRequests(OpenStream& open, const StreamCall& call, Stream
     }
     answer.progress = {};
     answered += outcome.result.size();
+    held.Set(held.bytes() + outcome.result.size());
     answer.results.push_back(std::move(outcome.result));
     if (std::holds_alternative<hrana::Close>(request)) {
       open.doomed = true;

@@ -24,6 +24,10 @@
 #include "pace/sensor.h"
 #include "runtime/fiber.h"
 
+namespace tradewind {
+class MemoryCharge;
+}
+
 namespace tradewind::node {
 
 class StreamService {
@@ -56,7 +60,7 @@ class StreamService {
   Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
                              net::Caller* caller);
   Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
-  void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
+  void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer, MemoryCharge& held);
   void SweepIdle();
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
   void EndAll(const std::function<bool(const OpenStream&)>& is_meant);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/memory_pool.h"
 #include "runtime/fiber.h"
 #include "sqlite/binding.h"
 #include "sqlite/error_code.h"
@@ -44,11 +45,31 @@ Error TooComplex() {
           "use fewer common table expressions and views of views"};
 }
 
-Error TooMuchMemory() {
+Error TooLarge() {
   return {ErrorKind::kTooLarge, "STATEMENT_TOO_LARGE",
           "the statement needs more than " + std::to_string(limits::kStatementMemoryBytes >> 20) +
               " MiB for what it sorts or keeps apart",
           "sort or compare fewer or smaller rows, with an index where there can be one"};
+}
+
+Error NoMemoryForRows() {
+  return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+          "the rows of the result need more memory than is left of what the server may have",
+          "try again when less is going on, or ask for fewer rows at a time"};
+}
+
+Error TooMuchMemory(const MemoryBudget& budget, Error of_statement) {
+  switch (budget.shortage()) {
+    case MemoryBudget::Shortage::kTenant:
+      return {ErrorKind::kTooLarge, "TENANT_MEMORY",
+              "the statement needs more memory than is left of what its tenant may have, and was ended",
+              "run fewer large statements of this tenant at a time, or make them smaller"};
+    case MemoryBudget::Shortage::kProcess:
+      return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+              "the statement needs more memory than is left of what the server may have, and was ended",
+              "try again when less is going on, or make it smaller; the server's bound is serve --memory"};
+    default: return of_statement;
+  }
 }
 
 double Milliseconds(runtime::Duration duration) {
@@ -188,7 +209,7 @@ Result<void> Connection::Configure() {
   sqlite3_progress_handler(handle_, limits::kProgressInstructions, ConnectionCallbacks::Progress, this);
 
   TW_TRY(RunOwn("PRAGMA cache_spill=OFF"));
-  TW_TRY(RunOwn("PRAGMA temp_store=MEMORY"));
+  TW_TRY(RunOwn("PRAGMA temp_store=FILE"));
   TW_TRY(RunOwn("PRAGMA mmap_size=0"));
   TW_TRY(RunOwn("PRAGMA secure_delete=OFF"));
   TW_TRY_ASSIGN(const std::string mode, RunOwn("PRAGMA journal_mode=WAL"));
@@ -302,14 +323,15 @@ int Connection::CompileOnce(std::string_view sql, SandboxPhase phase, StatementT
   traits = {};
   phase_ = phase;
   noting_ = &traits;
-  const MemoryBudget budget(limits::kCompilerMemoryBytes + limits::kCompilerMemoryBytesPerByte * sql.size(),
+  const MemoryBudget budget(&store_, &guard_,
+                            limits::kCompilerMemoryBytes + limits::kCompilerMemoryBytesPerByte * sql.size(),
                             limits::kCompilerAllocations + limits::kCompilerAllocationsPerByte * sql.size());
   const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &compiled.handle, &tail);
   noting_ = nullptr;
   phase_ = SandboxPhase::kStepping;
   if (touched_.any()) BoundLikeAgain(handle_);
-  if (budget.used_up() && code != SQLITE_OK) interruption_ = TooComplex();
+  if (budget.used_up() && code != SQLITE_OK) interruption_ = TooMuchMemory(budget, TooComplex());
   if (code == SQLITE_OK) compiled.length = static_cast<size_t>(tail - sql.data());
   return code;
 }
@@ -439,10 +461,11 @@ Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool w
 Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, StatementResult& result) {
   sqlite3_stmt* const handle = statement.handle;
   size_t bytes = 0;
+  MemoryCharge rows(MemoryKind::kAnswers);
   phase_ = statement.traits.is_vacuum       ? SandboxPhase::kVacuuming
            : statement.traits.writes_inside ? SandboxPhase::kOptimizing
                                             : SandboxPhase::kStepping;
-  const MemoryBudget budget(limits::kStatementMemoryBytes);
+  const MemoryBudget budget(&store_, &guard_, limits::kStatementMemoryBytes);
   int code = sqlite3_step(handle);
   // Only now: the step compiles again when the schema has changed.
   const Result<void> named = OrOutOfMemory<void>([&]() -> Result<void> {
@@ -461,17 +484,20 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
       result.rows.push_back(CurrentRow(handle));
       return SizeOf(result.rows.back());
     });
-    if (taken && (bytes += *taken) <= limits::kResponseBytes) continue;
+    const bool fits = taken && (bytes += *taken) <= limits::kResponseBytes;
+    const bool has_memory = !fits || rows.TrySet(bytes);
+    if (fits && has_memory) continue;
     want_rows = false;
     interruption_ =
-        taken ? Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
-                      "the rows take more than " + std::to_string(limits::kResponseBytes >> 20) + " MiB",
-                      "ask for fewer rows or columns at a time"}
-              : taken.error();
+        !has_memory ? NoMemoryForRows()
+        : taken     ? Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
+                        "the rows take more than " + std::to_string(limits::kResponseBytes >> 20) + " MiB",
+                        "ask for fewer rows or columns at a time"}
+                    : taken.error();
     sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
   }
   phase_ = SandboxPhase::kStepping;
-  if (budget.used_up() && code != SQLITE_DONE) interruption_ = TooMuchMemory();
+  if (budget.used_up() && code != SQLITE_DONE) interruption_ = TooMuchMemory(budget, TooLarge());
   const auto scanned = sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
   result.rows_read = std::max(result.rows_read, static_cast<uint64_t>(scanned));
   // A function may have made a text of the refusal.

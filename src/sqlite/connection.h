@@ -8,7 +8,7 @@
 //                           bounded by limits::kDirtyMemoryBytes instead
 //   synchronous=NORMAL      the tenant syncs the WAL itself and answers only then (group commit)
 //   wal_autocheckpoint=0    the tenant checkpoints; a source does not from the hand-over on
-//   temp_store=MEMORY       temporary files would escape quotas
+//   temp_store=FILE         sorts and tables kept apart would take any amount of memory (temporary_file.h)
 //   secure_delete=OFF       Debian's default would pull every freed page at a destination
 //   foreign_keys=ON         what libSQL servers do, and so what their clients expect
 //   busy handler            waits in the fiber; SQLite's own timeout would block the core

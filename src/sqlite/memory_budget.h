@@ -1,35 +1,82 @@
 // How much memory SQLite may take for one statement. A text of a kilobyte can ask for any amount: common table
-// expressions that double each other, sorts and distinct rows of a recursion (temporary tables are in memory).
-// Without a bound the system ends the process, and with it the requests of all other tenants.
+// expressions that double each other, values of 64 MB by the dozen. Without a bound the system ends the process, and
+// with it the requests of all other tenants.
 //
-// While a budget lives, the calls of SQLite in its fiber draw on it; SQLite is told that there is no memory when
-// it is used up, ends the statement with SQLITE_NOMEM, and undoes what that has done. For that it gets a little
-// more each time.
+// While a budget lives, the calls of SQLite in its fiber draw on it, on the account of its tenant, and on what the
+// process has (base/memory_pool.h). SQLite is told that there is no memory when one of them is used up, ends the
+// statement with SQLITE_NOMEM, and undoes what that has done. For that it gets a little more each time.
+//
+// Each piece of memory knows the account that it was taken for, so that what a connection keeps (pages, prepared
+// statements) counts for its tenant until it is given back, whoever does that.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+
+#include "base/limits.h"
 
 namespace tradewind::sqlite {
 
+class PageStore;
+struct ConnectionGuard;
+
+// What SQLite holds for one tenant.
+class MemoryAccount {
+ public:
+  uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+  uint64_t bound() const { return bound_; }
+  void SetBound(uint64_t bytes) { bound_ = bytes; }
+
+ private:
+  friend struct BudgetedAllocator;
+  std::atomic<uint64_t> used_ = 0;
+  uint64_t bound_ = limits::kTenantMemoryBytes;
+};
+
+// An account outlives its tenant where SQLite still holds memory of it.
+struct AccountCloser {
+  void operator()(MemoryAccount* account) const;
+};
+using MemoryAccountPointer = std::unique_ptr<MemoryAccount, AccountCloser>;
+
 class MemoryBudget {
  public:
+  enum class Shortage { kNone, kStatement, kTenant, kProcess };
+
   // `calls`: to the allocator, each some time of the core, which a compilation does not give up.
-  explicit MemoryBudget(size_t bytes, uint64_t calls = INT64_MAX);
+  explicit MemoryBudget(size_t bytes, uint64_t calls = INT64_MAX)
+      : MemoryBudget(nullptr, nullptr, bytes, calls) {}
+  // Of a statement of a tenant, by a connection of which `guard` is. Both outlive the budget.
+  MemoryBudget(PageStore* store, ConnectionGuard* guard, size_t bytes, uint64_t calls = INT64_MAX);
   ~MemoryBudget();
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  bool used_up() const { return used_up_; }
+  // Of the running fiber; null where there is none.
+  static MemoryBudget* Current();
+
+  bool used_up() const { return shortage_ != Shortage::kNone; }
+  // What was refused first.
+  Shortage shortage() const { return shortage_; }
+  PageStore* store() const { return store_; }
+  ConnectionGuard* guard() const { return guard_; }
 
  private:
   friend struct BudgetedAllocator;
   bool Take(int64_t bytes);
+  Shortage Lacks(int64_t bytes) const;
 
   MemoryBudget* const outer_;  // Of the same fiber; it rests meanwhile.
+  PageStore* const store_;
+  ConnectionGuard* const guard_;
+  MemoryAccount* const account_;
+  const int64_t bytes_;
   int64_t bytes_left_;
   int64_t calls_left_;
-  bool used_up_ = false;
+  int64_t bytes_to_undo_ = 0;
+  Shortage shortage_ = Shortage::kNone;
 };
 
 // Has SQLite's allocator keep to budgets. Requires: SQLite has not been initialized.

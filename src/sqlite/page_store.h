@@ -71,6 +71,7 @@
 #include "base/result.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
+#include "sqlite/memory_budget.h"
 #include "sqlite/page_set.h"
 #include "sqlite/presence_map.h"
 #include "sqlite/wal_index.h"
@@ -104,6 +105,9 @@ class PageStore {
   const std::string& database_path() const { return database_path_; }
   // Where the main file is on the disk.
   const std::string& path() const { return path_; }
+
+  // What SQLite holds in memory for the tenant.
+  MemoryAccount& memory() { return *memory_; }
 
   // Durability (group commit). Suspends until a sync covers every commit that has finished so far. A failure
   // is final.
@@ -230,6 +234,7 @@ class PageStore {
   void KeepTimeSlice();
   int Refuse(int result_code, Error error);
 
+  const MemoryAccountPointer memory_{new MemoryAccount};
   runtime::Core& core_;
   std::string path_;
   uint64_t id_;

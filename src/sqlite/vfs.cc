@@ -12,6 +12,7 @@
 #include "sqlite/memory_budget.h"
 #include "sqlite/page_store.h"
 #include "sqlite/store_registry.h"
+#include "sqlite/temporary_file.h"
 
 namespace tradewind::sqlite {
 
@@ -33,6 +34,7 @@ struct OpenFile {
   ConnectionGuard* guard;  // Of the connection; null for one that has none.
   LockHold hold;
   bool uses_wal_index;
+  TemporaryFile* temporary;  // Owned.
   runtime::File* journal;  // Owned; only for the rollback journal of a database that is not yet in WAL mode.
 };
 
@@ -196,6 +198,49 @@ struct VfsCalls {
     return SQLITE_OK;
   }
 
+  // -- temporary files
+  static int OpenTemporary(sqlite3_file* file, int flags, int* out_flags) {
+    OpenFile& open = Cast(file);
+    const MemoryBudget* budget = MemoryBudget::Current();
+    if (!budget || !budget->store()) return SQLITE_CANTOPEN;
+    auto temporary = TemporaryFile::Open(budget->store()->core_, budget->store()->path_);
+    if (!temporary) return budget->store()->Refuse(SQLITE_CANTOPEN, std::move(temporary).error());
+    open.store = budget->store();
+    open.guard = budget->guard();
+    open.temporary = temporary->release();
+    file->pMethods = &kTemporaryMethods;
+    if (out_flags) *out_flags = flags;
+    return SQLITE_OK;
+  }
+  static int TemporaryClose(sqlite3_file* file) {
+    delete Cast(file).temporary;
+    return SQLITE_OK;
+  }
+  static int TemporaryRead(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
+    NoteRead(Cast(file));
+    const MutableBytes buffer = Buffer(into, amount);
+    auto got = Cast(file).temporary->Read(static_cast<uint64_t>(offset), buffer);
+    if (!got) return Cast(file).store->Refuse(SQLITE_IOERR_READ, std::move(got).error());
+    std::memset(buffer.data() + *got, 0, buffer.size() - *got);
+    return *got == buffer.size() ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
+  }
+  static int TemporaryWrite(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
+    NoteRead(Cast(file));
+    auto written = Cast(file).temporary->Write(static_cast<uint64_t>(offset), Buffer(from, amount));
+    if (written) return SQLITE_OK;
+    const bool full = written.error().kind == ErrorKind::kTooLarge;
+    return Cast(file).store->Refuse(full ? SQLITE_FULL : SQLITE_IOERR_WRITE, std::move(written).error());
+  }
+  static int TemporaryTruncate(sqlite3_file* file, sqlite3_int64 size) {
+    return Cast(file).temporary->Truncate(static_cast<uint64_t>(size)) ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
+  }
+  static int TemporarySync(sqlite3_file*, int) { return SQLITE_OK; }
+  static int TemporarySize(sqlite3_file* file, sqlite3_int64* size) {
+    *size = static_cast<sqlite3_int64>(Cast(file).temporary->size());
+    return SQLITE_OK;
+  }
+  static const sqlite3_io_methods kTemporaryMethods;
+
   // -- a file that was taken from its connection (DetachFiles)
   static int GoneClose(sqlite3_file*) { return SQLITE_OK; }
   static int GoneRead(sqlite3_file*, void*, int, sqlite3_int64) { return SQLITE_IOERR_READ; }
@@ -328,6 +373,14 @@ const sqlite3_io_methods kJournalMethods =
     PlainMethods(VfsCalls::JournalClose, VfsCalls::JournalRead, VfsCalls::JournalWrite,
                  VfsCalls::JournalTruncate, VfsCalls::JournalSync, VfsCalls::JournalSize);
 
+}  // namespace
+
+const sqlite3_io_methods VfsCalls::kTemporaryMethods =
+    PlainMethods(VfsCalls::TemporaryClose, Caught<VfsCalls::TemporaryRead>, Caught<VfsCalls::TemporaryWrite>,
+                 Caught<VfsCalls::TemporaryTruncate>, VfsCalls::TemporarySync, VfsCalls::TemporarySize);
+
+namespace {
+
 const sqlite3_io_methods kGoneMethods = {
     .iVersion = 2,
     .xClose = VfsCalls::GoneClose,
@@ -390,8 +443,9 @@ void DetachFiles(sqlite3* connection) {
 int VfsCalls::Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   OpenFile& open = Cast(file);
   std::memset(static_cast<void*>(&open), 0, sizeof open);
-  const FoundFile found = name ? FindStore(name) : FoundFile{};
-  // No name is a temporary file (temp_store=MEMORY keeps those in memory); another name is not a tenant's.
+  if (!name) return OpenTemporary(file, flags, out_flags);
+  const FoundFile found = FindStore(name);
+  // Another name is not a tenant's.
   if (!found.store) return SQLITE_CANTOPEN;
   open.store = found.store;
   if (out_flags) *out_flags = flags;

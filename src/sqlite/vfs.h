@@ -9,7 +9,8 @@
 // Rules, each with what breaks without it in shared form at the code that keeps it:
 //   1  every sync that SQLite asks for is carried out, off-core; the directory's for a new WAL included;
 //   2  xShm*, xLock and WAL xWrite never suspend; xRead, xSync and xSleep do;
-//   3  no memory mapping (xFetch is absent), no temporary files (temp_store=MEMORY; opening one fails);
+//   3  no memory mapping (xFetch is absent), and temporary files only for a statement that runs
+//      (temporary_file.h), which also yields at them;
 //   4  SQLite is configured MULTITHREAD and opened NOMUTEX, one fiber a connection: it then holds no mutex
 //      across a VFS call.
 //
