@@ -39,11 +39,12 @@ Result<void> List(ClientContext& context) {
     PrintJson(nodes);
     return {};
   }
-  Table table({"NAME", "URL", "STATE", "TENANTS"});
+  Table table({"NAME", "URL", "STATE", "TENANTS", "SQLITE"});
   if (const json::array* rows = nodes.if_array()) {
     for (const json::value& node : *rows) {
       table.AddRow({TextAt(node, "name"), TextAt(node, "url"), StateText(node),
-                    fmt::format("{:.0f}", NumberAt(node, "tenants"))});
+                    fmt::format("{:.0f}", NumberAt(node, "tenants")),
+                    TextAt(node, "sqlite").empty() ? "-" : TextAt(node, "sqlite")});
     }
   }
   fmt::print("{}", table.ToString());

@@ -38,6 +38,8 @@ struct TenantRecord {
   int64_t created_at_ms = 0;  // Since 1970-01-01 UTC, as everywhere here.
   MoveId move;                // The move that is on; empty when none is.
   std::string objective;      // Its latency objective (pace/objective.h); empty when it has none.
+  // The highest version of SQLite of the nodes that it has been on, as a number (3053002); 0 when none said it.
+  int64_t sqlite = 0;
   auto operator<=>(const TenantRecord&) const = default;
 };
 
@@ -45,6 +47,7 @@ struct NodeRecord {
   NodeName name;
   std::string url;
   bool draining = false;  // Its tenants move away, and it takes no new ones.
+  int64_t sqlite = 0;  // The version of its SQLite, as a number; 0 when a program has it that does not say.
   auto operator<=>(const NodeRecord&) const = default;
 };
 
@@ -59,10 +62,17 @@ struct Registration {
 struct Membership {
   std::string cluster;  // The cluster's identity, drawn when its catalog was made.
   std::string url;      // The address that the node had before; empty when its name is new.
+  int64_t sqlite = 0;   // The version of SQLite that it had before.
 };
 inline constexpr std::string_view kNameTakenCode = "NODE_NAME_TAKEN";      // kRefused.
 inline constexpr std::string_view kOtherClusterCode = "CLUSTER_MISMATCH";  // kRefused.
 inline constexpr std::string_view kForgottenCode = "NODE_FORGOTTEN";       // kRefused.
+
+// kRefused: an older SQLite may not read what a newer one has written (a table that is STRICT, an index on a
+// function that it has not).
+inline constexpr std::string_view kSqliteOlderCode = "SQLITE_OLDER";
+// "3.53.2" of 3053002; "unknown" of 0.
+std::string SqliteVersionText(int64_t version);
 
 //   forward ──► done            the destination owns a complete, durable copy
 //      │  └───► cancelled       the source owns; the swap was never carried out, or was fenced off
@@ -124,7 +134,7 @@ class Catalog {
  public:
   virtual ~Catalog() = default;
 
-  // Adds a node, or gives a known one its new address. NODE_NAME_TAKEN (another folder has the name, and it is
+  // Adds a node, or gives a known one its new address and SQLite; its tenants have been on that from now on. NODE_NAME_TAKEN (another folder has the name, and it is
   // not to be replaced), CLUSTER_MISMATCH, NAME_INVALID; NODE_FORGOTTEN (its folder belongs to the cluster, which has
   // no node of the name any more).
   virtual Result<Membership> RegisterNode(const Registration& registration) = 0;
@@ -168,7 +178,8 @@ class Catalog {
   // Records a move in state forward, and makes it the tenant's; the state, the receipt and the times given
   // are ignored. A repeat with the same id returns the record. TENANT_NOT_FOUND, NODE_NOT_FOUND; kRefused:
   // MOVE_IN_PROGRESS (it names the move), OWNER_CHANGED (source or epoch_before are not the tenant's),
-  // ALREADY_THERE, NODE_DRAINING (the destination).
+  // ALREADY_THERE, NODE_DRAINING (the destination), SQLITE_OLDER (its SQLite is older than one that the tenant has
+  // been on).
   virtual Result<MoveRecord> BeginMove(const MoveRecord& move) = 0;
   // A compare-and-swap of the state, by IsLegal and never twice from one state; an end state frees the tenant
   // for another move. An empty receipt leaves the one that there is. MOVE_NOT_FOUND; MOVE_STEP_ILLEGAL

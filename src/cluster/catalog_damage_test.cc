@@ -109,6 +109,7 @@ const std::vector<Column>& AllColumns() {
       {"nodes", "draining", {"2", "-1"}},
       {"nodes", "folder", {"'a' || char(7)", "'\xc3\xa4'"}},
       {"nodes", "registered_at_ms", times},
+      {"nodes", "sqlite", {"-1", "2999999", "10000000"}},
       {"epochs", "name", names},
       {"epochs", "epoch", epochs},
       {"tenants", "name", names},
@@ -118,6 +119,7 @@ const std::vector<Column>& AllColumns() {
       {"tenants", "created_at_ms", times},
       {"tenants", "move", {"'A b'", "'m3'", "'m1'", kLong}},
       {"tenants", "objective", {"'p95'", "'p95:'", "'p95:0ms'", "'p95:5' || char(1)"}},
+      {"tenants", "sqlite", {"-1", "2999999", "10000000"}},
       {"moves", "id", names},
       {"moves", "tenant", names},
       {"moves", "source", names},
@@ -189,7 +191,7 @@ TEST_F(CatalogDamage, RowsThatContradictEachOtherAreFound) {
     };
     for (const auto& damage : damages) EXPECT_EQ(CodeAfter(damage), kCatalogCorruptCode) << damage[0];
     EXPECT_EQ(CodeAfter({}), "no error");
-    EXPECT_EQ(CodeAfter({"UPDATE format SET version=5"}), "CATALOG_FORMAT");
+    EXPECT_EQ(CodeAfter({"UPDATE format SET version=6"}), "CATALOG_FORMAT");
   });
 }
 

@@ -26,6 +26,12 @@ Result<Epoch> EpochField(const JsonObject& object, std::string_view name) {
   return Epoch{static_cast<uint64_t>(number)};
 }
 
+// Earlier versions of this program do not say it.
+Result<int64_t> VersionField(const JsonObject& object) {
+  if (!object.contains("sqlite")) return 0;
+  return IntegerField(object, "sqlite");
+}
+
 int64_t NumberOf(Epoch epoch) {
   return static_cast<int64_t>(epoch.value);
 }
@@ -51,7 +57,7 @@ tl::unexpected<Error> MessageCorrupt(std::string_view what) {
 }
 
 JsonObject ToJson(const NodeRecord& node) {
-  return {{"name", node.name}, {"url", node.url}, {"draining", node.draining}};
+  return {{"name", node.name}, {"url", node.url}, {"draining", node.draining}, {"sqlite", node.sqlite}};
 }
 
 JsonObject ToJson(const Ownership& ownership) {
@@ -68,7 +74,7 @@ JsonObject ToJson(const Registration& registration) {
 }
 
 JsonObject ToJson(const Membership& membership) {
-  return {{"cluster", membership.cluster}, {"url", membership.url}};
+  return {{"cluster", membership.cluster}, {"url", membership.url}, {"sqlite", membership.sqlite}};
 }
 
 JsonObject ToJson(const TenantRecord& tenant) {
@@ -78,7 +84,8 @@ JsonObject ToJson(const TenantRecord& tenant) {
           {"epoch", NumberOf(tenant.ownership.epoch)},
           {"created_at_ms", tenant.created_at_ms},
           {"move", tenant.move},
-          {"objective", tenant.objective}};
+          {"objective", tenant.objective},
+          {"sqlite", tenant.sqlite}};
 }
 
 JsonObject ToJson(const MoveRecord& move) {
@@ -147,6 +154,7 @@ Result<void> FromJson(const JsonObject& object, NodeRecord& node) {
   if (object.contains("draining")) {
     TW_TRY_ASSIGN(node.draining, BooleanField(object, "draining"));
   }
+  TW_TRY_ASSIGN(node.sqlite, VersionField(object));
   return {};
 }
 
@@ -163,6 +171,7 @@ Result<void> FromJson(const JsonObject& object, Registration& registration) {
 Result<void> FromJson(const JsonObject& object, Membership& membership) {
   TW_TRY_ASSIGN(membership.cluster, TextField(object, "cluster"));
   TW_TRY_ASSIGN(membership.url, TextField(object, "url"));
+  TW_TRY_ASSIGN(membership.sqlite, VersionField(object));
   return {};
 }
 
@@ -181,6 +190,7 @@ Result<void> FromJson(const JsonObject& object, TenantRecord& tenant) {
   if (object.contains("objective")) {
     TW_TRY_ASSIGN(tenant.objective, TextField(object, "objective"));
   }
+  TW_TRY_ASSIGN(tenant.sqlite, VersionField(object));
   return {};
 }
 

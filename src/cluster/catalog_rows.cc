@@ -68,7 +68,8 @@ Result<void> Columns::Check() const {
 Result<TenantRecord> TenantOf(const std::vector<sqlite::Value>& row) {
   Columns columns(row);
   TenantRecord tenant{columns.Text(0),    columns.Text(1), {columns.Text(2), columns.EpochAt(3)},
-                      columns.Integer(4), columns.Text(5), columns.Text(6)};
+                      columns.Integer(4), columns.Text(5), columns.Text(6),
+                      columns.Integer(7)};
   return Checked(columns, "tenants", std::move(tenant));
 }
 
@@ -83,7 +84,7 @@ Result<MoveRecord> MoveOf(const std::vector<sqlite::Value>& row) {
 Result<NodeRecord> NodeOf(const std::vector<sqlite::Value>& row) {
   Columns columns(row);
   const int64_t draining = columns.Integer(2);
-  NodeRecord node{columns.Text(0), columns.Text(1), draining != 0};
+  NodeRecord node{columns.Text(0), columns.Text(1), draining != 0, columns.Integer(3)};
   if (draining != 0 && draining != 1) return RowIsCorrupt("a row of its table nodes has no proper draining");
   return Checked(columns, "nodes", std::move(node));
 }

@@ -12,19 +12,20 @@ namespace tradewind::cluster {
 namespace {
 
 // Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants, format 3 no
-// identity of the cluster and of the nodes' folders.
-constexpr int64_t kFormat = 4;
+// identity of the cluster and of the nodes' folders, format 4 no versions of SQLite.
+constexpr int64_t kFormat = 5;
 
 // epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
 constexpr std::array<std::string_view, 6> kTables = {
     "CREATE TABLE format(version INTEGER NOT NULL)",
     "CREATE TABLE cluster(id TEXT NOT NULL)",
     "CREATE TABLE nodes(name TEXT PRIMARY KEY, url TEXT NOT NULL, draining INTEGER NOT NULL DEFAULT 0, "
-    "folder TEXT NOT NULL DEFAULT '', registered_at_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "folder TEXT NOT NULL DEFAULT '', registered_at_ms INTEGER NOT NULL DEFAULT 0, "
+    "sqlite INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
     "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL, "
-    "objective TEXT NOT NULL DEFAULT '') WITHOUT ROWID",
+    "objective TEXT NOT NULL DEFAULT '', sqlite INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
     "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT NULL, "
     "state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT "
@@ -44,6 +45,12 @@ constexpr std::array<std::string_view, 3> kUpgradeFromFormat3 = {
     "CREATE TABLE cluster(id TEXT NOT NULL)",
     "ALTER TABLE nodes ADD COLUMN folder TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE nodes ADD COLUMN registered_at_ms INTEGER NOT NULL DEFAULT 0",
+};
+
+// A version is known once its node registers next.
+constexpr std::array<std::string_view, 2> kUpgradeFromFormat4 = {
+    "ALTER TABLE nodes ADD COLUMN sqlite INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE tenants ADD COLUMN sqlite INTEGER NOT NULL DEFAULT 0",
 };
 
 // Every look-up that is not by a primary key or a move's id.
@@ -111,8 +118,9 @@ Result<void> PrepareTables(runtime::Core& core, const CatalogQuery& run, const s
   if (!format) TW_TRY(run_all(kTables));
   if (format == 1) TW_TRY(run_all(kUpgradeFromFormat1));
   if (format && *format <= 2) TW_TRY(run(kUpgradeFromFormat2, {}));
-  if (format) TW_TRY(run_all(kUpgradeFromFormat3));
-  TW_TRY(run("INSERT INTO cluster VALUES(?1)", {NewClusterId(core)}));
+  if (format && *format <= 3) TW_TRY(run_all(kUpgradeFromFormat3));
+  if (format) TW_TRY(run_all(kUpgradeFromFormat4));
+  if (!format || *format <= 3) TW_TRY(run("INSERT INTO cluster VALUES(?1)", {NewClusterId(core)}));
   TW_TRY(run_all(kIndexes));
   TW_TRY(run("DELETE FROM format", {}));
   TW_TRY(run("INSERT INTO format VALUES(?1)", {kFormat}));

@@ -16,12 +16,12 @@ namespace tradewind::cluster {
 inline constexpr std::string_view kCatalogFormatCode = "CATALOG_FORMAT";
 
 inline constexpr std::string_view kTenantColumns =
-    "SELECT name, engine, owner, epoch, created_at_ms, move, objective FROM tenants";
+    "SELECT name, engine, owner, epoch, created_at_ms, move, objective, sqlite FROM tenants";
 inline constexpr std::string_view kMoveColumns =
     "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
     "ended_at_ms, options FROM moves";
 
-inline constexpr std::string_view kNodeColumns = "SELECT name, url, draining FROM nodes";
+inline constexpr std::string_view kNodeColumns = "SELECT name, url, draining, sqlite FROM nodes";
 
 // Runs one statement on the file.
 using CatalogQuery = std::function<Result<std::vector<std::vector<sqlite::Value>>>(

@@ -95,6 +95,63 @@ TEST_P(CatalogContract, ANameBelongsToTheFolderThatRegisteredItFirst) {
   });
 }
 
+TEST_P(CatalogContract, ATenantDoesNotMoveToAnOlderSqliteThanItHasBeenOn) {
+  Run([this](Catalog& catalog) {
+    const auto registers = [&](const char* name, int64_t version) {
+      Registration registration{{name, "http://127.0.0.1:1", false, version}};
+      return Need(catalog.RegisterNode(registration)).sqlite;
+    };
+    EXPECT_EQ(Need(catalog.GetTenant("t")).sqlite, 0) << "of a node that does not say";
+    registers("n1", 3'040'001);
+    registers("n2", 3'053'002);
+    EXPECT_EQ(Need(catalog.Nodes()).back().sqlite, 3'053'002);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).sqlite, 3'040'001) << "it is there when the node says";
+    EXPECT_EQ(Need(catalog.CreateTenant("u", "sqlite", "n2")).sqlite, 3'053'002);
+
+    Need(catalog.BeginMove(Move("m1")));
+    const SwapOutcome swapped = Need(catalog.Swap("t", before_, "n2", "m1"));
+    EXPECT_TRUE(swapped.applied && swapped.Shows(after_));
+    EXPECT_EQ(swapped.record.sqlite, 3'053'002);
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kDone, ""));
+
+    const auto back = catalog.BeginMove(Move("m2", after_));
+    EXPECT_EQ(CodeOf(back), kSqliteOlderCode);
+    EXPECT_EQ(back.error().kind, ErrorKind::kRefused);
+    EXPECT_THAT(back.error().message, HasSubstr("3.53.2"));
+    EXPECT_THAT(back.error().message, HasSubstr("3.40.1"));
+    EXPECT_EQ(Need(catalog.GetTenant("t")).move, "");
+    EXPECT_EQ(CodeOf(catalog.GetMove("m2")), "MOVE_NOT_FOUND");
+
+    // A node that does not say, a little older, the same after a restart, and newer.
+    registers("n1", 0);
+    EXPECT_EQ(CodeOf(catalog.BeginMove(Move("m2", after_))), kSqliteOlderCode);
+    registers("n1", 3'053'001);
+    EXPECT_EQ(CodeOf(catalog.BeginMove(Move("m2", after_))), kSqliteOlderCode);
+    EXPECT_EQ(registers("n2", 3'040'001), 3'053'002) << "what it had before";
+    EXPECT_EQ(Need(catalog.GetTenant("t")).sqlite, 3'053'002)
+        << "it has been on that, whatever its node has now";
+    EXPECT_EQ(CodeOf(catalog.BeginMove(Move("m2", after_))), kSqliteOlderCode);
+    registers("n1", 3'054'000);
+    Need(catalog.BeginMove(Move("m2", after_)));
+    EXPECT_EQ(CodeOf(catalog.RegisterNode({{"n1", "http://127.0.0.1:1", false, 77}})),
+              "CATALOG_FIELD_INVALID");
+  });
+}
+
+TEST_P(CatalogContract, AMoveThatIsOnGoesBackWhateverTheSqliteThere) {
+  Run([this](Catalog& catalog) {
+    Need(catalog.RegisterNode({{"n1", "http://127.0.0.1:1", false, 3'040'001}}));
+    Need(catalog.RegisterNode({{"n2", "http://127.0.0.1:2", false, 3'053'002}}));
+    Need(catalog.BeginMove(Move("m1")));
+    Need(catalog.Swap("t", before_, "n2", "m1"));
+    Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kReverse, ""));
+    const SwapOutcome back = Need(catalog.Swap("t", after_, "n1", "m1"));
+    EXPECT_TRUE(back.applied);
+    EXPECT_EQ(back.record.sqlite, 3'053'002);
+    EXPECT_TRUE(Need(catalog.SetMoveState("m1", MoveState::kReverse, MoveState::kCancelled, "")).applied);
+  });
+}
+
 TEST_P(CatalogContract, AFolderOfAnotherClusterIsRefused) {
   Run([](Catalog& catalog) {
     Registration registration{{"n3", "http://127.0.0.1:3"}, "one"};

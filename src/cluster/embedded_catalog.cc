@@ -229,12 +229,12 @@ Result<EmbeddedCatalog::Rows> EmbeddedCatalog::Run(std::string_view sql, Row arg
   return std::move(result->rows);
 }
 
-Result<void> EmbeddedCatalog::RequireNode(const NodeName& name) {
-  TW_TRY_ASSIGN(const Rows rows, Run("SELECT 1 FROM nodes WHERE name=?1", {name}));
+Result<NodeRecord> EmbeddedCatalog::FindNode(const NodeName& name) {
+  TW_TRY_ASSIGN(const Rows rows, Run(std::string(kNodeColumns) + " WHERE name=?1", {name}));
   if (rows.empty())
     return Fail(ErrorKind::kNotFound, "NODE_NOT_FOUND", "there is no node " + name,
                 "tradewind node list shows the nodes");
-  return {};
+  return NodeOf(rows[0]);
 }
 
 Result<TenantRecord> EmbeddedCatalog::FindTenant(const TenantName& name) {
@@ -274,12 +274,13 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
     if (!registration.cluster.empty() && registration.cluster != membership.cluster)
       return Fail(OtherCluster(registration, membership.cluster));
     TW_TRY_ASSIGN(const Rows known, Run("SELECT url, folder, registered_at_ms, (SELECT count(*) FROM tenants "
-                                        "WHERE owner=?1) FROM nodes WHERE name=?1",
+                                        "WHERE owner=?1), sqlite FROM nodes WHERE name=?1",
                                         {node.name}));
     bool is_new = known.empty();
     if (!is_new) {
       Columns columns(known[0]);
       const NameHolder holder{columns.Text(0), columns.Text(1), columns.TimeAt(2), columns.Integer(3)};
+      membership.sqlite = columns.Integer(4);
       TW_TRY(columns.Check());
       membership.url = holder.url;
       is_new = holder.folder != registration.folder;
@@ -288,8 +289,11 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
     }
     if (known.empty() && !registration.cluster.empty()) return Fail(Forgotten(registration));
     if (registration.dry_run) return membership;
-    TW_TRY(Run("INSERT INTO nodes(name, url) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET url=excluded.url",
-               {node.name, node.url}));
+    TW_TRY(
+        Run("INSERT INTO nodes(name, url, sqlite) VALUES(?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET "
+            "url=excluded.url, sqlite=excluded.sqlite",
+            {node.name, node.url, node.sqlite}));
+    TW_TRY(Run("UPDATE tenants SET sqlite=?2 WHERE owner=?1 AND sqlite<?2", {node.name, node.sqlite}));
     if (is_new)
       TW_TRY(Run("UPDATE nodes SET folder=?2, registered_at_ms=?3 WHERE name=?1",
                  {node.name, registration.folder, core_.UnixMilliseconds()}));
@@ -299,7 +303,7 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
 
 Result<void> EmbeddedCatalog::SetDraining(const NodeName& name, bool draining) {
   return Change<void>([&]() -> Result<void> {
-    TW_TRY(RequireNode(name));
+    TW_TRY(FindNode(name));
     TW_TRY(Run("UPDATE nodes SET draining=?2 WHERE name=?1", {name, int64_t{draining}}));
     return {};
   });
@@ -314,7 +318,7 @@ Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
 
 Result<uint64_t> EmbeddedCatalog::ForgetNode(const NodeName& name, bool delete_tenants) {
   return Change<uint64_t>([&]() -> Result<uint64_t> {
-    TW_TRY(RequireNode(name));
+    TW_TRY(FindNode(name));
     TW_TRY_ASSIGN(const Rows rows,
                   Run(std::string(kTenantColumns) + " WHERE owner=?1 ORDER BY name", {name}));
     TW_TRY_ASSIGN(const std::vector<TenantRecord> tenants, AllOf<TenantRecord>(rows, TenantOf));
@@ -346,7 +350,7 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
     if (!IsValidName(name))
       return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' cannot name a tenant",
                   "use lower-case letters, digits, '-' and '_', at most 63, a letter or digit first");
-    TW_TRY(RequireNode(owner));
+    TW_TRY_ASSIGN(const NodeRecord node, FindNode(owner));
     TW_TRY_ASSIGN(const Rows existing, Run("SELECT 1 FROM tenants WHERE name=?1", {name}));
     if (!existing.empty())
       return Fail(ErrorKind::kExists, "TENANT_EXISTS", "there is a tenant " + name + " already",
@@ -358,10 +362,10 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
       epoch = columns.EpochAt(0).Next();
       TW_TRY(columns.Check());
     }
-    TenantRecord tenant{name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", ""};
+    TenantRecord tenant{name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", "", node.sqlite};
     if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
-    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '')",
-               {name, engine, owner, ValueOf(epoch), tenant.created_at_ms}));
+    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '', ?6)",
+               {name, engine, owner, ValueOf(epoch), tenant.created_at_ms, tenant.sqlite}));
     return tenant;
   });
 }
@@ -436,8 +440,10 @@ Result<void> EmbeddedCatalog::Drop(const TenantRecord& tenant) {
 }
 
 Result<void> EmbeddedCatalog::SetOwnership(const TenantName& name, const Ownership& ownership) {
-  TW_TRY(Run("UPDATE tenants SET owner=?2, epoch=?3 WHERE name=?1",
-             {name, ownership.owner, ValueOf(ownership.epoch)}));
+  TW_TRY(
+      Run("UPDATE tenants SET owner=?2, epoch=?3, sqlite=max(sqlite, ifnull((SELECT n.sqlite FROM nodes n "
+          "WHERE n.name=?2), 0)) WHERE name=?1",
+          {name, ownership.owner, ValueOf(ownership.epoch)}));
   return {};
 }
 
@@ -446,8 +452,8 @@ Result<SwapOutcome> EmbeddedCatalog::Swap(const TenantName& name, const Ownershi
   return Change<SwapOutcome>([&]() -> Result<SwapOutcome> {
     TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
     if (tenant.ownership != from || tenant.move != move) return SwapOutcome{false, std::move(tenant)};
-    tenant.ownership = {to, from.epoch.Next()};
-    TW_TRY(SetOwnership(name, tenant.ownership));
+    TW_TRY(SetOwnership(name, {to, from.epoch.Next()}));
+    TW_TRY_ASSIGN(tenant, FindTenant(name));
     return SwapOutcome{true, std::move(tenant)};
   });
 }
@@ -475,18 +481,17 @@ Result<MoveRecord> EmbeddedCatalog::BeginMove(const MoveRecord& move) {
     if (!tenant.move.empty() && tenant.move != move.id) return MoveInProgress(tenant);
     TW_TRY_ASSIGN(const Rows existing, Run("SELECT 1 FROM moves WHERE id=?1", {move.id}));
     if (!existing.empty()) return FindMove(move.id);
-    TW_TRY(RequireNode(move.destination));
+    TW_TRY_ASSIGN(const NodeRecord destination, FindNode(move.destination));
     if (tenant.ownership != Ownership{move.source, move.epoch_before}) return OwnerChanged(tenant);
     if (move.source == move.destination)
       return Fail(ErrorKind::kRefused, "ALREADY_THERE",
                   "tenant " + move.tenant + " is on node " + move.destination + " already",
                   "name another node");
-    TW_TRY_ASSIGN(const Rows draining,
-                  Run("SELECT 1 FROM nodes WHERE name=?1 AND draining != 0", {move.destination}));
-    if (!draining.empty())
+    if (destination.draining)
       return Fail(ErrorKind::kRefused, "NODE_DRAINING",
                   "node " + move.destination + " is being drained, and takes no tenants",
                   "name another node, or end that with: tradewind node undrain " + move.destination);
+    if (destination.sqlite < tenant.sqlite) return Fail(SqliteOlder(tenant, destination));
     MoveRecord fresh = move;
     fresh.state = MoveState::kForward;
     fresh.receipt.clear();

@@ -87,7 +87,7 @@ class EmbeddedCatalog final : public Catalog {
 
   // The rest requires the turn.
   Result<Rows> Run(std::string_view sql, Row arguments = {});
-  Result<void> RequireNode(const NodeName& name);
+  Result<NodeRecord> FindNode(const NodeName& name);
   Result<TenantRecord> FindTenant(const TenantName& name);
   Result<MoveRecord> FindMove(const MoveId& id);
   Result<void> SetOwnership(const TenantName& name, const Ownership& ownership);

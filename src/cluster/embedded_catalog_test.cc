@@ -130,6 +130,7 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
       EXPECT_EQ(Need(catalog.GetTenant("t")).ownership, (Ownership{"n1", Epoch{3}}));
       EXPECT_EQ(Need(catalog.GetMove("m1")).options, opening == 2 ? "{}" : "");
       EXPECT_EQ(Need(catalog.GetTenant("t")).objective, opening == 2 ? "p95:5ms" : "");
+      EXPECT_EQ(Need(catalog.GetTenant("t")).sqlite, 0) << "nobody has said it";
       Need(catalog.SetDraining("n1", true));
       Need(catalog.SetMoveOptions("m1", "{}"));
       Need(catalog.SetObjective("t", "p95:5ms"));
@@ -142,11 +143,11 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
 TEST_F(EmbeddedCatalogFile, OfALaterFormatIsRefusedAndLeftAlone) {
   core_->RunUntilReturned("test", [&] {
     Need(RunOnFile(*core_, path_,
-                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(5)"}));
+                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(6)"}));
     const auto opened = EmbeddedCatalog::Open(*core_, path_);
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, "CATALOG_FORMAT");
-    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 5"));
+    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 6"));
     EXPECT_EQ(Need(RunOnFile(*core_, path_, {"SELECT count(*) FROM sqlite_schema"}))[0][0],
               sqlite::Value(int64_t{1}));
   });

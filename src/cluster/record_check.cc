@@ -21,6 +21,11 @@ bool IsObjectOrEmpty(std::string_view text) {
   return boost::json::parse(text, failure).is_object() && !failure;
 }
 
+// As sqlite3_libversion_number() says it.
+bool IsSoundVersion(int64_t version) {
+  return version == 0 || (version >= 3'000'000 && version < 10'000'000);
+}
+
 bool IsSoundUrl(std::string_view url) {
   return url.starts_with("http") && IsSoundText(url) && url.find(' ') == std::string_view::npos;
 }
@@ -52,6 +57,7 @@ bool IsSoundText(std::string_view text) {
 std::string_view UnsoundField(const NodeRecord& node) {
   if (!IsValidName(node.name)) return "name";
   if (!IsSoundUrl(node.url)) return "url";
+  if (!IsSoundVersion(node.sqlite)) return "sqlite";
   return {};
 }
 
@@ -63,6 +69,7 @@ std::string_view UnsoundField(const TenantRecord& tenant) {
   if (!IsSoundTime(tenant.created_at_ms)) return "created_at_ms";
   if (!tenant.move.empty() && !IsValidName(tenant.move)) return "move";
   if (!IsSoundObjective(tenant.objective)) return "objective";
+  if (!IsSoundVersion(tenant.sqlite)) return "sqlite";
   return {};
 }
 

@@ -7,6 +7,25 @@
 
 namespace tradewind::cluster {
 
+std::string SqliteVersionText(int64_t version) {
+  if (version <= 0) return "unknown";
+  return fmt::format("{}.{}.{}", version / 1'000'000, version / 1'000 % 1'000, version % 1'000);
+}
+
+Error SqliteOlder(const TenantRecord& tenant, const NodeRecord& destination) {
+  const std::string wanted = SqliteVersionText(tenant.sqlite);
+  return Error{
+      ErrorKind::kRefused, std::string(kSqliteOlderCode),
+      fmt::format(
+          "tenant {} has been on SQLite {}, and node {} has {}, which may not read what that has written",
+          tenant.name, wanted, destination.name,
+          destination.sqlite == 0 ? "one of a version that it does not say"
+                                  : SqliteVersionText(destination.sqlite)),
+      fmt::format(
+          "run a newer tradewind on node {}, or name a node with SQLite {} or later (tradewind node list)",
+          destination.name, wanted)};
+}
+
 std::string NewClusterId(runtime::Core& core) {
   std::array<std::byte, 16> random;
   core.FillRandom(random);

@@ -20,6 +20,8 @@ struct NameHolder {
   int64_t tenants = 0;
 };
 
+// A move of the tenant to a node with this SQLite is refused.
+Error SqliteOlder(const TenantRecord& tenant, const NodeRecord& destination);
 std::string NewClusterId(runtime::Core& core);
 Error NameTaken(const NodeName& name, const NameHolder& holder);
 Error Forgotten(const Registration& registration);

@@ -316,11 +316,14 @@ Answer AdminApi::ListNodes(const Call&) {
   TW_TRY_ASSIGN(const auto places, LookAtNodes(node_, forwarding_));
   json::array list;
   for (const NodePlace& place : places)
-    list.push_back(json::object{{"name", place.name},
-                                {"url", place.url},
-                                {"state", place.up ? "up" : "unreachable"},
-                                {"draining", place.draining},
-                                {"tenants", place.tenants}});
+    list.push_back(
+        json::object{{"name", place.name},
+                     {"url", place.url},
+                     {"state", place.up ? "up" : "unreachable"},
+                     {"draining", place.draining},
+                     {"sqlite", place.sqlite == 0 ? json::value(nullptr)
+                                                  : json::value(cluster::SqliteVersionText(place.sqlite))},
+                     {"tenants", place.tenants}});
   return Json(200, json::object{{"nodes", std::move(list)}});
 }
 

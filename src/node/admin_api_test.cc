@@ -8,6 +8,7 @@
 #include "node/tenant_maker.h"
 #include "node/test_cluster.h"
 #include "sqlite/connection.h"
+#include "sqlite/vfs.h"
 
 namespace tradewind::node {
 namespace {
@@ -55,6 +56,29 @@ TEST_F(AdminApiTest, ForgetsANodeThatIsGoneWithItsTenantsOnlyWhenToldTo) {
     const auto back = Node::Start(*core_, options);
     ASSERT_FALSE(back);
     EXPECT_EQ(back.error().code, "NODE_FORGOTTEN");
+  });
+}
+
+TEST_F(AdminApiTest, AMoveToANodeWithAnOlderSqliteIsRefusedWithWhatToDo) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    const json::value nodes = Json(200, Call(*n2_, "GET", "/v1/nodes")).at("nodes");
+    EXPECT_EQ(Text(nodes.at(0), "sqlite"), cluster::SqliteVersionText(sqlite::SqliteVersion()));
+    EXPECT_EQ(Text(Json(200, Call(*n2_, "GET", "/v1/tenants/shop")), "sqlite"), Text(nodes.at(0), "sqlite"));
+    // It comes back with another program.
+    Stop(n2_);
+    sqlite_version_ = 3'040'001;
+    n2_ = Start("n2", n1_->url());
+    EXPECT_EQ(Text(Json(200, Call(*n1_, "GET", "/v1/nodes")).at("nodes").at(1), "sqlite"), "3.40.1");
+    const net::HttpResponse refused = Call(*n2_, "POST", "/v1/moves", R"({"tenant":"shop","to":"n2"})");
+    EXPECT_EQ(CodeOf(409, refused), "SQLITE_OLDER");
+    EXPECT_THAT(refused.body, HasSubstr("run a newer tradewind on node n2"));
+    EXPECT_EQ(CodeOf(409, Call(*n1_, "POST", "/v1/nodes/n1/drain", R"({"to":["n2"]})")), "SQLITE_OLDER");
+    EXPECT_EQ(Text(Json(200, Call(*n1_, "GET", "/v1/tenants/shop")), "owner"), "n1");
+    Stop(n2_);
+    sqlite_version_.reset();
+    n2_ = Start("n2", n1_->url());
+    EXPECT_EQ(Text(Move(*n1_, "shop", "n2"), "phase"), "done");
   });
 }
 
@@ -279,16 +303,19 @@ TEST_F(AdminApiTest, GivesMetricsInTheFormatThatItNames) {
 TEST_F(AdminApiTest, ShowsWhatItKnowsOfANodeThatIsAway) {
   WithNodes([&] {
     Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));
+    const std::string version = cluster::SqliteVersionText(sqlite::SqliteVersion());
     const json::value both = Json(200, Call(*n2_, "GET", "/v1/nodes"));
     EXPECT_EQ(both, (json::value{{"nodes", json::array{json::value{{"name", "n1"},
                                                                    {"url", n1_->url()},
                                                                    {"state", "up"},
                                                                    {"draining", false},
+                                                                   {"sqlite", version},
                                                                    {"tenants", 0}},
                                                        json::value{{"name", "n2"},
                                                                    {"url", n2_->url()},
                                                                    {"state", "up"},
                                                                    {"draining", false},
+                                                                   {"sqlite", version},
                                                                    {"tenants", 1}}}}}));
     Stop(n2_);
     const json::value one = Json(200, Call(*n1_, "GET", "/v1/nodes"));

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "cluster/catalog.h"
 #include "node/drain_file.h"
 
 namespace tradewind::node {
@@ -76,6 +77,13 @@ Result<void> Drain::Start(const DrainRequest& request) {
     if (std::none_of(places.begin(), places.end(), [&](const NodePlace& place) { return place.name == to; }))
       return Fail(ErrorKind::kNotFound, "NODE_NOT_FOUND", "there is no node " + to,
                   "tradewind node list shows the nodes");
+    if (const int64_t here = SqliteOf(places, self_), there = SqliteOf(places, to); there < here)
+      return Fail(
+          ErrorKind::kRefused, std::string(cluster::kSqliteOlderCode),
+          fmt::format(
+              "node {} has SQLite {}, and the tenants of node {} have been on {}, which it may not read", to,
+              cluster::SqliteVersionText(there), self_, cluster::SqliteVersionText(here)),
+          "run a newer tradewind on node " + to + ", or name other nodes (tradewind node list)");
   }
   runtime::WaitFor(changed_, [this] { return !changing_; });
   changing_ = true;
@@ -85,6 +93,12 @@ Result<void> Drain::Start(const DrainRequest& request) {
   changed_.NotifyAll();
   if (recorded) Begin(request);
   return recorded;
+}
+
+int64_t Drain::SqliteOf(const std::vector<NodePlace>& places, const NodeName& name) {
+  for (const NodePlace& place : places)
+    if (place.name == name) return place.sqlite;
+  return 0;
 }
 
 void Drain::Resume() {
@@ -201,9 +215,10 @@ void Drain::LookAtPlaces() {
   if (places) {
     places_ = *places;
     places_known_ = true;
+    sqlite_ = SqliteOf(places_, self_);
     std::erase_if(places_, [&](const NodePlace& place) {
       const bool named = std::find(request_.to.begin(), request_.to.end(), place.name) != request_.to.end();
-      return place.name == self_ || (!request_.to.empty() && !named);
+      return place.name == self_ || (!request_.to.empty() && !named) || place.sqlite < sqlite_;
     });
     for (NodePlace& place : places_)
       for (const auto& [name, tenant] : tenants_)
@@ -331,8 +346,12 @@ std::string Drain::WhatIsMissing() const {
   const bool nowhere = places_known_ && std::none_of(places_.begin(), places_.end(),
                                                      [](const NodePlace& place) { return place.Takes(); });
   if (nowhere)
-    return request_.to.empty() ? "another node that is up and not draining"
-                               : fmt::format("{} to be up and not draining", fmt::join(request_.to, " or "));
+    return request_.to.empty()
+               ? (sqlite_ == 0
+                      ? std::string("another node that is up and not draining")
+                      : fmt::format("another node that is up and not draining, with SQLite {} or later",
+                                    cluster::SqliteVersionText(sqlite_)))
+               : fmt::format("{} to be up and not draining", fmt::join(request_.to, " or "));
   if (moving_ > 0 || !ready_.empty()) return "";
   for (const auto& [name, tenant] : tenants_)
     if (tenant.in_other_move) return "the end of the move that tenant " + name + " is in already";

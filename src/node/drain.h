@@ -112,6 +112,8 @@ class Drain {
   void LookAtTenants();
   void SizeNewTenants();
   void LookAtPlaces();
+  // The version of this node's SQLite: tenants that have been on it do not go to an older one.
+  static int64_t SqliteOf(const std::vector<NodePlace>& places, const NodeName& name);
   void WakeRested();
   void StartMoves();
   void MoveOne(const TenantName& name);
@@ -148,6 +150,7 @@ class Drain {
   std::vector<NodePlace> places_;
   std::string places_error_;
   bool places_known_ = false;
+  int64_t sqlite_ = 0;  // Of this node.
   bool looking_ = false;
   runtime::TimePoint next_places_;
   runtime::TimePoint next_tenants_;

@@ -163,6 +163,26 @@ TEST_F(DrainTest, MovesOnlyToTheNodesThatWereNamed) {
   });
 }
 
+TEST_F(DrainTest, LeavesOutNodesWithAnOlderSqlite) {
+  for (int i = 0; i < 10; ++i) here_["t" + std::to_string(i)] = 1;
+  places_[0].sqlite = 3'053'002;
+  places_[1].sqlite = 3'053'001;
+  places_[2].sqlite = 0;  // It does not say.
+  Run([&] {
+    const auto named = drain_->Start({{"n2"}, 0});
+    EXPECT_EQ(cluster::CodeOf(named), "SQLITE_OLDER");
+    EXPECT_THAT(named.error().message, HasSubstr("3.53.1"));
+    EXPECT_FALSE(recorded_);
+    cluster::Need(drain_->Start({}));
+    runtime::SleepFor(seconds(5));
+    EXPECT_TRUE(tried_.empty());
+    EXPECT_THAT(drain_->progress().waiting_for, HasSubstr("SQLite 3.53.2 or later"));
+    places_[2].sqlite = 3'053'002;
+    AwaitDrained();
+    EXPECT_EQ(moved_to_["n3"].size(), 10u);
+  });
+}
+
 TEST_F(DrainTest, SaysThatThereIsNowhereToGoAndGoesOnWhenThereIs) {
   here_["t"] = 1;
   places_[1].up = false;

@@ -157,10 +157,15 @@ Result<void> Node::OpenCatalog() {
   return {};
 }
 
-Result<void> Node::Register() {
+cluster::Registration Node::RegistrationOf(bool dry_run) const {
   const FolderIdentity& identity = folder_->identity();
-  const auto membership =
-      catalog_->RegisterNode({{options_.name, url_}, identity.id, identity.cluster, options_.replace_node});
+  const int64_t version = options_.sqlite_version.value_or(sqlite::SqliteVersion());
+  return {
+      {options_.name, url_, false, version}, identity.id, identity.cluster, options_.replace_node, dry_run};
+}
+
+Result<void> Node::Register() {
+  const auto membership = catalog_->RegisterNode(RegistrationOf(/*dry_run=*/false));
   if (membership)
     return folder_->NoteCluster(membership->cluster,
                                 options_.join_url ? CatalogPlace::kElsewhere : CatalogPlace::kHere);
@@ -176,9 +181,14 @@ Result<void> Node::Register() {
 // a copy of this folder, or one that is to be replaced and lives. (Behind a forwarding address it may be this
 // one, which says that it is starting.)
 Result<void> Node::CheckNoTwin() {
-  const FolderIdentity& identity = folder_->identity();
-  const auto membership = catalog_->RegisterNode(
-      {{options_.name, url_}, identity.id, identity.cluster, options_.replace_node, /*dry_run=*/true});
+  const cluster::Registration wanted = RegistrationOf(/*dry_run=*/true);
+  const auto membership = catalog_->RegisterNode(wanted);
+  if (membership && membership->sqlite > wanted.node.sqlite)
+    log::warn(
+        "this node has SQLite {} now and had {} before: what that has written it may not read, and tenants "
+        "that "
+        "have been on it do not move here",
+        cluster::SqliteVersionText(wanted.node.sqlite), cluster::SqliteVersionText(membership->sqlite));
   if (!membership) return IsRefusal(membership.error()) ? Fail(membership.error()) : Result<void>();
   if (membership->url.empty() || membership->url == url_) return {};
   net::HttpRequest probe;

@@ -63,6 +63,7 @@ struct NodeOptions {
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
   bool replace_node = false;                 // Takes the name over from a data folder that is lost.
   std::vector<std::string> domains;          // Names that lead here too (strangers.h), from ParseDomain().
+  std::optional<int64_t> sqlite_version;     // For tests: says that it has another SQLite than it has.
   net::ClusterSecret cluster_secret;         // Without one every node is believed, as in a simulation.
   StepTrap trap;
 };
@@ -115,6 +116,7 @@ class Node : public move::MoveHost {
   Result<void> Recover();
   void RegisterAndTidy();
   Result<void> LookForLostTenants();
+  cluster::Registration RegistrationOf(bool dry_run) const;
   Result<void> Register();
   Result<void> CheckNoTwin();
   Result<void> CancelForgottenMoves();

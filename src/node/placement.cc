@@ -24,8 +24,8 @@ Result<std::vector<NodePlace>> LookAtNodes(Node& node, Forwarding& forwarding) {
   TW_TRY_ASSIGN(auto counts, node.catalog().TenantCounts());
   std::vector<NodePlace> places;
   for (const cluster::NodeRecord& record : records)
-    places.push_back(
-        {record.name, record.name == node.self(), record.draining, counts[record.name], record.url});
+    places.push_back({record.name, record.name == node.self(), record.draining, counts[record.name],
+                      record.url, record.sqlite});
   runtime::TaskGroup probes(node.core());
   for (NodePlace& place : places) {
     if (place.up) continue;

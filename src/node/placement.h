@@ -20,6 +20,7 @@ struct NodePlace {
   uint64_t tenants = 0;  // Those on their way there included, as far as is known.
 
   std::string url = {};
+  int64_t sqlite = 0;  // The version of its SQLite, as a number; 0: not known.
 
   bool Takes() const { return up && !draining; }
 };

@@ -46,6 +46,7 @@ json::object TenantJson(const cluster::TenantRecord& record, const std::optional
       {"page_size", OrNull(known, pages.page_size)},
       {"page_count", OrNull(known, pages.page_count)},
       {"latency", record.objective.empty() ? json::value(nullptr) : json::value(record.objective)},
+      {"sqlite", OrNull(record.sqlite != 0, cluster::SqliteVersionText(record.sqlite))},
       {"created_at", record.created_at_ms},
       {"move", record.move.empty() ? json::value(nullptr) : json::value(record.move)},
   };

@@ -71,7 +71,9 @@ class TwoNodes : public testing::Test {
   std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
   cluster::TestFolder folder_;
   std::unique_ptr<net::HttpClient> client_;
-  net::ClusterSecret secret_;  // Of the nodes that are started next.
+  // Of the nodes that are started next.
+  net::ClusterSecret secret_;
+  std::optional<int64_t> sqlite_version_;
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
 
@@ -82,6 +84,7 @@ class TwoNodes : public testing::Test {
     options.data_folder = folder_.File(name);
     options.join_url = join_url;
     options.cluster_secret = secret_;
+    options.sqlite_version = sqlite_version_;
     auto node = Node::Start(*core_, options);
     if (!node) ADD_FAILURE() << Describe(node.error());
     return node ? std::move(*node) : nullptr;

@@ -468,6 +468,10 @@ int VfsCalls::Open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags
   return SQLITE_CANTOPEN;
 }
 
+int SqliteVersion() {
+  return sqlite3_libversion_number();
+}
+
 void InitializeSqlite() {
   static std::once_flag once;
   std::call_once(once, [] {

@@ -29,6 +29,9 @@ inline constexpr char kVfsName[] = "tradewind";
 // other use.
 void InitializeSqlite();
 
+// The version of the SQLite in use, as a number: 3053002 of 3.53.2.
+int SqliteVersion();
+
 // Gives up the locks and the place in the store that a connection has, which from then on can neither read
 // nor write: for one that cannot be closed. Requires: no call of SQLite is under way on it. Does not suspend.
 void DetachFiles(sqlite3* connection);
