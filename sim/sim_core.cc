@@ -36,6 +36,10 @@ runtime::TimePoint SimCore::Now() const {
   return world_.now_;
 }
 
+runtime::TimePoint SimCore::TurnTime() const {
+  return world_.now_;
+}
+
 int64_t SimCore::UnixMilliseconds() const {
   return kUnixMillisecondsAtStart +
          std::chrono::duration_cast<std::chrono::milliseconds>(world_.now_.time_since_epoch()).count();

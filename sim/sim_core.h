@@ -28,6 +28,7 @@ class SimCore final : public runtime::Core {
   // Looking at the clock may move it: now and then by more than a time slice, as when the system runs
   // something else.
   runtime::TimePoint Now() const override;
+  runtime::TimePoint TurnTime() const override;  // Does not move it.
   int64_t UnixMilliseconds() const override;
   void Post(std::function<void()> task) override;
   TimerId StartTimer(runtime::TimePoint at, std::function<void()> task) override;

@@ -70,8 +70,16 @@ inline constexpr size_t kStoredSqlBytesPerStream = 16u << 20;
 inline constexpr size_t kStoredSqlBytesPerTenant = 64u << 20;  // At one gateway.
 inline constexpr size_t kStreamsPerTenant = 128;
 
+// What runs lets others run after this time. A neighbour's request waits for half of it, as a rule.
+inline constexpr std::chrono::microseconds kTimeSlice{200};
+// A request that has had more of the core waits behind those that have not (runtime/turn_queue.h).
+inline constexpr std::chrono::microseconds kShortRequest{500};
+// A message of more bytes is decoded off the core: 30 to 100 ns a byte.
+inline constexpr size_t kOffCoreBytes = 64u << 10;
+// A turn that takes longer is counted: nothing should.
+inline constexpr milliseconds kLongTurn{20};
+
 // Statements.
-inline constexpr milliseconds kTimeSlice{1};
 inline constexpr milliseconds kStatementTime{60'000};
 inline constexpr milliseconds kWriteTurnWait{10'000};
 inline constexpr milliseconds kWriteTurnHeldWhileWanted{5'000};

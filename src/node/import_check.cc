@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
+#include "runtime/turns.h"
 #include "sqlite/connection.h"
 #include "sqlite/page_store.h"
 
@@ -104,11 +105,8 @@ Result<void> QuickCheck(sqlite::Connection& connection) {
 Result<void> CheckContent(sqlite::PageStore& store, const std::function<Result<void>()>& keep_going) {
   auto connection = sqlite::Connection::Open(store);
   if (!connection) return Fail(OfTheFile(std::move(connection).error()));
-  runtime::Core& core = store.core();
-  (*connection)->SetProgress([&, slice_started = core.Now()]() mutable -> Result<void> {
-    if (core.Now() - slice_started < limits::kTimeSlice) return {};
-    runtime::Yield();
-    slice_started = core.Now();
+  (*connection)->SetProgress([&]() -> Result<void> {
+    runtime::YieldIfTurnIsOver();
     return keep_going();
   });
   TW_TRY(QuickCheck(**connection));

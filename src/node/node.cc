@@ -21,6 +21,7 @@
 #include "node/tenant_maker.h"
 #include "node/tenant_sizes.h"
 #include "node/transfers.h"
+#include "node/turn_metrics.h"
 #include "sqlite/database_file.h"
 #include "sqlite/vfs.h"
 
@@ -469,7 +470,7 @@ net::HttpResponse Node::HandleKnown(const net::HttpRequest& request) {
 net::HttpResponse Node::Metrics() const {
   std::vector<MetricSample> samples = gateway_->Metrics();
   for (auto& more :
-       {MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress()),
+       {TurnMetrics(core_), MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress()),
         PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio()), MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, RenderMetrics(samples));

@@ -31,5 +31,11 @@ bool Core::HasReady() const {
 void Core::RunTurn() {
   fibers_->RunTurn();
 }
+void Core::NoteRan(const char* label) {
+  fibers_->NoteRan(label);
+}
+const TurnWatch& Core::turn_watch() const {
+  return fibers_->watch();
+}
 
 }  // namespace tradewind::runtime

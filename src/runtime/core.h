@@ -24,6 +24,7 @@ namespace tradewind::runtime {
 class Disk;
 class Network;
 class FiberScheduler;
+class TurnWatch;
 
 using Duration = std::chrono::nanoseconds;
 // Monotonic time of a core. Under simulation it is virtual and starts at zero.
@@ -52,6 +53,10 @@ class Core {
   virtual void Post(std::function<void()> task) = 0;
 
   virtual TimePoint Now() const = 0;
+  // The time by which turns are measured: where time is virtual, to look at it takes none.
+  virtual TimePoint TurnTime() const { return Now(); }
+  // What the core's thread has had of its processor.
+  virtual Duration ProcessorTime() const { return TurnTime().time_since_epoch(); }
   // Milliseconds since 1970-01-01 UTC.
   virtual int64_t UnixMilliseconds() const = 0;
 
@@ -74,13 +79,18 @@ class Core {
   size_t fiber_count() const;
   // Their names, for logs and for finding out who does not end.
   std::vector<std::string> fiber_names() const;
+  // How long turns are.
+  const TurnWatch& turn_watch() const;
 
  protected:
-  // For the loop of a core. Tasks and fibers that were made ready share one queue, first come first served.
+  // For the loop of a core. Tasks, and fibers that run for no tenant, share one queue, first come first served.
   void Enqueue(std::function<void()> task);
   bool HasReady() const;
-  // Runs what was ready at the call; what becomes ready meanwhile is for the next turn.
+  // Runs what was ready in it at the call, and then some of what takes turns (fiber_scheduler.h); what becomes
+  // ready meanwhile is for the next time.
   void RunTurn();
+  // Something else has run, or the loop has slept: a turn ends here.
+  void NoteRan(const char* label);
 
  private:
   friend class Fiber;

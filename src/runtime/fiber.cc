@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "runtime/fiber_scheduler.h"
+#include "runtime/turns.h"
 
 namespace tradewind::runtime {
 
@@ -29,8 +31,37 @@ void Wake(Fiber* fiber) {
 void Yield() {
   Fiber* fiber = CurrentFiber();
   TW_CHECK(fiber != nullptr, "Yield() outside a fiber");
-  fiber->scheduler.Enqueue(fiber);
+  if (!fiber->share)
+    fiber->scheduler.Enqueue(fiber);  // Otherwise the loop does, when it knows how long this turn was.
   fiber->SwitchToLoop(Fiber::State::kReady);
+}
+
+void YieldIfTurnIsOver() {
+  Fiber* const fiber = CurrentFiber();
+  if (!fiber) return;
+  FiberScheduler& scheduler = fiber->scheduler;
+  if (scheduler.core().Now() - scheduler.watch().began() >= limits::kTimeSlice) Yield();
+}
+
+Turns::Turns(std::string_view share) : fiber_(CurrentFiber()) {
+  if (!fiber_ || fiber_->share)
+    fiber_ = nullptr;
+  else
+    fiber_->scheduler.Enter(fiber_, share);
+}
+
+Turns::~Turns() {
+  if (fiber_) fiber_->scheduler.Leave(fiber_);
+}
+
+Activity::Activity(const char* label) : fiber_(CurrentFiber()) {
+  if (!fiber_) return;
+  outer_ = fiber_->activity;
+  fiber_->scheduler.ChangeActivity(fiber_, label);
+}
+
+Activity::~Activity() {
+  if (fiber_) fiber_->scheduler.ChangeActivity(fiber_, outer_);
 }
 
 void SleepUntil(TimePoint at) {

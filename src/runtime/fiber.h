@@ -6,7 +6,7 @@
 // tasks of one core only.
 //
 // Not allowed to suspend: a destructor or a catch block (exception state belongs to the thread), and SQLite's
-// WAL writes, shared-memory and lock calls.
+// shared-memory and lock calls, its write of a commit's last frame, and what comes between that and the commit's end.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ void Suspend();
 // core only.
 void Wake(Fiber* fiber);
 
-// Lets everything that is ready run first. Suspends.
+// Lets everything that is ready run first; of what takes turns (turns.h), whose turn it is. Suspends.
 void Yield();
 // Suspends.
 void SleepUntil(TimePoint at);

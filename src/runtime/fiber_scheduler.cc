@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -66,6 +67,45 @@ struct BorrowedStack {
   void deallocate(boost::context::stack_context&) noexcept {}
 };
 
+// Turns that are taken before the loop looks at timers again, also where the clock stands still.
+constexpr int kTurnsTogether = 32;
+
+// Names of fibers hold names of tenants and nodes; their first words are few.
+const char* LabelOf(const Fiber& fiber) {
+  if (fiber.activity) return fiber.activity;
+  static constexpr const char* kNames[] = {"http connection",
+                                           "http accept",
+                                           "http client",
+                                           "checkpoint",
+                                           "roll back",
+                                           "write turn",
+                                           "move",
+                                           "page link",
+                                           "page channel",
+                                           "drain",
+                                           "sync",
+                                           "write back",
+                                           "presence",
+                                           "become",
+                                           "watch",
+                                           "resume",
+                                           "settle",
+                                           "remove",
+                                           "end of",
+                                           "idle",
+                                           "pacer",
+                                           "register",
+                                           "sizes",
+                                           "latency",
+                                           "seal",
+                                           "close",
+                                           "look of",
+                                           "objectives of"};
+  for (const char* name : kNames)
+    if (fiber.name.starts_with(name)) return name;
+  return "fiber";
+}
+
 [[noreturn]] void BodyThrew(const std::string& name, const char* what) {
   const std::string why = "an exception left the fiber '" + name + "': " + what;
   CheckFailed("no exception leaves a fiber", __FILE__, __LINE__, why.c_str());
@@ -77,8 +117,8 @@ Fiber* CurrentFiber() {
   return current_fiber;
 }
 
-void** FiberLocal() {
-  return current_fiber ? &current_fiber->local : nullptr;
+void** FiberLocal(FiberSlot slot) {
+  return current_fiber ? &current_fiber->locals[static_cast<size_t>(slot)] : nullptr;
 }
 
 Fiber::Fiber(FiberScheduler& the_scheduler, std::string the_name, std::function<void()> body,
@@ -145,7 +185,10 @@ void FiberScheduler::Spawn(std::string name, std::function<void()> body) {
 }
 
 void FiberScheduler::Enqueue(Fiber* fiber) {
-  ready_.push_back(Entry{fiber, nullptr});
+  if (fiber->share)
+    turns_.Push(fiber);
+  else
+    ready_.push_back(Entry{fiber, nullptr});
 }
 void FiberScheduler::Enqueue(std::function<void()> task) {
   ready_.push_back(Entry{nullptr, std::move(task)});
@@ -156,19 +199,69 @@ void FiberScheduler::RunTurn() {
   in_turn_ = true;
   turn_.swap(ready_);
   for (Entry& entry : turn_) {
-    if (entry.fiber != nullptr) {
+    if (entry.fiber != nullptr)
       RunFiber(entry.fiber);
-    } else {
-      entry.task();
-      entry.task = nullptr;
-    }
+    else
+      RunTask(entry);
   }
   turn_.clear();
+  const TimePoint until = watch_.began() + limits::kPollInterval;
+  for (int turns = 0; turns < kTurnsTogether && !turns_.empty(); ++turns) {
+    RunFiber(static_cast<Fiber*>(turns_.Pop()));
+    if (!ready_.empty() || watch_.began() >= until) break;
+  }
   in_turn_ = false;
 }
 
+void FiberScheduler::RunTask(Entry& entry) {
+  entry.task();
+  entry.task = nullptr;
+  NoteRan("task");
+}
+
+void FiberScheduler::NoteRan(const char* label) {
+  watch_.End(core_.TurnTime(), label, [this] { return core_.ProcessorTime(); });
+}
+
+void FiberScheduler::Enter(Fiber* fiber, std::string_view share) {
+  auto found = shares_.find(share);
+  if (found == shares_.end()) {
+    turns_.Reserve(shares_.size() + 1);
+    found = shares_.try_emplace(std::string(share)).first;
+    found->second.name = share;
+  }
+  ++found->second.fibers;
+  fiber->named = &found->second;
+  fiber->share = &found->second.share;
+  fiber->had = Duration::zero();
+  fiber->charged_from = core_.TurnTime();
+  const bool waits = turns_.has_others_first();
+  turns_.Begin(fiber);
+  if (waits) fiber->SwitchToLoop(Fiber::State::kReady);
+}
+
+void FiberScheduler::Leave(Fiber* fiber) {
+  const TimePoint now = core_.TurnTime();
+  turns_.End(fiber, now - std::max(fiber->charged_from, watch_.began()));
+  fiber->share = nullptr;
+  NamedShare* const named = std::exchange(fiber->named, nullptr);
+  if (--named->fibers == 0) shares_.erase(shares_.find(named->name));
+}
+
+void FiberScheduler::ChangeActivity(Fiber* fiber, const char* activity) {
+  watch_.Change(core_.TurnTime(), LabelOf(*fiber));
+  fiber->activity = activity;
+}
+
 void FiberScheduler::RunFiber(Fiber* fiber) {
+  fiber->charged_from = watch_.began();
   fiber->Resume();
+  const TimePoint began = watch_.began();
+  NoteRan(LabelOf(*fiber));
+  if (fiber->share) {
+    turns_.End(fiber, watch_.began() - std::max(fiber->charged_from, began));
+    if (fiber->state == Fiber::State::kReady) turns_.Push(fiber);
+  }
   if (fiber->state != Fiber::State::kReturned) return;
   UnpoisonTop(fiber->stack);
   FiberStack stack = std::move(fiber->stack);

@@ -1,25 +1,32 @@
-// The fibers of one core and the queue of what is ready to run there. Private to runtime/: others use
-// fiber.h.
+// The fibers of one core and the queues of what is ready to run there. Private to runtime/: others use
+// fiber.h and turns.h.
 //
 // A switch is always between the loop and a fiber, never between two fibers: a fiber that suspends goes back
-// to the loop, which takes the next entry of the queue. The queue holds fibers and tasks alike, so that both
-// run in the order in which they became ready, and waking a fiber allocates nothing.
+// to the loop, which takes the next entry of a queue. One queue holds tasks, and fibers that run for no tenant:
+// input and output, moves, the admin API. They run in the order in which they became ready, and waking a fiber
+// allocates nothing. Fibers that run for a tenant (turns.h) take turns (turn_queue.h): after all that was ready in
+// the first queue some of them run, for as long as limits::kPollInterval and one more, and then the loop looks for
+// input.
 #pragma once
 
 #include <array>
 #include <boost/context/fiber.hpp>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/core.h"
 #include "runtime/fiber_stack.h"
+#include "runtime/turn_queue.h"
+#include "runtime/turn_watch.h"
 
 namespace tradewind::runtime {
 
-class Fiber {
+class Fiber : public TurnTaker {
  public:
   enum class State { kReady, kRunning, kSuspended, kReturned };
 
@@ -35,7 +42,10 @@ class Fiber {
   State state = State::kReady;
   size_t index = 0;  // In the scheduler's list of living fibers.
   FiberStack stack;
-  void* local = nullptr;  // fiber_local.h
+  std::array<void*, 2> locals{};       // fiber_local.h
+  const char* activity = nullptr;      // turns.h
+  struct NamedShare* named = nullptr;  // Its share, with the name.
+  TimePoint charged_from{};            // Its share is charged for this turn from then on.
 
  private:
   void RunBody();
@@ -52,6 +62,12 @@ class Fiber {
   size_t sanitizer_loop_bytes_ = 0;
 };
 
+struct NamedShare {
+  TurnShare share;
+  size_t fibers = 0;
+  std::string name;
+};
+
 class FiberScheduler {
  public:
   explicit FiberScheduler(Core& core) : core_(core) {}
@@ -61,11 +77,20 @@ class FiberScheduler {
 
   Core& core() { return core_; }
   void Spawn(std::string name, std::function<void()> body);
+  // Makes it run at a later turn.
   void Enqueue(Fiber* fiber);
   void Enqueue(std::function<void()> task);
-  bool HasReady() const { return !ready_.empty(); }
+  bool HasReady() const { return !ready_.empty() || !turns_.empty(); }
   void RunTurn();
   const std::vector<std::unique_ptr<Fiber>>& fibers() const { return fibers_; }
+
+  // From now on the running fiber runs for the tenant, and has had nothing yet. It may have to wait. Suspends.
+  void Enter(Fiber* fiber, std::string_view share);
+  void Leave(Fiber* fiber);
+  void ChangeActivity(Fiber* fiber, const char* activity);
+  const TurnWatch& watch() const { return watch_; }
+  // For the loop: something else than fibers and tasks has run.
+  void NoteRan(const char* label);
 
  private:
   struct Entry {
@@ -73,6 +98,7 @@ class FiberScheduler {
     std::function<void()> task;  // When `fiber` is null.
   };
   void RunFiber(Fiber* fiber);
+  void RunTask(Entry& entry);
 
   Core& core_;
   FiberStackPool stacks_;
@@ -80,6 +106,9 @@ class FiberScheduler {
   std::vector<Entry> ready_;
   std::vector<Entry> turn_;  // What RunTurn is at; the two vectors swap, so that they keep their memory.
   bool in_turn_ = false;
+  TurnQueue turns_;
+  std::map<std::string, NamedShare, std::less<>> shares_;  // Of those for which a fiber runs or waits.
+  TurnWatch watch_;
 };
 
 }  // namespace tradewind::runtime

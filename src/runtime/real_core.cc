@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <exception>
 #include <utility>
 
@@ -67,6 +68,7 @@ void RealCore::Run() {
   TW_CHECK(core_of_thread == nullptr, "a thread runs two cores");
   core_of_thread = this;
   TimePoint polled_at = Now();
+  NoteRan("start");
   while (!stop_.load(std::memory_order_relaxed)) {
     RunTurn();
     RunDueTimers();
@@ -77,6 +79,7 @@ void RealCore::Run() {
       loop_->io.poll();
       polled_at = now;
     }
+    NoteRan("loop");
   }
   stop_ = false;
   core_of_thread = nullptr;
@@ -130,6 +133,12 @@ void RealCore::Post(std::function<void()> task) {
 
 TimePoint RealCore::Now() const {
   return TimePoint(std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+Duration RealCore::ProcessorTime() const {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
 }
 
 int64_t RealCore::UnixMilliseconds() const {

@@ -36,6 +36,7 @@ class RealCore final : public Core {
 
   void Post(std::function<void()> task) override;
   TimePoint Now() const override;
+  Duration ProcessorTime() const override;  // Requires: on the core's thread.
   int64_t UnixMilliseconds() const override;
   TimerId StartTimer(TimePoint at, std::function<void()> task) override;
   void CancelTimer(TimerId id) override;

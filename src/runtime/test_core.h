@@ -168,6 +168,7 @@ class TestCore final : public Core {
 
   void Post(std::function<void()> task) override { Enqueue(std::move(task)); }
   TimePoint Now() const override { return now_ += tick; }
+  TimePoint TurnTime() const override { return now_; }
   int64_t UnixMilliseconds() const override {
     return 1'700'000'000'000 +
            std::chrono::duration_cast<std::chrono::milliseconds>(now_.time_since_epoch()).count();

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "runtime/turns.h"
 #include "sqlite/error_code.h"
 #include "tenant/tenant.h"
 
@@ -70,8 +71,7 @@ Result<T> Stream::Enter(const Request& request) {
   TW_TRY(tenant_->CheckUp());
   TW_TRY(CheckNotCancelled());
   executing_ = true;
-  slice_started_ = tenant_->core().Now();
-  deadline_ = slice_started_ + limits::kStatementTime;
+  deadline_ = tenant_->core().Now() + limits::kStatementTime;
   Result<T> result = sqlite::OrOutOfMemory<T>(request);
   executing_ = false;
   tenant_->NoteProgress();
@@ -178,8 +178,7 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   TW_TRY(tenant_->CheckUp());
   // From here to the first step nothing suspends.
   let_in_ = transaction_state() == TransactionState::kNone;
-  slice_started_ = tenant_->core().Now();
-  deadline_ = slice_started_ + limits::kStatementTime;
+  deadline_ = tenant_->core().Now() + limits::kStatementTime;
   return Decision::kStep;
 }
 
@@ -234,9 +233,7 @@ Result<void> Stream::OnProgress() {
                 "the statement ran longer than " + std::to_string(limits::kStatementTime.count() / 1000) +
                     " s and was ended",
                 "make it touch fewer rows, or split it");
-  if (now - slice_started_ < limits::kTimeSlice) return {};
-  runtime::Yield();
-  slice_started_ = tenant_->core().Now();
+  runtime::YieldIfTurnIsOver();
   return tenant_->CheckUp();
 }
 

@@ -101,7 +101,6 @@ class Stream {
   bool executing_ = false;
   bool let_in_ = false;  // A statement runs that began without a snapshot.
   bool cancelled_ = false;
-  runtime::TimePoint slice_started_{};
   runtime::TimePoint deadline_{};
 };
 

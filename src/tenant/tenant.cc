@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "runtime/turns.h"
 #include "sqlite/error_code.h"
 #include "sqlite/export.h"
 
@@ -139,6 +140,7 @@ void Tenant::Leave(Stream& stream) {
   }
   streamless_.push_back(std::move(connection));
   background_.Spawn("roll back " + name_, [this, place = std::prev(streamless_.end())] {
+    const runtime::Turns turns("roll back " + name_);
     const Connection* holder = place->get();
     Result<void> rolled_back = (*place)->Rollback();
     std::unique_ptr<Connection> idle = std::move(*place);
@@ -274,6 +276,7 @@ void Tenant::CheckpointIfLong() {
   if (frames < checkpoint_at_frames_ || checkpoints_stopped_ || checkpointing_ || closing_ || failed_) return;
   checkpointing_ = true;
   background_.Spawn("checkpoint " + name_, [this] {
+    const runtime::Turns turns("checkpoint " + name_);  // Not behind the tenant's own statements.
     Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
     if (done && store_->wal_frames() >= limits::kLongWalFrames) done = CatchUpWithWriters();
     // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
