@@ -5,9 +5,13 @@
 #include "hrana/base64.h"
 #include "hrana/error_codes.h"
 #include "hrana/json_text.h"
+#include "runtime/turns.h"
 
 namespace tradewind::hrana {
 namespace {
+
+// In which others run meanwhile: an answer may have megabytes.
+constexpr size_t kBytesBetweenLooks = 16u << 10;
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -145,9 +149,14 @@ bool AppendStatementResult(std::string& out, const sqlite::StatementResult& resu
   AppendColumns(out, result.columns);
   out += ",\"rows\":";
   bool fits = true;
+  size_t looked_at = begin;
   // Checked after each row: what is too large is not first built to its end.
   AppendArray(out, result.rows, [&](const std::vector<sqlite::Value>& row) {
     if (!fits) return;
+    if (out.size() - looked_at > kBytesBetweenLooks) {
+      looked_at = out.size();
+      runtime::YieldIfTurnIsOver();
+    }
     AppendArray(out, row, [&](const sqlite::Value& value) { AppendValue(out, value); });
     fits = out.size() - begin <= limit;
   });
@@ -212,7 +221,13 @@ std::string EncodePipelineResponse(const std::optional<std::string>& baton,
   out += "{\"baton\":";
   AppendStringOrNull(out, baton);
   out += ",\"base_url\":null,\"results\":";
-  AppendArray(out, results, [&](const std::string& result) { out += result; });
+  size_t looked_at = 0;
+  AppendArray(out, results, [&](const std::string& result) {
+    out += result;
+    if (out.size() - looked_at <= kBytesBetweenLooks) return;
+    looked_at = out.size();
+    runtime::YieldIfTurnIsOver();
+  });
   out += '}';
   return out;
 }

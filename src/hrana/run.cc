@@ -6,6 +6,7 @@
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
 #include "hrana/json_text.h"
+#include "runtime/turns.h"
 
 namespace tradewind::hrana {
 namespace {
@@ -110,6 +111,7 @@ RunOutcome RunBatch(const Batch& batch, Session& session, Progress& progress, si
   size_t used = 0;
   for (const StepOutcome& done : progress.steps) used += done.json.size();
   while (progress.steps.size() < batch.steps.size()) {
+    runtime::YieldIfTurnIsOver();
     auto outcome = RunStep(batch.steps[progress.steps.size()], progress, session, limit, used);
     if (!outcome) return Moved();
     used += outcome->json.size();
@@ -121,6 +123,7 @@ RunOutcome RunBatch(const Batch& batch, Session& session, Progress& progress, si
 RunOutcome RunSequence(const Sequence& sequence, Session& session, Progress& progress) {
   std::string_view sql = sequence.sql.sql;
   while (progress.sequence_bytes < sql.size()) {
+    runtime::YieldIfTurnIsOver();
     auto taken = session.ExecuteFirst(sql.substr(progress.sequence_bytes));
     if (!taken) return Failed(taken.error());
     if (*taken == 0)  // It would run for ever.

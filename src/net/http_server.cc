@@ -13,6 +13,7 @@
 #include "net/http_wire.h"
 #include "net/seal.h"
 #include "net/url.h"
+#include "runtime/turns.h"
 
 namespace tradewind::net {
 namespace {
@@ -148,8 +149,8 @@ bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection) {
 
 void HttpServer::Serve(Session& session) {
   try {
-    while (ServeOne(session)) {
-    }
+    // One after the other may have come already.
+    while (ServeOne(session)) runtime::YieldIfTurnIsOver();
   } catch (const std::bad_alloc&) {
     log::error("http: a connection is closed, since there is no memory for what it asks");
   }

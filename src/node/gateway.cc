@@ -14,7 +14,9 @@
 #include "node/api_error.h"
 #include "node/forwarding.h"
 #include "node/node.h"
+#include "runtime/off_core.h"
 #include "runtime/random_id.h"
+#include "runtime/turns.h"
 #include "sqlite/error_code.h"
 
 namespace tradewind::node {
@@ -180,6 +182,7 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
       return refusal;
     }
     const pace::Sensor::Measurement measured(sensor_, target->tenant, request.arrived, request.body.size());
+    const runtime::Turns turns(target->tenant);
     return Pipeline(request, target->tenant);
   }
   if (target->path == "/v3/cursor" || target->path == "/v1/execute" || target->path == "/v1/batch")
@@ -265,9 +268,13 @@ net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const TenantN
 }
 
 net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const TenantName& tenant) {
-  Result<hrana::PipelineRequest> pipeline = hrana::DecodePipeline(request.body);
+  Result<hrana::PipelineRequest> pipeline =
+      runtime::OffCoreIfLarge(request.body.size(), [&] { return hrana::DecodePipeline(request.body); });
   if (!pipeline) return Failure(pipeline.error());
-  if (Result<void> sized = CheckSize(pipeline->requests); !sized) return Failure(sized.error());
+  if (Result<void> sized = CheckSize(pipeline->requests); !sized) {
+    runtime::DiscardOffCoreIfLarge(request.body.size(), pipeline->requests);
+    return Failure(sized.error());
+  }
   std::shared_ptr<ClientStream> stream;
   if (pipeline->baton) {
     // That gateway has its own patience with the owner, and answers when it ends.
@@ -284,7 +291,7 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
 
   stream->busy = true;
   auto ran = sqlite::OrOutOfMemory<net::HttpResponse>(
-      [&] { return RunPipeline(stream, *pipeline, request.caller); });
+      [&] { return RunPipeline(stream, *pipeline, request.body.size(), request.caller); });
   if (ran) return *std::move(ran);
   Forget(*stream, Ending::kFailed);
   CloseInBackground(stream);
@@ -293,7 +300,8 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
 
 // Stored SQL stays here; everything else goes to the owner, with its results put back in their places.
 Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStream>& stream,
-                                               hrana::PipelineRequest& pipeline, net::Caller* caller) {
+                                               hrana::PipelineRequest& pipeline, size_t body_bytes,
+                                               net::Caller* caller) {
   std::vector<std::string> results(pipeline.requests.size());
   std::vector<hrana::StreamRequest> to_run;
   std::vector<size_t> places;
@@ -302,6 +310,7 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
   uint64_t answered_bytes = 0;
   for (size_t index = 0; index < pipeline.requests.size(); ++index) {
     hrana::StreamRequest& one = pipeline.requests[index];
+    if (index % 256 == 255) runtime::YieldIfTurnIsOver();
     closes = closes || std::holds_alternative<hrana::Close>(one);
     if (std::holds_alternative<hrana::StoreSql>(one)) stream->sql.CountIn(StoredSqlOf(stream->tenant));
     if (auto done = stream->sql.Prepare(one, stored_room)) {
@@ -314,7 +323,9 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
   }
   if (!closes) client_streams_[stream->id] = stream;
   if (!to_run.empty()) {
-    TW_TRY_ASSIGN(auto ran, RunRequests(*stream, std::move(to_run), !closes, answered_bytes, caller));
+    auto outcome = RunRequests(*stream, to_run, !closes, answered_bytes, caller);
+    runtime::DiscardOffCoreIfLarge(body_bytes, to_run);
+    TW_TRY_ASSIGN(auto ran, std::move(outcome));
     for (size_t index = 0; index < ran.size(); ++index) results[places[index]] = std::move(ran[index]);
   }
   stream->busy = false;
@@ -376,12 +387,13 @@ Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall&
   request.body = Encode(call);
   request.caller = caller;
   TW_TRY_ASSIGN(const auto answer, node_.directory().Call(owner, std::move(request), deadline));
-  if (answer.status == 200) return DecodeStreamAnswer(answer.body);
+  if (answer.status == 200)
+    return runtime::OffCoreIfLarge(answer.body.size(), [&] { return DecodeStreamAnswer(answer.body); });
   return Fail(ParseErrorResponse(answer));
 }
 
 Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
-                                                      std::vector<hrana::StreamRequest> requests, bool keep,
+                                                      std::vector<hrana::StreamRequest>& requests, bool keep,
                                                       uint64_t answered_bytes, net::Caller* caller) {
   const runtime::TimePoint parked_until = core_.Now() + limits::kParkedRequest;
   std::vector<std::string> results;
@@ -389,7 +401,7 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
   call.tenant = stream.tenant;
   call.gateway = id_;
   call.keep = keep;
-  call.requests = std::move(requests);
+  requests.swap(call.requests);
   call.answered_bytes = answered_bytes;
   Epoch tried;  // No owner up to this epoch has the tenant any more.
   while (!call.requests.empty()) {
@@ -438,7 +450,10 @@ Result<std::vector<std::string>> Gateway::RunRequests(ClientStream& stream,
       return Fail(ErrorKind::kInternal, "RESULTS_TOO_MANY", "the owner sent too many results");
     for (const std::string& result : answer->results) call.answered_bytes += result.size();
     std::move(answer->results.begin(), answer->results.end(), std::back_inserter(results));
-    call.requests.erase(call.requests.begin(), call.requests.begin() + static_cast<ptrdiff_t>(done));
+    if (done == call.requests.size())
+      requests.swap(call.requests);  // For the caller, who knows how long it takes to end them.
+    else
+      call.requests.erase(call.requests.begin(), call.requests.begin() + static_cast<ptrdiff_t>(done));
     call.progress = std::move(answer->progress);
     if (!answer->open) stream.owner_stream.clear();
     stream.owner_epoch = answer->epoch;

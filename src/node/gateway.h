@@ -64,7 +64,8 @@ class Gateway {
   Result<Target> FindTarget(const net::HttpRequest& request) const;
   net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
   Result<net::HttpResponse> RunPipeline(const std::shared_ptr<ClientStream>& stream,
-                                        hrana::PipelineRequest& pipeline, net::Caller* caller);
+                                        hrana::PipelineRequest& pipeline, size_t body_bytes,
+                                        net::Caller* caller);
   // The client went before it had the baton with which it could go on.
   void EndUndelivered(const std::shared_ptr<ClientStream>& stream, const std::string& baton);
   Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
@@ -78,9 +79,9 @@ class Gateway {
                            runtime::Duration patience);
 
   // Runs requests whose stored SQL is resolved, wherever the tenant is; one result each. `answered_bytes`:
-  // of the pipeline's results that are there already.
+  // of the pipeline's results that are there already. What has run whole is left in `requests`.
   Result<std::vector<std::string>> RunRequests(ClientStream& stream,
-                                               std::vector<hrana::StreamRequest> requests, bool keep,
+                                               std::vector<hrana::StreamRequest>& requests, bool keep,
                                                uint64_t answered_bytes, net::Caller* caller);
   Result<cluster::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline,
                                     net::Caller* caller);

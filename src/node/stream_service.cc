@@ -9,6 +9,8 @@
 #include "hrana/encode.h"
 #include "hrana/tenant_session.h"
 #include "node/api_error.h"
+#include "runtime/off_core.h"
+#include "runtime/turns.h"
 #include "sqlite/error_code.h"
 
 namespace tradewind::node {
@@ -150,6 +152,7 @@ void StreamService::RunRequests(OpenStream& open, const StreamCall& call, Stream
   hrana::TenantSession session(*open.stream);
   uint64_t answered = std::min<uint64_t>(call.answered_bytes, limits::kPipelineAnswerBytes);
   for (const hrana::StreamRequest& request : call.requests) {
+    runtime::YieldIfTurnIsOver();
     if (open.doomed) return;  // Its gateway has given the call up.
     // What began at another node is brought to its end.
     const bool begins = answer.progress.steps.empty() && answer.progress.sequence_bytes == 0;
@@ -222,14 +225,17 @@ net::HttpResponse StreamService::Handle(const net::HttpRequest& request) {
   if (request.method != "POST")
     return ErrorResponse(
         Error{ErrorKind::kInvalid, "METHOD_NOT_ALLOWED", "calls between nodes are posted", ""});
-  Result<StreamCall> call = DecodeStreamCall(request.body);
+  Result<StreamCall> call =
+      runtime::OffCoreIfLarge(request.body.size(), [&] { return DecodeStreamCall(request.body); });
   if (!call) return ErrorResponse(call.error());
   if (call->requests.empty() && !call->opens) {
     Close(*call);
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }
   const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
+  const runtime::Turns turns(call->tenant);
   Result<StreamAnswer> answer = Run(*call, request.caller);
+  runtime::DiscardOffCoreIfLarge(request.body.size(), call->requests);
   if (!answer) return ErrorResponse(answer.error());
   auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
   if (text) return net::HttpResponse::Text(200, *std::move(text));

@@ -22,6 +22,7 @@
 #include "base/limits.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
+#include "runtime/turns.h"
 
 namespace tradewind::runtime {
 
@@ -160,7 +161,9 @@ class RealConnection final : public Connection {
   TimePoint timer_at_ = TimePoint::max();
 };
 
+// What is there is read without waiting, and there may always be more: so a turn ends here too.
 Result<size_t> RealConnection::Read(MutableBytes into) {
+  YieldIfTurnIsOver();
   TW_CHECK(!into.empty(), "a read into nothing cannot be told from the end of the stream");
   const size_t expected = std::min({std::exchange(expected_, 1), into.size(), kMostGathered});
   for (;;) {
@@ -227,6 +230,7 @@ Result<void> RealConnection::Write(Bytes bytes) {
     const ssize_t count = ::send(socket_->descriptor(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count >= 0) {
       bytes = bytes.subspan(static_cast<size_t>(count));
+      if (!bytes.empty()) YieldIfTurnIsOver();
       continue;
     }
     if (errno == EINTR) continue;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/turns.h"
+
 namespace tradewind::sqlite {
 
 namespace {
@@ -9,6 +11,17 @@ namespace {
 constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
 // SQLite takes it for a blank wherever a token may begin; inside a word it is a letter like any other.
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Lets others run now and then: a text may have megabytes.
+class Pace {
+ public:
+  void TakeToken() {
+    if (++tokens_ % 4096 == 0) runtime::YieldIfTurnIsOver();
+  }
+
+ private:
+  unsigned tokens_ = 0;
+};
 
 bool IsWordCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
@@ -21,7 +34,9 @@ char UpperCase(char c) {
 
 size_t BlankLengthWithout(std::string_view sql, bool semicolons) {
   size_t at = 0;
+  Pace pace;
   while (at < sql.size()) {
+    pace.TakeToken();
     if (kWhiteSpace.find(sql[at]) != std::string_view::npos || (semicolons && sql[at] == ';')) {
       ++at;
     } else if (sql.substr(at, 2) == "--") {
@@ -143,7 +158,9 @@ StatementExtent FirstStatement(std::string_view sql) {
   extent.end = extent.length = extent.begin;
   std::string_view rest = sql.substr(extent.begin);
   TriggerEnd trigger;
+  Pace pace;
   while (!rest.empty()) {
+    pace.TakeToken();
     if (const size_t blank = BlankLengthWithout(rest, false); blank > 0) {
       rest.remove_prefix(blank);
       continue;
@@ -173,7 +190,9 @@ size_t ClauseCount(std::string_view sql) {
   sql.remove_prefix(BlankLength(sql));
   size_t largest = 0;
   size_t count = 0;
+  Pace pace;
   while (!sql.empty()) {
+    pace.TakeToken();
     if (const size_t blank = BlankLengthWithout(sql, false); blank > 0) {
       sql.remove_prefix(blank);
     } else if (const size_t quoted = QuotedLength(sql); quoted > 0) {
