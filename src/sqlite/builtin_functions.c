@@ -1,5 +1,18 @@
 // SQLite's amalgamation, unchanged, and behind it what needs its insides: see builtin_functions.h.
+// One function of it has another name here: the one that chooses how a sorter compares. It is defined once and called
+// twice; where SQLite calls it, it gets CountedCompare. Another version of SQLite that uses it otherwise does not
+// compile.
+struct SortSubtask;
+static int CountedCompare(struct SortSubtask*, int*, const void*, int, const void*, int);
+#define TW_JOINED(one, other) one##other
+#define TW_JOIN(one, other) TW_JOINED(one, other)
+#define TW_COMPARE_0(sorter) CompareOfSorter(sorter)
+#define TW_COMPARE_1(sorter) CountedCompare
+#define TW_COMPARE_2(sorter) CountedCompare
+#define vdbeSorterGetCompare(sorter) TW_JOIN(TW_COMPARE_, __COUNTER__)(sorter)
 #include "sqlite3.c"
+#undef vdbeSorterGetCompare
+_Static_assert(__COUNTER__ == 3, "SQLite's sorter has changed");
 
 #include "builtin_functions.h"
 
@@ -77,4 +90,23 @@ void tw_intercept_like(sqlite3* connection) {
   FuncDef* function = (FuncDef*)sqlite3HashFind(&connection->aFunc, "like");
   for (; function; function = function->pNext)
     if (function->xSFunc == likeFunc) function->xSFunc = Intercepted;
+}
+
+static void (*work_done)(unsigned amount);
+
+void tw_count_comparisons(void (*work)(unsigned amount)) {
+  work_done = work;
+}
+
+static int CountedCompare(SortSubtask* task, int* cached, const void* one, int one_bytes, const void* other,
+                          int other_bytes) {
+  enum { kAmountBetweenCalls = 32, kBytesPerAmount = 512 };
+  static _Thread_local unsigned amount;
+  amount += 1 + (unsigned)(one_bytes < other_bytes ? one_bytes : other_bytes) / kBytesPerAmount;
+  if (amount >= kAmountBetweenCalls && work_done) {
+    const unsigned done = amount;
+    amount = 0;
+    work_done(done);
+  }
+  return CompareOfSorter(task->pSorter)(task, cached, one, one_bytes, other, other_bytes);
 }

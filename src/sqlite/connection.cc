@@ -11,11 +11,13 @@
 #include "base/check.h"
 #include "base/memory_pool.h"
 #include "runtime/fiber.h"
+#include "runtime/turns.h"
 #include "sqlite/binding.h"
 #include "sqlite/error_code.h"
 #include "sqlite/function_bounds.h"
 #include "sqlite/memory_budget.h"
 #include "sqlite/page_store.h"
+#include "sqlite/pauses.h"
 #include "sqlite/set_aside.h"
 #include "sqlite/sql_text.h"
 #include "sqlite/vfs.h"
@@ -69,6 +71,25 @@ Error TooMuchMemory(const MemoryBudget& budget, Error of_statement) {
               "the statement needs more memory than is left of what the server may have, and was ended",
               "try again when less is going on, or make it smaller; the server's bound is serve --memory"};
     default: return of_statement;
+  }
+}
+
+// Literals, for the measurement of turns.
+const char* ActivityOf(sqlite3_stmt* statement) {
+  const char* const first = sqlite3_sql(statement);
+  switch (first ? first[0] | 0x20 : 0) {
+    case 'a': return "run alter, analyze";
+    case 'b': return "run begin";
+    case 'c': return (first[1] | 0x20) == 'o' ? "run commit" : "run create";
+    case 'd': return (first[1] | 0x20) == 'r' ? "run drop" : "run delete";
+    case 'i': return "run insert";
+    case 'p': return "run pragma";
+    case 'r': return "run replace, rollback, reindex";
+    case 's': return "run select";
+    case 'u': return "run update";
+    case 'v': return "run values, vacuum";
+    case 'w': return "run with";
+    default: return "run";
   }
 }
 
@@ -326,6 +347,8 @@ int Connection::CompileOnce(std::string_view sql, SandboxPhase phase, StatementT
   const MemoryBudget budget(&store_, &guard_,
                             limits::kCompilerMemoryBytes + limits::kCompilerMemoryBytesPerByte * sql.size(),
                             limits::kCompilerAllocations + limits::kCompilerAllocationsPerByte * sql.size());
+  const Pauses pauses(guard_, store_);
+  const runtime::Activity activity("compile");
   const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &compiled.handle, &tail);
   noting_ = nullptr;
@@ -339,6 +362,7 @@ int Connection::CompileOnce(std::string_view sql, SandboxPhase phase, StatementT
 void Connection::VerifySchema() {
   // When a table is missing, SQLite compares the schema that it remembers with the one that there is, and
   // reads it again if it has to. No table can have this name.
+  const Pauses pauses(guard_, store_);
   sqlite3_stmt* none = nullptr;
   own_ = true;
   sqlite3_prepare_v2(handle_, "SELECT 1 FROM sqlite_missing", -1, &none, nullptr);
@@ -466,6 +490,8 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
            : statement.traits.writes_inside ? SandboxPhase::kOptimizing
                                             : SandboxPhase::kStepping;
   const MemoryBudget budget(&store_, &guard_, limits::kStatementMemoryBytes);
+  const Pauses pauses(guard_, store_);
+  const runtime::Activity activity(ActivityOf(handle));
   int code = sqlite3_step(handle);
   // Only now: the step compiles again when the schema has changed.
   const Result<void> named = OrOutOfMemory<void>([&]() -> Result<void> {

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "runtime/turns.h"
 #include "sqlite/big_endian.h"
 #include "sqlite/lock_bytes.h"
 #include "sqlite/store_registry.h"
@@ -22,6 +23,7 @@ constexpr int kRefusedHandedOver = SQLITE_IOERR | (100 << 8);
 constexpr int kRefusedFailed = SQLITE_IOERR | (101 << 8);
 
 constexpr uint32_t kReadsBetweenLooks = 32;
+constexpr uint32_t kFramesBetweenLooks = 8;
 constexpr size_t kPagesWrittenBackAtOnce = 4;
 
 // What a WAL file that is full grows by, beyond what is written: as much as it holds, within these bounds.
@@ -169,9 +171,7 @@ Result<void> PageStore::WriteBackPages(std::vector<PageNumber> pages) {
 void PageStore::KeepTimeSlice() {
   if (++reads_in_slice_ < kReadsBetweenLooks) return;
   reads_in_slice_ = 0;
-  if (core_.Now() - slice_started_ < limits::kTimeSlice) return;
-  runtime::Yield();
-  slice_started_ = core_.Now();
+  runtime::YieldIfTurnIsOver();
 }
 
 int PageStore::ReadMain(uint64_t offset, MutableBytes into) {
@@ -252,9 +252,14 @@ int PageStore::JudgeCommit(uint64_t offset, Bytes frame_header) {
   return SQLITE_OK;
 }
 
+// A transaction of many pages writes all of them within one instruction, so others run in between; not before the
+// commit frame, which has to be judged by what it is when it is written.
 int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
   if (failed_) return Refuse(kRefusedFailed, *failed_);
-  if (tracker_.Classify(offset, bytes) == WalTracker::Write::kCommitFrameHeader)
+  const WalTracker::Write kind = tracker_.Classify(offset, bytes);
+  if (kind == WalTracker::Write::kFrameHeader && ++frames_in_slice_ % kFramesBetweenLooks == 0)
+    runtime::YieldIfTurnIsOver();
+  if (kind == WalTracker::Write::kCommitFrameHeader)
     if (const int code = JudgeCommit(offset, bytes); code != SQLITE_OK) return code;
   tracker_.MakeRoom();
   if (auto written = wal_->Write(offset, bytes); !written) {

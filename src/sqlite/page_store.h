@@ -266,8 +266,8 @@ class PageStore {
   // costs no more than a small one; of use_clock_, 0: not used.
   std::vector<std::vector<uint32_t>> last_use_;
   uint32_t use_clock_ = 0;
-  runtime::TimePoint slice_started_;
   uint32_t reads_in_slice_ = 0;
+  uint32_t frames_in_slice_ = 0;
 
   bool sending_ = false;
   bool handing_over_ = false;

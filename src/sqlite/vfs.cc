@@ -11,6 +11,7 @@
 #include "sqlite/function_bounds.h"
 #include "sqlite/memory_budget.h"
 #include "sqlite/page_store.h"
+#include "sqlite/pauses.h"
 #include "sqlite/store_registry.h"
 #include "sqlite/temporary_file.h"
 
@@ -480,6 +481,7 @@ void InitializeSqlite() {
     TW_CHECK(sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK,
              "SQLite was used before it was configured");
     InstallMemoryBudgets();
+    InstallPauses();
     sqlite3_vfs* next = sqlite3_vfs_find(nullptr);
     static sqlite3_vfs vfs{};
     vfs.iVersion = 2;

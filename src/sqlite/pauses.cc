@@ -1,0 +1,117 @@
+#include "sqlite/pauses.h"
+
+#include <sqlite3.h>
+
+#include "base/check.h"
+#include "runtime/fiber_local.h"
+#include "runtime/turns.h"
+#include "sqlite/page_store.h"
+#include "sqlite/vfs.h"
+#ifdef TRADEWIND_BUNDLED_SQLITE
+#include "sqlite/builtin_functions.h"
+#endif
+
+namespace tradewind::sqlite {
+
+namespace {
+
+// A piece of work takes some 20 to 500 ns; so many, well under a time slice.
+constexpr unsigned kWorkBetweenLooks = 256;
+
+sqlite3_mem_methods allocator;
+sqlite3_pcache_methods2 page_cache;
+sqlite3_mutex_methods mutexes;
+thread_local int mutexes_held = 0;
+
+Pauses* Current() {
+  void** const local = runtime::FiberLocal(runtime::FiberSlot::kPauses);
+  return local ? static_cast<Pauses*>(*local) : nullptr;
+}
+
+}  // namespace
+
+struct PausingCalls {
+  static void Work(unsigned amount) {
+    Pauses* const pauses = Current();
+    if (!pauses) return;
+    pauses->work_ += amount;
+    if (pauses->work_ >= kWorkBetweenLooks) pauses->Look();
+  }
+
+  static void* Malloc(int bytes) {
+    Work(1 + static_cast<unsigned>(bytes >> 12));
+    return allocator.xMalloc(bytes);
+  }
+  static void Free(void* memory) {
+    Work(1);
+    allocator.xFree(memory);
+  }
+  static void* Realloc(void* memory, int bytes) {
+    Work(1 + static_cast<unsigned>(bytes >> 12));
+    return allocator.xRealloc(memory, bytes);
+  }
+  static sqlite3_pcache_page* Fetch(sqlite3_pcache* cache, unsigned page, int create) {
+    Work(4);
+    return page_cache.xFetch(cache, page, create);
+  }
+
+  static void Enter(sqlite3_mutex* mutex) {
+    mutexes.xMutexEnter(mutex);
+    ++mutexes_held;
+  }
+  static int Try(sqlite3_mutex* mutex) {
+    const int code = mutexes.xMutexTry(mutex);
+    if (code == SQLITE_OK) ++mutexes_held;
+    return code;
+  }
+  static void Leave(sqlite3_mutex* mutex) {
+    --mutexes_held;
+    mutexes.xMutexLeave(mutex);
+  }
+};
+
+Pauses::Pauses(ConnectionGuard& guard, const PageStore& store)
+    : guard_(guard), store_(store), outer_(Current()) {
+  if (void** const local = runtime::FiberLocal(runtime::FiberSlot::kPauses)) *local = this;
+}
+
+Pauses::~Pauses() {
+  if (void** const local = runtime::FiberLocal(runtime::FiberSlot::kPauses)) *local = outer_;
+}
+
+void Pauses::Look() {
+  work_ = 0;
+  if (looking_ || mutexes_held > 0 || store_.commit_in_flight()) return;
+  looking_ = true;
+  guard_.on_reads(guard_.context);
+  runtime::YieldIfTurnIsOver();  // Statements of our own are not asked whether they go on.
+  looking_ = false;
+}
+
+void InstallPauses() {
+  constexpr const char* kTooLate = "SQLite was used before it was configured";
+  TW_CHECK(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &allocator) == SQLITE_OK, kTooLate);
+  sqlite3_mem_methods pausing = allocator;
+  pausing.xMalloc = PausingCalls::Malloc;
+  pausing.xFree = PausingCalls::Free;
+  pausing.xRealloc = PausingCalls::Realloc;
+  TW_CHECK(sqlite3_config(SQLITE_CONFIG_MALLOC, &pausing) == SQLITE_OK, kTooLate);
+
+  TW_CHECK(sqlite3_config(SQLITE_CONFIG_GETPCACHE2, &page_cache) == SQLITE_OK, kTooLate);
+  sqlite3_pcache_methods2 fetching = page_cache;
+  fetching.xFetch = PausingCalls::Fetch;
+  TW_CHECK(sqlite3_config(SQLITE_CONFIG_PCACHE2, &fetching) == SQLITE_OK, kTooLate);
+
+  TW_CHECK(sqlite3_config(SQLITE_CONFIG_GETMUTEX, &mutexes) == SQLITE_OK, kTooLate);
+  sqlite3_mutex_methods counting = mutexes;
+  counting.xMutexEnter = PausingCalls::Enter;
+  counting.xMutexTry = PausingCalls::Try;
+  counting.xMutexLeave = PausingCalls::Leave;
+  TW_CHECK(sqlite3_config(SQLITE_CONFIG_MUTEX, &counting) == SQLITE_OK, kTooLate);
+
+#ifdef TRADEWIND_BUNDLED_SQLITE
+  tw_count_comparisons(PausingCalls::Work);
+#endif
+}
+
+}  // namespace tradewind::sqlite
