@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace
+.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour
 .DEFAULT_GOAL := build
 
 setup:
@@ -72,6 +72,10 @@ bench-drain: build
 # under TMPDIR.
 bench-pace: build
 	@python3 bench/pace/pace.py build/tradewind $(BENCH_FLAGS)
+
+# A neighbour beside everything that could hold a core: half an hour; others: make bench-neighbour BENCH_FLAGS="--only JSON".
+bench-neighbour: build
+	@python3 bench/neighbour.py $${TRADEWIND_BINARY:-build/tradewind} build/neighbour_probe $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

@@ -149,15 +149,22 @@ bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection) {
 
 void HttpServer::Serve(Session& session) {
   try {
-    // One after the other may have come already.
-    while (ServeOne(session)) runtime::YieldIfTurnIsOver();
+    while (ServeOne(session)) {
+      // One after the other may have come already. Such a connection does not go before what has just come on another.
+      if (!runtime::IsTurnOver()) continue;
+      const runtime::Turns turns("connections");
+      runtime::Yield();
+    }
   } catch (const std::bad_alloc&) {
     log::error("http: a connection is closed, since there is no memory for what it asks");
   }
 }
 
 bool HttpServer::ServeOne(Session& session) {
-  auto facts = session.reader.ReadRequest(session.request);
+  auto facts = [&] {
+    const runtime::Activity activity("read a request");
+    return session.reader.ReadRequest(session.request);
+  }();
   if (!facts) {
     const Error& error = facts.error();
     if (error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kTooLarge)
@@ -232,6 +239,7 @@ bool HttpServer::CheckSeal(Session& session) {
 
 bool HttpServer::Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed,
                         bool keep_alive, bool http_1_1) {
+  const runtime::Activity activity("write an answer");
   keep_alive = keep_alive && !draining_;
   session.output.clear();
   const bool has_body = session.request.method != "HEAD" && response.status != 204 && response.status != 304;

@@ -183,6 +183,7 @@ net::HttpResponse Gateway::Handle(const net::HttpRequest& request) {
     }
     const pace::Sensor::Measurement measured(sensor_, target->tenant, request.arrived, request.body.size());
     const runtime::Turns turns(target->tenant);
+    const runtime::Activity activity("pipeline");
     return Pipeline(request, target->tenant);
   }
   if (target->path == "/v3/cursor" || target->path == "/v1/execute" || target->path == "/v1/batch")

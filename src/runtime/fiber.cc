@@ -36,11 +36,15 @@ void Yield() {
   fiber->SwitchToLoop(Fiber::State::kReady);
 }
 
-void YieldIfTurnIsOver() {
+bool IsTurnOver() {
   Fiber* const fiber = CurrentFiber();
-  if (!fiber) return;
+  if (!fiber) return false;
   FiberScheduler& scheduler = fiber->scheduler;
-  if (scheduler.core().Now() - scheduler.watch().began() >= limits::kTimeSlice) Yield();
+  return scheduler.core().Now() - scheduler.watch().began() >= limits::kTimeSlice;
+}
+
+void YieldIfTurnIsOver() {
+  if (IsTurnOver()) Yield();
 }
 
 Turns::Turns(std::string_view share) : fiber_(CurrentFiber()) {

@@ -27,6 +27,8 @@ class Turns {
   Fiber* fiber_;
 };
 
+// Whether the running turn has lasted limits::kTimeSlice; looks at the clock. Not outside fibers.
+bool IsTurnOver();
 // Lets others run if the running turn has lasted limits::kTimeSlice; looks at the clock. Outside fibers it does
 // nothing. Suspends.
 void YieldIfTurnIsOver();

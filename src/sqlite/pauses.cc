@@ -42,8 +42,9 @@ struct PausingCalls {
     Work(1 + static_cast<unsigned>(bytes >> 12));
     return allocator.xMalloc(bytes);
   }
+  // To give a large block back takes the system as long as it took to make.
   static void Free(void* memory) {
-    Work(1);
+    Work(1 + static_cast<unsigned>(memory ? allocator.xSize(memory) >> 12 : 0));
     allocator.xFree(memory);
   }
   static void* Realloc(void* memory, int bytes) {

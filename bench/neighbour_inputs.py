@@ -1,0 +1,245 @@
+"""The inputs of neighbour.py: what a client can send that might hold a node's core.
+
+Each runs against the tenant `attack`, which has big(id INTEGER PRIMARY KEY, a INT, b TEXT) with 2 million rows and an
+empty blobs(id INTEGER PRIMARY KEY, body BLOB). `run` returns what came of it; it ends by itself, or when `over` is
+set.
+"""
+
+import json
+import socket
+import threading
+
+
+class Input:
+    def __init__(self, name, run, before=None):
+        self.name = name
+        self.run = run
+        self.before = before
+
+
+def sql(name, *statements, before=()):
+    def run(node, _):
+        return ",".join(node.sql("attack", *statements)) or "ok"
+
+    def prepare(node):
+        errors = node.sql("attack", *before)
+        if errors:
+            raise SystemExit(f"{name}: {errors}")
+
+    return Input(name, run, prepare if before else None)
+
+
+def post(name, path, make_body):
+    def run(node, _):
+        status, text = node.call("POST", path, make_body())
+        return f"{status} {text[:50]!r}"
+
+    return Input(name, run)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n"
+
+
+def endless(queries, tenants):
+    def run(node, over):
+        def one(number):
+            connection = socket.create_connection(("127.0.0.1", node.port))
+            body = json.dumps({"requests": [{"type": "execute", "stmt": {"sql": ENDLESS}}]})
+            connection.sendall((f"POST /db/many{number % tenants}/v2/pipeline HTTP/1.1\r\nHost: localhost\r\n"
+                                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode())
+            return connection
+
+        connections = [one(number) for number in range(queries)]
+        over.wait(120)
+        for connection in connections:
+            connection.close()
+        return "went on"
+
+    return run
+
+
+def closed_loop(clients, statement):
+    """So many clients of one tenant, each with a request after the other on a connection of its own."""
+
+    def run(node, over):
+        body = json.dumps({"requests": [{"type": "execute", "stmt": {"sql": statement}}, {"type": "close"}]})
+        request = (f"POST /db/attack/v2/pipeline HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+        def one():
+            connection = socket.create_connection(("127.0.0.1", node.port))
+            while not over.is_set():
+                connection.sendall(request)
+                connection.recv(65536)
+
+        threads = [threading.Thread(target=one, daemon=True) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        over.wait(120)
+        return "went on"
+
+    return run
+
+
+def pipelined_http(count, target="/health", body=""):
+    def run(node, over):
+        connection = socket.create_connection(("127.0.0.1", node.port))
+        head = f"POST {target}" if body else f"GET {target}"
+        one = (f"{head} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+               f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+        def send():
+            try:
+                block = one * 1000
+                for _ in range(count // 1000):
+                    connection.sendall(block)
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+
+        threading.Thread(target=send, daemon=True).start()
+        received = 0
+        while not over.is_set():
+            count_received = len(connection.recv(1 << 20))
+            if count_received == 0:
+                break
+            received += count_received
+        connection.close()
+        return f"{received >> 20} MB of answers"
+
+    return run
+
+
+def pipeline_of(count, statement="SELECT 1"):
+    return lambda: json.dumps(
+        {"requests": [{"type": "execute", "stmt": {"sql": statement}}] * count + [{"type": "close"}]})
+
+
+def batch_of(count):
+    return lambda: json.dumps({"requests": [{"type": "batch", "batch": {"steps": [
+        {"stmt": {"sql": "SELECT 1"}}] * count}}, {"type": "close"}]})
+
+
+def script_of(count, statement="SELECT 1;"):
+    return lambda: json.dumps({"requests": [{"type": "sequence", "sql": statement * count}, {"type": "close"}]})
+
+
+def many_arguments(megabytes, element):
+    count = megabytes * (1 << 20) // (len(element) + 1)
+    return lambda: ('{"requests":[{"type":"execute","stmt":{"sql":"SELECT 1","args":[' + ",".join([element] * count) +
+                    ']}},{"type":"close"}]}')
+
+
+def nested(megabytes):
+    return lambda: '{"requests":[' + "[1,{}]," * (megabytes * (1 << 20) // 7) + "1]}"
+
+
+PIPELINE = "/db/attack/v2/pipeline"
+RECURSION = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<{}) "
+JSON_ARRAY = "'[' || substr(replace(hex(zeroblob({0})), '0', '1,'), 1, {0}*4-1) || ']'"
+
+INPUTS = [
+    Input("nothing", lambda node, over: "ok"),
+    # -- The rows of the table.
+    Input("200 endless queries over 20 tenants", endless(200, 20)),
+    Input("200 endless queries of one tenant", endless(100, 1)),
+    sql("CREATE INDEX on 2 million rows", "CREATE INDEX i ON big(b)"),
+    sql("GROUP BY over 2 million rows", "SELECT count(*) FROM (SELECT b, count(*) FROM big GROUP BY b)"),
+    sql("hex(randomblob(3e7))", *["SELECT length(hex(randomblob(30000000)))"] * 4),
+    post("JSON of 63 MB: small arguments", PIPELINE, many_arguments(63, '{"type":"null"}')),
+    post("JSON of 63 MB: texts", PIPELINE, many_arguments(63, '{"type":"text","value":"0123456789abcdef"}')),
+    post("JSON of 63 MB that is no pipeline", PIPELINE, nested(63)),
+    post("500,000 requests in a pipeline", PIPELINE, pipeline_of(500_000)),
+    post("99,000 requests in a pipeline", PIPELINE, pipeline_of(99_000)),
+    post("99,000 steps of a batch", PIPELINE, batch_of(99_000)),
+    Input("400,000 pipelined requests on one connection", pipelined_http(400_000)),
+    Input("pipelined statements on one connection", pipelined_http(
+        100_000, PIPELINE, '{"requests":[{"type":"execute","stmt":{"sql":"SELECT 1"}},{"type":"close"}]}')),
+    sql("instr of 60 MB", "SELECT instr(zeroblob(60000000), zeroblob(30000000)||x'01')"),
+    # -- Many of one tenant.
+    Input("64 clients of another tenant", closed_loop(64, "SELECT b FROM big WHERE id=77")),
+    Input("64 clients with queries of a millisecond", closed_loop(64, "SELECT count(*) FROM (SELECT a FROM big LIMIT 20000)")),
+    # -- Scripts and texts.
+    post("a script of 400,000 statements", PIPELINE, script_of(400_000)),
+    post("a script of 8 MB of comments", PIPELINE, script_of(2_000_000, "/**/")),
+    post("compiling 8 MB of VALUES", PIPELINE, lambda: json.dumps({"requests": [{"type": "execute", "stmt": {
+        "sql": "INSERT INTO blobs(body) VALUES " + ",".join(["(1)"] * 2_000_000)}}, {"type": "close"}]})),
+    post("compiling a list of 2 million numbers", PIPELINE, lambda: json.dumps({"requests": [{
+        "type": "execute", "stmt": {"sql": "SELECT 1 WHERE 7 IN (" + ",".join(["1"] * 2_000_000) + ")"}},
+        {"type": "close"}]})),
+    post("compiling a sum of 240 terms 2,000 times", PIPELINE, lambda: json.dumps({"requests": [{
+        "type": "execute", "stmt": {"sql": "SELECT " + ",".join(["+".join(["1"] * 240)] * 1900)}},
+        {"type": "close"}]})),
+    post("compiling what refers to itself doubly", PIPELINE, lambda: json.dumps({"requests": [{
+        "type": "execute", "stmt": {"sql": "WITH t0(x) AS (SELECT 1)" + "".join(
+            f", t{n}(x) AS (SELECT a.x FROM t{n - 1} a, t{n - 1} b)" for n in range(1, 25)) + " SELECT * FROM t24"}},
+        {"type": "close"}]})),
+    post("a literal of 15 MB", PIPELINE, lambda: json.dumps({"requests": [{
+        "type": "execute", "stmt": {"sql": "SELECT length('" + "x" * 15_000_000 + "')"}}, {"type": "close"}]})),
+    # -- Sorts.
+    sql("ORDER BY over 2 million texts", "SELECT count(*) FROM (SELECT b FROM big ORDER BY b LIMIT 1999999 OFFSET 1)"),
+    sql("ORDER BY over 2 million numbers", "SELECT count(*) FROM (SELECT a FROM big ORDER BY a LIMIT 1999999 OFFSET 1)"),
+    sql("ORDER BY of long texts that are nearly the same",
+        "SELECT count(*) FROM (SELECT 1 FROM big WHERE id<3000 ORDER BY hex(zeroblob(10000))||b LIMIT 2999 OFFSET 1)"),
+    sql("DISTINCT over 2 million rows", "SELECT count(*) FROM (SELECT DISTINCT a, b FROM big)"),
+    sql("count(DISTINCT)", "SELECT count(DISTINCT b) FROM big"),
+    sql("UNION of 2 million rows with themselves", "SELECT count(*) FROM (SELECT b FROM big UNION SELECT b FROM big)"),
+    sql("a window over 2 million rows", "SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY b) AS r FROM big)"),
+    sql("a window that takes texts apart again",
+        "SELECT sum(length(g)) FROM (SELECT group_concat(hex(zeroblob(10000))) OVER (ROWS 500 PRECEDING) AS g FROM big LIMIT 2000)"),
+    sql("an automatic index", "SELECT count(*) FROM big a JOIN big b ON a.b=b.b WHERE a.id<500000"),
+    sql("group_concat of 60 MB", "SELECT length(group_concat(b||b)) FROM big WHERE id<1700000"),
+    sql("json_group_array", "SELECT length(json_group_array(b)) FROM big"),
+    # -- Indexes, and whole tables.
+    sql("CREATE UNIQUE INDEX of two columns", "CREATE UNIQUE INDEX i ON big(a, id)"),
+    sql("REINDEX", "REINDEX big", before=("CREATE INDEX i ON big(a)",)),
+    sql("DROP TABLE", "DROP TABLE big"),
+    sql("DROP INDEX", "DROP INDEX i", before=("CREATE INDEX i ON big(b)",)),
+    sql("DELETE of all rows", "DELETE FROM big"),
+    sql("DELETE of every second row", "DELETE FROM big WHERE id%2"),
+    sql("UPDATE of all rows, rolled back", "BEGIN", "UPDATE big SET a=a+1", "ROLLBACK"),
+    sql("UPDATE of all rows to a savepoint", "BEGIN", "SAVEPOINT s", "UPDATE big SET a=a+1", "ROLLBACK TO s", "COMMIT"),
+    sql("UPDATE of all rows, committed", "UPDATE big SET a=a+1"),
+    sql("INSERT and DELETE of all in one transaction", "BEGIN", "CREATE TABLE c AS SELECT * FROM big", "DELETE FROM c",
+        "DROP TABLE c", "COMMIT"),
+    sql("INSERT ... SELECT", "CREATE TABLE c(id INTEGER PRIMARY KEY, a INT, b TEXT)", "INSERT INTO c SELECT * FROM big"),
+    sql("ALTER TABLE ADD COLUMN with a check", "ALTER TABLE big ADD COLUMN c INT CHECK(c IS NULL)"),
+    sql("ALTER TABLE DROP COLUMN", "ALTER TABLE big DROP COLUMN a"),
+    sql("ANALYZE", "ANALYZE", before=("CREATE INDEX i ON big(b)", "CREATE INDEX j ON big(a)")),
+    sql("PRAGMA integrity_check", "PRAGMA integrity_check", before=("CREATE INDEX i ON big(b)",)),
+    sql("PRAGMA quick_check", "PRAGMA quick_check"),
+    sql("VACUUM", "VACUUM"),
+    sql("count(*)", "SELECT count(*) FROM big"),
+    sql("a scan that finds nothing", "SELECT count(*) FROM big WHERE b LIKE '%nothing%'"),
+    sql("a schema of 3,900 tables, read again", "CREATE TABLE another(x)", "SELECT * FROM another",
+        before=[";".join([]) or f"CREATE TABLE s{n}(a,b,c,d,e)" for n in range(1)]),
+    # -- Large values.
+    sql("blobs of 60 MB written", *["INSERT INTO blobs(body) VALUES(zeroblob(60000000))"] * 3),
+    sql("a random blob of 60 MB written", "INSERT INTO blobs(body) VALUES(randomblob(60000000))"),
+    sql("blobs of 60 MB read", *["SELECT length(body||'x') FROM blobs"] * 3,
+        before=("INSERT INTO blobs(body) VALUES(randomblob(60000000))",)),
+    sql("a blob of 60 MB compared", "SELECT a.body=b.body FROM blobs a, blobs b",
+        before=("INSERT INTO blobs(body) VALUES(zeroblob(50000000))", "INSERT INTO blobs(body) VALUES(zeroblob(50000000))")),
+    sql("a blob of 60 MB deleted", "DELETE FROM blobs", before=("INSERT INTO blobs(body) VALUES(zeroblob(60000000))",)),
+    sql("concatenations of 60 MB", "SELECT length(zeroblob(30000000)||zeroblob(30000000))"),
+    sql("an answer of 9 MB of blobs", *["SELECT randomblob(9000) FROM big LIMIT 1000"] * 4),
+    sql("an answer of 9 MB of small rows", *["SELECT a FROM big LIMIT 500000"] * 4),
+    sql("an answer of one blob of 9 MB", *["SELECT randomblob(9000000)"] * 4),
+    # -- JSON and full text.
+    sql("json_each of 8 MB", f"SELECT count(*) FROM json_each({JSON_ARRAY.format(4000000)})"),
+    sql("json_tree of 8 MB", f"SELECT count(*) FROM json_tree({JSON_ARRAY.format(4000000)})"),
+    sql("json_extract of 8 MB", f"SELECT length(json({JSON_ARRAY.format(4000000)}))"),
+    sql("FTS5: a text of 30 MB", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)",)),
+    sql("FTS5: 500,000 texts, optimize", "INSERT INTO f SELECT b FROM big WHERE id<500000", "INSERT INTO f(f) VALUES('optimize')",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)",)),
+    sql("FTS5: rebuild, integrity-check", "INSERT INTO f(f) VALUES('rebuild')", "INSERT INTO f(f) VALUES('integrity-check')",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)", "INSERT INTO f SELECT b FROM big WHERE id<300000")),
+    sql("FTS4: 300,000 texts, optimize", "INSERT INTO f SELECT b FROM big WHERE id<300000", "INSERT INTO f(f) VALUES('optimize')",
+        before=("CREATE VIRTUAL TABLE f USING fts4(a)",)),
+    sql("FTS4: a text of 30 MB", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))",
+        before=("CREATE VIRTUAL TABLE f USING fts4(a)",)),
+    sql("R*Tree of 200,000 boxes", "INSERT INTO r SELECT id, a, a+1, id, id+1 FROM big WHERE id<200000",
+        before=("CREATE VIRTUAL TABLE r USING rtree(id, x0, x1, y0, y1)",)),
+    sql("dbstat", "SELECT count(*) FROM dbstat"),
+]
