@@ -26,6 +26,14 @@ inline constexpr size_t kBlockingThreads = 8;
 inline constexpr std::chrono::microseconds kPollInterval{20};
 inline constexpr int kListenBacklog = 1024;
 
+// File descriptors. Of the process's limit an eighth, within these bounds, is kept for moves, the journal and what
+// is open for a moment; of the rest tenants have a half, and connections the other.
+inline constexpr uint64_t kLeastReservedDescriptors = 64;
+inline constexpr uint64_t kMostReservedDescriptors = 1'024;
+// A call that finds none left waits this long.
+inline constexpr milliseconds kDescriptorWait{10'000};
+inline constexpr milliseconds kDescriptorPause{5};  // Between two tries.
+
 // Client requests.
 inline constexpr size_t kRequestBodyBytes = 64u << 20;
 inline constexpr size_t kRequestHeaderBytes = 64u << 10;
@@ -51,6 +59,8 @@ inline constexpr milliseconds kHttpLinger{2'000};
 inline constexpr milliseconds kCallerLook{20};
 inline constexpr milliseconds kHttpAcceptPause{100};
 inline constexpr size_t kHttpConnections = 20'000;
+inline constexpr uint64_t kLeastHttpConnections = 8;  // However few descriptors there are.
+inline constexpr milliseconds kHttpLeastIdle{1'000};  // Before a connection is closed for another one.
 // What an idle connection costs; the buffer grows with a long header.
 inline constexpr size_t kHttpReadBytes = 4u << 10;
 // A larger body is written by itself instead of being copied behind its header.
@@ -131,11 +141,28 @@ inline constexpr milliseconds kFileInUseWait{1'000};
 inline constexpr milliseconds kFileInUsePause{20};
 inline constexpr int kExportPages = 64;  // Between two turns of an export.
 
+// Tenants that are open at a time, unless --open-tenants says otherwise, and as far as descriptors go: a small one
+// takes some 300 KB of memory. The last kOpenTenantsSpare of a bound are closed in the background, so that opening one
+// does not wait for another to close.
+inline constexpr size_t kOpenTenants = 10'000;
+inline constexpr size_t kFilesPerTenant = 2;
+inline constexpr size_t kOpenTenantsSpare = 64;
+inline constexpr milliseconds kOpenTenantWait{10'000};  // For one of those to be idle, when all are in use.
+// The pages used last that a closed tenant is remembered with, if it has more than these.
+inline constexpr size_t kRememberedHotPages = 1'024;
+// What is left of the write-ahead log of a tenant that was closed for idleness: room for three pages of 4 KiB.
+inline constexpr uint64_t kBlankWalBytes = 16u << 10;
+
 // The write-ahead log of a tenant is checkpointed once it is longer than this.
 inline constexpr uint32_t kCheckpointFrames = 4'000;
 // Beyond this many, writers wait until a checkpoint has caught up; for their turn it waits this long.
 inline constexpr uint32_t kLongWalFrames = 3 * kCheckpointFrames;
 inline constexpr milliseconds kCatchUpWait{1'000};
+// A transaction that only reads, has been open for so long, and keeps a long WAL from being cut, is rolled back; when the
+// WAL has more than kMostWalFrames, whatever its age.
+inline constexpr milliseconds kSnapshotTime{60'000};
+inline constexpr uint32_t kMostWalFrames = 64 * kCheckpointFrames;
+inline constexpr milliseconds kLongWalLook{1'000};  // Between two looks at what keeps it long.
 
 // Moves.
 inline constexpr size_t kPageBatchBytes = 128u << 10;

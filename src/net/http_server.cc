@@ -72,6 +72,7 @@ struct HttpServer::Session {
   Session(runtime::Core& core, std::shared_ptr<runtime::Connection> accepted)
       : connection(std::move(accepted)), reader(core, *connection, MessageReader::Side::kServer) {
     request.peer = connection->peer();
+    last_used = core.Now();
   }
   std::shared_ptr<runtime::Connection> connection;
   MessageReader reader;
@@ -84,6 +85,7 @@ struct HttpServer::Session {
   std::list<Session*> place{this};  // For working_, while the handler does not run.
   const std::list<Session*>::iterator working_at = place.begin();
   size_t sent_ahead = 0;  // Bytes of the answer that were written to see who is there.
+  runtime::TimePoint last_used;
   bool upgraded = false;
   bool dropped = false;  // Closed by Drain or Stop.
 };
@@ -105,6 +107,10 @@ HttpServer::HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> l
       local_(listener_->local()),
       handler_(std::move(handler)),
       secret_(std::move(secret)),
+      most_sessions_(std::min<uint64_t>(
+          limits::kHttpConnections,
+          std::max(limits::kLeastHttpConnections, core.descriptors().shares().connections))),
+      relief_(core.descriptors().AddRelief([this] { return DropOneIdle(); })),
       fibers_(core) {}
 
 HttpServer::~HttpServer() {
@@ -113,8 +119,9 @@ HttpServer::~HttpServer() {
 
 void HttpServer::Accept() {
   while (!draining_) {
-    if (sessions_.size() >= limits::kHttpConnections) {
-      session_ended_.Wait();
+    if (sessions_.size() >= most_sessions_) {
+      DropOneIdle();
+      session_ended_.WaitUntil(core_.Now() + limits::kHttpAcceptPause);
       continue;
     }
     auto accepted = listener_->Accept();
@@ -183,6 +190,7 @@ bool HttpServer::ServeOne(Session& session) {
   }
   session.request.arrived = session.connection->arrived().value_or(core_.Now());
   HttpResponse response = Handle(session);
+  session.last_used = core_.Now();
   if (response.refuses_unsealed) {
     Refuse(session, response);
     return false;
@@ -325,6 +333,20 @@ void HttpServer::LookAtCaller(Session& session) {
     state = session.connection->peer_state();
   }
   if (state == State::kGone) session.caller.NoteGone();
+}
+
+bool HttpServer::DropOneIdle() {
+  Session* idle = nullptr;
+  for (Session& session : sessions_)
+    if (!session.upgraded && !session.dropped && session.reader.idle() &&
+        (!idle || session.last_used < idle->last_used))
+      idle = &session;
+  if (!idle) return false;
+  // Clients that keep a connection for their next request should be the ones that give it up.
+  const bool was_used = !idle->request.method.empty();
+  if (idle->last_used + (was_used ? 5 : 1) * limits::kHttpLeastIdle > core_.Now()) return false;
+  Drop(*idle);
+  return true;
 }
 
 size_t HttpServer::http_sessions() const {

@@ -13,6 +13,10 @@
 // the first bytes of the answer, which are always the same, with a reset. A client that has ended its side only, and
 // still reads, does not: it gets the rest.
 //
+// It takes no more connections than limits::kHttpConnections, nor than their share of the process's descriptors
+// (runtime/descriptors.h). A client that comes when all are taken waits for one: that which has been idle for longest is
+// closed for it, if any has been for limits::kHttpLeastIdle.
+//
 // Used on its core's thread only.
 #pragma once
 
@@ -26,6 +30,7 @@
 #include "net/cluster_secret.h"
 #include "net/http.h"
 #include "runtime/core.h"
+#include "runtime/descriptors.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
 
@@ -77,6 +82,8 @@ class HttpServer {
   static void Drop(Session& session);
   void WatchCallers();
   static void LookAtCaller(Session& session);
+  // False when none has been idle for long enough.
+  bool DropOneIdle();
   size_t http_sessions() const;
 
   runtime::Core& core_;
@@ -92,6 +99,8 @@ class HttpServer {
   size_t requests_in_progress_ = 0;
   bool draining_ = false;
   runtime::WaitQueue session_ended_;  // Or upgraded.
+  size_t most_sessions_;
+  runtime::Descriptors::Registration relief_;
   runtime::TaskGroup fibers_;
 };
 

@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include "runtime/descriptors.h"
 #include "runtime/fiber_scheduler.h"
 
 namespace tradewind::runtime {
 
-Core::Core() : fibers_(std::make_unique<FiberScheduler>(*this)) {}
+Core::Core()
+    : fibers_(std::make_unique<FiberScheduler>(*this)), descriptors_(std::make_unique<Descriptors>(*this)) {}
 Core::~Core() = default;
 
 void Core::Spawn(std::string name, std::function<void()> body) {

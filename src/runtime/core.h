@@ -21,6 +21,7 @@
 
 namespace tradewind::runtime {
 
+class Descriptors;
 class Disk;
 class Network;
 class FiberScheduler;
@@ -74,6 +75,8 @@ class Core {
 
   virtual Network& network() = 0;
   virtual Disk& disk() = 0;
+  // What they wait for when the process has no file descriptor left.
+  Descriptors& descriptors() { return *descriptors_; }
 
   // Fibers that have started and not returned.
   size_t fiber_count() const;
@@ -95,6 +98,7 @@ class Core {
  private:
   friend class Fiber;
   std::unique_ptr<FiberScheduler> fibers_;
+  std::unique_ptr<Descriptors> descriptors_;
 };
 
 }  // namespace tradewind::runtime

@@ -4,6 +4,9 @@
 //
 // A failed Sync is final: the kernel may have dropped the pages, so it must not be retried and the file's
 // owner goes down.
+//
+// A call that needs a file descriptor when none is left suspends until there is one (descriptors.h); after
+// limits::kDescriptorWait it fails with TOO_MANY_FILES (kUnavailable), and has done nothing.
 #pragma once
 
 #include <cstdint>

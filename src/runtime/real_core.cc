@@ -1,6 +1,7 @@
 #include "runtime/real_core.h"
 
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,6 +18,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "runtime/blocking_pool.h"
+#include "runtime/descriptors.h"
 #include "runtime/fiber.h"
 #include "runtime/real_disk.h"
 #include "runtime/real_network.h"
@@ -56,7 +58,11 @@ RealCore::RealCore(std::shared_ptr<BlockingPool> pool)
     : loop_(std::make_unique<Loop>()),
       pool_(std::move(pool)),
       disk_(MakeRealDisk(*this)),
-      network_(MakeRealNetwork(*this)) {}
+      network_(MakeRealNetwork(*this)) {
+  rlimit files = {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
+    descriptors().SetLimit(files.rlim_cur);
+}
 
 RealCore::~RealCore() = default;
 

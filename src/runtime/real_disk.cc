@@ -1,5 +1,6 @@
 #include "runtime/real_disk.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -15,6 +16,10 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include "base/limits.h"
+#include "runtime/descriptors.h"
+#include "runtime/fiber.h"
 
 namespace tradewind::runtime {
 
@@ -34,9 +39,30 @@ tl::unexpected<Error> DiskError(int error, const std::string& what, const std::s
       return Fail(ErrorKind::kIo, "DISK_NO_PERMISSION", message, "give this user the right to use it");
     case EMFILE:
     case ENFILE:
-      return Fail(ErrorKind::kIo, "TOO_MANY_FILES", message, "raise the limit of open files (ulimit -n)");
+      return Fail(ErrorKind::kUnavailable, std::string(kTooManyFilesCode), message,
+                  "try again; raise the limit of open files (ulimit -n) if that happens often");
     default: return Fail(ErrorKind::kIo, "DISK_IO", message);
   }
+}
+
+bool IsShortOfDescriptors(int error) {
+  return error == EMFILE || error == ENFILE;
+}
+
+// What `open` returns, which is a descriptor, or -1 and errno; made again while there is no descriptor for it. Suspends
+// then.
+template <typename Open>
+int OpenWithPatience(Core& core, const Open& open) {
+  int descriptor = open();
+  if (descriptor >= 0 || !IsShortOfDescriptors(errno)) return descriptor;
+  const int error = errno;
+  const TimePoint deadline = core.Now() + limits::kDescriptorWait;
+  while (core.descriptors().AwaitRoom(deadline)) {
+    descriptor = open();
+    if (descriptor >= 0 || !IsShortOfDescriptors(errno)) return descriptor;
+  }
+  errno = error;
+  return -1;
 }
 
 // Fsync has no form that does not block.
@@ -194,7 +220,10 @@ Result<uint64_t> RealFile::Size() {
 
 class RealDisk final : public Disk {
  public:
-  explicit RealDisk(Core& core) : core_(core) {}
+  explicit RealDisk(Core& core) : core_(core) { KeepSpare(); }
+  ~RealDisk() override { ::close(spare_); }
+  RealDisk(const RealDisk&) = delete;
+  RealDisk& operator=(const RealDisk&) = delete;
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
   Result<bool> Exists(const std::string& path) override;
@@ -206,14 +235,23 @@ class RealDisk final : public Disk {
   Result<uint64_t> FreeBytes(const std::string& path) override;
 
  private:
+  int OpenFolder(const std::string& path, bool& borrowed);
+  void KeepSpare() { spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
   Core& core_;
+  // Lent for the moment in which a folder is synced, when no other descriptor is left: what waits for that sync may
+  // be a commit, or what makes room for everybody else.
+  int spare_ = -1;
+  bool spare_in_use_ = false;
+  WaitQueue spare_free_;
 };
 
 Result<std::unique_ptr<File>> RealDisk::Open(const std::string& path, OpenMode mode) {
   int flags = O_RDWR | O_CLOEXEC;
   if (mode != OpenMode::kExisting) flags |= O_CREAT;
   if (mode == OpenMode::kCreateExclusive) flags |= O_EXCL;
-  const int descriptor = ::open(path.c_str(), flags, S_IRUSR | S_IWUSR);
+  const int descriptor =
+      OpenWithPatience(core_, [&] { return ::open(path.c_str(), flags, S_IRUSR | S_IWUSR); });
   if (descriptor < 0) return DiskError(errno, "open", path);
   return std::make_unique<RealFile>(core_, descriptor, path);
 }
@@ -253,21 +291,58 @@ Result<void> RealDisk::CreateFolders(const std::string& path) {
 }
 
 Result<std::vector<std::string>> RealDisk::List(const std::string& path) {
-  std::error_code error;
+  const int descriptor =
+      OpenWithPatience(core_, [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (descriptor < 0) return DiskError(errno, "list", path);
+  DIR* const folder = ::fdopendir(descriptor);
+  if (!folder) {
+    const int error = errno;
+    ::close(descriptor);
+    return DiskError(error, "list", path);
+  }
   std::vector<std::string> names;
-  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
-       entry.increment(error))
-    names.push_back(entry->path().filename().string());
-  if (error) return DiskError(error.value(), "list", path);
+  errno = 0;
+  while (const dirent* entry = ::readdir(folder)) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  const int error = errno;
+  ::closedir(folder);
+  if (error != 0) return DiskError(error, "list", path);
   std::sort(names.begin(), names.end());
   return names;
 }
 
+// Whoever makes room for others syncs folders, so no relief is asked for here.
+int RealDisk::OpenFolder(const std::string& path, bool& borrowed) {
+  const TimePoint deadline = core_.Now() + limits::kDescriptorWait;
+  const auto open = [&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); };
+  while (true) {
+    int descriptor = open();
+    if (descriptor >= 0 || !IsShortOfDescriptors(errno)) return descriptor;
+    if (CurrentFiber()) WaitFor(spare_free_, [this] { return !spare_in_use_; });
+    if (spare_ >= 0) ::close(std::exchange(spare_, -1));
+    descriptor = open();
+    borrowed = spare_in_use_ = descriptor >= 0;
+    if (borrowed) return descriptor;
+    const int error = errno;
+    KeepSpare();
+    errno = error;
+    if (!IsShortOfDescriptors(error) || !CurrentFiber() || core_.Now() >= deadline) return descriptor;
+    SleepFor(limits::kDescriptorPause);
+  }
+}
+
 Result<void> RealDisk::SyncDirectory(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool borrowed = false;
+  const int descriptor = OpenFolder(path, borrowed);
   if (descriptor < 0) return DiskError(errno, "open", path);
-  auto result = SyncOffCore(core_, descriptor, ::fsync, path);
+  Result<void> result = SyncOffCore(core_, descriptor, ::fsync, path);
   ::close(descriptor);
+  if (!borrowed) return result;
+  KeepSpare();
+  spare_in_use_ = false;
+  spare_free_.NotifyAll();
   return result;
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "runtime/descriptors.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 #include "runtime/turns.h"
@@ -376,9 +377,12 @@ Result<std::unique_ptr<Connection>> RealListener::Accept() {
       acceptor_->Await(tcp::acceptor::wait_read);
       continue;
     }
-    if (errno == EMFILE || errno == ENFILE)
-      return Fail(ErrorKind::kIo, "TOO_MANY_FILES", "cannot take a connection: " + Reason(errno),
-                  "raise the limit of open files (ulimit -n)");
+    if (errno == EMFILE || errno == ENFILE) {
+      const int error = errno;
+      if (core_.descriptors().AwaitRoom(core_.Now() + limits::kDescriptorWait)) continue;
+      return Fail(ErrorKind::kUnavailable, std::string(kTooManyFilesCode),
+                  "cannot take a connection: " + Reason(error), "raise the limit of open files (ulimit -n)");
+    }
     return Fail(ErrorKind::kIo, "ACCEPT_FAILED", "cannot take a connection: " + Reason(errno));
   }
 }
@@ -397,11 +401,13 @@ Result<std::vector<tcp::endpoint>> Resolve(Core& core, const Address& address) {
 
   std::vector<tcp::endpoint> endpoints;
   int failure = 0;
-  core.RunOffCore([&] {
+  int reason = 0;
+  const auto resolve = [&] {
     addrinfo hints = {};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     failure = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &found);
+    reason = errno;
     if (failure != 0) return;
     for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
       tcp::endpoint endpoint;
@@ -413,7 +419,14 @@ Result<std::vector<tcp::endpoint>> Resolve(Core& core, const Address& address) {
       endpoints.push_back(endpoint);
     }
     ::freeaddrinfo(found);
-  });
+  };
+  // It opens files and a socket of its own.
+  const auto lacks_descriptor = [&] {
+    return failure == EAI_SYSTEM && (reason == EMFILE || reason == ENFILE);
+  };
+  const TimePoint patience = core.Now() + limits::kDescriptorWait;
+  do core.RunOffCore(resolve);
+  while (lacks_descriptor() && core.descriptors().AwaitRoom(patience));
   if (failure != 0 || endpoints.empty())
     return Fail(ErrorKind::kUnavailable, "HOST_UNKNOWN",
                 "cannot find the address of " + address.host + ": " + ::gai_strerror(failure));
@@ -474,6 +487,9 @@ Result<std::unique_ptr<Connection>> RealNetwork::ConnectTo(const tcp::endpoint& 
   boost::system::error_code error;
   tcp::socket socket(core_.io());
   socket.open(endpoint.protocol(), error);
+  const TimePoint patience = std::min(deadline, core_.Now() + limits::kDescriptorWait);
+  while ((error.value() == EMFILE || error.value() == ENFILE) && core_.descriptors().AwaitRoom(patience))
+    socket.open(endpoint.protocol(), error);
   if (!error) socket.native_non_blocking(true, error);
   if (error) return failure(error.value());
 
