@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "runtime/descriptors.h"
 #include "runtime/fiber.h"
 #include "sqlite/vfs.h"
 
@@ -22,7 +23,8 @@ void MustStart(const Result<void>& started) {
 
 }  // namespace
 
-Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts) : world_(seed), hosts_(std::move(hosts)) {
+Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bounds)
+    : world_(seed), hosts_(std::move(hosts)), bounds_(bounds) {
   sqlite::InitializeSqlite();
   sqlite::ResetRandomness();
   for (const std::string& host : hosts_) {
@@ -51,6 +53,7 @@ node::NodeOptions Cluster::OptionsFor(const std::string& host, const std::string
   options.name = name;
   options.listen = {host, 8080};
   options.data_folder = "/data";
+  options.open_tenants = bounds_.open_tenants;
   if (host != hosts_.front()) options.join_url = "http://" + hosts_.front() + ":8080";
   return options;
 }
@@ -81,6 +84,8 @@ Result<void> Cluster::Start(const std::string& host) {
     else
       started = Fail(node.error());
   });
+  // Later, so that the node has not heard of it.
+  if (bounds_.descriptors) core.descriptors().SetLimit(*bounds_.descriptors);
   return started;
 }
 

@@ -20,10 +20,15 @@
 
 namespace tradewind::sim {
 
+struct NodeBounds {
+  std::optional<size_t> open_tenants = {};
+  std::optional<uint64_t> descriptors = {};  // Of each node, which has not reckoned with so few.
+};
+
 class Cluster {
  public:
   // The first of the hosts has the catalog.
-  Cluster(uint64_t seed, std::vector<std::string> hosts);
+  Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bounds = {});
   ~Cluster();
 
   SimWorld& world() { return world_; }
@@ -88,6 +93,7 @@ class Cluster {
 
   SimWorld world_;
   std::vector<std::string> hosts_;
+  const NodeBounds bounds_;
   std::map<std::string, std::unique_ptr<node::Node>> nodes_;
   std::map<std::string, node::StepTrap> traps_;
   std::vector<std::string> down_;

@@ -29,7 +29,10 @@ constexpr int kKeptNames = 2;  // The first of them are never deleted.
 class Race {
  public:
   explicit Race(uint64_t seed, bool with_crashes)
-      : with_crashes_(with_crashes), cluster_(seed, {"n1", "n2"}), clients_(cluster_.client()) {}
+      : with_crashes_(with_crashes),
+        cluster_(seed, {"n1", "n2"},
+                 {.open_tenants = seed % 2 == 0 ? std::optional<size_t>(1) : std::nullopt}),
+        clients_(cluster_.client()) {}
 
   void Play() {
     cluster_.InClient([&] {

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/limits.h"
+#include "runtime/descriptors.h"
 #include "sim/disk_image.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
@@ -23,8 +25,18 @@ void PauseAsASync(SimCore& core) {
 
 class SimFile final : public runtime::File {
  public:
-  SimFile(SimCore& core, std::shared_ptr<DiskImage> disk, std::shared_ptr<FileImage> image, std::string path)
-      : core_(core), disk_(std::move(disk)), image_(std::move(image)), path_(std::move(path)) {}
+  SimFile(SimCore& core, std::shared_ptr<DiskImage> disk, std::shared_ptr<FileImage> image, std::string path,
+          std::shared_ptr<uint64_t> open_files)
+      : core_(core),
+        disk_(std::move(disk)),
+        image_(std::move(image)),
+        path_(std::move(path)),
+        open_files_(std::move(open_files)) {
+    ++*open_files_;
+  }
+  ~SimFile() override { --*open_files_; }
+  SimFile(const SimFile&) = delete;
+  SimFile& operator=(const SimFile&) = delete;
 
   Result<size_t> Read(uint64_t offset, MutableBytes into) override;
   Result<void> Write(uint64_t offset, Bytes bytes) override;
@@ -39,6 +51,7 @@ class SimFile final : public runtime::File {
   const std::shared_ptr<DiskImage> disk_;
   const std::shared_ptr<FileImage> image_;
   const std::string path_;
+  const std::shared_ptr<uint64_t> open_files_;
 };
 
 Result<size_t> SimFile::Read(uint64_t offset, MutableBytes into) {
@@ -88,9 +101,15 @@ Result<void> SimFile::Sync() {
 SimDisk::SimDisk(SimCore& core, std::shared_ptr<DiskImage> image) : core_(core), image_(std::move(image)) {}
 
 Result<std::unique_ptr<runtime::File>> SimDisk::Open(const std::string& path, runtime::OpenMode mode) {
+  const runtime::TimePoint deadline = core_.Now() + limits::kDescriptorWait;
+  while (*open_files_ >= core_.descriptors().limit()) {
+    if (core_.descriptors().AwaitRoom(deadline)) continue;
+    return Fail(ErrorKind::kUnavailable, std::string(runtime::kTooManyFilesCode),
+                "cannot open " + path + ": the simulated process has as many files open as it may");
+  }
   TW_TRY(core_.CheckAlive());
   TW_TRY_ASSIGN(auto file, image_->Open(path, mode));
-  return std::make_unique<SimFile>(core_, image_, std::move(file), path);
+  return std::make_unique<SimFile>(core_, image_, std::move(file), path, open_files_);
 }
 
 Result<bool> SimDisk::Exists(const std::string& path) {

@@ -1,7 +1,9 @@
 // The disk of a simulated core: a DiskImage behind the interface of runtime/disk.h, with delays. See
-// disk_image.h for what a crash leaves. After a crash of the core, everything fails with CRASHED.
+// disk_image.h for what a crash leaves. After a crash of the core, everything fails with CRASHED. No more files are
+// open at a time than the core has descriptors (runtime/descriptors.h).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +31,7 @@ class SimDisk final : public runtime::Disk {
  private:
   SimCore& core_;
   const std::shared_ptr<DiskImage> image_;
+  const std::shared_ptr<uint64_t> open_files_ = std::make_shared<uint64_t>(0);
 };
 
 }  // namespace tradewind::sim

@@ -67,7 +67,9 @@ Swarm::Swarm(SwarmOptions options)
     : listener_(std::make_unique<Listener>(*this)),
       options_(options),
       hosts_(DrawHosts(options.seed)),
-      cluster_(options.seed, hosts_),
+      // Every other one with fewer open than there are, so that they close and open again all the time.
+      cluster_(options.seed, hosts_,
+               {.open_tenants = options.seed % 2 == 0 ? std::optional<size_t>(2) : std::nullopt}),
       history_([this](std::string what) { Find(std::move(what)); }) {
   for (const char* name : {"kept", "held", "churn", "spin"})
     history_.AddName(name, *name == 'k' || *name == 'h');

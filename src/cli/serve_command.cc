@@ -1,6 +1,7 @@
 // tradewind serve: runs a node until SIGTERM or SIGINT, then drains it. A second signal ends the process at
 // once; nothing acknowledged is lost by that either.
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,7 @@ struct ServeOptions {
   std::string memory;
   bool insecure = false;
   bool replace_node = false;
+  std::optional<size_t> open_tenants;
 };
 
 // For tests: ends this process as a crash does, at the named step of a move ("NAME", or "NAME:3" for the
@@ -69,6 +72,7 @@ Result<node::NodeOptions> NodeOptionsOf(const ServeOptions& options) {
   if (!options.join.empty()) node.join_url = options.join;
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
   node.replace_node = options.replace_node;
+  node.open_tenants = options.open_tenants;
   node.trap = TrapFromEnvironment();
   TW_TRY_ASSIGN(node.cluster_secret, LoadClusterSecret(options.cluster_secret_file));
   for (const std::string& text : options.domains) {
@@ -108,6 +112,14 @@ Result<void> BoundMemory(const std::string& size) {
   return {};
 }
 
+// As many as this user may have: the soft limit is for programs that use select(2).
+void AllowAllFiles() {
+  rlimit files = {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 Error Explain(Error error, const ServeOptions& options) {
   if (error.code == "ADDRESS_IN_USE") {
     error.message = fmt::format("another process listens on {} already", options.listen);
@@ -136,6 +148,7 @@ ExitCode Serve(const ServeOptions& options) {
         options.data);
   // A reader of our output that has gone is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
+  AllowAllFiles();
   const auto core = runtime::RealCore::Create();
   ExitCode exit_code = ExitCode::kDone;
   core->RunUntilReturned("serve", [&] {
@@ -198,6 +211,12 @@ void AddServeCommand(CLI::App& app, CommandLine& line) {
   serve->add_flag(
       "--replace-node", options->replace_node,
       "Take the name over from a data folder that is lost; what it owned stays listed as missing");
+  serve
+      ->add_option("--open-tenants", options->open_tenants,
+                   "How many tenants may be open at a time; others open when they are used [10000, or as the "
+                   "limit of open files allows]")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   serve->callback([&line, options] { line.action = [options] { return Serve(*options); }; });
 }
 

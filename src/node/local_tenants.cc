@@ -4,9 +4,18 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "sqlite/database_file.h"
 
 namespace tradewind::node {
+
+namespace {
+
+constexpr size_t kClosers = 8;
+// Of those that were used least recently; few of them are not idle.
+constexpr size_t kLooksForIdle = 64;
+
+}  // namespace
 
 Error TenantFileMissing(const TenantName& name, const std::string& what) {
   return {ErrorKind::kCorrupt, std::string(kFileMissingCode), "tenant " + name + " cannot be served: " + what,
@@ -27,24 +36,47 @@ Result<LocalTenants::Claim> LocalTenants::ClaimName(const TenantName& name, runt
   return Claim(*this, name);
 }
 
+LocalTenants::Use::Use(LocalTenants& home, std::shared_ptr<Entry> entry)
+    : home_(&home), entry_(std::move(entry)) {
+  ++entry_->uses;
+  home.Unlist(*entry_);
+}
+
 LocalTenants::Use::~Use() {
   if (!entry_) return;
   --entry_->uses;
-  entry_->changed.NotifyAll();
+  home_->ListIfUnused(*entry_);
+  Changed(*entry_);
 }
 
 void LocalTenants::Use::NoteAnswer() const {
-  if (!entry_->first_answer) return;
-  const auto first_answer = std::exchange(entry_->first_answer, {});
+  if (!entry_->memory || !entry_->memory->first_answer) return;
+  const auto first_answer = std::exchange(entry_->memory->first_answer, {});
   first_answer();
 }
 
-void LocalTenants::AddOwned(const TenantName& name, Epoch epoch) {
+// -- Who is here
+
+LocalTenants::LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed, Options options)
+    : core_(core),
+      folder_(std::move(folder)),
+      removed_(removed),
+      options_(std::move(options)),
+      relief_(core.descriptors().AddRelief([this] { return CloseOneIdle(); })),
+      fibers_(core) {}
+
+LocalTenants::Entry& LocalTenants::Add(const TenantName& name, Epoch epoch) {
   auto entry = std::make_shared<Entry>();
   entry->epoch = epoch;
-  const bool added = entries_.emplace(name, std::move(entry)).second;
+  const auto [place, added] = entries_.emplace(name, std::move(entry));
   TW_CHECK(added, "a tenant is added twice");
+  place->second->name = &place->first;
   unserved_.erase(name);
+  return *place->second;
+}
+
+void LocalTenants::AddOwned(const TenantName& name, Epoch epoch) {
+  Add(name, epoch);
 }
 
 void LocalTenants::Own(const TenantName& name, Epoch epoch) {
@@ -56,14 +88,12 @@ void LocalTenants::Own(const TenantName& name, Epoch epoch) {
 
 void LocalTenants::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
                          std::function<void()> first_answer) {
-  auto entry = std::make_shared<Entry>();
-  const TenantName name = tenant->name();
-  entry->tenant = std::move(tenant);
-  entry->epoch = epoch;
-  entry->first_answer = std::move(first_answer);
-  const bool added = entries_.emplace(name, std::move(entry)).second;
-  TW_CHECK(added, "a tenant is adopted that is served already");
-  unserved_.erase(name);
+  Entry& entry = Add(tenant->name(), epoch);
+  entry.tenant = std::move(tenant);
+  entry.memory = std::make_unique<Memory>(Memory{std::move(first_answer), {}});
+  ++open_;
+  ListIfUnused(entry);
+  CloseSomeIfMany();
 }
 
 Epoch LocalTenants::EpochOf(const TenantName& name) const {
@@ -77,19 +107,67 @@ std::vector<TenantName> LocalTenants::names() const {
   return names;
 }
 
+// -- Opening and closing
+
+template <typename Condition>
+void LocalTenants::Await(Entry& entry, Condition condition) {
+  while (!condition()) {
+    if (!entry.changed) entry.changed = std::make_unique<runtime::WaitQueue>();
+    entry.changed->Wait();
+  }
+}
+
+void LocalTenants::Changed(Entry& entry) {
+  if (entry.changed) entry.changed->NotifyAll();
+}
+
+void LocalTenants::ListIfUnused(Entry& entry) {
+  if (entry.listed || entry.uses > 0 || !entry.tenant || entry.leaving) return;
+  entry.place = unused_.insert(unused_.end(), &entry);
+  entry.listed = true;
+}
+
+void LocalTenants::Unlist(Entry& entry) {
+  if (std::exchange(entry.listed, false)) unused_.erase(entry.place);
+}
+
 Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
   if (Result<void> there = sqlite::CheckDatabaseFile(core_.disk(), PathOf(name)); !there) {
     if (there.error().code != sqlite::kFileGoneCode) return there;
     return Fail(TenantFileMissing(name, there.error().message));
   }
   TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(core_, PathOf(name), runtime::OpenMode::kExisting));
+  if (entry.memory) store->RememberHotPages(std::exchange(entry.memory->hot, {}));
   TW_TRY_ASSIGN(entry.tenant, tenant::Tenant::Open(core_, name, std::move(store)));
+  ++counters_.openings;
   return {};
+}
+
+Result<void> LocalTenants::AwaitRoomToOpen() {
+  if (open_ < options_.most_open) return {};
+  ++counters_.waits;
+  const runtime::TimePoint deadline = core_.Now() + limits::kOpenTenantWait;
+  while (open_ >= options_.most_open) {
+    if (CloseOneIdle()) continue;
+    if (stopping_ || core_.Now() >= deadline)
+      return Fail(ErrorKind::kUnavailable, "TENANTS_IN_USE",
+                  "all " + std::to_string(open_) + " tenants that this node may have open are in use",
+                  "try again; give serve a larger --open-tenants, or raise ulimit -n");
+    closed_one_.WaitUntil(core_.Now() + limits::kDescriptorPause);
+  }
+  return {};
+}
+
+void LocalTenants::SetClosed(Entry& entry) {
+  entry.tenant.reset();
+  --open_;
+  closed_one_.NotifyAll();
 }
 
 tenant::Tenant* LocalTenants::IfOpen(const TenantName& name) const {
   const auto found = entries_.find(name);
-  return found == entries_.end() || found->second->closing ? nullptr : found->second->tenant.get();
+  if (found == entries_.end() || found->second->closing || found->second->idling) return nullptr;
+  return found->second->tenant.get();
 }
 
 void LocalTenants::RefuseUses(const TenantName& name) {
@@ -102,17 +180,29 @@ Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
   if (found == entries_.end())
     return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
   const std::shared_ptr<Entry> entry = found->second;
-  WaitFor(entry->changed, [&] { return !entry->opening; });
+  if (entry->idling) {
+    ++counters_.waits;
+    entry->wanted = true;
+    entry->tenant->store().HurryNextCheckpoint();
+  }
+  Await(*entry, [&] { return !entry->opening && !entry->idling; });
   if (entry->closing)
     return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is leaving this node");
   if (!entry->tenant) {
     entry->opening = true;
-    Result<void> opened = Open(name, *entry);
+    Result<void> opened = AwaitRoomToOpen();
+    if (opened) {
+      ++open_;
+      opened = Open(name, *entry);
+      if (!opened) SetClosed(*entry);
+    }
     entry->opening = false;
-    entry->changed.NotifyAll();
+    Changed(*entry);
     TW_TRY(opened);
   }
-  return Use(entry);
+  Use use(*this, entry);
+  CloseSomeIfMany();
+  return use;
 }
 
 void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
@@ -121,16 +211,70 @@ void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
   const std::shared_ptr<Entry> entry = found->second;
   entry->closing = true;
   if (std::exchange(entry->leaving, true)) {
-    WaitFor(entry->changed, [&] { return entry->gone; });
+    Await(*entry, [&] { return entry->gone; });
     return;
   }
-  WaitFor(entry->changed, [&] { return !entry->opening; });
+  Await(*entry, [&] { return !entry->opening && !entry->idling; });
+  Unlist(*entry);
   if (entry->tenant) entry->tenant->Close(/*keep_wal=*/files == Files::kGo);
-  WaitFor(entry->changed, [&] { return entry->uses == 0; });
-  entry->tenant.reset();
+  Await(*entry, [&] { return entry->uses == 0; });
+  if (entry->tenant) SetClosed(*entry);
   entries_.erase(name);
   entry->gone = true;
-  entry->changed.NotifyAll();
+  Changed(*entry);
+}
+
+// -- Idle ones
+
+bool LocalTenants::MayIdle(const Entry& entry) const {
+  return entry.tenant && entry.uses == 0 && !entry.opening && !entry.idling && !entry.closing &&
+         entry.tenant->IsIdle() && !IsClaimed(*entry.name) && !options_.is_busy(*entry.name);
+}
+
+bool LocalTenants::CloseIdle(const std::shared_ptr<Entry>& entry) {
+  Unlist(*entry);
+  entry->idling = true;
+  entry->wanted = false;
+  std::vector<PageNumber> hot;
+  if (entry->tenant->store().page_count() > limits::kRememberedHotPages)
+    hot = entry->tenant->store().HotPages(limits::kRememberedHotPages);
+  const Result<void> closed = entry->tenant->CloseIdle([&entry] { return entry->wanted || entry->closing; });
+  if (closed) {
+    if (!hot.empty() && !entry->memory) entry->memory = std::make_unique<Memory>();
+    if (!hot.empty()) entry->memory->hot = std::move(hot);
+    ++counters_.closings;
+    SetClosed(*entry);
+  } else if (closed.error().code != tenant::kWantedCode) {
+    log::warn("tenant {} stays open, though nobody uses it: {}", *entry->name, Describe(closed.error()));
+  }
+  entry->idling = false;
+  ListIfUnused(*entry);
+  Changed(*entry);
+  return closed.has_value();
+}
+
+bool LocalTenants::CloseOneIdle() {
+  for (size_t looks = std::min(unused_.size(), kLooksForIdle); looks > 0 && !stopping_; --looks) {
+    if (unused_.empty()) break;
+    Entry& entry = *unused_.front();
+    if (!MayIdle(entry))
+      unused_.splice(unused_.end(), unused_, unused_.begin());
+    else if (CloseIdle(entries_.at(*entry.name)))
+      return true;
+  }
+  return false;
+}
+
+// In the background, so that who opens the next one need not wait for it.
+void LocalTenants::CloseSomeIfMany() {
+  const size_t spare = std::min(limits::kOpenTenantsSpare, options_.most_open / 8);
+  const auto are_many = [this, spare] { return open_ + spare > options_.most_open; };
+  for (; closers_ < kClosers && are_many() && !unused_.empty() && !stopping_; ++closers_)
+    fibers_.Spawn("close idle tenants", [this, are_many] {
+      while (are_many() && CloseOneIdle()) {
+      }
+      --closers_;
+    });
 }
 
 Result<void> LocalTenants::ClearBeside(const TenantName& name) {
@@ -145,12 +289,16 @@ Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
   return core_.disk().SyncDirectory(folder_);
 }
 
-void LocalTenants::StopPulls() {
+void LocalTenants::StopWaits() {
+  stopping_ = true;
+  closed_one_.NotifyAll();
   for (const auto& [name, entry] : entries_)
     if (entry->tenant) entry->tenant->store().StopPulls();
 }
 
 void LocalTenants::CloseAll() {
+  StopWaits();
+  fibers_.Join();
   std::vector<TenantName> left = names();
   runtime::TaskGroup group(core_);
   for (size_t at = 0, fibers = std::min(limits::kTenantsClosedAtOnce, left.size()); at < fibers; ++at)

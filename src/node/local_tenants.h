@@ -4,12 +4,24 @@
 // one at a time. So no two of them touch one another's file or journal entry. A copy that comes here in a move
 // waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
 //
-// This core only. A Use keeps its tenant in memory. It does not keep it open: closing ends the requests that
-// run on it, so whoever holds one gives it back soon.
+// No more than a bound of them are open at a time: beyond it, and when a descriptor is wanted elsewhere, those that
+// nobody has used for longest are closed. One of which anybody holds a Use is not (a stream, a transaction, a move,
+// an export hold one), nor one that takes part in a move, is claimed, or is not idle for a reason of its own
+// (Tenant::IsIdle). Closing for idleness is nothing that anybody is told of: the tenant stays owned here, Find()
+// waits until it is closed, and opens it again.
+//
+// What is on disk when, and what a crash leaves. Closing for idleness changes no byte that a commit or a move relies on
+// (I1 to I5): the journal and the catalog are not touched, so the owner and its epoch stay; a checkpoint copies what
+// is committed into the main file before the WAL is made blank, in the order that page_store.h gives. A crash at any
+// point leaves a tenant that was open (its WAL is replayed), or one that is closed.
+//
+// This core only. A Use keeps its tenant in memory, and open but for CloseAndForget(): that ends the requests that run
+// on it, so whoever holds one gives it back soon.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,9 +32,11 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "move/journal.h"
 #include "node/removed_files.h"
+#include "runtime/descriptors.h"
 #include "runtime/fiber.h"
 #include "tenant/tenant.h"
 
@@ -37,25 +51,40 @@ Error TenantFileMissing(const TenantName& name, const std::string& what);
 
 class LocalTenants {
  private:
-  struct Entry {
-    std::unique_ptr<tenant::Tenant> tenant;  // Null until first use.
-    Epoch epoch;
+  // What few of them have.
+  struct Memory {
     std::function<void()> first_answer;
+    std::vector<PageNumber> hot;  // Of a closed one, the latest first.
+  };
+  // A node may have a great many of them that are closed: what only an open one needs is elsewhere.
+  struct Entry {
+    std::unique_ptr<tenant::Tenant> tenant;  // Null while it is closed.
+    Epoch epoch;
+    uint32_t uses = 0;
     bool opening = false;
-    bool closing = false;  // Nobody begins to use it.
-    bool leaving = false;  // CloseAndForget() is at it,
-    bool gone = false;     // and is done.
-    size_t uses = 0;
-    runtime::WaitQueue changed;
+    bool idling = false;                          // It is being closed for idleness: who wants it waits,
+    bool wanted = false;                          // and says so.
+    bool listed = false;                          // In unused_.
+    bool closing = false;                         // Nobody begins to use it.
+    bool leaving = false;                         // CloseAndForget() is at it,
+    bool gone = false;                            // and is done.
+    std::unique_ptr<runtime::WaitQueue> changed;  // While anybody waits.
+    std::unique_ptr<Memory> memory;
+    const TenantName* name = nullptr;  // The key in entries_.
+    std::list<Entry*>::iterator place;
   };
 
  public:
-  LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed)
-      : core_(core), folder_(std::move(folder)), removed_(removed) {}
+  struct Options {
+    size_t most_open = limits::kOpenTenants;
+    // What else keeps a tenant from being idle.
+    std::function<bool(const TenantName&)> is_busy = [](const TenantName&) { return false; };
+  };
+  LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed, Options options);
 
   class Use {
    public:
-    Use(Use&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
+    Use(Use&& other) noexcept : home_(other.home_), entry_(std::exchange(other.entry_, nullptr)) {}
     Use& operator=(Use&&) = delete;
     ~Use();
     tenant::Tenant& operator*() const { return *entry_->tenant; }
@@ -66,7 +95,8 @@ class LocalTenants {
 
    private:
     friend class LocalTenants;
-    explicit Use(std::shared_ptr<Entry> entry) : entry_(std::move(entry)) { ++entry_->uses; }
+    Use(LocalTenants& home, std::shared_ptr<Entry> entry);
+    LocalTenants* home_;
     std::shared_ptr<Entry> entry_;
   };
 
@@ -110,9 +140,11 @@ class LocalTenants {
   bool Knows(const TenantName& name) const { return Has(name) || unserved_.contains(name); }
   Epoch EpochOf(const TenantName& name) const;
   std::vector<TenantName> names() const;
+  size_t count() const { return entries_.size(); }
 
-  // Fails with TENANT_NOT_HERE, TENANT_FILE_MISSING, or what AddUnserved() was given. Opens the tenant if need
-  // be: suspends.
+  // Fails with TENANT_NOT_HERE, TENANT_FILE_MISSING, or what AddUnserved() was given; with TENANTS_IN_USE
+  // (kUnavailable) when as many as may be open are in use for limits::kOpenTenantWait. Opens the tenant if need be:
+  // suspends.
   Result<Use> Find(const TenantName& name);
   // The tenant if it is open; null otherwise. Valid until the caller suspends.
   tenant::Tenant* IfOpen(const TenantName& name) const;
@@ -127,21 +159,53 @@ class LocalTenants {
   Result<void> ClearBeside(const TenantName& name);
   // Removes the files of a tenant that is not open. Suspends.
   Result<void> RemoveFiles(const TenantName& name);
-  // Whoever waits for a page of another node gets an error instead, now and later. Does not suspend.
-  void StopPulls();
+  // Whoever waits for a page of another node, or for room to open a tenant, gets an error instead, now and later.
+  // Does not suspend.
+  void StopWaits();
+  // Closes the one that has been idle for longest; false if there is none. Suspends.
+  bool CloseOneIdle();
   // Closes all. Suspends.
   void CloseAll();
 
+  struct Counters {
+    uint64_t openings = 0;
+    uint64_t closings = 0;  // For idleness.
+    uint64_t waits = 0;     // For one that was being closed for idleness, or for room to open it.
+  };
+  const Counters& counters() const { return counters_; }
+  size_t open_count() const { return open_; }
+  size_t most_open() const { return options_.most_open; }
+
  private:
   Result<void> Open(const TenantName& name, Entry& entry);
+  Result<void> AwaitRoomToOpen();
+  void CloseSomeIfMany();
+  bool MayIdle(const Entry& entry) const;
+  bool CloseIdle(const std::shared_ptr<Entry>& entry);
+  Entry& Add(const TenantName& name, Epoch epoch);
+  void SetClosed(Entry& entry);
+  void ListIfUnused(Entry& entry);
+  void Unlist(Entry& entry);
+  static void Changed(Entry& entry);
+  template <typename Condition>
+  static void Await(Entry& entry, Condition condition);
 
   runtime::Core& core_;
   const std::string folder_;
   RemovedFiles& removed_;
+  const Options options_;
   std::map<TenantName, std::shared_ptr<Entry>> entries_;
+  std::list<Entry*> unused_;  // Those that are open and that nobody uses, by the time of their last use.
+  size_t open_ = 0;           // Those that are being opened or closed included.
+  size_t closers_ = 0;
+  bool stopping_ = false;
+  runtime::WaitQueue closed_one_;
+  Counters counters_;
   std::map<TenantName, Error> unserved_;
   std::set<TenantName> claimed_;
   runtime::WaitQueue claim_ended_;
+  runtime::Descriptors::Registration relief_;
+  runtime::TaskGroup fibers_;
 };
 
 }  // namespace tradewind::node

@@ -22,6 +22,7 @@
 #include "node/tenant_sizes.h"
 #include "node/transfers.h"
 #include "node/turn_metrics.h"
+#include "runtime/descriptors.h"
 #include "sqlite/database_file.h"
 #include "sqlite/vfs.h"
 
@@ -86,7 +87,12 @@ Result<void> Node::Open() {
   TW_TRY(folder_->CheckCatalog(options_.join_url.has_value(), had_tenants));
   removed_ = std::make_unique<RemovedFiles>(core_, options_.data_folder + "/removed");
   TW_TRY(removed_->Start());
-  tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants", *removed_);
+  // A folder may have been copied here: that of a WAL that says so is taken for durable (sqlite/page_store.h).
+  TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
+  LocalTenants::Options bounds;
+  bounds.most_open = MostOpenTenants();
+  bounds.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
+  tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants", *removed_, bounds);
   // The port comes first, so that its number is known; requests get 503 until everything is there.
   TW_TRY_ASSIGN(server_, net::HttpServer::Start(
                              core_, options_.listen,
@@ -122,6 +128,15 @@ Result<void> Node::Open() {
   serving_ = true;
   fibers_.Spawn("register " + options_.name, [this] { RegisterAndTidy(); });
   return {};
+}
+
+size_t Node::MostOpenTenants() const {
+  const uint64_t by_descriptors = core_.descriptors().shares().tenants / limits::kFilesPerTenant;
+  const uint64_t wanted = options_.open_tenants.value_or(limits::kOpenTenants);
+  if (options_.open_tenants && wanted > by_descriptors)
+    log::warn("no more than {} of the {} tenants of --open-tenants can be open: the limit of files is {}",
+              by_descriptors, wanted, core_.descriptors().limit());
+  return std::max<uint64_t>(1, std::min(wanted, by_descriptors));
 }
 
 // Beside files of tenants a journal that is missing is a lost one, not a new one.
@@ -467,10 +482,33 @@ net::HttpResponse Node::HandleKnown(const net::HttpRequest& request) {
   return gateway_->Handle(request);
 }
 
+std::vector<MetricSample> Node::TenantMetrics() const {
+  const auto sample = [](const char* name, MetricSample::Kind kind, const char* help, uint64_t value) {
+    return MetricSample{name, kind, help, {}, static_cast<double>(value)};
+  };
+  using Kind = MetricSample::Kind;
+  const LocalTenants::Counters& counters = tenants_->counters();
+  return {
+      sample("tradewind_tenants", Kind::kGauge, "Tenants that this node has.", tenants_->count()),
+      sample("tradewind_open_tenants", Kind::kGauge, "Tenants that are open.", tenants_->open_count()),
+      sample("tradewind_open_tenants_bound", Kind::kGauge, "Tenants that may be open at a time.",
+             tenants_->most_open()),
+      sample("tradewind_tenant_openings_total", Kind::kCounter, "Tenants that were opened.",
+             counters.openings),
+      sample("tradewind_tenant_closings_total", Kind::kCounter, "Tenants that were closed for idleness.",
+             counters.closings),
+      sample("tradewind_tenant_waits_total", Kind::kCounter,
+             "Requests that waited for a tenant to close, or for room to open theirs.", counters.waits),
+      sample("tradewind_descriptor_waits_total", Kind::kCounter,
+             "Calls that were made again since no file descriptor was left.", core_.descriptors().waits()),
+  };
+}
+
 net::HttpResponse Node::Metrics() const {
   std::vector<MetricSample> samples = gateway_->Metrics();
   for (auto& more :
-       {TurnMetrics(core_), MoveMetrics(moves_->LiveReceipts()), DrainMetrics(drain_->progress()),
+       {TurnMetrics(core_), TenantMetrics(), MoveMetrics(moves_->LiveReceipts()),
+        DrainMetrics(drain_->progress()),
         PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio()), MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, RenderMetrics(samples));
@@ -482,7 +520,7 @@ void Node::Stop(runtime::TimePoint drain_until) {
   if (server_) server_->Drain(drain_until);
   stopping_ = true;
   // From here on nothing waits for another node, nor for a client.
-  if (tenants_) tenants_->StopPulls();
+  if (tenants_) tenants_->StopWaits();
   if (moves_) moves_->StopPulls();
   if (transfers_) transfers_->BeginStop();
   if (streams_) streams_->Stop();

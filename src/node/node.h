@@ -29,6 +29,7 @@
 #include "node/directory.h"
 #include "node/drain.h"
 #include "node/local_tenants.h"
+#include "node/metrics.h"
 #include "node/moves.h"
 #include "node/pacer.h"
 #include "node/strangers.h"
@@ -61,6 +62,7 @@ struct NodeOptions {
   std::string data_folder;
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
+  std::optional<size_t> open_tenants;        // At a time, at most; by default limits::kOpenTenants.
   bool replace_node = false;                 // Takes the name over from a data folder that is lost.
   std::vector<std::string> domains;          // Names that lead here too (strangers.h), from ParseDomain().
   std::optional<int64_t> sqlite_version;     // For tests: says that it has another SQLite than it has.
@@ -112,6 +114,7 @@ class Node : public move::MoveHost {
   Node(runtime::Core& core, NodeOptions options);
   Result<void> Open();
   Result<void> OpenJournal();
+  size_t MostOpenTenants() const;
   Result<void> OpenCatalog();
   Result<void> Recover();
   void RegisterAndTidy();
@@ -128,6 +131,7 @@ class Node : public move::MoveHost {
   // None for a call that a node of this cluster has sent as it came.
   std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;
   net::HttpResponse Metrics() const;
+  std::vector<MetricSample> TenantMetrics() const;
   net::HttpResponse HandleInternal(const net::HttpRequest& request);
 
   runtime::Core& core_;

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "node/node.h"
 #include "runtime/fiber.h"
+#include "sqlite/database_file.h"
 
 namespace tradewind::node {
 
@@ -21,8 +22,7 @@ std::optional<TenantSize> SizeOfOne(Node& node, const TenantName& name) {
     return size.page_size == 0 ? std::optional<TenantSize>() : size;
   }
   const std::string path = node.TenantPath(name);
-  const auto wal = node.core().disk().Open(path + "-wal", runtime::OpenMode::kExisting);
-  if (wal ? (*wal)->Size().value_or(1) > 0 : wal.error().kind != ErrorKind::kNotFound) return std::nullopt;
+  if (sqlite::MayWalHoldMore(node.core().disk(), path).value_or(true)) return std::nullopt;
   return SizeOnDisk(node.core().disk(), path);
 }
 

@@ -52,7 +52,7 @@ inline constexpr std::string_view kSnapshotBarredCode = "SNAPSHOT_BARRED";
 
 enum class CheckpointMode {
   kPassive,   // As much as readers and writers allow, without waiting for them.
-  kTruncate,  // Waits for readers and writers, copies everything, cuts the WAL to nothing.
+  kTruncate,  // Waits for readers and writers, copies everything, leaves the WAL blank (page_store.h).
 };
 
 class Connection {
@@ -89,7 +89,7 @@ class Connection {
   Result<Description> Describe(const std::string& sql);
   // Ends an open transaction, if there is one. Suspends.
   Result<void> Rollback();
-  // Fails with SQLITE_BUSY when another checkpoint is under way, or, for kTruncate, when others do not end in
+  // Fails with SQLITE_BUSY when another checkpoint is under way, or, but for kPassive, when others do not end in
   // time. Suspends.
   Result<void> Checkpoint(CheckpointMode mode);
 

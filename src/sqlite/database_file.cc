@@ -20,6 +20,7 @@ constexpr size_t kChangeCounterAt = 24;
 constexpr size_t kPageCountAt = 28;
 constexpr size_t kCountValidForAt = 92;  // The page count holds if this equals the change counter.
 constexpr uint32_t kPageBytes = 4096;
+constexpr uint32_t kWalMagic = 0x377f0682;  // Section 4.1; its last bit is the order of bytes in checksums.
 
 uint32_t Number(Bytes bytes, size_t offset, size_t size) {
   uint32_t number = 0;
@@ -91,14 +92,18 @@ Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uin
   if (size >= least) return {};
   // A checkpoint writes the first page, and with it the count, before others; until it has synced them, the
   // WAL has them.
-  const auto wal = disk.Open(path + "-wal", runtime::OpenMode::kExisting);
-  if (wal) {
-    TW_TRY_ASSIGN(const uint64_t wal_size, (*wal)->Size());
-    if (wal_size > 0) return {};
-  } else if (wal.error().kind != ErrorKind::kNotFound) {
-    return Fail(wal.error());
-  }
+  TW_TRY_ASSIGN(const bool may_hold_more, MayWalHoldMore(disk, path));
+  if (may_hold_more) return {};
   return Gone(path, "has " + std::to_string(size) + " of " + std::to_string(least) + " bytes");
+}
+
+Result<bool> MayWalHoldMore(runtime::Disk& disk, const std::string& path) {
+  const auto wal = disk.Open(path + "-wal", runtime::OpenMode::kExisting);
+  if (!wal && wal.error().kind == ErrorKind::kNotFound) return false;
+  if (!wal) return Fail(wal.error());
+  std::array<std::byte, 4> magic{};
+  TW_TRY_ASSIGN(const size_t got, (*wal)->Read(0, magic));
+  return got == magic.size() && (Number(magic, 0, 4) & ~1u) == kWalMagic;
 }
 
 }  // namespace tradewind::sqlite

@@ -27,4 +27,8 @@ Result<uint32_t> PageSizeOf(runtime::File& file);
 // file, and deletes the WAL beside it, which may hold all that is left. Suspends.
 Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uint64_t least_bytes = 1);
 
+// Whether beside the main file at `path` lies a WAL that may hold what the file lacks: one that begins as SQLite's
+// do. (That of a tenant that was closed for idleness does not, page_store.h.) Suspends.
+Result<bool> MayWalHoldMore(runtime::Disk& disk, const std::string& path);
+
 }  // namespace tradewind::sqlite

@@ -71,7 +71,9 @@ TEST_F(DatabaseFile, AWalMayHoldWhatTheMainFileLacksButNotAllOfIt) {
   });
   std::filesystem::resize_file(path(), 4096);
   EXPECT_THAT(Check(), HasSubstr("bytes"));
-  std::ofstream(path() + "-wal") << "frames";
+  std::ofstream(path() + "-wal") << "no frames";
+  EXPECT_THAT(Check(), HasSubstr("bytes"));
+  std::ofstream(path() + "-wal") << "\x37\x7f\x06\x82, and frames";
   EXPECT_EQ(Check(), "there");
   std::filesystem::resize_file(path(), 0);
   EXPECT_THAT(Check(), HasSubstr("is empty"));

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "runtime/descriptors.h"
 #include "runtime/turns.h"
 #include "sqlite/big_endian.h"
 #include "sqlite/lock_bytes.h"
@@ -29,6 +30,11 @@ constexpr size_t kPagesWrittenBackAtOnce = 4;
 // What a WAL file that is full grows by, beyond what is written: as much as it holds, within these bounds.
 constexpr uint64_t kLeastWalRoom = 64u << 10;
 constexpr uint64_t kMostWalRoom = 512u << 10;
+constexpr uint64_t kCutAtOnceBytes = 32u << 20;
+
+// No header of SQLite's: its magic number is another.
+constexpr std::string_view kBlankMark = "tradewind: no frames are here\n\n\n";
+static_assert(kBlankMark.size() == WalTracker::kHeaderBytes);
 
 int ResultCode(const Error& error, int otherwise) {
   return error.code == "DISK_FULL" ? SQLITE_FULL : otherwise;
@@ -91,9 +97,12 @@ Result<void> PageStore::ReadGeometry() {
 Result<void> PageStore::SyncWalFile() {
   if (!wal_) return {};
   const CommitSequence covered = committed_;
+  wal_settled_ = true;
   Result<void> synced = wal_->Sync();
   if (synced && !wal_name_durable_) {
     synced = core_.disk().SyncDirectory(FolderOf(path_));
+    // That is no failed sync: it may be tried again.
+    if (!synced && synced.error().code == runtime::kTooManyFilesCode) return synced;
     if (synced) wal_name_durable_ = true;
   }
   if (!synced) {
@@ -225,9 +234,14 @@ int PageStore::OpenWal(bool create) {
   if (!wal) return Refuse(SQLITE_CANTOPEN, std::move(wal).error());
   auto size = (*wal)->Size();
   if (!size) return Refuse(SQLITE_CANTOPEN, std::move(size).error());
+  std::array<char, kBlankMark.size()> mark{};
+  auto got = (*wal)->Read(0, std::as_writable_bytes(std::span(mark)));
+  if (!got) return Refuse(SQLITE_CANTOPEN, std::move(got).error());
+  if (wal_) return SQLITE_OK;  // Another connection was faster.
   wal_ = std::move(*wal);
   wal_end_ = *size;
-  wal_name_durable_ = false;
+  wal_blank_ = wal_name_durable_ = std::string_view(mark.data(), *got) == kBlankMark;
+  wal_settled_ = wal_blank_ || wal_end_ == 0;
   return SQLITE_OK;
 }
 
@@ -267,6 +281,8 @@ int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
     return Refuse(code, std::move(written).error());
   }
   tracker_.Note(offset, bytes);
+  wal_settled_ = wal_settled_ && offset != 0;
+  wal_blank_ = wal_blank_ && offset == 0;
   if (tracker_.page_size() != 0) page_size_ = tracker_.page_size();
   if (offset + bytes.size() > wal_end_) MakeWalRoom(offset + bytes.size());
   return SQLITE_OK;
@@ -290,19 +306,40 @@ Result<void> PageStore::CutWal(uint64_t size) {
 }
 
 int PageStore::TruncateWal(uint64_t size) {
-  if (auto cut = CutWal(size); !cut) return Refuse(SQLITE_IOERR_TRUNCATE, std::move(cut).error());
-  if (size == 0) tracker_.NoteTruncatedToZero();
+  const bool becomes_blank = size == 0 && wal_end_ >= kBlankMark.size();
+  if (size == 0) tracker_.NoteTruncatedToZero();  // First: nobody is to look for a page where it is cut.
+  if (auto cut = becomes_blank ? BlankWal() : CutWal(size); !cut)
+    return Refuse(SQLITE_IOERR_TRUNCATE, std::move(cut).error());
   return SQLITE_OK;
+}
+
+Result<void> PageStore::BlankWal() {
+  if (failed_) return Fail(*failed_);
+  if (!wal_blank_) {
+    static constexpr std::array<std::byte, kBlankMark.size()> kNoHeader{};
+    TW_TRY(wal_->Write(0, kNoHeader));
+    TW_TRY(SyncWalFile());
+    wal_blank_ = true;
+  }
+  // To give back the blocks of a long file at once takes a while.
+  while (wal_end_ > wal_room_kept_) {
+    TW_TRY(CutWal(std::max(wal_room_kept_, wal_end_ - std::min(wal_end_, kCutAtOnceBytes))));
+    if (runtime::CurrentFiber()) runtime::Yield();
+  }
+  return wal_->Write(0, std::as_bytes(std::span(kBlankMark)));
 }
 
 int PageStore::SyncWal() {
   if (failed_) return Refuse(kRefusedFailed, *failed_);
+  // Of the header alone, in front of nothing; or of what is durable already, by a checkpoint.
+  if (wal_blank_ || (wal_settled_ && durable_ == committed_)) return SQLITE_OK;
   if (auto synced = SyncWalFile(); !synced) return Refuse(SQLITE_IOERR_FSYNC, std::move(synced).error());
   return SQLITE_OK;
 }
 
 int PageStore::DeleteWal(bool sync_directory) {
   wal_.reset();
+  wal_blank_ = false;
   tracker_.NoteTruncatedToZero();
   auto removed = core_.disk().Remove(path_ + "-wal");
   if (removed && sync_directory) removed = core_.disk().SyncDirectory(FolderOf(path_));
@@ -392,6 +429,11 @@ std::vector<PageNumber> PageStore::HotPages(size_t limit) const {
   pages.reserve(latest.size());
   for (const Used& used : latest) pages.push_back(used.page);
   return pages;
+}
+
+void PageStore::RememberHotPages(const std::vector<PageNumber>& pages) {
+  for (auto page = pages.rbegin(); page != pages.rend(); ++page)
+    if (page->value <= page_count_) NoteUse(*page);
 }
 
 }  // namespace tradewind::sqlite

@@ -27,6 +27,23 @@
 //     for a commit of the file system's journal, which on ext4 waits for the data of every other file that
 //     grew, a moving copy foremost, nor does the write that comes next, on the core, wait for that journal.
 //
+// -- A blank WAL
+// SQLite cuts a WAL to nothing once a checkpoint has all of it in the main file, synced, and no reader uses it
+// (CheckpointMode::kTruncate). Here it becomes blank instead and keeps some room (KeepWalRoom), so that the next commit
+// syncs what a usual one does: no folder, no size, no header. In this order:
+//   1. the checkpoint is done. A crash: the WAL is replayed, onto pages that are the same already.
+//   2. zeros over the WAL's header. A crash: the old header, as 1; or none, and recovery finds no frame.
+//   3. the WAL and, if it is not, its name are synced. From here no frame of old comes back, whatever is lost.
+//      (To cut the file before that could leave the header with some of the frames, of which recovery would put
+//      pages back to what they were.)
+//   4. it is cut to its room, and kBlankMark goes where SQLite looks for its header. A crash: one of them, or both,
+//      are missing; recovery finds no frame either way.
+// Who opens the file and finds the mark knows that 3 was reached: the name is durable, and no frame of old is on
+// the disk. SQLite syncs the header of a WAL that it starts anew before the first frame, since a loss of power might
+// leave new frames behind the old header and make frames of old, before them, the newest; there is none, so this is
+// left out. The first commit's sync covers header and frames; before it, recovery finds a prefix of what was
+// written, which nobody was told of. Without the mark everything is as for any other WAL.
+//
 // -- Source rules
 //   - init: a page that was sent and is then written by a commit is stale (sent is cleared).
 //   - from the list on: H is the set of handed-over pages. A commit that holds a frame of a page in H is
@@ -68,6 +85,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
@@ -115,6 +133,11 @@ class PageStore {
   // Somebody waits for the checkpoint that is under way, or for the next: it need not spare the disk.
   void HurryCheckpoint() { hurried_ = syncing_main_; }
   void HurryNextCheckpoint() { hurried_ = true; }
+  // How much of the file stays when the WAL becomes blank.
+  void KeepWalRoom(uint64_t bytes) { wal_room_kept_ = bytes; }
+  uint64_t wal_bytes() const { return wal_end_; }
+  // A sync has failed: nothing is written any more.
+  bool failed() const { return failed_.has_value(); }
   CommitSequence committed() const { return committed_; }
   CommitSequence durable() const { return durable_; }
   bool commit_in_flight() const { return tracker_.accepted_frame() != 0; }
@@ -136,6 +159,8 @@ class PageStore {
 
   // At most `limit` pages that were read or written since the store was opened, the latest first. Suspends.
   std::vector<PageNumber> HotPages(size_t limit) const;
+  // As if these had been used, the last of them first: what HotPages() of an earlier opening said.
+  void RememberHotPages(const std::vector<PageNumber>& pages);
 
   // -- Source of a move
 
@@ -159,6 +184,7 @@ class PageStore {
   // Stops all following (the move is over for this side).
   void StopSending();
   bool handed_over() const { return handing_over_; }
+  bool is_sending() const { return sending_; }
   // Marks pages that the destination has (its HELLO), also after a restart, when the whole file is frozen.
   void MarkHandedOver(const PageSet& pages);
   // Dual and finish: syncs what is not durable, then marks the pages handed over and reads them. Suspends.
@@ -223,6 +249,7 @@ class PageStore {
   void WriteLockReleased();
 
   void MakeWalRoom(uint64_t written_to);
+  Result<void> BlankWal();
   Result<void> CutWal(uint64_t size);
   int JudgeCommit(uint64_t offset, Bytes frame_header);
   Result<void> EnsurePresent(PageNumber page);
@@ -246,6 +273,10 @@ class PageStore {
   uint64_t wal_end_ = 0;  // What the file is written up to, room included.
   bool hurried_ = false;
   bool wal_name_durable_ = false;
+  uint64_t wal_room_kept_ = limits::kBlankWalBytes;
+  bool wal_blank_ = false;  // No frame is in the file, nor can one of old come back.
+  bool wal_settled_ =
+      false;  // What it held when it was opened is durable, and so is its header since it was written.
   FileLocks locks_;
   WalIndex wal_index_;
   int wal_index_users_ = 0;

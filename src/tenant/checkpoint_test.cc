@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
 
 #include "base/limits.h"
 #include "tenant/stream.h"
@@ -138,6 +141,154 @@ TEST_F(CheckpointTest, TheWalIsBoundedUnderWritersThatNeverPause) {
     writers.Join();
     EXPECT_LT(longest, 2 * limits::kLongWalFrames);
     EXPECT_EQ(Say(*OpenStream(tenant), "PRAGMA integrity_check"), "ok");
+  });
+}
+
+// -- Readers that stay, and the length of the file
+
+class LongWalTest : public CheckpointTest {
+ protected:
+  uint64_t WalBytes() { return std::filesystem::file_size(core_.folder() + "/t.db-wal"); }
+  static void WriteFrames(Stream& stream, int frames) {
+    ASSERT_EQ(Say(stream,
+                  "INSERT INTO t (v) WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c "
+                  "WHERE x < " +
+                      std::to_string(frames) + ") SELECT zeroblob(4000) FROM c"),
+              "");
+  }
+  static void GrowPastLong(Stream& stream) {
+    for (int i = 0; i < 5; ++i) WriteFrames(stream, limits::kLongWalFrames / 4);
+  }
+  static constexpr uint64_t kWorkingBytes = uint64_t{limits::kCheckpointFrames} * 4096 * 2;
+};
+
+TEST_F(LongWalTest, ATransactionThatReadsAndIsKeptOpenEndsAtItsLimit) {
+  WithTenant([&](Tenant& tenant) {
+    const auto reader = OpenStream(tenant);
+    const auto writer = OpenStream(tenant);
+    ASSERT_EQ(Say(*reader, "BEGIN"), "");
+    ASSERT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0");
+    GrowPastLong(*writer);
+    for (int second = 0; second < 50; ++second) {
+      runtime::SleepFor(1s);
+      ASSERT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0") << "before its limit it is left alone";
+    }
+    EXPECT_GT(WalBytes(), kWorkingBytes);
+    runtime::SleepFor(12s);
+    EXPECT_EQ(Say(*reader, "SELECT count(*) FROM t"), "TRANSACTION_TIMEOUT");
+    EXPECT_EQ(Say(*reader, "SELECT count(*) FROM t"), "TRANSACTION_TIMEOUT") << "until it says ROLLBACK";
+    EXPECT_EQ(Say(*reader, "ROLLBACK"), "");
+    runtime::SleepFor(2s);
+    EXPECT_LT(WalBytes(), kWorkingBytes) << "with nobody writing any more";
+    EXPECT_EQ(tenant.store().wal_frames(), 0u);
+    ASSERT_EQ(Say(*writer, "INSERT INTO t (v) VALUES (1)"), "");
+    EXPECT_EQ(Say(*reader, "PRAGMA integrity_check"), "ok");
+  });
+}
+
+TEST_F(LongWalTest, AReaderThatNeverPausesEndsAtItsLimitToo) {
+  WithTenant([&](Tenant& tenant) {
+    const auto reader = OpenStream(tenant);
+    const auto writer = OpenStream(tenant);
+    ASSERT_EQ(Say(*reader, "BEGIN"), "");
+    ASSERT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0");
+    GrowPastLong(*writer);
+    const runtime::TimePoint until = core_.Now() + 70s;
+    std::string said;
+    core_.tick = 1ms;
+    while (core_.Now() < until && said != "TRANSACTION_TIMEOUT") said = Say(*reader, LongQuery(2'000));
+    EXPECT_EQ(said, "TRANSACTION_TIMEOUT");
+    EXPECT_EQ(Say(*reader, "ROLLBACK"), "");
+    runtime::SleepFor(2s);
+    EXPECT_LT(WalBytes(), kWorkingBytes);
+  });
+}
+
+TEST_F(LongWalTest, AReaderIsLeftAloneAsLongAsTheWalIsShort) {
+  WithTenant([&](Tenant& tenant) {
+    const auto reader = OpenStream(tenant);
+    const auto writer = OpenStream(tenant);
+    ASSERT_EQ(Say(*reader, "BEGIN"), "");
+    ASSERT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0");
+    WriteFrames(*writer, 5'000);
+    runtime::SleepFor(300s);
+    EXPECT_EQ(Say(*reader, "SELECT count(*) FROM t"), "0");
+    EXPECT_EQ(Say(*reader, "COMMIT"), "");
+  });
+}
+
+TEST_F(LongWalTest, ReadersOfWhichThereIsAlwaysOneDoNotKeepTheWalFromBeingCut) {
+  WithTenant([&](Tenant& tenant) {
+    bool stop = false;
+    uint64_t longest = 0;
+    uint64_t written = 0;
+    runtime::TaskGroup group(core_);
+    core_.tick = 20us;
+    for (int reader = 0; reader < 3; ++reader)
+      group.Spawn("reader", [&] {
+        const auto stream = OpenStream(tenant);
+        while (!stop) ASSERT_EQ(Say(*stream, LongQuery(20'000)), "20000");
+      });
+    group.Spawn("writer", [&] {
+      const auto stream = OpenStream(tenant);
+      while (!stop) {
+        WriteFrames(*stream, 200);
+        written += 200;
+        longest = std::max(longest, WalBytes());
+        ASSERT_TRUE(tenant.WaitDurable());
+        stop |= written > uint64_t{4} * limits::kLongWalFrames;
+      }
+    });
+    group.Join();
+    EXPECT_LT(longest, uint64_t{2} * limits::kLongWalFrames * 4096);
+  });
+}
+
+TEST_F(LongWalTest, OneTransactionThatMakesItLongLeavesItShort) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    WriteFrames(*stream, 5 * limits::kCheckpointFrames);
+    EXPECT_GT(WalBytes(), kWorkingBytes);
+    runtime::SleepFor(5s);
+    EXPECT_LT(WalBytes(), kWorkingBytes);
+    EXPECT_EQ(Say(*stream, "PRAGMA integrity_check"), "ok");
+  });
+}
+
+TEST_F(LongWalTest, ToCutItCostsNoCommitASyncOfItsOwn) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    WriteFrames(*stream, 5 * limits::kCheckpointFrames);
+    runtime::SleepFor(5s);
+    for (int commit = 0; commit < 3; ++commit) {
+      const size_t syncs = core_.syncs.done;
+      ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");
+      ASSERT_TRUE(tenant.WaitDurable());
+      EXPECT_EQ(core_.syncs.done, syncs + 1);
+    }
+  });
+}
+
+TEST_F(LongWalTest, AnExportIsNotEnded) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    WriteFrames(*stream, 2'000);
+    runtime::SleepFor(1s);
+    const runtime::TimePoint began = core_.Now();
+    runtime::TaskGroup group(core_);
+    Result<void> exported;
+    group.Spawn("export", [&] {
+      exported = tenant.ExportTo(core_.folder() + "/copy.db", [&]() -> Result<void> {
+        if (core_.Now() < began + 90s) runtime::SleepFor(5s);
+        return {};
+      });
+    });
+    runtime::SleepFor(1s);
+    GrowPastLong(*stream);
+    group.Join();
+    EXPECT_TRUE(exported) << Describe(exported.error());
+    runtime::SleepFor(5s);
+    EXPECT_LT(WalBytes(), kWorkingBytes);
   });
 }
 

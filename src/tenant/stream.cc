@@ -23,6 +23,15 @@ tl::unexpected<Error> Cancelled() {
               "run it again");
 }
 
+Error SnapshotEnded() {
+  return {ErrorKind::kTimeout, "TRANSACTION_TIMEOUT",
+          "the transaction has read for more than " + std::to_string(limits::kSnapshotTime.count() / 1000) +
+              " s, or much has been written meanwhile, and what it sees kept the tenant's log from being "
+              "cut; it was "
+              "rolled back",
+          "keep transactions short, and run it again"};
+}
+
 }  // namespace
 
 Stream::Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection)
@@ -70,6 +79,7 @@ Result<T> Stream::Enter(const Request& request) {
   if (!tenant_) return Enter<T>(request);
   TW_TRY(tenant_->CheckUp());
   TW_TRY(CheckNotCancelled());
+  if (snapshot_ended_) RollBackSnapshot();
   executing_ = true;
   deadline_ = tenant_->core().Now() + limits::kStatementTime;
   Result<T> result = sqlite::OrOutOfMemory<T>(request);
@@ -178,6 +188,7 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   TW_TRY(tenant_->CheckUp());
   // From here to the first step nothing suspends.
   let_in_ = transaction_state() == TransactionState::kNone;
+  if (let_in_) snapshot_since_ = tenant_->core().Now();
   deadline_ = tenant_->core().Now() + limits::kStatementTime;
   return Decision::kStep;
 }
@@ -227,6 +238,7 @@ Result<void> Stream::AcquireTurn() {
 Result<void> Stream::OnProgress() {
   TW_TRY(tenant_->CheckUp());
   if (cancelled_) return Cancelled();
+  if (snapshot_ended_) return Fail(SnapshotEnded());
   const runtime::TimePoint now = tenant_->core().Now();
   if (now >= deadline_)
     return Fail(ErrorKind::kTimeout, "STATEMENT_TIMEOUT",
@@ -259,6 +271,28 @@ void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bo
     aborted_->message = "the transaction was rolled back: " + error->message;
   }
   if (!error) tenant_->CheckpointIfLong();
+}
+
+bool Stream::HoldsSnapshotSince(runtime::TimePoint since) const {
+  return connection_ && transaction_state() == TransactionState::kRead && snapshot_since_ <= since;
+}
+
+void Stream::EndSnapshot() {
+  snapshot_ended_ = true;
+  if (!executing_) RollBackSnapshot();
+}
+
+// A transaction that has written nothing has nothing to do with the disk: this does not suspend.
+void Stream::RollBackSnapshot() {
+  snapshot_ended_ = false;
+  if (transaction_state() != TransactionState::kRead || connection_->autocommit()) return;
+  if (const Result<void> rolled_back = connection_->Rollback(); !rolled_back) {
+    tenant_->TakeDown(rolled_back.error());
+    return;
+  }
+  begun_.clear();
+  reads_only_ = false;
+  aborted_ = SnapshotEnded();
 }
 
 void Stream::NoteTurnTakenBack(const Result<void>& rolled_back) {

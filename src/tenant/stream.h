@@ -89,6 +89,12 @@ class Stream {
   Entrant EntrantFor(const sqlite::StatementTraits& traits) const;
   // The error that the client sees. Requires: the statement has ended.
   Error Explain(const Error& error) const;
+  // A transaction that only reads, and has had its snapshot since then.
+  bool HoldsSnapshotSince(runtime::TimePoint since) const;
+  // Its transaction keeps the WAL from being cut, and is rolled back: at once, or when its statement has ended, which
+  // is soon.
+  void EndSnapshot();
+  void RollBackSnapshot();
   // The tenant has rolled back the idle stream, which has held the write turn too long.
   void NoteTurnTakenBack(const Result<void>& rolled_back);
 
@@ -101,6 +107,8 @@ class Stream {
   bool executing_ = false;
   bool let_in_ = false;  // A statement runs that began without a snapshot.
   bool cancelled_ = false;
+  bool snapshot_ended_ = false;  // It is to be rolled back.
+  runtime::TimePoint snapshot_since_{};
   runtime::TimePoint deadline_{};
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "runtime/descriptors.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
 #include "sqlite/export.h"
@@ -51,6 +52,7 @@ void Tenant::Close(bool keep_wal) {
   turn_.GiveUpAll();
   gate_changed_.NotifyAll();
   turn_watch_.NotifyAll();
+  wal_watch_.NotifyAll();
   while (!streams_.empty() || opening_ > 0) {
     if (Stream* idle = IdleStream())
       Detach(*idle);
@@ -64,6 +66,27 @@ void Tenant::Close(bool keep_wal) {
   anchor_->Close(keep_wal || checkpoints_stopped_);
   closed_ = true;
   progress_.NotifyAll();
+}
+
+bool Tenant::IsIdle() const {
+  return !closing_ && !failed_ && !store_->failed() && gate_ == Gate::kOpen && streams_.empty() &&
+         streamless_.empty() && opening_ == 0 && exports_ == 0 && !turn_.holder() && !checkpointing_ &&
+         !checkpoints_stopped_ && !store_->presence() && !store_->is_sending() && !store_->handed_over();
+}
+
+Result<void> Tenant::CloseIdle(const std::function<bool()>& wanted) {
+  // Before anything ends, so that a full disk is no reason to lose what is open.
+  checkpointing_ = true;
+  store_->KeepWalRoom(limits::kBlankWalBytes);
+  const Result<void> copied = anchor_->Checkpoint(sqlite::CheckpointMode::kTruncate);
+  checkpointing_ = false;
+  NoteProgress();
+  TW_TRY(copied);
+  if (wanted() || !IsIdle())
+    return Fail(ErrorKind::kUnavailable, std::string(kWantedCode),
+                "the tenant " + name_ + " is in use again");
+  Close(/*keep_wal=*/true);
+  return {};
 }
 
 Result<void> Tenant::CheckUp() const {
@@ -81,13 +104,15 @@ void Tenant::TakeDown(const Error& cause) {
                   "restart its node once the disk is in order"};
   gate_changed_.NotifyAll();
   turn_watch_.NotifyAll();
+  wal_watch_.NotifyAll();
   progress_.NotifyAll();
 }
 
 Result<void> Tenant::WaitDurable() {
   TW_TRY(CheckUp());
   Result<void> durable = store_->WaitDurable();
-  if (durable) return durable;
+  // A folder that could not be opened for want of a descriptor is no failed sync.
+  if (durable || durable.error().code == runtime::kTooManyFilesCode) return durable;
   TakeDown(durable.error());
   return CheckUp();
 }
@@ -259,13 +284,25 @@ void Tenant::StopCheckpoints() {
   runtime::WaitFor(progress_, [&] { return !checkpointing_; });
 }
 
-// Under a load that never pauses there are always commits that a checkpoint has not seen, and the WAL would
-// grow for ever: what came during the last one is copied while writers wait for a moment.
+// Under a load that never pauses there are always commits that a checkpoint has not seen, and readers that came
+// before the last of them; the WAL would grow for ever. So writers wait for a moment, in which what came during the last
+// checkpoint is copied, readers of the WAL come to their end (new ones read the main file), and the WAL is cut. A
+// transaction that is open while its client does something else is not waited for.
 Result<void> Tenant::CatchUpWithWriters() {
   TW_TRY(anchor_->Checkpoint(sqlite::CheckpointMode::kPassive));
   if (checkpoints_stopped_ || !turn_.Acquire(&checkpointing_, core_.Now() + limits::kCatchUpWait)) return {};
   store_->HurryNextCheckpoint();
-  const Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+  Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+  if (done && !HasSnapshot(Snapshots::kIdle) && !checkpoints_stopped_) {
+    store_->KeepWalRoom(uint64_t{limits::kCheckpointFrames} * store_->page_size());
+    const runtime::TimePoint deadline = core_.Now() + limits::kCatchUpWait;
+    anchor_->SetProgress([this, deadline]() -> Result<void> {
+      if (core_.Now() < deadline && !closing_ && !checkpoints_stopped_) return {};
+      return Fail(ErrorKind::kUnavailable, "READERS_STAY", "readers keep the log from being cut");
+    });
+    done = anchor_->Checkpoint(sqlite::CheckpointMode::kTruncate);
+    anchor_->SetProgress({});
+  }
   turn_.Release(&checkpointing_);
   return done;
 }
@@ -277,16 +314,65 @@ void Tenant::CheckpointIfLong() {
   checkpointing_ = true;
   background_.Spawn("checkpoint " + name_, [this] {
     const runtime::Turns turns("checkpoint " + name_);  // Not behind the tenant's own statements.
-    Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
-    if (done && store_->wal_frames() >= limits::kLongWalFrames) done = CatchUpWithWriters();
-    // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
-    // every commit.
-    checkpoint_at_frames_ = store_->wal_frames() + limits::kCheckpointFrames / 4;
-    checkpointing_ = false;
-    if (!done && done.error().kind != ErrorKind::kUnavailable)
-      log::warn("tenant {}: a checkpoint failed: {}", name_, Describe(done.error()));
-    NoteProgress();
+    Checkpoint();
+    if (ShortensWal()) WatchLongWal();
   });
+}
+
+void Tenant::Checkpoint() {
+  checkpointing_ = true;
+  Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
+  if (done && HasLongWal()) done = CatchUpWithWriters();
+  // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
+  // every commit.
+  const uint32_t frames = store_->wal_frames();
+  checkpoint_at_frames_ = frames + std::max(limits::kCheckpointFrames, frames) / 4;
+  checkpointing_ = false;
+  if (!done && done.error().kind != ErrorKind::kUnavailable)
+    log::warn("tenant {}: a checkpoint failed: {}", name_, Describe(done.error()));
+  NoteProgress();
+}
+
+// It is, or it has been and its file still is.
+bool Tenant::HasLongWal() const {
+  return store_->wal_frames() >= limits::kLongWalFrames ||
+         store_->wal_bytes() > uint64_t{limits::kLongWalFrames} * 2 * store_->page_size();
+}
+
+bool Tenant::ShortensWal() const {
+  return HasLongWal() && !checkpoints_stopped_ && !closing_ && !failed_;
+}
+
+void Tenant::WatchLongWal() {
+  if (std::exchange(watching_wal_, true)) return;
+  background_.Spawn("long log of " + name_, [this] {
+    while (ShortensWal()) {
+      wal_watch_.WaitUntil(core_.Now() + limits::kLongWalLook);
+      if (!ShortensWal()) break;
+      EndOldSnapshots();
+      if (!checkpointing_ && !HasSnapshot(Snapshots::kAny)) Checkpoint();
+    }
+    watching_wal_ = false;
+  });
+}
+
+void Tenant::EndOldSnapshots() {
+  const bool at_any_age = store_->wal_frames() >= limits::kMostWalFrames;
+  const runtime::TimePoint since = core_.Now() - (at_any_age ? limits::kLongWalLook : limits::kSnapshotTime);
+  for (Stream* stream : streams_)
+    if (stream->HoldsSnapshotSince(since)) stream->EndSnapshot();
+}
+
+// Idle: of a transaction in which no statement runs, or of an export, so not one that ends by itself in a moment.
+bool Tenant::HasSnapshot(Snapshots which) const {
+  const auto has = [](const std::unique_ptr<Connection>& connection) {
+    return connection && connection->transaction_state() == TransactionState::kRead;
+  };
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [&](Stream* stream) {
+                       return has(stream->connection_) && (which == Snapshots::kAny || !stream->executing_);
+                     }) ||
+         std::any_of(streamless_.begin(), streamless_.end(), has);
 }
 
 Result<void> Tenant::ExportTo(const std::string& path, const std::function<Result<void>()>& keep_going) {

@@ -45,6 +45,7 @@ namespace tradewind::tenant {
 
 inline constexpr std::string_view kMovedCode = "TENANT_MOVED";
 inline constexpr std::string_view kDownCode = "TENANT_DOWN";
+inline constexpr std::string_view kWantedCode = "TENANT_WANTED";  // It is not idle any more.
 
 // While a hand-over waits for open transactions others may begin as they like for so long.
 inline constexpr std::chrono::milliseconds kQuietWait{250};
@@ -111,6 +112,14 @@ class Tenant {
   // Suspends, for no statement longer than until its next progress call.
   void Close(bool keep_wal = false);
 
+  // Whether nothing speaks against closing it for idleness: no stream, no transaction that is being rolled back, no
+  // export, no checkpoint; no move has to do with it, and its disk has not failed.
+  bool IsIdle() const;
+  // Closes a tenant that is idle, so that it opens and commits again as fast as can be (page_store.h, "A blank WAL").
+  // Nobody may begin to use it meanwhile; who wants to says so by `wanted`, and it stays open if that is soon
+  // enough. Fails, and stays open, when its WAL cannot be copied. Suspends.
+  Result<void> CloseIdle(const std::function<bool()>& wanted);
+
   const TenantName& name() const { return name_; }
   runtime::Core& core() { return core_; }
   sqlite::PageStore& store() { return *store_; }
@@ -140,7 +149,15 @@ class Tenant {
   // A statement or transaction has ended.
   void NoteProgress();
   void CheckpointIfLong();
+  void Checkpoint();
   Result<void> CatchUpWithWriters();
+  // A fiber that, while the WAL is long, ends what keeps it so, and cuts it.
+  void WatchLongWal();
+  bool HasLongWal() const;
+  bool ShortensWal() const;
+  void EndOldSnapshots();
+  enum class Snapshots { kIdle, kAny };
+  bool HasSnapshot(Snapshots which) const;
   // A fiber that takes the turn back when its time is up, while anyone waits for it.
   void WatchTurn();
   void WakeTurnWatchWhenDue();
@@ -170,6 +187,8 @@ class Tenant {
 
   bool checkpoints_stopped_ = false;
   bool checkpointing_ = false;
+  bool watching_wal_ = false;
+  runtime::WaitQueue wal_watch_;  // The watch ends.
   uint32_t checkpoint_at_frames_ = limits::kCheckpointFrames;
 
   bool closing_ = false;

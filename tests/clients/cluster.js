@@ -17,12 +17,20 @@ process.once("exit", () => rmSync(state, { recursive: true, force: true }));
 
 const readyPatienceMs = 30_000;
 
-// Starts `tradewind serve` with these arguments; resolves once it has said that it is ready.
-export async function startNode(name, folder, join_url, { listen = "127.0.0.1:0", advertise } = {}) {
+// Starts `tradewind serve` with these arguments, and as many files as it may open; resolves once it has said that it is
+// ready.
+export async function startNode(
+  name,
+  folder,
+  join_url,
+  { listen = "127.0.0.1:0", advertise, files, more = [] } = {},
+) {
   const args = ["serve", "--name", name, "--listen", listen, "--data", join(folder, name)];
   if (join_url) args.push("--join", join_url);
   if (advertise) args.push("--advertise", advertise);
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+  args.push(...more);
+  const limited = ["-c", `ulimit -n ${files} && exec "$@"`, "sh", binary, ...args];
+  const child = spawn(files ? "sh" : binary, files ? limited : args, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (text) => (log += text));
   const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
