@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants
+.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers
 .DEFAULT_GOAL := build
 
 setup:
@@ -81,6 +81,12 @@ bench-neighbour: build
 # long a restart does. A quarter of an hour and some 3 GB under TMPDIR. Fewer: BENCH_FLAGS="--tenants 5000".
 bench-tenants: build
 	@python3 bench/tenants.py build/tradewind $(BENCH_FLAGS)
+
+# Reads and durable updates a second of 64 clients, beside MariaDB and PostgreSQL (installed if need be) in the same run;
+# some four minutes. Beside an earlier program too: BENCH_FLAGS="--before FILE".
+bench-peers: build
+	@scripts/install-dependencies.sh peers
+	@python3 bench/peers.py build/tradewind build/request_rates $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

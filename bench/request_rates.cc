@@ -1,7 +1,7 @@
 // Requests a second of one node over HTTP: /health, hot point reads and durable writes, side by side in one
 // run. Closed loop, with as many clients as are given; the node is another process.
 //
-//   request_rates URL TENANT [CLIENTS [SECONDS]]     the tenant must exist; a table `rates` is made in it
+//   request_rates URL TENANT [CLIENTS [SECONDS [ROWS]]]     the tenant must exist; a table `rates` is made in it
 #include <fmt/format.h>
 
 #include <chrono>
@@ -46,7 +46,8 @@ void Measure(runtime::Core& core, const char* name, int clients, int seconds,
              microseconds(summary.p99), failed);
 }
 
-void Run(runtime::Core& core, const std::string& url, const std::string& tenant, int clients, int seconds) {
+void Run(runtime::Core& core, const std::string& url, const std::string& tenant, int clients, int seconds,
+         int64_t rows) {
   net::HttpClient http(core);
   const auto client = load::HranaClient::Make(core, http, url, tenant);
   TW_CHECK(client, "the URL makes no sense");
@@ -60,20 +61,20 @@ void Run(runtime::Core& core, const std::string& url, const std::string& tenant,
   TW_CHECK(run("CREATE TABLE IF NOT EXISTS rates(id INTEGER PRIMARY KEY, body BLOB)", {}),
            "the tenant cannot be used");
   TW_CHECK(run("INSERT OR IGNORE INTO rates WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c "
-               "WHERE x<10000) "
+               "WHERE x<?1) "
                "SELECT x, randomblob(100) FROM c",
-               {}),
+               {rows}),
            "the table cannot be filled");
   Measure(core, "/health", clients, seconds, [&](int, int64_t) {
     const auto answer = http.Call(url + "/health", net::HttpRequest{}, core.Now() + std::chrono::seconds(10));
     return answer && answer->status == 200;
   });
   Measure(core, "point read", clients, seconds, [&](int one, int64_t turn) {
-    return run("SELECT body FROM rates WHERE id=?1", {int64_t{(turn * 37 + one * 1009) % 10'000 + 1}});
+    return run("SELECT body FROM rates WHERE id=?1", {int64_t{(turn * 37 + one * 1009) % rows + 1}});
   });
   Measure(core, "durable write", clients, seconds, [&](int one, int64_t turn) {
     return run("UPDATE rates SET body=randomblob(100) WHERE id=?1",
-               {int64_t{(turn * 37 + one * 1009) % 10'000 + 1}});
+               {int64_t{(turn * 37 + one * 1009) % rows + 1}});
   });
   http.Close();
 }
@@ -82,12 +83,17 @@ void Run(runtime::Core& core, const std::string& url, const std::string& tenant,
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: request_rates URL TENANT [CLIENTS [SECONDS]]\n");
+    fmt::print(stderr, "usage: request_rates URL TENANT [CLIENTS [SECONDS [ROWS]]]\n");
     return 2;
   }
   const int clients = argc > 3 ? std::atoi(argv[3]) : 16;
   const int seconds = argc > 4 ? std::atoi(argv[4]) : 5;
+  const int64_t rows = argc > 5 ? std::atoll(argv[5]) : 10'000;
+  if (clients < 1 || seconds < 1 || rows < 1) {
+    fmt::print(stderr, "request_rates: clients, seconds and rows are numbers from 1 on\n");
+    return 2;
+  }
   const auto core = runtime::RealCore::Create();
-  core->RunUntilReturned("bench", [&] { Run(*core, argv[1], argv[2], clients, seconds); });
+  core->RunUntilReturned("bench", [&] { Run(*core, argv[1], argv[2], clients, seconds, rows); });
   return 0;
 }

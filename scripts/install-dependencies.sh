@@ -5,6 +5,7 @@
 # Usage: install-dependencies.sh           for `make build` and `make test`
 #        install-dependencies.sh model     only for `make model`: the model checker, and the C compiler that it needs
 #        install-dependencies.sh fuzz      for `make fuzz`, beside what the build needs
+#        install-dependencies.sh peers     for `make bench-peers`: the servers to compare with, and their clients
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,6 +18,7 @@ packages=(
 )
 model_packages=(spin gcc libc6-dev python3)
 fuzz_packages=(clang-14 libclang-rt-14-dev)
+peers_packages=(mariadb-server-core mariadb-client-core sysbench postgresql-15)
 oldest_node=18
 
 die() {
@@ -81,6 +83,9 @@ case "${1:-}" in
     "$0"
     install_packages $(missing_of "${fuzz_packages[@]}")
     ;;
+  peers)
+    install_packages $(missing_of "${peers_packages[@]}")
+    ;;
   "")
     missing=$(missing_of "${packages[@]}")
     node_is_recent || missing+=" nodejs"
@@ -90,5 +95,5 @@ case "${1:-}" in
     install_npm_libraries tests/report
     scripts/fetch-sqlite.sh
     ;;
-  *) die "unknown part '$1': model, fuzz, or nothing" ;;
+  *) die "unknown part '$1': model, fuzz, peers, or nothing" ;;
 esac

@@ -51,10 +51,16 @@ struct StreamService::OpenStream {
   GatewayId gateway;
   Epoch epoch;  // Of this node's ownership.
   LocalTenants::Use use;
-  std::unique_ptr<tenant::Stream> stream;
+  std::unique_ptr<tenant::Stream> stream;  // Null once it has ended, and its last answer waits for the disk.
   bool busy = false;
   bool doomed = false;  // To be closed once the call that runs has ended.
   runtime::TimePoint last_used;
+
+  // Requires: busy.
+  void Doom() {
+    doomed = true;
+    if (stream) stream->Cancel();
+  }
 };
 
 StreamService::StreamService(runtime::Core& core, LocalTenants& tenants, Moves& moves, pace::Sensor& sensor)
@@ -114,14 +120,11 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
 Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
                                           net::Caller* caller) {
   open->busy = true;
-  const net::Caller::Watch watch(caller, [&open] {
-    open->doomed = true;
-    open->stream->Cancel();
-  });
+  const net::Caller::Watch watch(caller, [&open] { open->Doom(); });
   auto answer = sqlite::OrOutOfMemory<StreamAnswer>([&] { return AnswerOf(*open, call); });
   open->busy = false;
   open->last_used = core_.Now();
-  if (answer) answer->open = !open->doomed && answer->open;
+  if (answer) answer->open = answer->open && !open->doomed && !stopping_;
   if (!answer || !answer->open) CloseStream(open);
   if (!answer) return Fail(NoRoom());
   return answer;
@@ -137,13 +140,15 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   answer.session = open.stream->session();
   answer.begun = open.stream->begun();
   const bool moved = answer.status == StreamAnswer::Status::kMoved;
+  answer.open = !moved && !open.doomed && (!answer.autocommit || (call.keep && answer.session.is_dear()));
+  // A disk takes as long as many statements, and others can use the connection meanwhile.
+  if (!answer.open) open.stream.reset();
   if (const Result<void> durable = open.use->WaitDurable(); !durable) {
     // Nobody knows what the disk holds: no result may be believed.
     for (std::string& result : answer.results) result = hrana::EncodeErrorResult(durable.error());
   } else if (!answer.results.empty()) {
     open.use.NoteAnswer();
   }
-  answer.open = !moved && !stopping_ && (!answer.autocommit || call.keep);
   return answer;
 }
 
@@ -195,8 +200,7 @@ void StreamService::Close(const StreamCall& call) {
   const auto open = Find(call);
   if (!open) return;
   if (!open->busy) return CloseStream(open);
-  open->doomed = true;
-  open->stream->Cancel();
+  open->Doom();
 }
 
 void StreamService::EndAllOf(const TenantName& tenant) {

@@ -1,8 +1,10 @@
 // The streams that are open on this node's tenants, and the one place where client statements run.
 //
 // An answer leaves only when it is durable: every result waits for all commits that finished before it was
-// computed (I4). A stream that is neither in a transaction nor kept is closed with its answer. Idle ones end
-// after limits::kStreamIdle.
+// computed (I4). A stream without a transaction ends before its answer waits for the disk: its session goes to
+// the gateway with the answer and comes back with the next call, so that a few connections do for any number of
+// clients. One that the client keeps stays only if its session is dear to restore (a setting was changed). Idle
+// ones end after limits::kStreamIdle.
 //
 // A call goes on with a stream only if it fits it in all: its number, its tenant, the gateway and its process
 // that opened it, the epoch at which it was opened. Any other is answered kLost, as if there were no such

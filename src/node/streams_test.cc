@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/gated_core.h"
 #include "node/stream_call.h"
 #include "node/test_cluster.h"
 #include "runtime/random_id.h"
@@ -254,6 +255,68 @@ TEST_F(Streams, TakeNothingFromAnotherNodeThatIsNotSealed) {
       EXPECT_EQ(CodeOf(400, Call(*n1_, "GET", path, "", forwarded)), "CALL_UNSEALED") << path;
     const net::Headers wrong{{"x-tradewind-seal", "0123456789abcdef-0"}};
     EXPECT_EQ(CodeOf(400, Call(*n1_, "GET", "/v1/tenants", "", wrong)), "CALL_DAMAGED");
+  });
+}
+
+TEST_F(Streams, HoldNoConnectionBetweenRequestsUnlessTheyHaveWhatItAloneHas) {
+  WithNodes([&] {
+    Make(*n1_, "alpha", "n1");
+    const auto open = [&] { return (*n1_->tenants().Find("alpha"))->stream_count(); };
+    json::value baton = Run(*n1_, "alpha", {"INSERT INTO note(rowid, text) VALUES(77, 'a')"});
+    EXPECT_EQ(open(), 0u);
+    const json::value counted =
+        Json(200, Post(*n1_, "alpha", Sql({"SELECT last_insert_rowid() || ' ' || changes()"}), baton));
+    baton = counted.at("baton");
+    const auto& row = counted.at("results").at(0).at("response").at("result").at("rows").at(0).at(0);
+    EXPECT_EQ(row.at("value").as_string(), "77 1");
+    EXPECT_EQ(open(), 0u);
+    baton = Run(*n1_, "alpha", {"BEGIN"}, baton);
+    EXPECT_EQ(open(), 1u) << "a transaction";
+    baton = Run(*n1_, "alpha", {"COMMIT"}, baton);
+    EXPECT_EQ(open(), 0u);
+    baton = Run(*n1_, "alpha", {"PRAGMA foreign_keys=OFF"}, baton);
+    EXPECT_EQ(open(), 1u) << "a setting that is dear to restore";
+    baton = Run(*n1_, "alpha", {"PRAGMA foreign_keys=ON"}, baton);
+    EXPECT_EQ(open(), 0u);
+    Run(*n1_, "alpha",
+        {"INSERT INTO note WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<5000) "
+         "SELECT i FROM n"},
+        baton);
+    EXPECT_EQ(open(), 1u) << "more changes than are carried exactly";
+  });
+}
+
+TEST_F(Streams, GiveTheirConnectionsBackBeforeTheyWaitForTheDisk) {
+  WithNodes([&] {
+    cluster::SyncGate gate;
+    cluster::GatedCore gated(*core_, gate);
+    NodeOptions options;
+    options.name = "n3";
+    options.listen = {"127.0.0.1", 0};
+    options.data_folder = folder_.File("n3");
+    options.join_url = n1_->url();
+    auto node = Node::Start(gated, options);
+    ASSERT_TRUE(node) << Describe(node.error());
+    Make(**node, "alpha", "n3");
+    gate.open = false;
+    runtime::TaskGroup clients(*core_);
+    size_t answered = 0;
+    constexpr size_t kClients = 12;
+    for (size_t client = 0; client < kClients; ++client)
+      clients.Spawn("client", [&] {
+        Run(**node, "alpha", {"INSERT INTO note VALUES('a')"});
+        ++answered;
+      });
+    tenant::Tenant& tenant = **(*node)->tenants().Find("alpha");
+    const uint64_t committed_before = tenant.store().wal_frames();
+    Await([&] {
+      return tenant.store().wal_frames() >= committed_before + kClients && tenant.stream_count() == 0;
+    });
+    EXPECT_EQ(answered, 0u) << "no answer is sent before its commit is on disk";
+    gate.Open();
+    clients.Join();
+    EXPECT_EQ(Count(**node, "alpha"), static_cast<int64_t>(kClients));
+    Stop(*node);
   });
 }
 

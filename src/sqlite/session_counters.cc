@@ -6,14 +6,9 @@
 #include <string>
 
 #include "base/check.h"
+#include "sqlite/session_state.h"
 
 namespace tradewind::sqlite {
-
-namespace {
-
-constexpr int64_t kMostRealChanges = 4'093;
-
-}  // namespace
 
 template <int64_t (SessionCounters::*Counter)() const>
 void SessionCounters::Call(sqlite3_context* context, int, sqlite3_value**) noexcept {

@@ -47,6 +47,9 @@ constexpr std::optional<size_t> FindSetting(std::string_view name) {
   return std::nullopt;
 }
 
+// Up to this triggers are shown a carried changes() exactly (session_counters.h).
+inline constexpr int64_t kMostRealChanges = 4'093;
+
 struct SessionState {
   int64_t last_insert_rowid = 0;
   int64_t changes = 0;
@@ -55,6 +58,11 @@ struct SessionState {
   uint32_t data_version = 0;
   // The settings that differ from a new connection's: their places in kSettingDefaults, and their values.
   std::vector<std::pair<size_t, int64_t>> settings;
+
+  // Whether a connection should rather be kept than be given the session anew at each request: settings make it
+  // useless for others, and its statements are compiled again; a number of data_version costs the page cache; and
+  // more changes are not carried exactly.
+  bool is_dear() const { return !settings.empty() || data_version != 0 || changes > kMostRealChanges; }
 
   friend bool operator==(const SessionState&, const SessionState&) = default;
 };
