@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Peak memory of a server under each kind of request that wants all of it, and how long a neighbour waits meanwhile.
 
-    bench/memory_peaks.py build/tradewind [--seconds 15] [--cap 2500] [ROW ...]
+    bench/memory_peaks.py build/tradewind [--seconds 15] [--cap 2500] [--server=--memory=1GB] [ROW ...]
 
 For each row a server of its own is started, with data in a temporary folder, and asked; a row ends with its answers, after the
 time, or when the server has taken --cap megabytes (then it is killed). Printed as a table for docs/bounds.md.
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) "
@@ -61,8 +62,8 @@ def execute(sql):
     return {"type": "execute", "stmt": {"sql": sql}}
 
 
-def run(server, *sql, tenant="t"):
-    return server.call(f"/db/{tenant}/v2/pipeline", {"requests": [*map(execute, sql), {"type": "close"}]})
+def run(server, *sql, tenant="t", timeout=60):
+    return server.call(f"/db/{tenant}/v2/pipeline", {"requests": [*map(execute, sql), {"type": "close"}]}, timeout)
 
 
 def message(body, tenant="t"):
@@ -141,7 +142,7 @@ def measure(program, name, options):
         idle = server.memory("VmRSS")
         began = time.monotonic()
         ROWS[name](server)
-        waits, killed, peak = [], "", 0
+        waits, killed, failed, peak = [], "", "", 0
         while time.monotonic() - began < options.seconds:
             peak = max(peak, server.memory("VmHWM"))
             if peak > options.cap:
@@ -149,12 +150,13 @@ def measure(program, name, options):
                 break
             asked = time.monotonic()
             try:
-                run(server, "SELECT count(*) FROM t", tenant="neighbour")
+                run(server, "SELECT count(*) FROM t", tenant="neighbour", timeout=options.seconds)
                 waits.append(time.monotonic() - asked)
-            except (OSError, urllib.error.URLError):
-                waits.append(float("inf"))
+            except (OSError, urllib.error.URLError) as error:
+                failed = f", then {type(error).__name__}"
+                waits.append(time.monotonic() - asked)
             time.sleep(0.02)
-        longest = f"{max(waits) * 1000:.0f} ms" if waits else "-"
+        longest = f"{max(waits) * 1000:.0f} ms{failed}" if waits else "-"
         server.stop()
         print(f"| {name} | {idle} | {peak}{killed} | {longest} |", flush=True)
 
@@ -165,7 +167,7 @@ def main():
     parser.add_argument("rows", nargs="*")
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--cap", type=int, default=2500, help="megabytes")
-    parser.add_argument("--server", nargs="*", default=[], help="further options of serve, such as --server=--memory=1GB")
+    parser.add_argument("--server", action="append", default=[], help="an option of serve, such as --server=--memory=1GB")
     options = parser.parse_args()
     print("| what | MB before | peak MB | longest wait of a neighbour |\n| --- | --- | --- | --- |", flush=True)
     for name in options.rows or ROWS:
