@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "cluster/gated_core.h"
 #include "node/stream_call.h"
 #include "node/test_cluster.h"
 #include "runtime/random_id.h"
@@ -150,7 +149,7 @@ TEST_F(Streams, OfADeletedTenantDoNotReachItsSuccessor) {
     Make(*n1_, "alpha", "n2");
     const json::value a = Run(*n1_, "alpha", {"BEGIN", "SELECT * FROM note"});
     StreamCall old = OpeningCall("alpha");
-    old.requests = {Statement("SELECT 1")};
+    old.requests = {Statement("BEGIN"), Statement("SELECT 1")};
     const StreamAnswer opened = CallStreams(*n2_, old);
     EXPECT_TRUE(opened.open);
     // Ends the streams on it, as the end of a move does.
@@ -283,40 +282,6 @@ TEST_F(Streams, HoldNoConnectionBetweenRequestsUnlessTheyHaveWhatItAloneHas) {
          "SELECT i FROM n"},
         baton);
     EXPECT_EQ(open(), 1u) << "more changes than are carried exactly";
-  });
-}
-
-TEST_F(Streams, GiveTheirConnectionsBackBeforeTheyWaitForTheDisk) {
-  WithNodes([&] {
-    cluster::SyncGate gate;
-    cluster::GatedCore gated(*core_, gate);
-    NodeOptions options;
-    options.name = "n3";
-    options.listen = {"127.0.0.1", 0};
-    options.data_folder = folder_.File("n3");
-    options.join_url = n1_->url();
-    auto node = Node::Start(gated, options);
-    ASSERT_TRUE(node) << Describe(node.error());
-    Make(**node, "alpha", "n3");
-    gate.open = false;
-    runtime::TaskGroup clients(*core_);
-    size_t answered = 0;
-    constexpr size_t kClients = 12;
-    for (size_t client = 0; client < kClients; ++client)
-      clients.Spawn("client", [&] {
-        Run(**node, "alpha", {"INSERT INTO note VALUES('a')"});
-        ++answered;
-      });
-    tenant::Tenant& tenant = **(*node)->tenants().Find("alpha");
-    const uint64_t committed_before = tenant.store().wal_frames();
-    Await([&] {
-      return tenant.store().wal_frames() >= committed_before + kClients && tenant.stream_count() == 0;
-    });
-    EXPECT_EQ(answered, 0u) << "no answer is sent before its commit is on disk";
-    gate.Open();
-    clients.Join();
-    EXPECT_EQ(Count(**node, "alpha"), static_cast<int64_t>(kClients));
-    Stop(*node);
   });
 }
 
