@@ -12,6 +12,7 @@ async function run(url, statements) {
   const requests = statements.map((sql) => ({ type: "execute", stmt: { sql } }));
   const response = await fetch(`${url}/db/shop/v2/pipeline`, {
     method: "POST",
+    headers: { "content-type": "application/json" },
     body: JSON.stringify({ requests: [...requests, { type: "close" }] }),
   });
   const { results } = await response.json();
