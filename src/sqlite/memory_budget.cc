@@ -19,8 +19,8 @@ constexpr int64_t kCallsToUndo = 10'000;
 
 sqlite3_mem_methods system_allocator;
 
-// Stands before each piece of memory.
-struct alignas(16) Owner {
+// Stands before each piece of memory. SQLite's allocator aligns to 8 bytes, which is all that SQLite asks for.
+struct Owner {
   MemoryAccount* account;
 };
 constexpr int kOwnerBytes = sizeof(Owner);
