@@ -183,7 +183,7 @@ Result<void> Connection::Configure() {
       {SQLITE_LIMIT_TRIGGER_DEPTH, limits::kTriggerDepth},
       {SQLITE_LIMIT_WORKER_THREADS, 0},
       {SQLITE_LIMIT_ATTACHED, 1},  // For VACUUM alone; the sandbox refuses ATTACH.
-      {SQLITE_LIMIT_FUNCTION_ARG, 127},
+      {SQLITE_LIMIT_FUNCTION_ARG, limits::kFunctionArguments},
   }};
   for (const auto& [which, bound] : bounds) sqlite3_limit(handle_, which, bound);
   static constexpr std::array<std::pair<int, int>, 4> kSwitches{{
