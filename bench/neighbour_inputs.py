@@ -24,7 +24,7 @@ def sql(name, *statements, before=()):
     def prepare(node):
         errors = node.sql("attack", *before)
         if errors:
-            raise SystemExit(f"{name}: {errors}")
+            raise OSError(f"what comes before it failed: {errors}")
 
     return Input(name, run, prepare if before else None)
 
