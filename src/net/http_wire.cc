@@ -231,16 +231,24 @@ Result<void> MessageReader::ReadBody(Parser& parser, std::string& body) {
   return {};
 }
 
+// Room is made for twice what is there, and once a good part of the body is there for all of it: to copy half of a large
+// body would take the core for long. It is touched piece by piece, as bytes come.
 Result<void> MessageReader::ReadSizedBody(size_t size, std::string& body) {
+  constexpr size_t kPieceBytes = 256u << 10;
+  constexpr size_t kGoodPart = 4;
   size_t filled = std::min(size, Unread().size());
   body.assign(Unread().data(), filled);
   Consume(filled);
   const runtime::TimePoint began = core_.Now();
   while (filled < size) {
     if (filled == body.size()) {
-      const size_t grown = std::min(size, std::max<size_t>(256u << 10, 2 * filled));
-      TW_TRY(MakeRoom(grown));
-      body.resize(grown);
+      const size_t piece = std::min(size, filled + kPieceBytes);
+      if (piece > body.capacity()) {
+        const size_t room = filled >= size / kGoodPart ? size : std::max(piece, 2 * filled);
+        TW_TRY(MakeRoom(room));
+        body.reserve(room);
+      }
+      body.resize(piece);
     }
     WantMoreOfBody(began, filled);
     TW_TRY_ASSIGN(size_t count, connection_.Read(std::as_writable_bytes(std::span(body).subspan(filled))));
