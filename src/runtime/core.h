@@ -71,6 +71,10 @@ class Core {
   // not touch anything of the core. Outside a fiber it runs at once, on this thread.
   virtual void RunOffCore(std::function<void()> work) = 0;
 
+  // Makes ready what waits for input that has come, if nobody has looked since limits::kPollInterval. Where time is
+  // virtual there is nothing to look at.
+  virtual void LookForInput() {}
+
   virtual void FillRandom(MutableBytes bytes) = 0;
 
   virtual Network& network() = 0;

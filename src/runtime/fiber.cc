@@ -39,8 +39,7 @@ void Yield() {
 bool IsTurnOver() {
   Fiber* const fiber = CurrentFiber();
   if (!fiber) return false;
-  FiberScheduler& scheduler = fiber->scheduler;
-  return scheduler.core().Now() - scheduler.watch().began() >= limits::kTimeSlice;
+  return fiber->scheduler.IsTurnOver(fiber);
 }
 
 void YieldIfTurnIsOver() {

@@ -248,6 +248,17 @@ void FiberScheduler::Leave(Fiber* fiber) {
   if (--named->fibers == 0) shares_.erase(shares_.find(named->name));
 }
 
+// What is long, or works for nobody, does not keep others waiting for as long as a turn may last: it looks whether
+// anything that goes first has come meanwhile.
+bool FiberScheduler::IsTurnOver(Fiber* fiber) {
+  const Duration lasted = core_.Now() - watch_.began();
+  if (lasted >= limits::kTimeSlice) return true;
+  const bool is_short = fiber->share && fiber->lane == TurnShare::kShort;
+  if (is_short || lasted < limits::kPollInterval) return false;
+  core_.LookForInput();
+  return !ready_.empty() || turns_.is_short_next();
+}
+
 void FiberScheduler::ChangeActivity(Fiber* fiber, const char* activity) {
   watch_.Change(core_.TurnTime(), LabelOf(*fiber));
   fiber->activity = activity;

@@ -87,6 +87,8 @@ class FiberScheduler {
   // From now on the running fiber runs for the tenant, and has had nothing yet. It may have to wait. Suspends.
   void Enter(Fiber* fiber, std::string_view share);
   void Leave(Fiber* fiber);
+  // Whether the running fiber should let others run.
+  bool IsTurnOver(Fiber* fiber);
   void ChangeActivity(Fiber* fiber, const char* activity);
   const TurnWatch& watch() const { return watch_; }
   // For the loop: something else than fibers and tasks has run.

@@ -40,11 +40,11 @@ struct RealCore::Loop {
   TimePoint alarm_at = TimePoint::max();
   std::unique_ptr<asio::signal_set> signals;
 
-  void AwaitSignal(const std::function<void(int)>& callback) {
-    signals->async_wait([this, callback](const boost::system::error_code& error, int signal) {
+  void AwaitSignal(RealCore& core, const std::function<void(int)>& callback) {
+    signals->async_wait([this, &core, callback](const boost::system::error_code& error, int signal) {
       if (error) return;
-      AwaitSignal(callback);
-      callback(signal);
+      AwaitSignal(core, callback);
+      core.Post([callback, signal] { callback(signal); });
     });
   }
 };
@@ -73,22 +73,29 @@ asio::io_context& RealCore::io() {
 void RealCore::Run() {
   TW_CHECK(core_of_thread == nullptr, "a thread runs two cores");
   core_of_thread = this;
-  TimePoint polled_at = Now();
+  polled_at_ = Now();
   NoteRan("start");
   while (!stop_.load(std::memory_order_relaxed)) {
     RunTurn();
     RunDueTimers();
-    if (!HasReady()) {
+    if (HasReady()) {
+      LookForInput();
+    } else {
       WaitForInput();
-      polled_at = Now();
-    } else if (const TimePoint now = Now(); now - polled_at >= limits::kPollInterval) {
-      loop_->io.poll();
-      polled_at = now;
+      polled_at_ = Now();
     }
     NoteRan("loop");
   }
   stop_ = false;
   core_of_thread = nullptr;
+}
+
+// In a fiber, too: a handler of the io_context makes something ready, and nothing else.
+void RealCore::LookForInput() {
+  const TimePoint now = Now();
+  if (now - polled_at_ < limits::kPollInterval) return;
+  loop_->io.poll();
+  polled_at_ = now;
 }
 
 void RealCore::RunDueTimers() {
@@ -127,7 +134,7 @@ void RealCore::RunUntilReturned(std::string name, std::function<void()> body) {
 void RealCore::OnSignal(std::function<void(int)> callback) {
   TW_CHECK(loop_->signals == nullptr, "signals have one callback");
   loop_->signals = std::make_unique<asio::signal_set>(loop_->io, SIGTERM, SIGINT);
-  loop_->AwaitSignal(callback);
+  loop_->AwaitSignal(*this, callback);
 }
 
 void RealCore::Post(std::function<void()> task) {

@@ -41,6 +41,7 @@ class RealCore final : public Core {
   TimerId StartTimer(TimePoint at, std::function<void()> task) override;
   void CancelTimer(TimerId id) override;
   void RunOffCore(std::function<void()> work) override;
+  void LookForInput() override;
   void FillRandom(MutableBytes bytes) override;
   Network& network() override { return *network_; }
   Disk& disk() override { return *disk_; }
@@ -58,6 +59,7 @@ class RealCore final : public Core {
   std::unique_ptr<Loop> loop_;
   std::shared_ptr<BlockingPool> pool_;
   TimerQueue timers_;
+  TimePoint polled_at_{};
   std::atomic<bool> stop_{false};
   std::unique_ptr<Disk> disk_;
   std::unique_ptr<Network> network_;

@@ -71,6 +71,10 @@ class TurnQueue {
   }
   // Whether what comes now, and is short, has to wait.
   bool has_others_first() const;
+  // Whether anything waits in the short lane, and the long one is not owed its part.
+  bool is_short_next() const {
+    return !lanes_[TurnShare::kShort].heap.empty() && NextLane() == TurnShare::kShort;
+  }
 
  private:
   struct Lane {

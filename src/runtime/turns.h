@@ -2,8 +2,9 @@
 // (Turns), and takes turns from then on with all others that do: by tenant, then within a tenant (turn_queue.h).
 // What works for nobody in particular (input and output, moves, the admin API) does not wait for them.
 //
-// A turn ends where the fiber suspends. So whatever takes long calls YieldIfTurnIsOver() now and then; how long
-// turns are in truth, and what the long ones did, is measured (turn_watch.h).
+// A turn ends where the fiber suspends. So whatever takes long calls YieldIfTurnIsOver() now and then: a turn is over
+// after limits::kTimeSlice, and that of a request that is long already, or of what works for nobody, as soon as there
+// is something that goes first. How long turns are in truth, and what the long ones did, is measured (turn_watch.h).
 #pragma once
 
 #include <string_view>
@@ -27,10 +28,9 @@ class Turns {
   Fiber* fiber_;
 };
 
-// Whether the running turn has lasted limits::kTimeSlice; looks at the clock. Not outside fibers.
+// Whether the running turn is over; looks at the clock, and may look for input. Not outside fibers.
 bool IsTurnOver();
-// Lets others run if the running turn has lasted limits::kTimeSlice; looks at the clock. Outside fibers it does
-// nothing. Suspends.
+// Lets others run if the running turn is over. Outside fibers it does nothing. Suspends.
 void YieldIfTurnIsOver();
 
 // Says what the calling fiber does while it lives, a literal, for the measurement of turns. Looks at the clock

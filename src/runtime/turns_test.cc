@@ -79,6 +79,31 @@ TEST(Turns, WhatWorksForNobodyDoesNotWaitForTenants) {
   });
 }
 
+TEST(Turns, WhatIsLongGivesWayBeforeItsTurnHasLasted) {
+  const auto core = RealCore::Create();
+  core->RunUntilReturned("test", [&] {
+    TaskGroup group(*core);
+    bool gave_way = false;
+    // A machine that is busy may take the processor away for as long as a turn lasts: then it is over anyway.
+    for (int tries = 0; tries < 1000 && !gave_way; ++tries) {
+      const Turns turns("long");
+      while (!IsTurnOver()) {
+      }
+      for (const TimePoint until = core->Now() + 2 * limits::kShortRequest; core->Now() < until;
+           YieldIfTurnIsOver()) {
+      }
+      Yield();
+      const TimePoint began = core->Now();
+      group.Spawn("what is there now", [] {});
+      while (!IsTurnOver()) {
+      }
+      gave_way = core->Now() - began < limits::kTimeSlice / 2;
+      group.Join();
+    }
+    EXPECT_TRUE(gave_way);
+  });
+}
+
 TEST(Turns, AFiberThatWasWokenTakesItsTurn) {
   TestCore core;
   core.Run([&] {
