@@ -16,6 +16,7 @@ namespace tradewind::move {
 namespace {
 
 constexpr uint64_t kWriteBytes = 256u << 10;  // Between two turns.
+constexpr size_t kRecordsAtOnce = 1'000;
 constexpr uint64_t kFreshRoomBytes = limits::kJournalReserveBytes + limits::kJournalRoomBytes;
 
 Bytes AsBytes(const std::string& text) {
@@ -271,14 +272,14 @@ Result<void> Journal::RewriteWith(const std::vector<Pending>& batch) {
               "this is tried again; mend the disk, or free space on it");
 }
 
-// One that cannot be is tried again when it has grown by as much once more.
+// One that cannot be is tried again when it has grown by as much once more. Nothing changes the entries meanwhile: only
+// who syncs does.
 void Journal::RewriteIfGrown() {
   if (distrusted_ || !pending_.empty() || tail_.end < limits::kJournalRewriteBytes ||
       tail_.end < std::max(limits::kJournalRewriteFactor * live_bytes_, rewrite_at_bytes_))
     return;
   rewrite_at_bytes_ = tail_.end + limits::kJournalRewriteBytes;
-  const JournalEntries entries = entries_;
-  if (Result<void> rewritten = Rewrite(entries, kFreshRoomBytes); !rewritten)
+  if (Result<void> rewritten = Rewrite(entries_, kFreshRoomBytes); !rewritten)
     log::warn("the journal could not be made shorter: {}", Describe(rewritten.error()));
 }
 
@@ -290,8 +291,11 @@ Result<void> Journal::Rewrite(const JournalEntries& entries, uint64_t room_bytes
     core_.FillRandom(std::as_writable_bytes(std::span(&file_id, 1)));
     JournalTail tail = NewJournalTail(file_id);
     std::string records;
-    for (const auto& [tenant, entry] : entries)
+    size_t encoded = 0;
+    for (const auto& [tenant, entry] : entries) {
       records += EncodeJournalRecord(tail, kJournalStart, {tenant, entry});
+      if (++encoded % kRecordsAtOnce == 0) runtime::Yield();
+    }
     std::string content = EncodeJournalHead(file_id, tail.end) + records;
     content.resize(tail.end + room_bytes, '\0');
     runtime::Disk& disk = core_.disk();

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/memory_pool.h"
 #include "sqlite/database_file.h"
 
 namespace tradewind::node {
@@ -268,7 +269,10 @@ bool LocalTenants::CloseOneIdle() {
 // In the background, so that who opens the next one need not wait for it.
 void LocalTenants::CloseSomeIfMany() {
   const size_t spare = std::min(limits::kOpenTenantsSpare, options_.most_open / 8);
-  const auto are_many = [this, spare] { return open_ + spare > options_.most_open; };
+  const auto are_many = [this, spare] {
+    return open_ + spare > options_.most_open ||
+           tradewind::Memory().used() > tradewind::Memory().bound() / 4 * 3;
+  };
   for (; closers_ < kClosers && are_many() && !unused_.empty() && !stopping_; ++closers_)
     fibers_.Spawn("close idle tenants", [this, are_many] {
       while (are_many() && CloseOneIdle()) {

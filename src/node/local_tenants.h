@@ -4,8 +4,8 @@
 // one at a time. So no two of them touch one another's file or journal entry. A copy that comes here in a move
 // waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
 //
-// No more than a bound of them are open at a time: beyond it, and when a descriptor is wanted elsewhere, those that
-// nobody has used for longest are closed. One of which anybody holds a Use is not (a stream, a transaction, a move,
+// No more than a bound of them are open at a time: beyond it, when a descriptor is wanted elsewhere, and while little
+// memory is left, those that nobody has used for longest are closed. One of which anybody holds a Use is not (a stream, a transaction, a move,
 // an export hold one), nor one that takes part in a move, is claimed, or is not idle for a reason of its own
 // (Tenant::IsIdle). Closing for idleness is nothing that anybody is told of: the tenant stays owned here, Find()
 // waits until it is closed, and opens it again.

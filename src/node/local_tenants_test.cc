@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/memory_pool.h"
 #include "runtime/test_core.h"
 #include "sqlite/database_file.h"
 
@@ -78,6 +79,19 @@ TEST_F(LocalTenantsTest, NoMoreAreOpenThanTheBoundAndTheLeastRecentlyUsedClose) 
     EXPECT_TRUE(IsOpen(8)) << "it was used later than t9";
     EXPECT_GT(tenants_->counters().closings, 20u);
     EXPECT_EQ(tenants_->counters().openings - tenants_->counters().closings, tenants_->open_count());
+  });
+}
+
+TEST_F(LocalTenantsTest, WhileLittleMemoryIsLeftThoseThatNobodyUsesClose) {
+  WithTenants(5, {}, [&] {
+    for (int number = 0; number < 5; ++number) EXPECT_EQ(Say(NameOf(number), "SELECT 1"), "1");
+    EXPECT_EQ(tenants_->open_count(), 5u);
+    const uint64_t bound = Memory().bound();
+    Memory().SetBound(Memory().used());
+    EXPECT_EQ(Say("t4", "SELECT 1"), "1");
+    while (tenants_->counters().closings < 4) runtime::Yield();
+    EXPECT_EQ(Say("t4", "SELECT 1"), "1");
+    Memory().SetBound(bound);
   });
 }
 

@@ -84,10 +84,12 @@ TEST_F(BlankWalTest, ToCloseWhatWasOnlyReadCostsNoSyncAndChangesNothing) {
   core_.Run([&] {
     Use("CREATE TABLE t(x); INSERT INTO t VALUES(1)");
     const std::string wal = Content(wal_path());
+    const auto written = std::filesystem::last_write_time(wal_path());
     const size_t syncs = core_.syncs.done;
     Use("SELECT * FROM t");
     EXPECT_EQ(core_.syncs.done, syncs);
     EXPECT_EQ(Content(wal_path()), wal);
+    EXPECT_EQ(std::filesystem::last_write_time(wal_path()), written) << "nothing is written";
   });
 }
 

@@ -240,7 +240,7 @@ int PageStore::OpenWal(bool create) {
   if (wal_) return SQLITE_OK;  // Another connection was faster.
   wal_ = std::move(*wal);
   wal_end_ = *size;
-  wal_blank_ = wal_name_durable_ = std::string_view(mark.data(), *got) == kBlankMark;
+  wal_blank_ = wal_marked_ = wal_name_durable_ = std::string_view(mark.data(), *got) == kBlankMark;
   wal_settled_ = wal_blank_ || wal_end_ == 0;
   return SQLITE_OK;
 }
@@ -283,6 +283,7 @@ int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
   tracker_.Note(offset, bytes);
   wal_settled_ = wal_settled_ && offset != 0;
   wal_blank_ = wal_blank_ && offset == 0;
+  wal_marked_ = false;
   if (tracker_.page_size() != 0) page_size_ = tracker_.page_size();
   if (offset + bytes.size() > wal_end_) MakeWalRoom(offset + bytes.size());
   return SQLITE_OK;
@@ -315,6 +316,7 @@ int PageStore::TruncateWal(uint64_t size) {
 
 Result<void> PageStore::BlankWal() {
   if (failed_) return Fail(*failed_);
+  if (wal_marked_ && wal_end_ <= wal_room_kept_) return {};
   if (!wal_blank_) {
     static constexpr std::array<std::byte, kBlankMark.size()> kNoHeader{};
     TW_TRY(wal_->Write(0, kNoHeader));
@@ -326,7 +328,9 @@ Result<void> PageStore::BlankWal() {
     TW_TRY(CutWal(std::max(wal_room_kept_, wal_end_ - std::min(wal_end_, kCutAtOnceBytes))));
     if (runtime::CurrentFiber()) runtime::Yield();
   }
-  return wal_->Write(0, std::as_bytes(std::span(kBlankMark)));
+  TW_TRY(wal_->Write(0, std::as_bytes(std::span(kBlankMark))));
+  wal_marked_ = true;
+  return {};
 }
 
 int PageStore::SyncWal() {
@@ -339,7 +343,7 @@ int PageStore::SyncWal() {
 
 int PageStore::DeleteWal(bool sync_directory) {
   wal_.reset();
-  wal_blank_ = false;
+  wal_blank_ = wal_marked_ = false;
   tracker_.NoteTruncatedToZero();
   auto removed = core_.disk().Remove(path_ + "-wal");
   if (removed && sync_directory) removed = core_.disk().SyncDirectory(FolderOf(path_));

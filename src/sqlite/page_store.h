@@ -274,7 +274,8 @@ class PageStore {
   bool hurried_ = false;
   bool wal_name_durable_ = false;
   uint64_t wal_room_kept_ = limits::kBlankWalBytes;
-  bool wal_blank_ = false;  // No frame is in the file, nor can one of old come back.
+  bool wal_blank_ = false;   // No frame is in the file, nor can one of old come back.
+  bool wal_marked_ = false;  // And nothing has been written since it said so itself.
   bool wal_settled_ =
       false;  // What it held when it was opened is durable, and so is its header since it was written.
   FileLocks locks_;
