@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "runtime/turns.h"
+
 namespace tradewind::hrana {
 namespace {
 
@@ -18,9 +20,10 @@ constexpr std::array<uint8_t, 256> MakeReverse() {
 }
 constexpr std::array<uint8_t, 256> kReverse = MakeReverse();
 
-}  // namespace
+// Of whole groups, in which others run meanwhile: a blob may have megabytes.
+constexpr size_t kBytesBetweenLooks = 48u << 10;
 
-void AppendBase64(std::string& out, std::string_view bytes) {
+void AppendPiece(std::string& out, std::string_view bytes) {
   size_t at = out.size();
   out.resize(at + (bytes.size() * 4 + 2) / 3);
   char* to = out.data() + at;
@@ -38,6 +41,18 @@ void AppendBase64(std::string& out, std::string_view bytes) {
   *to++ = kAlphabet[group >> 18];
   *to++ = kAlphabet[group >> 12 & 63];
   if (i + 1 < bytes.size()) *to = kAlphabet[group >> 6 & 63];
+}
+
+}  // namespace
+
+void AppendBase64(std::string& out, std::string_view bytes) {
+  out.reserve(out.size() + (bytes.size() * 4 + 2) / 3);
+  while (bytes.size() > kBytesBetweenLooks) {
+    AppendPiece(out, bytes.substr(0, kBytesBetweenLooks));
+    bytes.remove_prefix(kBytesBetweenLooks);
+    runtime::YieldIfTurnIsOver();
+  }
+  AppendPiece(out, bytes);
 }
 
 std::optional<std::string> DecodeBase64(std::string_view text) {

@@ -7,7 +7,7 @@
 
 namespace tradewind::hrana {
 
-// Without padding.
+// Without padding. Suspends now and then where it is large.
 void AppendBase64(std::string& out, std::string_view bytes);
 
 // Takes it with or without padding; nothing when a character or the length is wrong.

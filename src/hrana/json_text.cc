@@ -5,9 +5,13 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "runtime/turns.h"
 
 namespace tradewind::hrana {
 namespace {
+
+// In which others run meanwhile: a text may have megabytes.
+constexpr size_t kBytesBetweenLooks = 64u << 10;
 
 constexpr std::string_view kHexadecimal = "0123456789abcdef";
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
@@ -62,7 +66,14 @@ void AppendNumber(std::string& out, Number number) {
 void AppendJsonString(std::string& out, std::string_view text) {
   out += '"';
   size_t begin = 0;  // What is not copied yet.
+  size_t look_at = kBytesBetweenLooks;
   for (size_t i = 0; i < text.size();) {
+    if (i >= look_at) {
+      look_at = i + kBytesBetweenLooks;
+      out += text.substr(begin, i - begin);
+      begin = i;
+      runtime::YieldIfTurnIsOver();
+    }
     unsigned char c = static_cast<unsigned char>(text[i]);
     if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
       ++i;

@@ -8,7 +8,7 @@
 namespace tradewind::hrana {
 
 // Quoted and escaped. What is not UTF-8 (SQLite does not check its TEXT) becomes U+FFFD, so the output always
-// is.
+// is. Suspends now and then where it is large.
 void AppendJsonString(std::string& out, std::string_view text);
 
 void AppendJsonNumber(std::string& out, int64_t number);
