@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(
   build-essential cmake ninja-build ccache mold clang-format-14 pkg-config python3
   libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libfmt-dev libspdlog-dev
+  libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libfmt-dev libspdlog-dev
   libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev
   chromium-headless-shell
 )

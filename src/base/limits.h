@@ -93,7 +93,7 @@ inline constexpr milliseconds kLongTurn{20};
 inline constexpr milliseconds kStatementTime{60'000};
 inline constexpr milliseconds kWriteTurnWait{10'000};
 inline constexpr milliseconds kWriteTurnHeldWhileWanted{5'000};
-inline constexpr int kProgressInstructions = 1'000;
+inline constexpr int kProgressInstructions = 500;
 inline constexpr int kSqlTextBytes = 16 << 20;
 inline constexpr int kValueBytes = 64 << 20;
 inline constexpr size_t kClausesPerStatement = 2'000;  // Compiling takes time by its square.
@@ -118,6 +118,8 @@ inline constexpr uint64_t kTemporaryFileBytes = 16ull << 30;
 inline constexpr uint64_t kTemporaryShareOfDisk = 2;
 // Written between two waits for the disk to begin with it.
 inline constexpr uint64_t kTemporaryWritebackBytes = 8u << 20;
+// What SQLite takes at once and is as large is a mapping of its own.
+inline constexpr int kLargeBlockBytes = 8 << 20;
 // What SQLite may take for a statement that runs (what it sorts or keeps apart goes to files; a transaction's pages
 // come to less), and to compile one: in all, and for each byte of its text. A call of the allocator stands for a
 // microsecond of the core, which a compilation does not give up.

@@ -1,18 +1,80 @@
-// SQLite's amalgamation, unchanged, and behind it what needs its insides: see builtin_functions.h.
-// One function of it has another name here: the one that chooses how a sorter compares. It is defined once and called
-// twice; where SQLite calls it, it gets CountedCompare. Another version of SQLite that uses it otherwise does not
-// compile.
-struct SortSubtask;
-static int CountedCompare(struct SortSubtask*, int*, const void*, int, const void*, int);
-#define TW_JOINED(one, other) one##other
-#define TW_JOIN(one, other) TW_JOINED(one, other)
-#define TW_COMPARE_0(sorter) CompareOfSorter(sorter)
-#define TW_COMPARE_1(sorter) CountedCompare
-#define TW_COMPARE_2(sorter) CountedCompare
-#define vdbeSorterGetCompare(sorter) TW_JOIN(TW_COMPARE_, __COUNTER__)(sorter)
-#include "sqlite3.c"
-#undef vdbeSorterGetCompare
-_Static_assert(__COUNTER__ == 3, "SQLite's sorter has changed");
+// SQLite's amalgamation, and behind it what needs its insides: see builtin_functions.h. It is unchanged, but for
+// TW_WORK and TW_STEP in the places that cmake/sqlite.cmake names.
+#define _GNU_SOURCE
+#include <string.h>
+
+static void (*work_done)(unsigned amount);
+static inline void CountWork(unsigned amount) {
+  enum { kAmountBetweenCalls = 32 };
+  static _Thread_local unsigned counted;
+  counted += amount;
+  if (counted < kAmountBetweenCalls || !work_done) return;
+  const unsigned done = counted;
+  counted = 0;
+  work_done(done);
+}
+static inline void CountStep(void) {
+  enum { kStepsTogether = 64, kAmount = 2 };
+  static _Thread_local unsigned steps;
+  if (++steps % kStepsTogether == 0) CountWork(kAmount);
+}
+#define TW_WORK(amount) CountWork((unsigned)(amount))
+#define TW_STEP CountStep()
+#define TW_EPHEMERAL_CACHE_KIB (32 << 10)
+
+// A value of many megabytes is copied, cleared, compared or measured piece by piece, each with its count: most of it is memory that is
+// touched for the first time.
+enum { kPieceBytes = 64 << 10, kPieceAmount = 256 };
+static inline void* CopyCounted(void* to, const void* from, size_t bytes) {
+  if (bytes <= kPieceBytes) return memcpy(to, from, bytes);
+  for (size_t at = 0; at < bytes; at += kPieceBytes) {
+    memcpy((char*)to + at, (const char*)from + at, bytes - at < kPieceBytes ? bytes - at : kPieceBytes);
+    CountWork(kPieceAmount);
+  }
+  return to;
+}
+static inline void* SetCounted(void* to, int value, size_t bytes) {
+  if (bytes <= kPieceBytes) return memset(to, value, bytes);
+  for (size_t at = 0; at < bytes; at += kPieceBytes) {
+    memset((char*)to + at, value, bytes - at < kPieceBytes ? bytes - at : kPieceBytes);
+    CountWork(kPieceAmount);
+  }
+  return to;
+}
+static inline int CompareCounted(const void* one, const void* other, size_t bytes) {
+  size_t at = 0;
+  for (; bytes - at > kPieceBytes; at += kPieceBytes) {
+    const int order = memcmp((const char*)one + at, (const char*)other + at, kPieceBytes);
+    if (order != 0) return order;
+    CountWork(kPieceAmount / 8);
+  }
+  return memcmp((const char*)one + at, (const char*)other + at, bytes - at);
+}
+static inline size_t LengthCounted(const char* text) {
+  size_t bytes = strnlen(text, kPieceBytes);
+  for (size_t more = bytes; more == kPieceBytes; bytes += more) {
+    CountWork(kPieceAmount / 8);
+    more = strnlen(text + bytes, kPieceBytes);
+  }
+  return bytes;
+}
+static inline size_t SpanCounted(const char* text, const char* set) {
+  size_t bytes = 0;
+  for (; text[bytes] && strchr(set, text[bytes]); ++bytes) CountStep();
+  return bytes;
+}
+#define memcpy(to, from, bytes) (__builtin_constant_p(bytes) ? memcpy(to, from, bytes) : CopyCounted(to, from, bytes))
+#define memset(to, value, bytes) (__builtin_constant_p(bytes) ? memset(to, value, bytes) : SetCounted(to, value, bytes))
+#define memcmp(one, other, bytes) \
+  (__builtin_constant_p(bytes) ? memcmp(one, other, bytes) : CompareCounted(one, other, bytes))
+#define strlen(text) LengthCounted(text)
+#define strspn(text, set) SpanCounted(text, set)
+#include "sqlite3_counted.c"
+#undef memcpy
+#undef memset
+#undef memcmp
+#undef strlen
+#undef strspn
 
 #include "builtin_functions.h"
 
@@ -92,21 +154,6 @@ void tw_intercept_like(sqlite3* connection) {
     if (function->xSFunc == likeFunc) function->xSFunc = Intercepted;
 }
 
-static void (*work_done)(unsigned amount);
-
-void tw_count_comparisons(void (*work)(unsigned amount)) {
+void tw_count_work(void (*work)(unsigned amount)) {
   work_done = work;
-}
-
-static int CountedCompare(SortSubtask* task, int* cached, const void* one, int one_bytes, const void* other,
-                          int other_bytes) {
-  enum { kAmountBetweenCalls = 32, kBytesPerAmount = 512 };
-  static _Thread_local unsigned amount;
-  amount += 1 + (unsigned)(one_bytes < other_bytes ? one_bytes : other_bytes) / kBytesPerAmount;
-  if (amount >= kAmountBetweenCalls && work_done) {
-    const unsigned done = amount;
-    amount = 0;
-    work_done(done);
-  }
-  return CompareOfSorter(task->pSorter)(task, cached, one, one_bytes, other, other_bytes);
 }

@@ -23,9 +23,10 @@ void tw_intercept_functions(sqlite3_int64 least_bytes, tw_interceptor intercepto
 // The same for the LIKE that PRAGMA case_sensitive_like has given a connection of its own.
 void tw_intercept_like(sqlite3* connection);
 
-// From now on `work` is called for the comparisons of sorters, now and then: `amount` is about how many there were,
-// long rows counting for more. A sorter compares its rows in memory within one instruction.
-void tw_count_comparisons(void (*work)(unsigned amount));
+// From now on `work` is called now and then for what SQLite does within one call, or one instruction, without taking
+// memory or asking for a page: it compiles, and compares the rows of a sort. `amount` is about how many tokens, nodes,
+// instructions and comparisons there were; long ones count for more.
+void tw_count_work(void (*work)(unsigned amount));
 
 // Of LIKE and GLOB, behind sqlite3_user_data(). 0: there is none.
 struct tw_wildcards {

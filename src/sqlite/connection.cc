@@ -372,6 +372,7 @@ Result<Description> Connection::DescribePrepared(const std::string& sql) {
   description.columns = ColumnsOf(statement->handle);
   description.is_explain = sqlite3_stmt_isexplain(statement->handle) != 0;
   description.is_readonly = statement->traits.readonly;
+  Finalize(*statement);
   return description;
 }
 
@@ -394,6 +395,8 @@ Result<StatementResult> Connection::RunPrepared(const Statement& statement, cons
   if (!traits.is_pragma && !traits.is_explain && !traits.changes_schema &&
       prepared->sql.size() <= limits::kPreparedStatementSqlBytes)
     cache_.Put(std::move(prepared));
+  else
+    Finalize(*prepared);
   return result;
 }
 
@@ -412,9 +415,18 @@ Result<size_t> Connection::RunFirstOf(std::string_view sql, const BeforeStep& be
   TW_TRY_ASSIGN(const Compiled compiled, Compile(text, SandboxPhase::kPreparing, statement.traits));
   statement.handle = compiled.handle;
   if (!statement.handle) return Fail(ZeroByte());
-  TW_TRY(BindArguments(statement.handle, Statement{}));
-  TW_TRY(Perform(statement, /*want_rows=*/false, before_step));
+  Result<void> bound = BindArguments(statement.handle, Statement{});
+  const Result<StatementResult> result = bound ? Perform(statement, /*want_rows=*/false, before_step)
+                                               : Result<StatementResult>(Fail(std::move(bound).error()));
+  Finalize(statement);
+  if (!result) return Fail(result.error());
   return blank + compiled.length;
+}
+
+// What a statement was compiled to may be millions of pieces: others run meanwhile.
+void Connection::Finalize(PreparedStatement& statement) {
+  const Pauses pauses(guard_, store_);
+  sqlite3_finalize(std::exchange(statement.handle, nullptr));
 }
 
 Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool want_rows,

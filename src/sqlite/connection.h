@@ -133,6 +133,7 @@ class Connection {
   // has none, of the database now. Takes no snapshot that stays. Suspends.
   void VerifySchema();
   Result<std::unique_ptr<PreparedStatement>> Prepare(const std::string& sql, SandboxPhase phase);
+  void Finalize(PreparedStatement& statement);
   Result<StatementResult> Perform(PreparedStatement& statement, bool want_rows,
                                   const BeforeStep& before_step);
   Result<void> Step(PreparedStatement& statement, bool want_rows, StatementResult& result);

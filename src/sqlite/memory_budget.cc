@@ -1,10 +1,14 @@
 #include "sqlite/memory_budget.h"
 
 #include <sqlite3.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/memory_pool.h"
 #include "runtime/fiber_local.h"
 #include "sqlite/page_store.h"
@@ -20,14 +24,75 @@ constexpr int64_t kCallsToUndo = 10'000;
 sqlite3_mem_methods system_allocator;
 
 // Stands before each piece of memory. SQLite's allocator aligns to 8 bytes, which is all that SQLite asks for.
-struct Owner {
-  MemoryAccount* account;
+//
+// A large piece is a mapping of its own, with its size before the owner: it can grow, and be given back bit by bit,
+// without being copied.
+class Owner {
+ public:
+  static Owner* Of(void* memory) { return static_cast<Owner*>(memory) - 1; }
+  void* memory() { return this + 1; }
+
+  MemoryAccount* account() const { return reinterpret_cast<MemoryAccount*>(word_ & ~kMapped); }
+  void set_account(MemoryAccount* account) {
+    word_ = reinterpret_cast<uintptr_t>(account) | (word_ & kMapped);
+  }
+  int bytes() {  // Of the piece, the owner included.
+    return is_mapped() ? static_cast<int>(mapped_bytes() - sizeof(uint64_t)) : system_allocator.xSize(this);
+  }
+
+  static Owner* New(int bytes) {
+    if (bytes < limits::kLargeBlockBytes) return Fresh(system_allocator.xMalloc(bytes), 0);
+    const size_t size = MappedSize(bytes);
+    void* const mapping = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return mapping == MAP_FAILED ? nullptr : Mapped(mapping, size);
+  }
+  // Null if there is no memory; it stays as it is then.
+  Owner* Resized(int bytes) {
+    if (is_mapped()) {
+      const size_t size = MappedSize(bytes);
+      void* const mapping = ::mremap(mapping_start(), mapped_bytes(), size, MREMAP_MAYMOVE);
+      return mapping == MAP_FAILED ? nullptr : Mapped(mapping, size);
+    }
+    if (bytes < limits::kLargeBlockBytes) return static_cast<Owner*>(system_allocator.xRealloc(this, bytes));
+    Owner* const moved = New(bytes);
+    if (!moved) return nullptr;
+    moved->set_account(account());
+    std::memcpy(moved->memory(), memory(), static_cast<size_t>(this->bytes()) - sizeof(Owner));
+    Free();
+    return moved;
+  }
+  void Free() {
+    if (is_mapped())
+      ::munmap(mapping_start(), mapped_bytes());
+    else
+      system_allocator.xFree(this);
+  }
+
+ private:
+  static constexpr uintptr_t kMapped = 1;
+  static size_t MappedSize(int bytes) {
+    constexpr size_t kPage = 4096;
+    return (static_cast<size_t>(bytes) + sizeof(uint64_t) + kPage - 1) / kPage * kPage;
+  }
+  static Owner* Fresh(void* at, uintptr_t word) {
+    auto* const owner = static_cast<Owner*>(at);
+    if (owner) owner->word_ = word;
+    return owner;
+  }
+  static Owner* Mapped(void* mapping, size_t size) {
+    *static_cast<uint64_t*>(mapping) = size;
+    auto* const owner = reinterpret_cast<Owner*>(static_cast<uint64_t*>(mapping) + 1);
+    owner->word_ |= kMapped;
+    return owner;
+  }
+  bool is_mapped() const { return (word_ & kMapped) != 0; }
+  void* mapping_start() { return reinterpret_cast<uint64_t*>(this) - 1; }
+  size_t mapped_bytes() { return *reinterpret_cast<uint64_t*>(this - 1); }
+
+  uintptr_t word_;  // The account, and whether this is a mapping.
 };
 constexpr int kOwnerBytes = sizeof(Owner);
-
-Owner* OwnerOf(void* memory) {
-  return reinterpret_cast<Owner*>(static_cast<char*>(memory) - kOwnerBytes);
-}
+static_assert(sizeof(Owner) == sizeof(uint64_t));
 
 }  // namespace
 
@@ -35,30 +100,30 @@ struct BudgetedAllocator {
   static void* Malloc(int bytes) {
     MemoryBudget* const budget = MemoryBudget::Current();
     if (budget && !budget->Take(bytes)) return nullptr;
-    auto* owner = static_cast<Owner*>(system_allocator.xMalloc(bytes + kOwnerBytes));
+    Owner* const owner = Owner::New(bytes + kOwnerBytes);
     if (!owner) return nullptr;
-    owner->account = budget ? budget->account_ : nullptr;
-    Count(owner->account, system_allocator.xSize(owner));
-    return owner + 1;
+    owner->set_account(budget ? budget->account_ : nullptr);
+    Count(owner->account(), owner->bytes());
+    return owner->memory();
   }
   static void Free(void* memory) {
-    Owner* const owner = OwnerOf(memory);
-    const int size = system_allocator.xSize(owner);
+    Owner* const owner = Owner::Of(memory);
+    const int size = owner->bytes();
     if (MemoryBudget* budget = MemoryBudget::Current()) budget->bytes_left_ += size;
-    Count(owner->account, -size);
-    system_allocator.xFree(owner);
+    Count(owner->account(), -size);
+    owner->Free();
   }
   static void* Realloc(void* memory, int bytes) {
-    Owner* owner = OwnerOf(memory);
-    const int before = system_allocator.xSize(owner);
+    Owner* owner = Owner::Of(memory);
+    const int before = owner->bytes();
     MemoryBudget* const budget = MemoryBudget::Current();
     if (budget && !budget->Take(int64_t{bytes} + kOwnerBytes - before)) return nullptr;
-    owner = static_cast<Owner*>(system_allocator.xRealloc(owner, bytes + kOwnerBytes));
+    owner = owner->Resized(bytes + kOwnerBytes);
     if (!owner) return nullptr;
-    Count(owner->account, system_allocator.xSize(owner) - before);
-    return owner + 1;
+    Count(owner->account(), owner->bytes() - before);
+    return owner->memory();
   }
-  static int Size(void* memory) { return memory ? system_allocator.xSize(OwnerOf(memory)) - kOwnerBytes : 0; }
+  static int Size(void* memory) { return memory ? Owner::Of(memory)->bytes() - kOwnerBytes : 0; }
 
  private:
   static void Count(MemoryAccount* account, int64_t bytes) {

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -198,6 +200,31 @@ TEST_F(MemoryBudgetTest, WhatAConnectionKeepsCountsForItsTenantUntilItIsGivenBac
     EXPECT_EQ(store_->memory().used(), 0u);
   });
   EXPECT_LT(Memory().used(), before + kMiB);
+}
+
+TEST_F(MemoryBudgetTest, ABlockThatGrowsAndShrinksKeepsWhatIsInItAndIsCounted) {
+  WithConnection([&](Connection&) {
+    const uint64_t before = Memory().used();
+    void* block = nullptr;
+    uint64_t filled = 0;
+    for (const uint64_t bytes :
+         {1'000u, 7'000'000u, 9'000'000u, 40'000'000u, 12'000'000u, 300'000u, 30'000'000u}) {
+      block = sqlite3_realloc64(block, bytes);
+      ASSERT_TRUE(block);
+      EXPECT_GE(sqlite3_msize(block), bytes);
+      EXPECT_GE(Memory().used(), before + bytes);
+      EXPECT_LE(Memory().used(), before + bytes + bytes / 4 + kMiB);
+      auto* const words = static_cast<uint32_t*>(block);
+      const uint64_t count = bytes / sizeof *words;
+      uint64_t wrong = 0;
+      for (uint64_t at = 0; at < std::min(filled, count); ++at) wrong += words[at] != at;
+      EXPECT_EQ(wrong, 0u) << bytes;
+      for (uint64_t at = 0; at < count; ++at) words[at] = static_cast<uint32_t>(at);
+      filled = count;
+    }
+    sqlite3_free(block);
+    EXPECT_EQ(Memory().used(), before);
+  });
 }
 
 TEST_F(MemoryBudgetTest, WhatAStatementKeepsInMemoryIsBoundedAndWhatItDidIsUndone) {

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "runtime/fiber_local.h"
 #include "runtime/turns.h"
 #include "sqlite/page_store.h"
@@ -17,6 +18,8 @@ namespace {
 
 // A piece of work takes some 20 to 500 ns; so many, well under a time slice.
 constexpr unsigned kWorkBetweenLooks = 256;
+// Of a large block; it takes the system up to a tenth of a millisecond.
+constexpr int kGivenBackAtOnceBytes = 256 << 10;
 
 sqlite3_mem_methods allocator;
 sqlite3_pcache_methods2 page_cache;
@@ -44,7 +47,14 @@ struct PausingCalls {
   }
   // To give a large block back takes the system as long as it took to make.
   static void Free(void* memory) {
-    Work(1 + static_cast<unsigned>(memory ? allocator.xSize(memory) >> 12 : 0));
+    int bytes = memory ? allocator.xSize(memory) : 0;
+    for (const bool is_large = bytes >= limits::kLargeBlockBytes;
+         is_large && bytes > kGivenBackAtOnceBytes;) {
+      bytes -= kGivenBackAtOnceBytes;
+      if (!allocator.xRealloc(memory, bytes)) break;  // It stays where it is.
+      Work(static_cast<unsigned>(kGivenBackAtOnceBytes >> 12));
+    }
+    Work(1 + static_cast<unsigned>(bytes >> 12));
     allocator.xFree(memory);
   }
   static void* Realloc(void* memory, int bytes) {
@@ -111,7 +121,7 @@ void InstallPauses() {
   TW_CHECK(sqlite3_config(SQLITE_CONFIG_MUTEX, &counting) == SQLITE_OK, kTooLate);
 
 #ifdef TRADEWIND_BUNDLED_SQLITE
-  tw_count_comparisons(PausingCalls::Work);
+  tw_count_work(PausingCalls::Work);
 #endif
 }
 

@@ -2,8 +2,8 @@
 // call comes between instructions, and one instruction may sort two million rows, read or write all pages of a table
 // or of a value, or tokenize a text of megabytes; a text of megabytes is compiled without any.
 //
-// Whatever takes long does at least one of these often: it takes or returns memory, asks its cache for a page, or
-// compares two rows in a sorter. So these are counted, and once in a while, when the turn is over (runtime/turns.h),
+// Whatever takes long does at least one of these often: it takes or returns memory, asks its cache for a page, compares
+// two rows in a sorter, or looks at a token or node of what it compiles. So these are counted, and once in a while, when the turn is over (runtime/turns.h),
 // the statement lets others run there, and is ended if it has to be.
 //
 // Why that is right. To other connections it is as if a process of its own had been held up at that place, which

@@ -152,6 +152,56 @@ TEST_F(PausesEndTest, AStatementIsEndedInTheMiddleOfASort) {
   });
 }
 
+// How often a statement asks whether it goes on, beside one that differs in what takes long alone.
+struct Pair {
+  const char* what;
+  std::string with, without;
+};
+
+TEST_F(PausesEndTest, WhatTakesLongWithinOneInstructionAsksOnTheWay) {
+  const std::string digits = "replace(hex(zeroblob(1000000)), '0', '7')";
+  const auto list = [](int count) {
+    std::string sql = "SELECT 1 WHERE 7 IN (1";
+    for (int i = 0; i < count; ++i) sql += ",1";
+    return sql + ")";
+  };
+  const std::vector<Pair> pairs = {
+      {"a text as a number", "SELECT " + digits + "+0", "SELECT length(" + digits + ")"},
+      {"a text as an integer", "SELECT CAST(" + digits + " AS INTEGER)", "SELECT length(" + digits + ")"},
+      {"texts compared without case", "SELECT x COLLATE NOCASE = x FROM (SELECT hex(zeroblob(1000000)) AS x)",
+       "SELECT x = x FROM (SELECT hex(zeroblob(1000000)) AS x)"},
+      {"a blob copied", "SELECT length(zeroblob(20000000)||x'01')", "SELECT length(zeroblob(2)||x'01')"},
+      {"a comment", "SELECT 1 /*" + std::string(2'000'000, '-') + "*/", "SELECT 1"},
+      {"a list compiled", list(50'000), list(10)},
+      {"JSON of one text", "SELECT count(*) FROM json_each('[\"' || hex(zeroblob(1000000)) || '\"]')",
+       "SELECT length('[\"' || hex(zeroblob(1000000)) || '\"]')"},
+      {"JSON of numbers",
+       "SELECT count(*) FROM json_each('[1' || replace(hex(zeroblob(100000)), '0', ',2') || ']') LIMIT 1",
+       "SELECT length('[1' || replace(hex(zeroblob(100000)), '0', ',2') || ']')"},
+      {"a text without tokens", "INSERT INTO f VALUES(replace(hex(zeroblob(1000000)), '0', ' '))",
+       "INSERT INTO f SELECT substr(replace(hex(zeroblob(1000000)), '0', ' '), 1, 1)"},
+      {"one token", "INSERT INTO f VALUES(hex(zeroblob(1000000)))",
+       "INSERT INTO f SELECT substr(hex(zeroblob(1000000)), 1, 1)"},
+  };
+  WithConnection([&](Connection& connection) {
+    ASSERT_EQ(Ask(connection, "CREATE VIRTUAL TABLE f USING fts5(a)"), "");
+    int calls = 0;
+    connection.SetProgress([&]() -> Result<void> {
+      ++calls;
+      return {};
+    });
+    const auto calls_of = [&](const std::string& sql) {
+      calls = 0;
+      EXPECT_EQ(CodeOf(connection.Run({.sql = sql})), "") << sql.substr(0, 80);
+      return calls;
+    };
+    for (const Pair& pair : pairs) {
+      const int without = calls_of(pair.without);
+      EXPECT_GE(calls_of(pair.with), without + 40) << pair.what << ": without it " << without;
+    }
+  });
+}
+
 TEST_F(PausesEndTest, ATextIsEndedWhileItIsCompiled) {
   WithConnection([&](Connection& connection) {
     connection.SetProgress(
