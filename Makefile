@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers
+.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak
 .DEFAULT_GOAL := build
 
 setup:
@@ -76,6 +76,11 @@ bench-pace: build
 # A neighbour beside everything that could hold a core: half an hour; others: make bench-neighbour BENCH_FLAGS="--only JSON".
 bench-neighbour: build
 	@python3 bench/neighbour.py $${TRADEWIND_BINARY:-build/tradewind} build/neighbour_probe $(BENCH_FLAGS)
+
+# Ten minutes of all of that at once on two nodes, beside a bank that moves: what failed, and what memory and descriptors
+# are afterwards.
+bench-soak: build
+	@python3 bench/soak.py $${TRADEWIND_BINARY:-build/tradewind} $(BENCH_FLAGS)
 
 # 100,000 tenants on one node under ulimit -n 20000: memory and descriptors at each step, what an opening takes, how
 # long a restart does. A quarter of an hour and some 3 GB under TMPDIR. Fewer: BENCH_FLAGS="--tenants 5000".

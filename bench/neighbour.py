@@ -154,7 +154,7 @@ def measure(args, data, one):
             attack.start()
             beside = []
             until = time.monotonic() + args.seconds
-            while time.monotonic() < until or (attack.is_alive() and time.monotonic() < until + 60):
+            while time.monotonic() < until or (attack.is_alive() and not one.endless and time.monotonic() < until + 60):
                 beside.append(probe(args, node, 1))
                 if not attack.is_alive() and len(beside) >= 2:
                     break

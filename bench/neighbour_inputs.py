@@ -11,10 +11,11 @@ import threading
 
 
 class Input:
-    def __init__(self, name, run, before=None):
+    def __init__(self, name, run, before=None, endless=False):
         self.name = name
         self.run = run
         self.before = before
+        self.endless = endless
 
 
 def sql(name, *statements, before=()):
@@ -134,6 +135,7 @@ def nested(megabytes):
     return lambda: '{"requests":[' + "[1,{}]," * (megabytes * (1 << 20) // 7) + "1]}"
 
 
+DIGITS = "replace(hex(zeroblob({})), '0', '7')"
 PIPELINE = "/db/attack/v2/pipeline"
 RECURSION = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE x<{}) "
 JSON_ARRAY = "'[' || substr(replace(hex(zeroblob({0})), '0', '1,'), 1, {0}*4-1) || ']'"
@@ -141,8 +143,8 @@ JSON_ARRAY = "'[' || substr(replace(hex(zeroblob({0})), '0', '1,'), 1, {0}*4-1) 
 INPUTS = [
     Input("nothing", lambda node, over: "ok"),
     # -- The rows of the table.
-    Input("200 endless queries over 20 tenants", endless(200, 20)),
-    Input("200 endless queries of one tenant", endless(100, 1)),
+    Input("200 endless queries over 20 tenants", endless(200, 20), endless=True),
+    Input("200 endless queries of one tenant", endless(100, 1), endless=True),
     sql("CREATE INDEX on 2 million rows", "CREATE INDEX i ON big(b)"),
     sql("GROUP BY over 2 million rows", "SELECT count(*) FROM (SELECT b, count(*) FROM big GROUP BY b)"),
     sql("hex(randomblob(3e7))", *["SELECT length(hex(randomblob(30000000)))"] * 4),
@@ -157,8 +159,9 @@ INPUTS = [
         100_000, PIPELINE, '{"requests":[{"type":"execute","stmt":{"sql":"SELECT 1"}},{"type":"close"}]}')),
     sql("instr of 60 MB", "SELECT instr(zeroblob(60000000), zeroblob(30000000)||x'01')"),
     # -- Many of one tenant.
-    Input("64 clients of another tenant", closed_loop(64, "SELECT b FROM big WHERE id=77")),
-    Input("64 clients with queries of a millisecond", closed_loop(64, "SELECT count(*) FROM (SELECT a FROM big LIMIT 20000)")),
+    Input("64 clients of another tenant", closed_loop(64, "SELECT b FROM big WHERE id=77"), endless=True),
+    Input("64 clients with queries of a millisecond",
+          closed_loop(64, "SELECT count(*) FROM (SELECT a FROM big LIMIT 20000)"), endless=True),
     # -- Scripts and texts.
     post("a script of 400,000 statements", PIPELINE, script_of(400_000)),
     post("a script of 8 MB of comments", PIPELINE, script_of(2_000_000, "/**/")),
@@ -225,10 +228,41 @@ INPUTS = [
     sql("an answer of 9 MB of blobs", *["SELECT randomblob(9000) FROM big LIMIT 1000"] * 4),
     sql("an answer of 9 MB of small rows", *["SELECT a FROM big LIMIT 500000"] * 4),
     sql("an answer of one blob of 9 MB", *["SELECT randomblob(9000000)"] * 4),
+    # -- Large values in opcodes of their own.
+    sql("a text of 60 MB as a number", f"SELECT {DIGITS.format(30000000)}+0"),
+    sql("a text of 60 MB of zeros as a number", f"SELECT hex(zeroblob(30000000))+0"),
+    sql("a text of 60 MB cast to INTEGER", f"SELECT CAST({DIGITS.format(30000000)} AS INTEGER)"),
+    sql("a text of 60 MB for a column of integers", f"INSERT INTO big(id, a) VALUES(-1, {DIGITS.format(30000000)})"),
+    sql("texts of 60 MB compared NOCASE",
+        "SELECT x COLLATE NOCASE < x || 'x' FROM (SELECT hex(zeroblob(30000000)) AS x)"),
+    sql("a text of 60 MB in UTF-16", "CREATE VIRTUAL TABLE f USING fts5(a, content='')",
+        f"SELECT length(CAST(CAST({DIGITS.format(30000000)} AS BLOB) AS TEXT))"),
+    sql("max() of values of 50 MB", "SELECT length(max(body)) FROM blobs",
+        before=("INSERT INTO blobs(body) VALUES(zeroblob(50000000)), (zeroblob(50000000))",)),
+    sql("group_concat of values of 20 MB", "SELECT length(group_concat(x)) FROM (SELECT hex(zeroblob(10000000)) AS x "
+        "UNION ALL SELECT hex(zeroblob(10000000)))"),
+    sql("DISTINCT of values of 20 MB", "SELECT count(*) FROM (SELECT DISTINCT hex(zeroblob(10000000+id)) FROM big WHERE id<8)"),
+    sql("ORDER BY of values of 20 MB", "SELECT count(*) FROM (SELECT 1 FROM big WHERE id<12 ORDER BY hex(zeroblob(10000000+id)) LIMIT 11)"),
+    sql("an index of values of 20 MB", "CREATE TABLE wide(x)", "CREATE INDEX wi ON wide(x)",
+        *["INSERT INTO wide VALUES(hex(zeroblob(10000000)))"] * 4, "SELECT count(*) FROM wide WHERE x=hex(zeroblob(10000000))"),
+    sql("an answer of a text of 9 MB to be escaped", *["SELECT CAST(zeroblob(1600000) AS TEXT)"] * 4),
     # -- JSON and full text.
     sql("json_each of 8 MB", f"SELECT count(*) FROM json_each({JSON_ARRAY.format(4000000)})"),
     sql("json_tree of 8 MB", f"SELECT count(*) FROM json_tree({JSON_ARRAY.format(4000000)})"),
     sql("json_extract of 8 MB", f"SELECT length(json({JSON_ARRAY.format(4000000)}))"),
+    sql("json_each of a text of 60 MB", "SELECT count(*) FROM json_each('[\"' || hex(zeroblob(29999990)) || '\"]')"),
+    sql("json_each of a number of 60 MB", f"SELECT count(*) FROM json_each('[' || {DIGITS.format(29999990)} || ']')"),
+    sql("json_each of 60 MB of spaces", "SELECT count(*) FROM json_each('[' || replace(hex(zeroblob(29999990)),'0',' ') || ']')"),
+    sql("json_each of 8 MB by a path", f"SELECT count(*) FROM json_each({JSON_ARRAY.format(4000000)}, '$[3999999]')"),
+    sql("json_each: a value of 8 MB", f"SELECT length(value) FROM json_each('[' || {JSON_ARRAY.format(4000000)} || ']')"),
+    sql("FTS5: a text of 60 MB without a token", "INSERT INTO f VALUES(replace(hex(zeroblob(29999990)), '0', ' '))",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)",)),
+    sql("FTS5: one token of 60 MB", "INSERT INTO f VALUES(hex(zeroblob(29999990)))",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)",)),
+    sql("FTS5: trigrams of 8 MB", "INSERT INTO f VALUES(hex(randomblob(4000000)))",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a, tokenize='trigram')",)),
+    sql("FTS5: highlight of 30 MB", "SELECT length(highlight(f, 0, '<', '>')) FROM f WHERE f MATCH 'ab'",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))")),
     sql("FTS5: a text of 30 MB", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))",
         before=("CREATE VIRTUAL TABLE f USING fts5(a)",)),
     sql("FTS5: 500,000 texts, optimize", "INSERT INTO f SELECT b FROM big WHERE id<500000", "INSERT INTO f(f) VALUES('optimize')",
@@ -239,6 +273,11 @@ INPUTS = [
         before=("CREATE VIRTUAL TABLE f USING fts4(a)",)),
     sql("FTS4: a text of 30 MB", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))",
         before=("CREATE VIRTUAL TABLE f USING fts4(a)",)),
+    sql("FTS4: snippet and offsets of 30 MB", "SELECT length(snippet(f)) FROM f WHERE f MATCH 'ab'",
+        "SELECT length(offsets(f)) FROM f WHERE f MATCH 'ab'", "SELECT length(matchinfo(f, 'pcxnalsy')) FROM f WHERE f MATCH 'ab'",
+        before=("CREATE VIRTUAL TABLE f USING fts4(a)", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))")),
+    sql("FTS5: snippet and bm25 of 30 MB", "SELECT length(snippet(f, 0, '<', '>', '', 10)), bm25(f) FROM f WHERE f MATCH 'ab'",
+        before=("CREATE VIRTUAL TABLE f USING fts5(a)", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))")),
     sql("R*Tree of 200,000 boxes", "INSERT INTO r SELECT id, a, a+1, id, id+1 FROM big WHERE id<200000",
         before=("CREATE VIRTUAL TABLE r USING rtree(id, x0, x1, y0, y1)",)),
     sql("dbstat", "SELECT count(*) FROM dbstat"),
