@@ -32,7 +32,7 @@ void Yield() {
   Fiber* fiber = CurrentFiber();
   TW_CHECK(fiber != nullptr, "Yield() outside a fiber");
   if (!fiber->share)
-    fiber->scheduler.Enqueue(fiber);  // Otherwise the loop does, when it knows how long this turn was.
+    fiber->scheduler.EnqueueAgain(fiber);  // Otherwise the loop does, when it knows how long this turn was.
   fiber->SwitchToLoop(Fiber::State::kReady);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -194,10 +195,14 @@ void FiberScheduler::Enqueue(std::function<void()> task) {
   ready_.push_back(Entry{nullptr, std::move(task)});
 }
 
-void FiberScheduler::RunTurn() {
-  TW_CHECK(!in_turn_, "the loop of a core runs inside itself");
-  in_turn_ = true;
-  turn_.swap(ready_);
+// Takes the first entries of a queue out and runs them; what is queued meanwhile stays.
+void FiberScheduler::RunFirst(std::vector<Entry>& queue, size_t count) {
+  turn_.swap(queue);
+  if (count < turn_.size()) {
+    queue.assign(std::make_move_iterator(turn_.begin() + static_cast<ptrdiff_t>(count)),
+                 std::make_move_iterator(turn_.end()));
+    turn_.resize(count);
+  }
   for (Entry& entry : turn_) {
     if (entry.fiber != nullptr)
       RunFiber(entry.fiber);
@@ -205,10 +210,25 @@ void FiberScheduler::RunTurn() {
       RunTask(entry);
   }
   turn_.clear();
+}
+
+// What has come goes first, then tenants, then what works for nobody and has given its turn up: once the tenants have
+// had as much as one of it may take.
+void FiberScheduler::RunTurn() {
+  TW_CHECK(!in_turn_, "the loop of a core runs inside itself");
+  in_turn_ = true;
+  const size_t gave_way = again_.size();  // Who does so from here on lets what comes meanwhile run first.
+  RunFirst(ready_, ready_.size());
   const TimePoint until = watch_.began() + limits::kPollInterval;
   for (int turns = 0; turns < kTurnsTogether && !turns_.empty(); ++turns) {
+    const TimePoint began = watch_.began();
     RunFiber(static_cast<Fiber*>(turns_.Pop()));
+    tenants_had_ += std::max<Duration>(watch_.began() - began, limits::kPollInterval);
     if (!ready_.empty() || watch_.began() >= until) break;
+  }
+  if (turns_.empty() || tenants_had_ >= limits::kTimeSlice) {
+    tenants_had_ = Duration::zero();
+    RunFirst(again_, gave_way);
   }
   in_turn_ = false;
 }

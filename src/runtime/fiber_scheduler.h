@@ -6,7 +6,8 @@
 // input and output, moves, the admin API. They run in the order in which they became ready, and waking a fiber
 // allocates nothing. Fibers that run for a tenant (turns.h) take turns (turn_queue.h): after all that was ready in
 // the first queue some of them run, for as long as limits::kPollInterval and one more, and then the loop looks for
-// input.
+// input. What works for no tenant and has given its turn up waits in a third queue, until the tenants that want the
+// core have had as much as a turn may last: so each of the two has its share where both want all.
 #pragma once
 
 #include <array>
@@ -79,8 +80,10 @@ class FiberScheduler {
   void Spawn(std::string name, std::function<void()> body);
   // Makes it run at a later turn.
   void Enqueue(Fiber* fiber);
+  // The same for one that has just run, for nobody, and goes on.
+  void EnqueueAgain(Fiber* fiber) { again_.push_back(Entry{fiber, nullptr}); }
   void Enqueue(std::function<void()> task);
-  bool HasReady() const { return !ready_.empty() || !turns_.empty(); }
+  bool HasReady() const { return !ready_.empty() || !again_.empty() || !turns_.empty(); }
   void RunTurn();
   const std::vector<std::unique_ptr<Fiber>>& fibers() const { return fibers_; }
 
@@ -99,6 +102,7 @@ class FiberScheduler {
     Fiber* fiber;
     std::function<void()> task;  // When `fiber` is null.
   };
+  void RunFirst(std::vector<Entry>& queue, size_t count);
   void RunFiber(Fiber* fiber);
   void RunTask(Entry& entry);
 
@@ -106,7 +110,9 @@ class FiberScheduler {
   FiberStackPool stacks_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Entry> ready_;
-  std::vector<Entry> turn_;  // What RunTurn is at; the two vectors swap, so that they keep their memory.
+  std::vector<Entry> again_;  // What works for nobody, has had a turn, and goes on.
+  Duration tenants_had_{};    // Since the last of those had one.
+  std::vector<Entry> turn_;   // What RunFirst is at; the vectors swap, so that they keep their memory.
   bool in_turn_ = false;
   TurnQueue turns_;
   std::map<std::string, NamedShare, std::less<>> shares_;  // Of those for which a fiber runs or waits.
