@@ -120,6 +120,10 @@ inline constexpr uint64_t kTemporaryShareOfDisk = 2;
 inline constexpr uint64_t kTemporaryWritebackBytes = 8u << 20;
 // What SQLite takes at once and is as large is a mapping of its own.
 inline constexpr int kLargeBlockBytes = 8 << 20;
+// What a table that a statement keeps apart has in memory: a file that is read and written at random is several times as
+// slow, but it is little that a statement may be sure of.
+inline constexpr int kLeastEphemeralCacheKib = 2'000;
+inline constexpr int kMostEphemeralCacheKib = 32'768;
 // What SQLite may take for a statement that runs (what it sorts or keeps apart goes to files; a transaction's pages
 // come to less), and to compile one: in all, and for each byte of its text. A call of the allocator stands for a
 // microsecond of the core, which a compilation does not give up.

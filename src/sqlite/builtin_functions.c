@@ -4,9 +4,9 @@
 #include <string.h>
 
 static void (*work_done)(unsigned amount);
+static _Thread_local unsigned counted, steps;
 static inline void CountWork(unsigned amount) {
   enum { kAmountBetweenCalls = 32 };
-  static _Thread_local unsigned counted;
   counted += amount;
   if (counted < kAmountBetweenCalls || !work_done) return;
   const unsigned done = counted;
@@ -15,12 +15,13 @@ static inline void CountWork(unsigned amount) {
 }
 static inline void CountStep(void) {
   enum { kStepsTogether = 64, kAmount = 2 };
-  static _Thread_local unsigned steps;
   if (++steps % kStepsTogether == 0) CountWork(kAmount);
 }
 #define TW_WORK(amount) CountWork((unsigned)(amount))
 #define TW_STEP CountStep()
-#define TW_EPHEMERAL_CACHE_KIB (32 << 10)
+
+static int (*ephemeral_cache_kib)(void);
+#define TW_EPHEMERAL_CACHE_KIB (ephemeral_cache_kib ? ephemeral_cache_kib() : 2000)
 
 // A value of many megabytes is copied, cleared, compared or measured piece by piece, each with its count: most of it is memory that is
 // touched for the first time.
@@ -152,6 +153,14 @@ void tw_intercept_like(sqlite3* connection) {
   FuncDef* function = (FuncDef*)sqlite3HashFind(&connection->aFunc, "like");
   for (; function; function = function->pNext)
     if (function->xSFunc == likeFunc) function->xSFunc = Intercepted;
+}
+
+void tw_size_ephemeral_caches(int (*kibibytes)(void)) {
+  ephemeral_cache_kib = kibibytes;
+}
+
+void tw_count_anew(void) {
+  counted = steps = 0;
 }
 
 void tw_count_work(void (*work)(unsigned amount)) {

@@ -27,6 +27,12 @@ void tw_intercept_like(sqlite3* connection);
 // memory or asking for a page: it compiles, and compares the rows of a sort. `amount` is about how many tokens, nodes,
 // instructions and comparisons there were; long ones count for more.
 void tw_count_work(void (*work)(unsigned amount));
+// Forgets what has been counted since `work` was last called on this thread: so what follows is the same each time.
+void tw_count_anew(void);
+
+// From now on `kibibytes` says what a table that a statement keeps apart (for DISTINCT, UNION, a materialised CTE) may have
+// in memory; the rest of it goes to a file.
+void tw_size_ephemeral_caches(int (*kibibytes)(void));
 
 // Of LIKE and GLOB, behind sqlite3_user_data(). 0: there is none.
 struct tw_wildcards {

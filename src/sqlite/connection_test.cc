@@ -162,10 +162,10 @@ TEST_F(ConnectionTest, ErrorsHaveTheCodesThatLibsqlClientsKnow) {
 TEST_F(ConnectionTest, SqlThatWouldOverflowAFibersStackIsRefused) {
   WithConnection([](Connection& connection) {
     std::string sum = "SELECT 1";
-    for (int term = 0; term < 300; ++term) sum += "+1";
+    for (int term = 0; term < 1'100; ++term) sum += "+1";
     EXPECT_NE(CodeOf(connection.Run({.sql = sum})), "");
     std::string compound = "SELECT 1";
-    for (int term = 0; term < 150; ++term) compound += " UNION ALL SELECT 1";
+    for (int term = 0; term < 510; ++term) compound += " UNION ALL SELECT 1";
     EXPECT_NE(CodeOf(connection.Run({.sql = compound})), "");
     EXPECT_NE(CodeOf(connection.Run(
                   {.sql = "SELECT 'a' LIKE ?", .arguments = {Value(std::string(60'000, '%') + "b")}})),

@@ -12,6 +12,9 @@
 #include "base/memory_pool.h"
 #include "runtime/fiber_local.h"
 #include "sqlite/page_store.h"
+#ifdef TRADEWIND_BUNDLED_SQLITE
+#include "sqlite/builtin_functions.h"
+#endif
 
 namespace tradewind::sqlite {
 
@@ -180,6 +183,20 @@ MemoryBudget::Shortage MemoryBudget::Lacks(int64_t bytes) const {
   return Shortage::kNone;
 }
 
+// A part of what it may still take: a statement may have several.
+int MemoryBudget::EphemeralCacheKib() {
+  constexpr int64_t kParts = 16;
+  const MemoryBudget* const budget = Current();
+  if (!budget) return limits::kLeastEphemeralCacheKib;
+  const auto left = [](uint64_t bound, uint64_t used) {
+    return static_cast<int64_t>(bound > used ? std::min<uint64_t>(bound - used, INT64_MAX) : 0);
+  };
+  int64_t room = std::min(budget->bytes_left_, left(Memory().bound(), Memory().used()));
+  if (budget->account_) room = std::min(room, left(budget->account_->bound(), budget->account_->used()));
+  return static_cast<int>(std::clamp<int64_t>(room / kParts / 1024, limits::kLeastEphemeralCacheKib,
+                                              limits::kMostEphemeralCacheKib));
+}
+
 bool MemoryBudget::Take(int64_t bytes) {
   const Shortage lacks = Lacks(bytes);
   if (lacks != Shortage::kNone && bytes > bytes_to_undo_) {
@@ -205,6 +222,9 @@ void InstallMemoryBudgets() {
   budgeted.xSize = BudgetedAllocator::Size;
   TW_CHECK(sqlite3_config(SQLITE_CONFIG_MALLOC, &budgeted) == SQLITE_OK,
            "SQLite was used before it was configured");
+#ifdef TRADEWIND_BUNDLED_SQLITE
+  tw_size_ephemeral_caches(MemoryBudget::EphemeralCacheKib);
+#endif
 }
 
 }  // namespace tradewind::sqlite

@@ -54,6 +54,8 @@ class MemoryBudget {
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
+  // For a table that the running statement keeps apart.
+  static int EphemeralCacheKib();
   // Of the running fiber; null where there is none.
   static MemoryBudget* Current();
 

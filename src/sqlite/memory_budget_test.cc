@@ -146,11 +146,20 @@ TEST_F(MemoryBudgetTest, WhatIsSortedOrKeptApartGoesToFilesAndTakesLittleMemory)
     EXPECT_EQ(entry.path().string().find("temporary"), std::string::npos) << entry.path();
 }
 
+TEST_F(MemoryBudgetTest, WhatIsKeptApartStaysInMemoryWhereThereIsEnough) {
+  WithConnection([&](Connection& connection) {
+    const uint64_t room = TemporarySpace().peak();
+    const std::string sql = Hoarders(4'000)[1].first;
+    EXPECT_EQ(Ask(connection, sql), "4000");
+    EXPECT_EQ(TemporarySpace().peak(), room);
+  });
+}
+
 TEST_F(MemoryBudgetTest, WhatIsKeptInFilesIsBoundedAndWhatTheStatementDidIsUndone) {
   WithConnection([&](Connection& connection) {
     EXPECT_EQ(Ask(connection, "CREATE TABLE t (v)"), "");
     EXPECT_EQ(Ask(connection, "INSERT INTO t VALUES (1)"), "");
-    const Bounds bounds(Memory().bound(), 8 * kMiB);
+    const Bounds bounds(40 * kMiB, 8 * kMiB);
     for (const auto& [sql, answer] : Hoarders(12'000)) {
       EXPECT_THAT(Ask(connection, sql), StartsWith("TEMPORARY_SPACE")) << sql;
       EXPECT_TRUE(connection.autocommit());

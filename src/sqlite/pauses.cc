@@ -83,6 +83,9 @@ struct PausingCalls {
 
 Pauses::Pauses(ConnectionGuard& guard, const PageStore& store)
     : guard_(guard), store_(store), outer_(Current()) {
+#ifdef TRADEWIND_BUNDLED_SQLITE
+  tw_count_anew();
+#endif
   if (void** const local = runtime::FiberLocal(runtime::FiberSlot::kPauses)) *local = this;
 }
 
