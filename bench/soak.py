@@ -239,6 +239,7 @@ def main():
                 "--rate", "50"]
         subprocess.run([*bank, "--load-only"], check=True, stdout=subprocess.DEVNULL)
         before = settled(servers)
+        print(f"{args.idle_tenants} tenants are made; {args.seconds} s of everything begin", flush=True)
 
         attacks = Attacks(servers, args)
         over, moves = threading.Event(), []
@@ -259,8 +260,9 @@ def main():
         over.set()
         attacks.over.set()
         mover.join()
+        until = time.monotonic() + 120  # A statement ends after 60 s at the latest.
         for thread in attacks.threads:
-            thread.join(120)
+            thread.join(max(0, until - time.monotonic()))
         for number in range(args.attackers):
             servers[0].call("DELETE", f"/v1/tenants/attack{number}")
         print(output.strip(), flush=True)
