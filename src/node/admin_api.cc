@@ -14,8 +14,12 @@
 #include "move/receipt.h"
 #include "node/admin_request.h"
 #include "node/api_error.h"
-#include "node/node.h"
+#include "node/directory.h"
+#include "node/drain.h"
+#include "node/local_tenants.h"
+#include "node/moves.h"
 #include "node/placement.h"
+#include "node/strangers.h"
 #include "node/tenant_json.h"
 #include "node/tenant_maker.h"
 #include "node/tenant_sizes.h"
@@ -136,7 +140,7 @@ net::HttpResponse AdminApi::Handle(const net::HttpRequest& request) {
 
 net::HttpResponse AdminApi::ShowHere(int status, const cluster::TenantRecord& record) {
   std::optional<TenantSize> size;
-  if (const auto tenant = node_.tenants().Find(record.name))
+  if (const auto tenant = parts_.tenants.Find(record.name))
     size = SizeOf((*tenant)->store());
   else
     log::warn("the size of tenant {} is not known: {}", record.name, Describe(tenant.error()));
@@ -144,17 +148,17 @@ net::HttpResponse AdminApi::ShowHere(int status, const cluster::TenantRecord& re
 }
 
 Result<NodeName> AdminApi::HomeOf(const std::optional<NodeName>& wanted, const Call& call) {
-  if (wanted && *wanted != node_.self()) return *wanted;
-  if (!node_.drain().draining()) return node_.self();
+  if (wanted && *wanted != context_.self) return *wanted;
+  if (!parts_.drain.draining()) return context_.self;
   // What was sent here is not sent on, be it that this node was chosen a moment too late.
   if (wanted || IsForwarded(call.request))
     return Fail(ErrorKind::kRefused, "NODE_DRAINING",
-                "node " + node_.self() + " is being drained, and takes no tenants", "name another node");
-  TW_TRY_ASSIGN(auto places, LookAtNodes(node_, forwarding_));
+                "node " + context_.self + " is being drained, and takes no tenants", "name another node");
+  TW_TRY_ASSIGN(auto places, LookAtNodes(context_, parts_.forwarding));
   const NodePlace* place = ChoosePlace(places);
-  if (!place || place->name == node_.self())
+  if (!place || place->name == context_.self)
     return Fail(ErrorKind::kUnavailable, "NO_NODE_TAKES_TENANTS",
-                "node " + node_.self() + " is being drained, and no other node is up that is not",
+                "node " + context_.self + " is being drained, and no other node is up that is not",
                 "start another node, or see tradewind node list");
   return place->name;
 }
@@ -162,15 +166,15 @@ Result<NodeName> AdminApi::HomeOf(const std::optional<NodeName>& wanted, const C
 Answer AdminApi::CreateTenant(const Call& call) {
   TW_TRY_ASSIGN(const CreateTenantRequest request, ParseCreateTenant(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
-  return forwarding_.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY_ASSIGN(const auto record, node_.maker().Create(request.name, ""));
+  return parts_.forwarding.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
+    TW_TRY_ASSIGN(const auto record, parts_.maker.Create(request.name, ""));
     return ShowHere(201, record);
   });
 }
 
 Answer AdminApi::ListTenants(const Call&) {
-  TW_TRY_ASSIGN(const auto records, node_.catalog().ListTenants());
-  const TenantSizes sizes = SizesEverywhere(node_, records);
+  TW_TRY_ASSIGN(const auto records, context_.catalog.ListTenants());
+  const TenantSizes sizes = SizesEverywhere(context_, parts_.directory, parts_.tenants, records);
   json::array tenants;
   for (const cluster::TenantRecord& record : records) {
     const auto size = sizes.find(record.name);
@@ -181,14 +185,14 @@ Answer AdminApi::ListTenants(const Call&) {
 }
 
 Answer AdminApi::ShowTenant(const Call& call) {
-  Answer answer = forwarding_.AtOwner(
+  Answer answer = parts_.forwarding.AtOwner(
       call.name, call.request, limits::kNodeCall,
       [&](const cluster::TenantRecord& record) -> Answer { return ShowHere(200, record); });
   const bool away =
       !answer && (answer.error().code == kPeerUnreachableCode || answer.error().code == "PEER_ANSWER_LOST");
   if (!away || IsForwarded(call.request)) return answer;
   // What the catalog knows is worth showing also when the owner is down.
-  TW_TRY_ASSIGN(const auto record, node_.catalog().GetTenant(call.name));
+  TW_TRY_ASSIGN(const auto record, context_.catalog.GetTenant(call.name));
   json::object tenant = TenantJson(record, std::nullopt);
   tenant["state"] = "unreachable";
   return Json(200, tenant);
@@ -196,20 +200,20 @@ Answer AdminApi::ShowTenant(const Call& call) {
 
 Answer AdminApi::SetTenant(const Call& call) {
   TW_TRY_ASSIGN(const auto objective, ParseSetTenant(call.request.body));
-  return forwarding_.AtOwner(
+  return parts_.forwarding.AtOwner(
       call.name, call.request, limits::kForwardedCall, [&](const cluster::TenantRecord& record) -> Answer {
         TW_TRY_ASSIGN(const auto changed,
-                      node_.catalog().SetObjective(record.name, objective ? pace::ToText(*objective) : ""));
+                      context_.catalog.SetObjective(record.name, objective ? pace::ToText(*objective) : ""));
         return ShowHere(200, changed);
       });
 }
 
 Answer AdminApi::DeleteTenant(const Call& call) {
-  return forwarding_.AtOwner(call.name, call.request, limits::kForwardedCall,
-                             [&](const cluster::TenantRecord& record) -> Answer {
-                               TW_TRY(node_.maker().Delete(record.name));
-                               return NoContent();
-                             });
+  return parts_.forwarding.AtOwner(call.name, call.request, limits::kForwardedCall,
+                                   [&](const cluster::TenantRecord& record) -> Answer {
+                                     TW_TRY(parts_.maker.Delete(record.name));
+                                     return NoContent();
+                                   });
 }
 
 // -- Imports and exports
@@ -218,14 +222,14 @@ Answer AdminApi::AtHolder(const Call& call, runtime::Duration patience, const st
   const std::optional<NodeName> holder = Transfers::HolderOf(call.name);
   if (!holder)
     return Fail(ErrorKind::kNotFound, "TRANSFER_NOT_FOUND", "'" + call.name + "' is no import or export");
-  return forwarding_.AtNode(*holder, call.request, patience, here);
+  return parts_.forwarding.AtNode(*holder, call.request, patience, here);
 }
 
 Answer AdminApi::BeginImport(const Call& call) {
   TW_TRY_ASSIGN(const ImportRequest request, ParseImport(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
-  return forwarding_.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY_ASSIGN(const std::string id, transfers_.BeginImport(request.tenant, request.size_bytes));
+  return parts_.forwarding.AtNode(home, call.request, limits::kForwardedCall, [&]() -> Answer {
+    TW_TRY_ASSIGN(const std::string id, parts_.transfers.BeginImport(request.tenant, request.size_bytes));
     return Json(201, json::object{{"id", id}, {"chunk_bytes", limits::kTransferChunkBytes}});
   });
 }
@@ -233,7 +237,7 @@ Answer AdminApi::BeginImport(const Call& call) {
 Answer AdminApi::WriteImport(const Call& call) {
   TW_TRY_ASSIGN(const uint64_t offset, QueryNumber(call.request, "offset"));
   return AtHolder(call, limits::kTransferCall, [&]() -> Answer {
-    TW_TRY(transfers_.Write(call.name, offset, call.request.body));
+    TW_TRY(parts_.transfers.Write(call.name, offset, call.request.body));
     return NoContent();
   });
 }
@@ -241,34 +245,34 @@ Answer AdminApi::WriteImport(const Call& call) {
 Answer AdminApi::CommitImport(const Call& call) {
   TW_TRY(ParseNothing(call.request.body));
   return AtHolder(call, limits::kTransferCall, [&]() -> Answer {
-    TW_TRY_ASSIGN(const auto record, transfers_.Commit(call.name));
+    TW_TRY_ASSIGN(const auto record, parts_.transfers.Commit(call.name));
     return ShowHere(201, record);
   });
 }
 
 Answer AdminApi::DropImport(const Call& call) {
   return AtHolder(call, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY(transfers_.Drop(Transfers::Kind::kImport, call.name));
+    TW_TRY(parts_.transfers.Drop(Transfers::Kind::kImport, call.name));
     return NoContent();
   });
 }
 
 Answer AdminApi::BeginExport(const Call& call) {
   TW_TRY_ASSIGN(const TenantName tenant, ParseExport(call.request.body));
-  return forwarding_.AtOwner(tenant, call.request, limits::kTransferCall,
-                             [&](const cluster::TenantRecord& record) -> Answer {
-                               TW_TRY_ASSIGN(const auto begun, transfers_.BeginExport(record.name));
-                               return Json(201, json::object{{"id", begun.id},
-                                                             {"size_bytes", begun.size_bytes},
-                                                             {"chunk_bytes", limits::kTransferChunkBytes}});
-                             });
+  return parts_.forwarding.AtOwner(
+      tenant, call.request, limits::kTransferCall, [&](const cluster::TenantRecord& record) -> Answer {
+        TW_TRY_ASSIGN(const auto begun, parts_.transfers.BeginExport(record.name));
+        return Json(201, json::object{{"id", begun.id},
+                                      {"size_bytes", begun.size_bytes},
+                                      {"chunk_bytes", limits::kTransferChunkBytes}});
+      });
 }
 
 Answer AdminApi::ReadExport(const Call& call) {
   TW_TRY_ASSIGN(const uint64_t offset, QueryNumber(call.request, "offset", 0));
   TW_TRY_ASSIGN(const uint64_t length, QueryNumber(call.request, "length", limits::kTransferChunkBytes));
   return AtHolder(call, limits::kTransferCall, [&]() -> Answer {
-    TW_TRY_ASSIGN(std::string bytes, transfers_.Read(call.name, offset, length));
+    TW_TRY_ASSIGN(std::string bytes, parts_.transfers.Read(call.name, offset, length));
     net::HttpResponse response;
     response.headers.Set("Content-Type", "application/octet-stream");
     response.body = std::move(bytes);
@@ -278,7 +282,7 @@ Answer AdminApi::ReadExport(const Call& call) {
 
 Answer AdminApi::DropExport(const Call& call) {
   return AtHolder(call, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY(transfers_.Drop(Transfers::Kind::kExport, call.name));
+    TW_TRY(parts_.transfers.Drop(Transfers::Kind::kExport, call.name));
     return NoContent();
   });
 }
@@ -287,33 +291,33 @@ Answer AdminApi::DropExport(const Call& call) {
 
 Answer AdminApi::StartMove(const Call& call) {
   TW_TRY_ASSIGN(const MoveRequest request, ParseMove(call.request.body));
-  return forwarding_.AtOwner(request.tenant, call.request, limits::kForwardedCall,
-                             [&](const cluster::TenantRecord&) -> Answer {
-                               TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().Start(request));
-                               return net::HttpResponse::Json(202, move::ToJson(receipt));
-                             });
+  return parts_.forwarding.AtOwner(request.tenant, call.request, limits::kForwardedCall,
+                                   [&](const cluster::TenantRecord&) -> Answer {
+                                     TW_TRY_ASSIGN(const move::Receipt receipt, parts_.moves.Start(request));
+                                     return net::HttpResponse::Json(202, move::ToJson(receipt));
+                                   });
 }
 
 Answer AdminApi::ListMoves(const Call&) {
-  return moves_.List();
+  return move_calls_.List();
 }
 
 Answer AdminApi::ShowMove(const Call& call) {
-  return moves_.Show(call.request, call.name);
+  return move_calls_.Show(call.request, call.name);
 }
 
 Answer AdminApi::CancelMove(const Call& call) {
-  return moves_.Cancel(call.request, call.name);
+  return move_calls_.Cancel(call.request, call.name);
 }
 
 Answer AdminApi::SetMove(const Call& call) {
-  return moves_.Set(call.request, call.name);
+  return move_calls_.Set(call.request, call.name);
 }
 
 // -- Nodes
 
 Answer AdminApi::ListNodes(const Call&) {
-  TW_TRY_ASSIGN(const auto places, LookAtNodes(node_, forwarding_));
+  TW_TRY_ASSIGN(const auto places, LookAtNodes(context_, parts_.forwarding));
   json::array list;
   for (const NodePlace& place : places)
     list.push_back(
@@ -337,35 +341,35 @@ Answer AdminApi::ForgetNode(const Call& call) {
                   "the query of this call has something else than tenants=delete", "leave it out");
     delete_tenants = true;
   }
-  TW_TRY_ASSIGN(const auto places, LookAtNodes(node_, forwarding_));
+  TW_TRY_ASSIGN(const auto places, LookAtNodes(context_, parts_.forwarding));
   for (const NodePlace& place : places)
     if (place.name == call.name && place.up)
       return Fail(ErrorKind::kRefused, "NODE_RUNS", "node " + call.name + " runs, at " + place.url,
                   "move its tenants off with: tradewind node drain " + call.name + " --wait; and stop it");
-  TW_TRY_ASSIGN(const uint64_t deleted, node_.catalog().ForgetNode(call.name, delete_tenants));
+  TW_TRY_ASSIGN(const uint64_t deleted, context_.catalog.ForgetNode(call.name, delete_tenants));
   log::warn("node {} is forgotten, and {} tenants with it", call.name, deleted);
   return Json(200, json::object{{"name", call.name}, {"deleted_tenants", deleted}});
 }
 
 Answer AdminApi::StartDrain(const Call& call) {
   TW_TRY_ASSIGN(const DrainRequest request, ParseDrain(call.request.body));
-  return forwarding_.AtNode(call.name, call.request, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY(node_.drain().Start(request));
-    return net::HttpResponse::Json(202, ToJson(node_.drain().progress()));
+  return parts_.forwarding.AtNode(call.name, call.request, limits::kForwardedCall, [&]() -> Answer {
+    TW_TRY(parts_.drain.Start(request));
+    return net::HttpResponse::Json(202, ToJson(parts_.drain.progress()));
   });
 }
 
 Answer AdminApi::ShowDrain(const Call& call) {
-  return forwarding_.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
-    return net::HttpResponse::Json(200, ToJson(node_.drain().progress()));
+  return parts_.forwarding.AtNode(call.name, call.request, limits::kNodeCall, [&]() -> Answer {
+    return net::HttpResponse::Json(200, ToJson(parts_.drain.progress()));
   });
 }
 
 Answer AdminApi::Undrain(const Call& call) {
   TW_TRY(ParseNothing(call.request.body));
-  return forwarding_.AtNode(call.name, call.request, limits::kForwardedCall, [&]() -> Answer {
-    TW_TRY(node_.drain().Undrain());
-    return net::HttpResponse::Json(200, ToJson(node_.drain().progress()));
+  return parts_.forwarding.AtNode(call.name, call.request, limits::kForwardedCall, [&]() -> Answer {
+    TW_TRY(parts_.drain.Undrain());
+    return net::HttpResponse::Json(200, ToJson(parts_.drain.progress()));
   });
 }
 

@@ -14,18 +14,33 @@
 
 #include "cluster/catalog.h"
 #include "net/http.h"
+#include "node/context.h"
 #include "node/forwarding.h"
 #include "node/move_calls.h"
 #include "node/transfers.h"
 
 namespace tradewind::node {
 
-class Node;
+class Directory;
+class Drain;
+class LocalTenants;
+class Moves;
+class TenantMaker;
 
 class AdminApi {
  public:
-  AdminApi(Node& node, Transfers& transfers)
-      : node_(node), transfers_(transfers), forwarding_(node), moves_(node, forwarding_) {}
+  // What it lets callers do things with. All of it must outlive it.
+  struct Parts {
+    Directory& directory;
+    LocalTenants& tenants;
+    Moves& moves;
+    TenantMaker& maker;
+    Drain& drain;
+    Transfers& transfers;
+    Forwarding& forwarding;
+  };
+  AdminApi(const Context& context, const Parts& parts)
+      : context_(context), parts_(parts), move_calls_(context, parts.moves, parts.forwarding) {}
 
   // Whether the path is one of this API's.
   bool Handles(const net::HttpRequest& request) const;
@@ -79,10 +94,9 @@ class AdminApi {
   // with NODE_DRAINING, NO_NODE_TAKES_TENANTS. Suspends.
   Result<NodeName> HomeOf(const std::optional<NodeName>& wanted, const Call& call);
 
-  Node& node_;
-  Transfers& transfers_;
-  Forwarding forwarding_;
-  MoveCalls moves_;
+  const Context& context_;
+  const Parts parts_;
+  MoveCalls move_calls_;
 };
 
 }  // namespace tradewind::node

@@ -7,7 +7,8 @@
 #include "base/limits.h"
 #include "net/seal.h"
 #include "node/api_error.h"
-#include "node/node.h"
+#include "node/directory.h"
+#include "node/local_tenants.h"
 #include "node/tenant_maker.h"
 #include "runtime/fiber.h"
 #include "tenant/tenant.h"
@@ -60,16 +61,16 @@ Answer Forwarding::Send(const NodeName& to, const net::HttpRequest& request, run
   call.headers.Set(net::kForwardedField, "1");
   call.body = request.body;
   call.idempotent = request.method == "GET";
-  Answer answer = node_.directory().Call(to, std::move(call), node_.core().Now() + patience);
+  Answer answer = directory_.Call(to, std::move(call), context_.core.Now() + patience);
   if (!answer) return Fail(Explain(to, std::move(answer).error()));
   return answer;
 }
 
 Answer Forwarding::AtNode(const NodeName& to, const net::HttpRequest& request, runtime::Duration patience,
                           const std::function<Answer()>& here) {
-  if (to == node_.self()) return here();
+  if (to == context_.self) return here();
   if (IsForwarded(request))
-    return Fail(ErrorKind::kUnavailable, "WRONG_NODE", "this is node " + node_.self() + " and not " + to,
+    return Fail(ErrorKind::kUnavailable, "WRONG_NODE", "this is node " + context_.self + " and not " + to,
                 "check the addresses of the nodes (tradewind node list)");
   return Send(to, request, patience);
 }
@@ -77,33 +78,33 @@ Answer Forwarding::AtNode(const NodeName& to, const net::HttpRequest& request, r
 Answer Forwarding::TryAtOwner(const cluster::TenantRecord& record, const net::HttpRequest& request,
                               runtime::Duration patience, const AtHome& here) {
   const NodeName& owner = record.ownership.owner;
-  if (owner != node_.self()) {
-    if (IsForwarded(request)) return MovedAway(record.name, node_.self());
+  if (owner != context_.self) {
+    if (IsForwarded(request)) return MovedAway(record.name, context_.self);
     return Send(owner, request, patience);
   }
   // The catalog is a moment ahead of a destination that has not heard of its own swap yet.
-  if (!node_.tenants().Knows(record.name)) {
-    node_.maker().NoteIfLost(record.name);
-    if (!node_.tenants().Knows(record.name)) return MovedAway(record.name, node_.self());
+  if (!tenants_.Knows(record.name)) {
+    maker_.NoteIfLost(record.name);
+    if (!tenants_.Knows(record.name)) return MovedAway(record.name, context_.self);
   }
   Answer answer = here(record);
-  if (!answer && SaysNotHere(answer.error())) return MovedAway(record.name, node_.self());
+  if (!answer && SaysNotHere(answer.error())) return MovedAway(record.name, context_.self);
   return answer;
 }
 
 Answer Forwarding::AtOwner(const TenantName& tenant, const net::HttpRequest& request,
                            runtime::Duration patience, const AtHome& here) {
-  const runtime::TimePoint deadline = node_.core().Now() + limits::kNodeCall;
+  const runtime::TimePoint deadline = context_.core.Now() + limits::kNodeCall;
   runtime::Duration pause = limits::kLocatePause;
   bool was_unreachable = false;
   while (true) {
-    TW_TRY_ASSIGN(const cluster::TenantRecord record, node_.catalog().GetTenant(tenant));
+    TW_TRY_ASSIGN(const cluster::TenantRecord record, context_.catalog.GetTenant(tenant));
     Answer answer = TryAtOwner(record, request, patience, here);
     const std::string code = CodeOf(answer);
     // A node that was restarted may have another address, which the directory looks up the second time.
     const bool unreachable = code == kPeerUnreachableCode;
     const bool again = code == kMovedAwayCode || (unreachable && !was_unreachable);
-    if (!again || IsForwarded(request) || node_.stopping() || node_.core().Now() + pause >= deadline)
+    if (!again || IsForwarded(request) || context_.stopping() || context_.core.Now() + pause >= deadline)
       return answer;
     was_unreachable |= unreachable;
     runtime::SleepFor(pause);

@@ -13,11 +13,14 @@
 #include "base/result.h"
 #include "cluster/catalog.h"
 #include "net/http.h"
+#include "node/context.h"
 #include "runtime/core.h"
 
 namespace tradewind::node {
 
-class Node;
+class Directory;
+class LocalTenants;
+class TenantMaker;
 
 // kUnavailable: the tenant is at another node by now, and nothing was done.
 inline constexpr std::string_view kMovedAwayCode = "TENANT_MOVED_AWAY";
@@ -31,7 +34,8 @@ bool IsForwarded(const net::HttpRequest& request);
 
 class Forwarding {
  public:
-  explicit Forwarding(Node& node) : node_(node) {}
+  Forwarding(const Context& context, Directory& directory, LocalTenants& tenants, TenantMaker& maker)
+      : context_(context), directory_(directory), tenants_(tenants), maker_(maker) {}
 
   // Runs `here` if this is the node, else sends the call there. Fails with NODE_NOT_FOUND, PEER_UNREACHABLE,
   // or PEER_ANSWER_LOST (kTimeout: it may have been carried out). Suspends.
@@ -52,7 +56,10 @@ class Forwarding {
   Answer TryAtOwner(const cluster::TenantRecord& record, const net::HttpRequest& request,
                     runtime::Duration patience, const AtHome& here);
 
-  Node& node_;
+  const Context& context_;
+  Directory& directory_;
+  LocalTenants& tenants_;
+  TenantMaker& maker_;
 };
 
 }  // namespace tradewind::node

@@ -12,8 +12,10 @@
 #include "hrana/error_codes.h"
 #include "net/seal.h"
 #include "node/api_error.h"
+#include "node/directory.h"
 #include "node/forwarding.h"
-#include "node/node.h"
+#include "node/local_tenants.h"
+#include "node/strangers.h"
 #include "runtime/off_core.h"
 #include "runtime/random_id.h"
 #include "runtime/turns.h"
@@ -128,13 +130,17 @@ struct Gateway::ClientStream {
   bool InTransaction() const { return !autocommit && begun.empty(); }
 };
 
-Gateway::Gateway(Node& node, StreamService& streams, pace::Sensor& sensor)
-    : node_(node),
-      core_(node.core()),
+Gateway::Gateway(const Context& context, Directory& directory, const LocalTenants& tenants,
+                 const Strangers& strangers, StreamService& streams, pace::Sensor& sensor)
+    : context_(context),
+      core_(context.core),
+      directory_(directory),
+      tenants_(tenants),
+      strangers_(strangers),
       streams_(streams),
       sensor_(sensor),
       locations_(limits::kCachedLocations),
-      id_(node.self() + "." + runtime::RandomId(core_)),
+      id_(context.self + "." + runtime::RandomId(core_)),
       fibers_(core_) {
   fibers_.Spawn("idle client streams", [this] { SweepIdle(); });
 }
@@ -161,7 +167,7 @@ Result<Gateway::Target> Gateway::FindTarget(const net::HttpRequest& request) con
   if (const auto name = request.headers.Get("x-namespace")) {
     target.tenant = std::string(*name);
   } else if (target.tenant.empty()) {
-    target.tenant = node_.strangers().TenantIn(request.headers.Get("host").value_or("")).value_or("default");
+    target.tenant = strangers_.TenantIn(request.headers.Get("host").value_or("")).value_or("default");
   }
   if (!IsValidName(target.tenant))
     return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "'" + target.tenant + "' is no tenant's name");
@@ -235,7 +241,7 @@ Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const std::st
   if (!parsed) return BadBaton();
   if (parsed->gateway != id_)
     return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
-                "node " + node_.self() +
+                "node " + context_.self +
                     ", which held the stream, has been restarted since; a transaction that the stream had "
                     "open was rolled back",
                 "open a new one");
@@ -262,7 +268,7 @@ net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const TenantN
   forwarded.body = request.body;
   forwarded.caller = request.caller;
   ++forwarded_;
-  auto answer = node_.directory().Call(gateway, std::move(forwarded), core_.Now() + patience);
+  auto answer = directory_.Call(gateway, std::move(forwarded), core_.Now() + patience);
   if (!answer && answer.error().code == "NODE_NOT_FOUND") return Failure(BadBaton().value());
   if (!answer) return Failure(Explain(std::move(answer).error(), gateway));
   return std::move(*answer);
@@ -279,7 +285,7 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   std::shared_ptr<ClientStream> stream;
   if (pipeline->baton) {
     // That gateway has its own patience with the owner, and answers when it ends.
-    if (const auto baton = ParseBaton(*pipeline->baton); baton && baton->node != node_.self())
+    if (const auto baton = ParseBaton(*pipeline->baton); baton && baton->node != context_.self)
       return PassOn(request, tenant, baton->node, 2 * Patience(pipeline->requests));
     auto found = FindStream(*pipeline->baton, tenant);
     if (!found) return Failure(found.error());
@@ -296,7 +302,7 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
   if (ran) return *std::move(ran);
   Forget(*stream, Ending::kFailed);
   CloseInBackground(stream);
-  return Failure(Explain(std::move(ran).error(), node_.self()));
+  return Failure(Explain(std::move(ran).error(), context_.self));
 }
 
 // Stored SQL stays here; everything else goes to the owner, with its results put back in their places.
@@ -357,11 +363,11 @@ Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer
                                            runtime::TimePoint deadline, net::Caller* caller) {
   while (true) {
     if (caller && caller->gone()) return ClientGone();
-    const Epoch local = node_.tenants().EpochOf(tenant);
+    const Epoch local = tenants_.EpochOf(tenant);
     const auto known = locations_.Find(tenant);
     if (known && known->epoch > newer_than && known->epoch > local) return *known;
-    if (local > newer_than) return cluster::Ownership{node_.self(), local};
-    auto record = node_.catalog().GetTenant(tenant);
+    if (local > newer_than) return cluster::Ownership{context_.self, local};
+    auto record = context_.catalog.GetTenant(tenant);
     if (record) {
       locations_.Learn(tenant, record->ownership);
       if (record->ownership.epoch > newer_than) return record->ownership;
@@ -380,14 +386,14 @@ Result<cluster::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer
 
 Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall& call,
                                         runtime::TimePoint deadline, net::Caller* caller) {
-  if (owner == node_.self()) return streams_.Run(call, caller);
+  if (owner == context_.self) return streams_.Run(call, caller);
   ++forwarded_;
   net::HttpRequest request;
   request.method = "POST";
   request.target = "/v1/internal/streams";
   request.body = Encode(call);
   request.caller = caller;
-  TW_TRY_ASSIGN(const auto answer, node_.directory().Call(owner, std::move(request), deadline));
+  TW_TRY_ASSIGN(const auto answer, directory_.Call(owner, std::move(request), deadline));
   if (answer.status == 200)
     return runtime::OffCoreIfLarge(answer.body.size(), [&] { return DecodeStreamAnswer(answer.body); });
   return Fail(ParseErrorResponse(answer));
@@ -484,7 +490,7 @@ void Gateway::CloseAtOwner(const ClientStream& stream) {
   call.gateway = id_;
   call.stream = stream.owner_stream;
   call.epoch = stream.owner_epoch;
-  if (stream.owner == node_.self()) return streams_.Close(call);
+  if (stream.owner == context_.self) return streams_.Close(call);
   // If the call is lost, the owner ends the stream by itself when it has been idle long enough.
   static_cast<void>(CallOwner(stream.owner, call, core_.Now() + limits::kNodeCall));
 }

@@ -33,6 +33,7 @@
 #include "cluster/location_cache.h"
 #include "hrana/sql_store.h"
 #include "net/http.h"
+#include "node/context.h"
 #include "node/metrics.h"
 #include "node/stream_service.h"
 #include "pace/sensor.h"
@@ -40,11 +41,14 @@
 
 namespace tradewind::node {
 
-class Node;
+class Directory;
+class LocalTenants;
+class Strangers;
 
 class Gateway {
  public:
-  Gateway(Node& node, StreamService& streams, pace::Sensor& sensor);
+  Gateway(const Context& context, Directory& directory, const LocalTenants& tenants,
+          const Strangers& strangers, StreamService& streams, pace::Sensor& sensor);
   ~Gateway();  // Requires: Stop() has returned.
 
   // Anything under /db/NAME/, or with the tenant named by x-namespace or the Host. Suspends.
@@ -91,8 +95,11 @@ class Gateway {
   void CloseInBackground(const std::shared_ptr<ClientStream>& stream);
   void SweepIdle();
 
-  Node& node_;
+  const Context& context_;
   runtime::Core& core_;
+  Directory& directory_;
+  const LocalTenants& tenants_;
+  const Strangers& strangers_;
   StreamService& streams_;
   pace::Sensor& sensor_;
   cluster::LocationCache locations_;

@@ -11,7 +11,7 @@
 #include "node/admin_request.h"
 #include "node/api_error.h"
 #include "node/catalog_receipt.h"
-#include "node/node.h"
+#include "node/moves.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
@@ -77,17 +77,17 @@ Answer MoveCalls::AtSender(const net::HttpRequest& request, const MoveId& id,
                            const std::function<Answer()>& here) {
   if (IsForwarded(request)) return here();
   return AskSender(
-      node_.core(), id, [&] { return node_.catalog().GetMove(id); },
+      context_.core, id, [&] { return context_.catalog.GetMove(id); },
       [&](const NodeName& node) {
-        return node == node_.self() ? here() : forwarding_.Send(node, request, limits::kForwardedCall);
+        return node == context_.self ? here() : forwarding_.Send(node, request, limits::kForwardedCall);
       },
-      node_.core().Now() + limits::kSwappingWait);
+      context_.core.Now() + limits::kSwappingWait);
 }
 
 Answer MoveCalls::Cancel(const net::HttpRequest& request, const MoveId& id) {
   TW_TRY(ParseNothing(request.body));
   return AtSender(request, id, [&]() -> Answer {
-    TW_TRY_ASSIGN(const move::Receipt receipt, node_.moves().Cancel(id));
+    TW_TRY_ASSIGN(const move::Receipt receipt, moves_.Cancel(id));
     return net::HttpResponse::Json(202, move::ToJson(receipt));
   });
 }
@@ -96,7 +96,7 @@ Answer MoveCalls::Set(const net::HttpRequest& request, const MoveId& id) {
   TW_TRY_ASSIGN(const SetMoveRequest set, ParseSetMove(request.body));
   return AtSender(request, id, [&]() -> Answer {
     TW_TRY_ASSIGN(const move::Receipt receipt,
-                  set.verify_again ? node_.moves().VerifyAgain(id) : node_.moves().SetPace(id, set.pace));
+                  set.verify_again ? moves_.VerifyAgain(id) : moves_.SetPace(id, set.pace));
     return net::HttpResponse::Json(200, move::ToJson(receipt));
   });
 }
@@ -105,8 +105,8 @@ std::string MoveCalls::ReceiptNow(const cluster::MoveRecord& record, bool& sende
   if (IsComplete(record)) return ReceiptOf(record);
   const NodeName& sender = SenderOf(record);
   std::string waiting_for;
-  if (sender == node_.self()) {
-    if (const auto live = node_.moves().LiveReceipt(record.id)) return *live;
+  if (sender == context_.self) {
+    if (const auto live = moves_.LiveReceipt(record.id)) return *live;
   } else if (!sender_is_away) {
     net::HttpRequest ask;
     ask.target = "/v1/moves/" + record.id;
@@ -115,7 +115,7 @@ std::string MoveCalls::ReceiptNow(const cluster::MoveRecord& record, bool& sende
     sender_is_away = !answer;
   }
   // Perhaps it has ended meanwhile. Or its sender was restarted and has not taken it up again.
-  const auto again = node_.catalog().GetMove(record.id);
+  const auto again = context_.catalog.GetMove(record.id);
   const cluster::MoveRecord& newest = again ? *again : record;
   if (cluster::IsOver(newest.state)) return ReceiptOf(newest);
   if (sender_is_away)
@@ -128,13 +128,13 @@ std::string MoveCalls::ReceiptNow(const cluster::MoveRecord& record, bool& sende
 
 Answer MoveCalls::Show(const net::HttpRequest& request, const MoveId& id) {
   if (IsForwarded(request)) {
-    if (const auto live = node_.moves().LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
-    return NotHere(id, node_.self());
+    if (const auto live = moves_.LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
+    return NotHere(id, context_.self);
   }
-  const auto record = node_.catalog().GetMove(id);
+  const auto record = context_.catalog.GetMove(id);
   if (!record) {
     // What runs here can be shown without the catalog.
-    if (const auto live = node_.moves().LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
+    if (const auto live = moves_.LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
     return Fail(record.error());
   }
   bool sender_is_away = false;
@@ -143,8 +143,8 @@ Answer MoveCalls::Show(const net::HttpRequest& request, const MoveId& id) {
 
 // The moves of one sender are asked for one after the other, all senders at once.
 Answer MoveCalls::List() {
-  TW_TRY_ASSIGN(auto records, node_.catalog().ListMoves());
-  TW_TRY_ASSIGN(const auto live, node_.catalog().ListLiveMoves());
+  TW_TRY_ASSIGN(auto records, context_.catalog.ListMoves());
+  TW_TRY_ASSIGN(const auto live, context_.catalog.ListLiveMoves());
   std::set<MoveId> listed;
   for (const cluster::MoveRecord& record : records) listed.insert(record.id);
   for (const cluster::MoveRecord& record : live)  // Begun so long ago that they are not among the newest.
@@ -153,7 +153,7 @@ Answer MoveCalls::List() {
   std::vector<std::string> receipts(records.size());
   std::map<NodeName, std::vector<size_t>> of_sender;
   for (size_t i = 0; i < records.size(); ++i) of_sender[SenderOf(records[i])].push_back(i);
-  runtime::TaskGroup senders(node_.core());
+  runtime::TaskGroup senders(context_.core);
   for (const auto& [sender, indexes] : of_sender) {
     const std::vector<size_t>& of_this = indexes;
     senders.Spawn("moves of " + sender, [this, &records, &receipts, &of_this] {

@@ -10,12 +10,13 @@
 #include "base/ids.h"
 #include "cluster/catalog.h"
 #include "net/http.h"
+#include "node/context.h"
 #include "node/forwarding.h"
 #include "runtime/core.h"
 
 namespace tradewind::node {
 
-class Node;
+class Moves;
 
 // The node that sends the pages of a move, by what the catalog says of it.
 const NodeName& SenderOf(const cluster::MoveRecord& record);
@@ -30,7 +31,8 @@ Answer AskSender(runtime::Core& core, const MoveId& id,
 
 class MoveCalls {
  public:
-  MoveCalls(Node& node, Forwarding& forwarding) : node_(node), forwarding_(forwarding) {}
+  MoveCalls(const Context& context, Moves& moves, Forwarding& forwarding)
+      : context_(context), moves_(moves), forwarding_(forwarding) {}
 
   // Each answers the call of the admin API with a receipt (the list: with all of them). Suspends.
   Answer Show(const net::HttpRequest& request, const MoveId& id);
@@ -45,7 +47,8 @@ class MoveCalls {
   // does not answer, for the next ones. Suspends.
   std::string ReceiptNow(const cluster::MoveRecord& record, bool& sender_is_away);
 
-  Node& node_;
+  const Context& context_;
+  Moves& moves_;
   Forwarding& forwarding_;
 };
 

@@ -102,21 +102,26 @@ Result<void> Node::Open() {
   strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
                      options_.domains);
   TW_TRY(OpenCatalog());
+  context_.emplace(Context{core_, options_.name, *catalog_, [this] { return stopping_; }});
   directory_ = std::make_unique<Directory>(*catalog_, client_);
-  moves_ = std::make_unique<Moves>(
-      *this, *tenants_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
-      [this] { pacer_->Wake(); });
-  maker_ = std::make_unique<TenantMaker>(*this);
+  const auto end_streams = [this](const TenantName& tenant) {
+    if (streams_) streams_->EndAllOf(tenant);
+  };
+  moves_ = std::make_unique<Moves>(*this, *tenants_, end_streams, [this] { pacer_->Wake(); });
+  maker_ = std::make_unique<TenantMaker>(*context_, *journal_, *tenants_, *moves_, end_streams);
+  forwarding_ = std::make_unique<Forwarding>(*context_, *directory_, *tenants_, *maker_);
   pacer_ = std::make_unique<Pacer>(core_, options_.name, sensor_, HandsForPacer());
   links_ = std::make_unique<PageLinks>(
       core_, *directory_, client_,
       [this](std::unique_ptr<move::PageChannel> channel) { moves_->ServeChannel(std::move(channel)); });
   streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_, sensor_);
-  gateway_ = std::make_unique<Gateway>(*this, *streams_, sensor_);
-  transfers_ = std::make_unique<Transfers>(*this, options_.data_folder + "/transfers");
+  gateway_ = std::make_unique<Gateway>(*context_, *directory_, *tenants_, *strangers_, *streams_, sensor_);
+  transfers_ =
+      std::make_unique<Transfers>(*context_, *tenants_, *maker_, options_.data_folder + "/transfers");
   TW_TRY(transfers_->Start());
   drain_ = std::make_unique<Drain>(core_, options_.name, options_.data_folder + "/drain", HandsForDrain());
-  admin_ = std::make_unique<AdminApi>(*this, *transfers_);
+  admin_ = std::make_unique<AdminApi>(*context_, AdminApi::Parts{*directory_, *tenants_, *moves_, *maker_,
+                                                                 *drain_, *transfers_, *forwarding_});
   TW_TRY(Recover());
   Result<void> registered = CheckNoTwin();
   if (registered) registered = Register();
@@ -307,10 +312,7 @@ Drain::Hands Node::HandsForDrain() {
     }
     return bytes;
   };
-  hands.places = [this] {
-    Forwarding forwarding(*this);
-    return LookAtNodes(*this, forwarding);
-  };
+  hands.places = [this] { return LookAtNodes(*context_, *forwarding_); };
   hands.record = [this](bool draining) { return catalog_->SetDraining(options_.name, draining); };
   hands.move_to_end = [this](const MoveRequest& request) { return moves_->RunToEnd(request); };
   hands.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
@@ -386,10 +388,6 @@ Result<void> Node::Recover() {
   return {};
 }
 
-void Node::EndStreamsOf(const TenantName& name) {
-  if (streams_) streams_->EndAllOf(name);
-}
-
 // -- MoveHost
 
 Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer,
@@ -421,7 +419,7 @@ net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
     return links_->Accept(request);
   }
   if (path == kStreamsPath) return streams_->Handle(request);
-  if (path == kSizesPath) return net::HttpResponse::Json(200, EncodeSizes(SizesHere(*this)));
+  if (path == kSizesPath) return net::HttpResponse::Json(200, EncodeSizes(SizesHere(core_, *tenants_)));
   if (path == kLatencyPath) {
     const auto call = DecodeLatencyCall(request.body);
     if (!call) return ErrorResponse(call.error());

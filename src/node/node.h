@@ -25,6 +25,7 @@
 #include "net/cluster_secret.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "node/context.h"
 #include "node/data_folder.h"
 #include "node/directory.h"
 #include "node/drain.h"
@@ -43,6 +44,7 @@ class EmbeddedCatalog;
 namespace tradewind::node {
 
 class AdminApi;
+class Forwarding;
 class Gateway;
 class PageLinks;
 class StreamService;
@@ -85,6 +87,7 @@ class Node : public move::MoveHost {
   std::string url() const { return url_; }
   void SetTrap(StepTrap trap) { options_.trap = std::move(trap); }
   const NodeOptions& options() const { return options_; }
+  const Context& context() const { return *context_; }
   LocalTenants& tenants() { return *tenants_; }
   Moves& moves() { return *moves_; }
   Directory& directory() { return *directory_; }
@@ -93,8 +96,6 @@ class Node : public move::MoveHost {
   net::HttpClient& client() { return client_; }
 
   TenantMaker& maker() { return *maker_; }
-  // Ends every stream on a tenant of this node. Suspends.
-  void EndStreamsOf(const TenantName& name);
 
   // -- MoveHost
   runtime::Core& core() override { return core_; }
@@ -145,12 +146,14 @@ class Node : public move::MoveHost {
   pace::Sensor sensor_;
   std::unique_ptr<cluster::Catalog> catalog_;
   cluster::Catalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
+  std::optional<Context> context_;
   std::unique_ptr<move::Journal> journal_;
   std::unique_ptr<RemovedFiles> removed_;
   std::unique_ptr<LocalTenants> tenants_;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<Moves> moves_;
   std::unique_ptr<TenantMaker> maker_;
+  std::unique_ptr<Forwarding> forwarding_;
   std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<PageLinks> links_;
   std::unique_ptr<StreamService> streams_;

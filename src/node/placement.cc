@@ -3,8 +3,8 @@
 #include <tuple>
 
 #include "base/limits.h"
+#include "node/context.h"
 #include "node/forwarding.h"
-#include "node/node.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
@@ -19,14 +19,14 @@ NodePlace* ChoosePlace(std::vector<NodePlace>& places, const NodeName& unwanted)
   return best;
 }
 
-Result<std::vector<NodePlace>> LookAtNodes(Node& node, Forwarding& forwarding) {
-  TW_TRY_ASSIGN(const auto records, node.catalog().Nodes());
-  TW_TRY_ASSIGN(auto counts, node.catalog().TenantCounts());
+Result<std::vector<NodePlace>> LookAtNodes(const Context& context, Forwarding& forwarding) {
+  TW_TRY_ASSIGN(const auto records, context.catalog.Nodes());
+  TW_TRY_ASSIGN(auto counts, context.catalog.TenantCounts());
   std::vector<NodePlace> places;
   for (const cluster::NodeRecord& record : records)
-    places.push_back({record.name, record.name == node.self(), record.draining, counts[record.name],
+    places.push_back({record.name, record.name == context.self, record.draining, counts[record.name],
                       record.url, record.sqlite});
-  runtime::TaskGroup probes(node.core());
+  runtime::TaskGroup probes(context.core);
   for (NodePlace& place : places) {
     if (place.up) continue;
     probes.Spawn("probe of " + place.name, [&forwarding, &place] {

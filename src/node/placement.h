@@ -10,9 +10,8 @@
 
 namespace tradewind::node {
 
+struct Context;
 class Forwarding;
-class Node;
-
 struct NodePlace {
   NodeName name;
   bool up = false;
@@ -31,6 +30,6 @@ NodePlace* ChoosePlace(std::vector<NodePlace>& places, const NodeName& unwanted 
 
 // All nodes of the cluster, by name, as they are now: asks the catalog, and each node whether it is up, for
 // at most limits::kNodeProbe. Fails as the catalog does. Suspends.
-Result<std::vector<NodePlace>> LookAtNodes(Node& node, Forwarding& forwarding);
+Result<std::vector<NodePlace>> LookAtNodes(const Context& context, Forwarding& forwarding);
 
 }  // namespace tradewind::node

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "node/node.h"
+#include "node/moves.h"
 #include "sqlite/database_file.h"
 
 namespace tradewind::node {
@@ -33,12 +33,20 @@ move::JournalEntry Entry(const TenantName& name, move::Role role, Epoch epoch) {
 
 }  // namespace
 
-TenantMaker::TenantMaker(Node& node) : node_(node), core_(node.core()), fibers_(core_) {}
+TenantMaker::TenantMaker(const Context& context, move::Journal& journal, LocalTenants& tenants, Moves& moves,
+                         std::function<void(const TenantName&)> end_streams)
+    : context_(context),
+      core_(context.core),
+      journal_(journal),
+      tenants_(tenants),
+      moves_(moves),
+      end_streams_(std::move(end_streams)),
+      fibers_(core_) {}
 
 TenantMaker::~TenantMaker() = default;
 
 const move::JournalEntry* TenantMaker::EntryOf(const TenantName& name) const {
-  const auto& entries = node_.journal().entries();
+  const auto& entries = journal_.entries();
   const auto found = entries.find(name);
   return found == entries.end() ? nullptr : &found->second;
 }
@@ -50,30 +58,30 @@ Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::stri
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
   const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
-  TW_TRY_ASSIGN(const auto claim, node_.tenants().ClaimName(name, deadline));
+  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(name, deadline));
   TW_TRY(SettleIfUnfinished(name));
   // Nobody deletes it meanwhile, so what the journal says holds in the catalog too.
   if (const auto* entry = EntryOf(name); entry && entry->role == move::Role::kOwned) return Exists(name);
-  const auto known = node_.catalog().GetTenant(name);
+  const auto known = context_.catalog.GetTenant(name);
   if (known) return Exists(name);
   if (known.error().kind != ErrorKind::kNotFound) return Fail(known.error());
   TW_TRY(AwaitRoom(name, deadline));
-  TW_TRY_ASSIGN(const bool in_the_way, core_.disk().Exists(node_.TenantPath(name)));
+  TW_TRY_ASSIGN(const bool in_the_way, core_.disk().Exists(tenants_.PathOf(name)));
   if (in_the_way)
     return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
-                "the file " + node_.TenantPath(name) + " of node " + node_.self() +
+                "the file " + tenants_.PathOf(name) + " of node " + context_.self +
                     " belongs to no tenant that it knows",
                 "move it out of the folder");
-  TW_TRY(node_.journal().Put(Entry(name, move::Role::kCreating, Epoch{})));
+  TW_TRY(journal_.Put(Entry(name, move::Role::kCreating, Epoch{})));
   return Make(name, file);
 }
 
 // A tenant that was moved away or dropped may still be on its way out.
 Result<void> TenantMaker::AwaitRoom(const TenantName& name, runtime::TimePoint deadline) {
-  while (EntryOf(name) || node_.tenants().Has(name) || node_.moves().IsMoving(name)) {
-    if (core_.Now() >= deadline || node_.stopping())
+  while (EntryOf(name) || tenants_.Has(name) || moves_.IsMoving(name)) {
+    if (core_.Now() >= deadline || context_.stopping())
       return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
-                  "an earlier tenant " + name + " is still being removed at node " + node_.self(),
+                  "an earlier tenant " + name + " is still being removed at node " + context_.self,
                   "try again");
     runtime::SleepFor(limits::kLocatePause);
   }
@@ -102,8 +110,8 @@ Result<TenantRecord> TenantMaker::Make(const TenantName& name, const std::string
 }
 
 Result<void> TenantMaker::LayFile(const TenantName& name, const std::string& file) {
-  const std::string path = node_.TenantPath(name);
-  TW_TRY(node_.tenants().ClearBeside(name));
+  const std::string path = tenants_.PathOf(name);
+  TW_TRY(tenants_.ClearBeside(name));
   if (file.empty()) {
     TW_TRY_ASSIGN(const auto made, core_.disk().Open(path, runtime::OpenMode::kCreateExclusive));
     TW_TRY(sqlite::WriteEmptyDatabase(*made));
@@ -119,13 +127,13 @@ Result<void> TenantMaker::LayFile(const TenantName& name, const std::string& fil
 Result<TenantRecord> TenantMaker::Record(const TenantName& name, bool may_be_sent) {
   const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
   while (true) {
-    auto record = node_.catalog().CreateTenant(name, "sqlite", node_.self());
+    auto record = context_.catalog.CreateTenant(name, "sqlite", context_.self);
     if (record) return record;
     const bool exists = record.error().kind == ErrorKind::kExists;
     if (exists && may_be_sent) {
       // Ours, from before: with the name claimed nobody else makes it for this node.
-      auto found = node_.catalog().GetTenant(name);
-      if (found && found->ownership.owner == node_.self()) return found;
+      auto found = context_.catalog.GetTenant(name);
+      if (found && found->ownership.owner == context_.self) return found;
       if (found) return record;
       record = Fail(ErrorKind::kTimeout, std::string(cluster::kAnswerLostCode), found.error().message);
     } else if (!OutcomeIsUnknown(record.error())) {
@@ -134,14 +142,14 @@ Result<TenantRecord> TenantMaker::Record(const TenantName& name, bool may_be_sen
       record = Fail(ErrorKind::kTimeout, std::string(cluster::kAnswerLostCode), record.error().message);
     }
     may_be_sent = true;
-    if (core_.Now() >= deadline || node_.stopping()) return record;
+    if (core_.Now() >= deadline || context_.stopping()) return record;
     runtime::SleepFor(limits::kReconnectPause);
   }
 }
 
 Result<void> TenantMaker::Own(const TenantRecord& record) {
-  TW_TRY(node_.journal().Put(Entry(record.name, move::Role::kOwned, record.ownership.epoch)));
-  node_.tenants().Own(record.name, record.ownership.epoch);
+  TW_TRY(journal_.Put(Entry(record.name, move::Role::kOwned, record.ownership.epoch)));
+  tenants_.Own(record.name, record.ownership.epoch);
   return {};
 }
 
@@ -155,41 +163,41 @@ void TenantMaker::Undo(const TenantName& name) {
 
 Result<void> TenantMaker::Remove(const TenantName& name) {
   if (const auto* entry = EntryOf(name); entry && entry->role != move::Role::kDeleting)
-    TW_TRY(node_.journal().Put(Entry(name, move::Role::kDeleting, entry->epoch)));
-  node_.EndStreamsOf(name);
-  node_.tenants().CloseAndForget(name, LocalTenants::Files::kGo);
-  TW_TRY(node_.tenants().RemoveFiles(name));
-  return node_.journal().Erase(name);
+    TW_TRY(journal_.Put(Entry(name, move::Role::kDeleting, entry->epoch)));
+  end_streams_(name);
+  tenants_.CloseAndForget(name, LocalTenants::Files::kGo);
+  TW_TRY(tenants_.RemoveFiles(name));
+  return journal_.Erase(name);
 }
 
 // -- Delete
 
 Result<void> TenantMaker::Delete(const TenantName& name) {
-  TW_TRY_ASSIGN(const auto claim, node_.tenants().ClaimName(name, core_.Now() + limits::kNameWait));
+  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(name, core_.Now() + limits::kNameWait));
   TW_TRY(SettleIfUnfinished(name));
-  if (!node_.tenants().Has(name)) return DeleteLost(name);
+  if (!tenants_.Has(name)) return DeleteLost(name);
   const auto* entry = EntryOf(name);
-  if (node_.moves().IsCutOff(name)) return DeleteCutOff(name);
-  if (node_.moves().IsMoving(name) || !entry || entry->role != move::Role::kOwned)
+  if (moves_.IsCutOff(name)) return DeleteCutOff(name);
+  if (moves_.IsMoving(name) || !entry || entry->role != move::Role::kOwned)
     return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
                 "wait until the move is over");
   return Drop(name, entry->epoch);
 }
 
 Result<void> TenantMaker::Drop(const TenantName& name, Epoch epoch) {
-  TW_TRY(node_.journal().Put(Entry(name, move::Role::kDropping, epoch)));
+  TW_TRY(journal_.Put(Entry(name, move::Role::kDropping, epoch)));
   if (Result<void> dropped = DropRecord(name, epoch); !dropped) {
     if (!OutcomeIsUnknown(dropped.error())) {
       // It stays; so it is served while the journal is being told.
-      if (!node_.journal().Put(Entry(name, move::Role::kOwned, epoch))) SettleLater(name);
+      if (!journal_.Put(Entry(name, move::Role::kOwned, epoch))) SettleLater(name);
       return dropped;
     }
-    node_.tenants().RefuseUses(name);
+    tenants_.RefuseUses(name);
     SettleLater(name);
     return AnswerLost(name, "deleted", dropped.error());
   }
-  node_.tenants().RefuseUses(name);
-  node_.tenants().ForgetUnserved(name);
+  tenants_.RefuseUses(name);
+  tenants_.ForgetUnserved(name);
   // It is gone, whatever becomes of the files.
   if (Result<void> removed = Remove(name); !removed) {
     log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
@@ -203,8 +211,8 @@ Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch, const 
   const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
   bool may_be_done = false;
   while (true) {
-    Result<void> dropped = move.empty() ? node_.catalog().DeleteTenant(name, {node_.self(), epoch})
-                                        : node_.catalog().DeleteInMove(name, {node_.self(), epoch}, move);
+    Result<void> dropped = move.empty() ? context_.catalog.DeleteTenant(name, {context_.self, epoch})
+                                        : context_.catalog.DeleteInMove(name, {context_.self, epoch}, move);
     if (dropped || dropped.error().kind == ErrorKind::kNotFound) return {};
     // By an attempt of before: somebody has made the name anew.
     if (dropped.error().code == "OWNER_CHANGED" && may_be_done) return {};
@@ -213,31 +221,31 @@ Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch, const 
       dropped = Fail(ErrorKind::kTimeout, std::string(cluster::kAnswerLostCode), dropped.error().message);
     }
     may_be_done = true;
-    if (core_.Now() >= deadline || node_.stopping()) return dropped;
+    if (core_.Now() >= deadline || context_.stopping()) return dropped;
     runtime::SleepFor(limits::kReconnectPause);
   }
 }
 
 // The catalog says that it is here, but it is not, or not so that it could be served.
 Result<void> TenantMaker::DeleteLost(const TenantName& name) {
-  if (!node_.tenants().Knows(name) || node_.moves().IsMoving(name))
+  if (!tenants_.Knows(name) || moves_.IsMoving(name))
     return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
-  TW_TRY_ASSIGN(const TenantRecord record, node_.catalog().GetTenant(name));
-  if (record.ownership.owner == node_.self()) TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
-  node_.tenants().ForgetUnserved(name);
+  TW_TRY_ASSIGN(const TenantRecord record, context_.catalog.GetTenant(name));
+  if (record.ownership.owner == context_.self) TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
+  tenants_.ForgetUnserved(name);
   return EntryOf(name) ? Remove(name) : Result<void>();
 }
 
 // What is here lacks pages, and nobody knows whether they will ever come. The journal goes on saying that this node owns
 // it until the catalog has forgotten it, so a crash in between leaves the tenant as it was, or to WatchStranded().
 Result<void> TenantMaker::DeleteCutOff(const TenantName& name) {
-  TW_TRY_ASSIGN(const TenantRecord record, node_.catalog().GetTenant(name));
-  if (record.ownership.owner != node_.self() || record.move.empty() || !node_.moves().IsCutOff(name))
+  TW_TRY_ASSIGN(const TenantRecord record, context_.catalog.GetTenant(name));
+  if (record.ownership.owner != context_.self || record.move.empty() || !moves_.IsCutOff(name))
     return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
                 "wait until the move is over");
   TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
-  node_.tenants().RefuseUses(name);
-  node_.moves().Abandon(name);
+  tenants_.RefuseUses(name);
+  moves_.Abandon(name);
   if (Result<void> removed = Remove(name); !removed) {
     log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
     SettleLater(name);
@@ -248,12 +256,12 @@ Result<void> TenantMaker::DeleteCutOff(const TenantName& name) {
 // -- Stranded
 
 Result<bool> TenantMaker::IsStranded(const move::JournalEntry& entry) {
-  const auto move = node_.catalog().GetMove(entry.move);
+  const auto move = context_.catalog.GetMove(entry.move);
   if (!move && move.error().kind != ErrorKind::kNotFound) return Fail(move.error());
   if (move && !cluster::IsOver(move->state)) return false;
-  const auto record = node_.catalog().GetTenant(entry.tenant);
+  const auto record = context_.catalog.GetTenant(entry.tenant);
   if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
-  return !record || record->ownership.owner != node_.self();
+  return !record || record->ownership.owner != context_.self;
 }
 
 void TenantMaker::WatchStranded(const move::JournalEntry& entry) {
@@ -262,12 +270,12 @@ void TenantMaker::WatchStranded(const move::JournalEntry& entry) {
       const auto* now = EntryOf(entry.tenant);
       return now && now->move == entry.move;
     };
-    while (!node_.stopping() && takes_part()) {
+    while (!context_.stopping() && takes_part()) {
       if (const Result<bool> stranded = IsStranded(entry); stranded && *stranded && takes_part()) {
-        if (const auto claim = node_.tenants().ClaimName(entry.tenant, core_.Now()); claim && takes_part()) {
+        if (const auto claim = tenants_.ClaimName(entry.tenant, core_.Now()); claim && takes_part()) {
           log::warn("move {} of tenant {} is over, and its copy here is removed", entry.move, entry.tenant);
-          node_.tenants().ForgetUnserved(entry.tenant);
-          node_.moves().Abandon(entry.tenant);
+          tenants_.ForgetUnserved(entry.tenant);
+          moves_.Abandon(entry.tenant);
           if (!Remove(entry.tenant)) SettleLater(entry.tenant);
           return;
         }
@@ -299,11 +307,11 @@ Result<void> TenantMaker::Settle(const TenantName& name) {
 }
 
 Result<void> TenantMaker::SettleCreating(const TenantName& name) {
-  auto record = node_.catalog().GetTenant(name);
+  auto record = context_.catalog.GetTenant(name);
   if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
-  const Result<void> whole = sqlite::CheckDatabaseFile(core_.disk(), node_.TenantPath(name));
+  const Result<void> whole = sqlite::CheckDatabaseFile(core_.disk(), tenants_.PathOf(name));
   if (!whole && whole.error().code != sqlite::kFileGoneCode) return whole;
-  if (record && record->ownership.owner == node_.self()) return Own(*record);
+  if (record && record->ownership.owner == context_.self) return Own(*record);
   // The catalog was asked only once the file was whole.
   if (record || !whole) return Remove(name);
   record = Record(name, /*may_be_sent=*/true);
@@ -315,9 +323,9 @@ Result<void> TenantMaker::SettleCreating(const TenantName& name) {
 // Nobody was told that it was deleted, so it is kept if it is still there; at a new epoch, so that a delete
 // that is still on its way finds another tenant than it expects.
 Result<void> TenantMaker::SettleDropping(const TenantName& name, Epoch epoch) {
-  const auto fenced = node_.catalog().Fence(name, {node_.self(), epoch}, "");
+  const auto fenced = context_.catalog.Fence(name, {context_.self, epoch}, "");
   if (!fenced && fenced.error().kind != ErrorKind::kNotFound) return Fail(fenced.error());
-  if (fenced && fenced->record.ownership.owner == node_.self()) return Own(fenced->record);
+  if (fenced && fenced->record.ownership.owner == context_.self) return Own(fenced->record);
   return Remove(name);
 }
 
@@ -325,8 +333,8 @@ void TenantMaker::SettleLater(const TenantName& name) {
   if (!unfinished_.insert(name).second) return;
   fibers_.Spawn("settle " + name, [this, name] {
     bool said = false;
-    while (!node_.stopping() && unfinished_.contains(name)) {
-      if (const auto claim = node_.tenants().ClaimName(name, core_.Now() + limits::kReconnectPause)) {
+    while (!context_.stopping() && unfinished_.contains(name)) {
+      if (const auto claim = tenants_.ClaimName(name, core_.Now() + limits::kReconnectPause)) {
         const Result<void> settled = SettleIfUnfinished(name);
         if (settled) return;
         if (!std::exchange(said, true))
@@ -340,19 +348,17 @@ void TenantMaker::SettleLater(const TenantName& name) {
 // -- Lost
 
 void TenantMaker::NoteIfLost(const TenantName& name) {
-  const auto known = [&] {
-    return EntryOf(name) || node_.tenants().Knows(name) || node_.moves().IsMoving(name);
-  };
-  if (known() || node_.tenants().IsClaimed(name)) return;
+  const auto known = [&] { return EntryOf(name) || tenants_.Knows(name) || moves_.IsMoving(name); };
+  if (known() || tenants_.IsClaimed(name)) return;
   // With the claim nothing begins here while the catalog's answer is on its way.
-  const auto claim = node_.tenants().ClaimName(name, core_.Now());
+  const auto claim = tenants_.ClaimName(name, core_.Now());
   if (!claim) return;
-  const auto record = node_.catalog().GetTenant(name);
-  if (!record || record->ownership.owner != node_.self() || known()) return;
-  Error missing = TenantFileMissing(name, "the catalog says that it is on node " + node_.self() +
+  const auto record = context_.catalog.GetTenant(name);
+  if (!record || record->ownership.owner != context_.self || known()) return;
+  Error missing = TenantFileMissing(name, "the catalog says that it is on node " + context_.self +
                                               ", whose data folder knows nothing of it");
   log::error("{}", Describe(missing));
-  node_.tenants().AddUnserved(name, std::move(missing));
+  tenants_.AddUnserved(name, std::move(missing));
 }
 
 }  // namespace tradewind::node

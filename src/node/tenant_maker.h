@@ -19,6 +19,7 @@
 // This core only.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 
@@ -26,16 +27,19 @@
 #include "base/result.h"
 #include "cluster/catalog.h"
 #include "move/journal.h"
+#include "node/context.h"
 #include "node/local_tenants.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
 
-class Node;
+class Moves;
 
 class TenantMaker {
  public:
-  explicit TenantMaker(Node& node);
+  // `end_streams` ends every stream on a tenant of this node; it suspends.
+  TenantMaker(const Context& context, move::Journal& journal, LocalTenants& tenants, Moves& moves,
+              std::function<void(const TenantName&)> end_streams);
   ~TenantMaker();  // Requires: Join() has returned.
 
   // Makes a tenant here: empty, or, when `file` names one, with a file of this node's disk that is checked,
@@ -84,8 +88,12 @@ class TenantMaker {
   void SettleLater(const TenantName& name);
   const move::JournalEntry* EntryOf(const TenantName& name) const;
 
-  Node& node_;
+  const Context& context_;
   runtime::Core& core_;
+  move::Journal& journal_;
+  LocalTenants& tenants_;
+  Moves& moves_;
+  const std::function<void(const TenantName&)> end_streams_;
   std::set<TenantName> unfinished_;
   runtime::WaitQueue stopping_;
   runtime::TaskGroup fibers_;

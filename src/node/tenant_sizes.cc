@@ -5,7 +5,8 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "node/node.h"
+#include "node/directory.h"
+#include "node/local_tenants.h"
 #include "runtime/fiber.h"
 #include "sqlite/database_file.h"
 
@@ -16,44 +17,44 @@ namespace {
 namespace json = boost::json;
 
 // Of a tenant that is open, its newest version; of another one its file, if no WAL beside it may hold more.
-std::optional<TenantSize> SizeOfOne(Node& node, const TenantName& name) {
-  if (tenant::Tenant* open = node.tenants().IfOpen(name)) {
+std::optional<TenantSize> SizeOfOne(runtime::Core& core, LocalTenants& tenants, const TenantName& name) {
+  if (tenant::Tenant* open = tenants.IfOpen(name)) {
     const TenantSize size{open->store().page_size(), open->store().page_count()};
     return size.page_size == 0 ? std::optional<TenantSize>() : size;
   }
-  const std::string path = node.TenantPath(name);
-  if (sqlite::MayWalHoldMore(node.core().disk(), path).value_or(true)) return std::nullopt;
-  return SizeOnDisk(node.core().disk(), path);
+  const std::string path = tenants.PathOf(name);
+  if (sqlite::MayWalHoldMore(core.disk(), path).value_or(true)) return std::nullopt;
+  return SizeOnDisk(core.disk(), path);
 }
 
 }  // namespace
 
-TenantSizes SizesHere(Node& node) {
+TenantSizes SizesHere(runtime::Core& core, LocalTenants& tenants) {
   TenantSizes sizes;
   size_t looked_at = 0;
-  for (const TenantName& name : node.tenants().names()) {
-    if (const auto size = SizeOfOne(node, name)) sizes[name] = *size;
+  for (const TenantName& name : tenants.names()) {
+    if (const auto size = SizeOfOne(core, tenants, name)) sizes[name] = *size;
     if (++looked_at % 64 == 0) runtime::Yield();
   }
   return sizes;
 }
 
-TenantSizes SizesEverywhere(Node& node, const std::vector<cluster::TenantRecord>& records) {
+TenantSizes SizesEverywhere(const Context& context, Directory& directory, LocalTenants& tenants,
+                            const std::vector<cluster::TenantRecord>& records) {
   std::set<NodeName> owners;
   for (const cluster::TenantRecord& record : records) owners.insert(record.ownership.owner);
   std::map<NodeName, TenantSizes> told;
-  runtime::TaskGroup calls(node.core());
+  runtime::TaskGroup calls(context.core);
   for (const NodeName& owner : owners) {
-    calls.Spawn("sizes of " + owner, [&node, &told, owner] {
-      if (owner == node.self()) {
-        told[owner] = SizesHere(node);
+    calls.Spawn("sizes of " + owner, [&, owner] {
+      if (owner == context.self) {
+        told[owner] = SizesHere(context.core, tenants);
         return;
       }
       net::HttpRequest request;
       request.target = std::string(kSizesPath);
       request.idempotent = true;
-      const auto answer =
-          node.directory().Call(owner, std::move(request), node.core().Now() + limits::kNodeProbe);
+      const auto answer = directory.Call(owner, std::move(request), context.core.Now() + limits::kNodeProbe);
       if (!answer || answer->status != 200) return;
       if (auto sizes = DecodeSizes(answer->body)) told[owner] = *std::move(sizes);
     });

@@ -10,11 +10,13 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "cluster/catalog.h"
+#include "node/context.h"
 #include "node/tenant_json.h"
 
 namespace tradewind::node {
 
-class Node;
+class Directory;
+class LocalTenants;
 
 inline constexpr std::string_view kSizesPath = "/v1/internal/sizes";
 
@@ -22,10 +24,11 @@ inline constexpr std::string_view kSizesPath = "/v1/internal/sizes";
 using TenantSizes = std::map<TenantName, TenantSize>;
 
 // Of the tenants of this node; none is opened for that. Suspends.
-TenantSizes SizesHere(Node& node);
+TenantSizes SizesHere(runtime::Core& core, LocalTenants& tenants);
 // Of the tenants in the records, wherever they are: each node is asked once, all at the same time, and none is
 // waited for longer than limits::kNodeProbe. Suspends.
-TenantSizes SizesEverywhere(Node& node, const std::vector<cluster::TenantRecord>& records);
+TenantSizes SizesEverywhere(const Context& context, Directory& directory, LocalTenants& tenants,
+                            const std::vector<cluster::TenantRecord>& records);
 
 std::string EncodeSizes(const TenantSizes& sizes);
 // Fails with SIZES_INVALID (kCorrupt).

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "node/import_check.h"
-#include "node/node.h"
 #include "node/tenant_maker.h"
 #include "runtime/random_id.h"
 #include "tenant/tenant.h"
@@ -52,8 +51,15 @@ class Transfers::Use {
   const std::shared_ptr<Transfer> transfer_;
 };
 
-Transfers::Transfers(Node& node, std::string folder, runtime::Duration idle)
-    : node_(node), core_(node.core()), folder_(std::move(folder)), idle_(idle), fibers_(core_) {}
+Transfers::Transfers(const Context& context, LocalTenants& tenants, TenantMaker& maker, std::string folder,
+                     runtime::Duration idle)
+    : context_(context),
+      core_(context.core),
+      tenants_(tenants),
+      maker_(maker),
+      folder_(std::move(folder)),
+      idle_(idle),
+      fibers_(core_) {}
 
 Transfers::~Transfers() = default;
 
@@ -64,7 +70,7 @@ Result<void> Transfers::Start() {
   TW_TRY(disk.CreateFolders(folder_));
   TW_TRY_ASSIGN(const std::vector<std::string> left, disk.List(folder_));
   for (const std::string& name : left) TW_TRY(disk.Remove(folder_ + "/" + name));
-  fibers_.Spawn("idle transfers of " + node_.self(), [this] { SweepIdle(); });
+  fibers_.Spawn("idle transfers of " + context_.self, [this] { SweepIdle(); });
   return {};
 }
 
@@ -92,7 +98,7 @@ void Transfers::SweepIdle() {
 
 Result<void> Transfers::CheckRunning() const {
   if (!stopping_) return {};
-  return Fail(ErrorKind::kUnavailable, "NODE_STOPPING", "node " + node_.self() + " is stopping",
+  return Fail(ErrorKind::kUnavailable, "NODE_STOPPING", "node " + context_.self + " is stopping",
               "begin again when it is back, or at another node");
 }
 
@@ -109,13 +115,13 @@ Result<std::shared_ptr<Transfers::Transfer>> Transfers::Add(Kind kind, const Ten
   TW_TRY(CheckRunning());
   if (transfers_.size() >= limits::kOpenTransfers)
     return Fail(ErrorKind::kUnavailable, "TOO_MANY_TRANSFERS",
-                fmt::format("node {} has {} imports and exports open", node_.self(), limits::kOpenTransfers),
+                fmt::format("node {} has {} imports and exports open", context_.self, limits::kOpenTransfers),
                 "try again when some have ended");
   TW_TRY(CheckSpace(size_bytes));
   const std::string digits = runtime::RandomId(core_);
   auto transfer = std::make_shared<Transfer>();
   transfer->kind = kind;
-  transfer->id = node_.self() + "." + digits;
+  transfer->id = context_.self + "." + digits;
   transfer->tenant = tenant;
   transfer->path = fmt::format("{}/{}-{}.db", folder_, tenant, digits);
   transfer->size_bytes = size_bytes;
@@ -152,7 +158,7 @@ Result<void> Transfers::CheckSpace(uint64_t wanted) const {
     if (transfer->kind == Kind::kImport) promised += transfer->size_bytes - transfer->received;
   if (promised <= free && wanted <= free - promised) return {};
   return Fail(ErrorKind::kTooLarge, "DISK_FULL",
-              fmt::format("the disk of node {} has no room for {} bytes more", node_.self(), wanted),
+              fmt::format("the disk of node {} has no room for {} bytes more", context_.self, wanted),
               "free space on it, or choose another node");
 }
 
@@ -162,7 +168,7 @@ Result<std::string> Transfers::BeginImport(const TenantName& tenant, uint64_t si
   if (size_bytes == 0)
     return Fail(ErrorKind::kInvalid, "IMPORT_EMPTY", "an empty file is no SQLite database",
                 "make an empty tenant with tradewind tenant create");
-  const auto known = node_.catalog().GetTenant(tenant);
+  const auto known = context_.catalog.GetTenant(tenant);
   if (known)
     return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + tenant + " exists",
                 "choose another name, or delete it first");
@@ -216,7 +222,7 @@ Result<cluster::TenantRecord> Transfers::Commit(const std::string& id) {
   if (checked) checked = CheckImport(core_, transfer->path, [this] { return CheckRunning(); });
   if (checked) checked = CheckRunning();
   Result<cluster::TenantRecord> made =
-      checked ? node_.maker().Create(transfer->tenant, transfer->path) : Fail(std::move(checked).error());
+      checked ? maker_.Create(transfer->tenant, transfer->path) : Fail(std::move(checked).error());
   Forget(*transfer);
   return made;
 }
@@ -224,7 +230,7 @@ Result<cluster::TenantRecord> Transfers::Commit(const std::string& id) {
 // -- Exports
 
 Result<Transfers::Begun> Transfers::BeginExport(const TenantName& tenant) {
-  TW_TRY_ASSIGN(const auto source, node_.tenants().Find(tenant));
+  TW_TRY_ASSIGN(const auto source, tenants_.Find(tenant));
   const uint64_t estimate = uint64_t{source->store().page_size()} * source->store().page_count();
   TW_TRY_ASSIGN(const auto transfer, Add(Kind::kExport, tenant, estimate));
   const Use use(*this, transfer);

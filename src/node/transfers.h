@@ -25,19 +25,22 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "cluster/catalog.h"
+#include "node/context.h"
 #include "runtime/core.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::node {
 
-class Node;
+class LocalTenants;
+class TenantMaker;
 
 class Transfers {
  public:
   enum class Kind { kImport, kExport };
 
-  Transfers(Node& node, std::string folder, runtime::Duration idle = limits::kTransferIdle);
+  Transfers(const Context& context, LocalTenants& tenants, TenantMaker& maker, std::string folder,
+            runtime::Duration idle = limits::kTransferIdle);
   ~Transfers();  // Requires: Stop() has returned.
 
   // Removes what an earlier process left, and begins to watch for idle transfers. Suspends.
@@ -84,8 +87,10 @@ class Transfers {
   Result<void> CheckRunning() const;
   void SweepIdle();
 
-  Node& node_;
+  const Context& context_;
   runtime::Core& core_;
+  LocalTenants& tenants_;
+  TenantMaker& maker_;
   const std::string folder_;
   const runtime::Duration idle_;
   std::map<std::string, std::shared_ptr<Transfer>> transfers_;  // By id.

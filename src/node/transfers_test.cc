@@ -21,7 +21,7 @@ class TransfersTest : public TwoNodes {
   void WithTransfers(const std::function<void(Transfers&)>& body,
                      runtime::Duration idle = limits::kTransferIdle) {
     WithNodes([&] {
-      Transfers transfers(*n1_, folder(), idle);
+      Transfers transfers(n1_->context(), n1_->tenants(), n1_->maker(), folder(), idle);
       Need(transfers.Start());
       body(transfers);
       transfers.Stop();
