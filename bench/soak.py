@@ -110,14 +110,14 @@ class Attacks:
         self.servers, self.args = servers, args
         self.over = threading.Event()
         self.threads = []
-        self.done, self.refused = 0, 0
+        self.done = 0
 
     def start(self, work, *arguments):
         def quietly():
             while not self.over.is_set():
                 try:
                     work(*arguments)
-                except (OSError, ValueError, http.client.HTTPException):
+                except (OSError, ValueError, KeyError, http.client.HTTPException):  # Refused, or ended at its limit.
                     time.sleep(0.1)
 
         self.threads.append(threading.Thread(target=quietly, daemon=True))
