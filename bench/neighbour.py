@@ -50,12 +50,15 @@ def pin(processors):
 
 
 class Node:
-    def __init__(self, program, folder):
-        self.port = free_port()
+    """A server with its data in the folder; `options` are further ones of serve. It has one processor, unless told otherwise."""
+
+    def __init__(self, program, folder, name="n1", options=(), processors=NODE):
+        self.name, self.port = name, free_port()
         self.log = open(os.path.join(folder, "log"), "ab")
         self.process = subprocess.Popen(
-            [program, "serve", "--name", "n1", "--listen", f"127.0.0.1:{self.port}", "--data",
-             os.path.join(folder, "data")], stdout=self.log, stderr=self.log, preexec_fn=lambda: pin(NODE))
+            [program, "serve", "--name", name, "--listen", f"127.0.0.1:{self.port}", "--data",
+             os.path.join(folder, "data"), *options], stdout=self.log, stderr=self.log,
+            preexec_fn=lambda: pin(processors))
         for _ in range(400):
             try:
                 if self.call("GET", "/health")[0] == 200:
@@ -100,6 +103,7 @@ class Node:
             self.process.kill()
             self.process.wait()
         self.log.close()
+        return self.process.returncode
 
 
 def make_data(program, folder, rows):

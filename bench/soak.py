@@ -17,7 +17,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -26,47 +25,20 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from neighbour import free_port  # noqa: E402
+from neighbour import PROCESSORS, Node  # noqa: E402
 from neighbour_inputs import ENDLESS, INPUTS  # noqa: E402
 
-JSON = {"Content-Type": "application/json"}
 ROWS = 200_000
 GROWN_MB = 128  # What memory may be more afterwards: caches of tenants, stacks of fibers, fragments.
 GROWN_DESCRIPTORS = 64
 
 
-class Server:
+class Server(Node):
     def __init__(self, program, folder, name, memory, join=None):
-        self.name, self.port = name, free_port()
+        os.makedirs(os.path.join(folder, name))
+        super().__init__(program, os.path.join(folder, name), name,
+                         ["--memory", memory, *(["--join", join] if join else [])], PROCESSORS)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log = open(os.path.join(folder, name + ".log"), "ab")
-        self.process = subprocess.Popen(
-            [program, "serve", "--name", name, "--listen", f"127.0.0.1:{self.port}", "--data", os.path.join(folder, name),
-             "--memory", memory, *(["--join", join] if join else [])], stdout=self.log, stderr=self.log)
-        for _ in range(400):
-            try:
-                if self.call("GET", "/health")[0] == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise SystemExit(f"{name} does not start; see {self.log.name}")
-
-    def call(self, method, path, body=None, timeout=300):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            connection.request(method, path, body, JSON if body else {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def sql(self, tenant, *statements, timeout=300):
-        requests = [{"type": "execute", "stmt": {"sql": sql}} for sql in statements] + [{"type": "close"}]
-        status, text = self.call("POST", f"/db/{tenant}/v2/pipeline", json.dumps({"requests": requests}), timeout)
-        if status != 200:
-            return [text.decode()[:200]]
-        return [r["error"]["code"] for r in json.loads(text)["results"] if r["type"] == "error"]
 
     def make(self, tenant):
         self.call("POST", "/v1/tenants", json.dumps({"name": tenant, "node": self.name}))
@@ -82,14 +54,6 @@ class Server:
     def metric(self, start):
         found = [line for line in self.call("GET", "/metrics")[1].decode().splitlines() if line.startswith(start)]
         return found[0] if found else ""
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return "did not end within 60 s"
 
 
 class Target:
