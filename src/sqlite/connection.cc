@@ -125,7 +125,7 @@ struct ConnectionCallbacks {
 
   static void Reads(void* context) noexcept {
     Connection& self = Self(context);
-    if (self.own_) return;
+    if (self.own_ || self.interruption_) return;  // It ends already.
     if (Guarded(self, 1, [&] { return Continue(self) ? 0 : 1; }) != 0) sqlite3_interrupt(self.handle_);
   }
 

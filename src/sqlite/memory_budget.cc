@@ -44,7 +44,7 @@ class Owner {
   }
 
   static Owner* New(int bytes) {
-    if (bytes < limits::kLargeBlockBytes) return Fresh(system_allocator.xMalloc(bytes), 0);
+    if (bytes < limits::kLargeBlockBytes) return Fresh(system_allocator.xMalloc(bytes));
     const size_t size = MappedSize(bytes);
     void* const mapping = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return mapping == MAP_FAILED ? nullptr : Mapped(mapping, size);
@@ -77,9 +77,9 @@ class Owner {
     constexpr size_t kPage = 4096;
     return (static_cast<size_t>(bytes) + sizeof(uint64_t) + kPage - 1) / kPage * kPage;
   }
-  static Owner* Fresh(void* at, uintptr_t word) {
+  static Owner* Fresh(void* at) {
     auto* const owner = static_cast<Owner*>(at);
-    if (owner) owner->word_ = word;
+    if (owner) owner->word_ = 0;
     return owner;
   }
   static Owner* Mapped(void* mapping, size_t size) {

@@ -3,8 +3,9 @@
 // or of a value, or tokenize a text of megabytes; a text of megabytes is compiled without any.
 //
 // Whatever takes long does at least one of these often: it takes or returns memory, asks its cache for a page, compares
-// two rows in a sorter, or looks at a token or node of what it compiles. So these are counted, and once in a while, when the turn is over (runtime/turns.h),
-// the statement lets others run there, and is ended if it has to be.
+// two rows in a sorter, looks at a token, a node or a byte of a long text, or copies a piece of a large value. So these
+// are counted, and once in a while, when the turn is over (runtime/turns.h), the statement lets others run there, and is
+// ended if it has to be.
 //
 // Why that is right. To other connections it is as if a process of its own had been held up at that place, which
 // SQLite's locks allow for; what its connections share within this process they share through this VFS. It does not

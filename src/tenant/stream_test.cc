@@ -258,18 +258,18 @@ TEST_F(StreamTest, AStreamThatIsBusyKeepsTheTurnUntilItsStatementEnds) {
     const auto next = OpenStream(tenant);
     Say(*busy, "BEGIN");
     Say(*busy, "INSERT INTO t VALUES (1, 'busy')");
-    core_.tick = 10ms;
+    core_.tick = 3ms;
     std::string ran;
     runtime::TaskGroup group(core_);
     group.Spawn("busy", [&] {
       const runtime::TimePoint end = core_.Now() + 7s;
-      while (core_.Now() < end) ran = Say(*busy, LongQuery(1'000));
+      while (core_.Now() < end) ran = Say(*busy, LongQuery(10'000));
       ran += " " + Say(*busy, "COMMIT");
     });
     runtime::SleepFor(1ms);
     EXPECT_EQ(Say(*next, "INSERT INTO t VALUES (2, 'next')"), "");
     group.Join();
-    EXPECT_EQ(ran, "1000 ");
+    EXPECT_EQ(ran, "10000 ");
     EXPECT_EQ(Say(*next, "SELECT id FROM t"), "1 2");
   });
 }
