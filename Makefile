@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-long fuzz unit asan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak
+.PHONY: build test sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak
 .DEFAULT_GOAL := build
 
 setup:
@@ -21,10 +21,18 @@ build: setup
 	@cmake --build --preset dev --parallel $(JOBS)
 
 # Everything (formatting and house rules included), then the unit tests again with AddressSanitizer and
-# UndefinedBehaviorSanitizer.
+# UndefinedBehaviorSanitizer, and those of more than one thread with ThreadSanitizer.
 test: build
 	@ctest --preset dev
 	@$(MAKE) --no-print-directory asan
+	@$(MAKE) --no-print-directory tsan
+
+# As many seeds of the simulated swarm as SEEDS says, from SEED on; stops at the first that fails, and tells its story.
+SEED ?= 1
+sim: setup
+	@cmake --preset dev
+	@cmake --build --preset dev --parallel $(JOBS) --target sim_swarm
+	@build/sim_swarm --seeds $(SEEDS) --seed $(SEED) --jobs $(JOBS)
 
 # What finds faults by chance, for an hour or so: many seeds of the simulated swarm; clients of the same names through real nodes; tables that come and go under moves; attacks; the fuzz targets.
 test-long: build
@@ -50,7 +58,16 @@ asan: setup
 	@cmake --build --preset asan --parallel $(JOBS)
 	@ctest --preset asan
 
-demo: build
+tsan: setup
+	@cmake --preset tsan
+	@cmake --build --preset tsan --parallel $(JOBS)
+	@ctest --preset tsan
+
+# Installs and builds what the program needs, and nothing for its tests. A build folder that has the tests keeps them.
+demo:
+	@scripts/install-dependencies.sh program
+	@[ -f build/build.ninja ] || cmake --preset demo
+	@cmake --build --preset demo --parallel $(JOBS)
 	@build/tradewind demo
 
 # The move protocol, model-checked with Spin; needs nothing of the build. model/README.md says what is covered.
@@ -98,4 +115,4 @@ format:
 	  xargs --no-run-if-empty $(CLANG_FORMAT) -i
 
 clean:
-	@rm -rf build build-release build-asan build-fuzz
+	@rm -rf build build-release build-asan build-tsan build-fuzz

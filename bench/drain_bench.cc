@@ -11,17 +11,17 @@
 // node was not drained. Everything that it makes lies in a temporary folder, which it removes.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
 #include <optional>
 
 #include "base/units.h"
+#include "cli/arguments.h"
 #include "cli/client_command.h"
-#include "cli/load/mixed_load.h"
 #include "cli/table.h"
 #include "idle_pairs.h"
+#include "load/mixed_load.h"
 #include "local_nodes.h"
 #include "net/http_client.h"
 #include "outcome.h"
@@ -297,20 +297,17 @@ int Run(const Options& options) {
 
 int main(int argc, char** argv) {
   tradewind::bench::Options options;
-  CLI::App app("The drain of a node of many small tenants, under load");
-  app.add_option("--tenants", options.tenants, "How many; default: 5000, with --idle 1000")
-      ->check(CLI::Range(1, 100'000));
-  app.add_flag("--idle", options.idle,
-               "Pairs of drains of tenants that nobody uses: at the pace of latency, without a limit");
-  app.add_option("--repeat", options.repeat, "Pairs, with --idle")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app.add_option("--size", options.size, "Of each")->capture_default_str();
-  app.add_option("--per-second", options.per_second, "Arrivals of the load")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--json", options.json, "A file that gets all figures");
-  CLI11_PARSE(app, argc, argv);
+  tradewind::cli::Arguments arguments("The drain of a node of many small tenants, under load", "drain_bench");
+  const tradewind::cli::Command app = arguments.root();
+  app.AddOption("--tenants", options.tenants, "How many; default: 5000, with --idle 1000")
+      .Between(1, 100'000);
+  app.AddFlag("--idle", options.idle,
+              "Pairs of drains of tenants that nobody uses: at the pace of latency, without a limit");
+  app.AddOption("--repeat", options.repeat, "Pairs, with --idle").Between(1, 1000).ShowDefault();
+  app.AddOption("--size", options.size, "Of each").ShowDefault();
+  app.AddOption("--per-second", options.per_second, "Arrivals of the load").Positive().ShowDefault();
+  app.AddOption("--json", options.json, "A file that gets all figures");
+  if (const auto over = arguments.Parse(argc, argv)) return static_cast<int>(*over);
   if (options.tenants == 0) options.tenants = options.idle ? 1000 : 5000;
   return tradewind::bench::Run(options);
 }

@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "cli/client_command.h"
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "net/http_client.h"
 #include "runtime/fiber.h"
 #include "settled_disk.h"

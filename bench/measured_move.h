@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/load/mixed_load.h"
+#include "load/mixed_load.h"
 #include "local_nodes.h"
 #include "runtime/core.h"
 

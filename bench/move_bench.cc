@@ -13,7 +13,6 @@
 // removes.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
@@ -22,6 +21,7 @@
 #include <optional>
 
 #include "base/units.h"
+#include "cli/arguments.h"
 #include "idle_pairs.h"
 #include "measured_move.h"
 #include "move_report.h"
@@ -267,24 +267,22 @@ int Run(const Options& options) {
 
 int main(int argc, char** argv) {
   tradewind::bench::Options options;
-  CLI::App app("Moves of tenants under load, and beside the raw limit of this machine");
-  app.add_option("--sizes", options.sizes, "Of the tenants; default: 100MB,1GB,4GB, with --idle 500MB")
-      ->delimiter(',');
-  app.add_flag("--idle", options.idle,
-               "Pairs of moves that nobody feels: at the pace of latency, without a limit");
-  app.add_option("--repeat", options.repeat,
-                 "Moves of each tenant by zephyr; default: 5, 3 or 1 by size; with --idle pairs; default: 8");
-  app.add_option("--per-second", options.per_second, "Arrivals of the load")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--connections", options.connections, "Of the load, through both nodes together")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app.add_option("--keys", options.keys, "Which items are wanted")
-      ->check(CLI::IsMember({"zipfian", "uniform"}))
-      ->capture_default_str();
-  app.add_option("--json", options.json, "A file that gets all figures");
-  CLI11_PARSE(app, argc, argv);
+  tradewind::cli::Arguments arguments("Moves of tenants under load, and beside the raw limit of this machine",
+                                      "move_bench");
+  const tradewind::cli::Command app = arguments.root();
+  app.AddOption("--sizes", options.sizes, "Of the tenants; default: 100MB,1GB,4GB, with --idle 500MB")
+      .SeparatedBy(',');
+  app.AddFlag("--idle", options.idle,
+              "Pairs of moves that nobody feels: at the pace of latency, without a limit");
+  app.AddOption("--repeat", options.repeat,
+                "Moves of each tenant by zephyr; default: 5, 3 or 1 by size; with --idle pairs; default: 8");
+  app.AddOption("--per-second", options.per_second, "Arrivals of the load").Positive().ShowDefault();
+  app.AddOption("--connections", options.connections, "Of the load, through both nodes together")
+      .Between(1, 1000)
+      .ShowDefault();
+  app.AddOption("--keys", options.keys, "Which items are wanted").OneOf({"zipfian", "uniform"}).ShowDefault();
+  app.AddOption("--json", options.json, "A file that gets all figures");
+  if (const auto over = arguments.Parse(argc, argv)) return static_cast<int>(*over);
   if (options.sizes.empty() && options.idle) options.sizes = {"500MB"};
   if (options.sizes.empty()) options.sizes = {"100MB", "1GB", "4GB"};
   return tradewind::bench::Run(options);

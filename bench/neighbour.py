@@ -6,9 +6,9 @@ Usage: neighbour.py PROGRAM PROBE [--only TEXT] [--seconds 4] [--json FILE] [--m
 
 PROGRAM is a tradewind, PROBE the neighbour_probe beside it. A folder of data is made once; for each input a node
 starts on a copy of it, a neighbour reads points of its own tenant for a second alone, and then while the input runs
-(for --seconds at least). Fails when a turn was longer than 20 ms of processor time, or the neighbour's p50 more than
-twice what it is alone. A turn is measured in processor time, and is little disturbed by what else the machine does;
-the waits are.
+(for --seconds at least). Fails when a turn was longer than 20 ms of processor time, an input does not end (a statement
+is ended after 60 s), or the neighbour's p50 is more than twice what it is alone. A turn is measured in processor time,
+and is little disturbed by what else the machine does; the waits are.
 """
 
 import argparse
@@ -173,7 +173,7 @@ def measure(args, data, one):
                 "p50": felt["p50"], "p99": max(s["p99"] for s in beside), "longest": max(s["longest"] for s in beside),
                 "failed": sum(s["failed"] for s in beside),
                 "turn_ms": turn, "turn_by": by if turn and turn > turn_before else "(before)", "peak_mb": peak,
-                "note": str(notes[0] if notes else "went on"),
+                "ended": not attack.is_alive(), "note": str(notes[0] if notes else "went on"),
             }
         finally:
             node.stop()
@@ -187,6 +187,8 @@ def judge(row):
         faults.append("turn")
     if row["p50"] > P50_RATIO * row["alone_p50"]:
         faults.append("p50")
+    if not row["ended"]:  # A statement is ended after 60 s.
+        faults.append("no end")
     return faults
 
 

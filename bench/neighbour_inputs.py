@@ -121,6 +121,13 @@ def batch_of(count):
         {"stmt": {"sql": "SELECT 1"}}] * count}}, {"type": "close"}]})
 
 
+def named_parameters(count):
+    statement = {"sql": "SELECT 1 IN (" + ",".join(f":a{i}" for i in range(count)) + ")"}
+    arguments = [{"name": f"a{i}", "value": {"type": "null"}} for i in range(count)]
+    return lambda: json.dumps({"requests": [{"type": "execute", "stmt": {**statement, "named_args": arguments}},
+                                            {"type": "describe", **statement}, {"type": "close"}]})
+
+
 def script_of(count, statement="SELECT 1;"):
     return lambda: json.dumps({"requests": [{"type": "sequence", "sql": statement * count}, {"type": "close"}]})
 
@@ -280,5 +287,15 @@ INPUTS = [
         before=("CREATE VIRTUAL TABLE f USING fts5(a)", "INSERT INTO f VALUES(replace(hex(zeroblob(7500000)), '00', 'ab '))")),
     sql("R*Tree of 200,000 boxes", "INSERT INTO r SELECT id, a, a+1, id, id+1 FROM big WHERE id<200000",
         before=("CREATE VIRTUAL TABLE r USING rtree(id, x0, x1, y0, y1)",)),
+    sql("R*Tree of 200,000 boxes, deleted", "DELETE FROM r",
+        before=("CREATE VIRTUAL TABLE r USING rtree(id, x0, x1, y0, y1)",
+                "INSERT INTO r SELECT id, a, a+1, id, id+1 FROM big WHERE id<200000")),
+    sql("DELETE of a million rows in the order of an index", "DELETE FROM big INDEXED BY i WHERE a<500000",
+        before=("CREATE INDEX i ON big(a)", "CREATE TRIGGER d AFTER DELETE ON big BEGIN SELECT 1; END")),
+    sql("OR over an index and the rows", "SELECT count(*) FROM big WHERE a>=0 OR id>0", before=("CREATE INDEX i ON big(a)",)),
+    post("32,000 parameters with names", PIPELINE, named_parameters(32_000)),
+    sql("EXPLAIN with 32,000 parameters", "EXPLAIN SELECT 1 IN (" + ",".join(f":a{i}" for i in range(32_000)) + ")"),
+    sql("900 generated columns", "SELECT * FROM g",
+        before=("CREATE TABLE g(a0, " + ",".join(f"a{i} AS (a{i-1}+1)" for i in range(1, 900)) + ")",)),
     sql("dbstat", "SELECT count(*) FROM dbstat"),
 ]

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/check.h"
-#include "cli/load/hrana_client.h"
-#include "cli/load/samples.h"
+#include "load/hrana_client.h"
+#include "load/samples.h"
 #include "net/http_client.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
@@ -51,9 +51,9 @@ void Run(runtime::Core& core, const std::string& url, const std::string& tenant,
   net::HttpClient http(core);
   const auto client = load::HranaClient::Make(core, http, url, tenant);
   TW_CHECK(client, "the URL makes no sense");
-  const auto run = [&](const std::string& sql, std::vector<sqlite::Value> arguments) {
+  const auto run = [&](const std::string& sql, std::vector<sql::Value> arguments) {
     load::HranaStream stream(*client);
-    sqlite::Statement statement;
+    sql::Statement statement;
     statement.sql = sql;
     statement.arguments = std::move(arguments);
     return stream.Execute({statement}, true).has_value();

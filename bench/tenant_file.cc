@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "cli/load/mixed_load.h"
+#include "load/mixed_load.h"
 
 namespace tradewind::bench {
 namespace {

@@ -51,11 +51,21 @@ insert_behind("      if( pOp->p4type <= P4_FREE_IF_LE ) freeP4(db, pOp->p4type, 
 insert_behind("case OP_MakeRecord: {" "TW_WORK(1);")
 insert_behind("case OP_Function: {            /* group */" "TW_WORK(1);")
 insert_behind("case OP_Yield: {            /* in1, jump0 */" "TW_WORK(1);")
+# The registers of what was compiled.
+insert_behind("      p->flags = flags;\n      p->db = db;" "TW_STEP;")
+insert_behind("    do{\n      assert( (&p[1])==pEnd || p[0].db==p[1].db );" "TW_STEP;")
 # A sort: its rows in memory, and the files that it merges.
 insert_behind("        pTask, &bCached, SRVAL(p1), p1->nVal, SRVAL(p2), p2->nVal\n    );"
   "TW_WORK(1 + (p1->nVal < p2->nVal ? p1->nVal : p2->nVal) / 512);")
 insert_behind("            pReadr1->aKey, pReadr1->nKey, pReadr2->aKey, pReadr2->nKey\n        );" "TW_WORK(1);")
 insert_behind("        pTask, &bCached, p1->aKey, p1->nKey, p2->aKey, p2->nKey\n    );" "TW_WORK(1);")
+# The rows that a statement has picked: to be deleted, or found by one OR or another.
+insert_behind("    assert( pB->pRight==0 || pB->v<=pB->pRight->v );" "TW_WORK(1);")
+insert_behind("  assert( pIn!=0 );\n  if( pIn->pLeft ){" "TW_WORK(1);")
+insert_behind("  if( iDepth>1 ){   /*OPTIMIZATION-IF-TRUE*/" "TW_WORK(1);")
+# Names of parameters, each of which is looked for among all.
+insert_behind("    if( pIn[i]==iVal ) return (char*)&pIn[i+2];" "TW_STEP;")
+insert_behind("    const char *z = (const char*)&pIn[i+2];" "TW_STEP;")
 # A large text as a number, in another case, in another encoding.
 insert_behind("      s = s*10 + v;\n      z++;" "TW_STEP;")
 insert_behind("        while( sqlite3Isdigit(z[0]) ){ z++; d++;" "TW_STEP;")

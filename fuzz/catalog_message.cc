@@ -5,42 +5,42 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "cluster/catalog_json.h"
-#include "cluster/record_check.h"
+#include "catalog/catalog_json.h"
+#include "catalog/record_check.h"
 
 namespace {
 
 using namespace tradewind;
 
 template <typename Record>
-void Try(const cluster::JsonObject& object) {
+void Try(const catalog::JsonObject& object) {
   Record record;
-  if (!cluster::FromJson(object, record)) return;
-  const cluster::JsonObject encoded = cluster::ToJson(record);
+  if (!catalog::FromJson(object, record)) return;
+  const catalog::JsonObject encoded = catalog::ToJson(record);
   Record again;
-  TW_CHECK(cluster::FromJson(encoded, again).has_value(), "a record that was encoded here must decode");
-  TW_CHECK(cluster::ToJson(again) == encoded, "a record must not change on its way");
+  TW_CHECK(catalog::FromJson(encoded, again).has_value(), "a record that was encoded here must decode");
+  TW_CHECK(catalog::ToJson(again) == encoded, "a record must not change on its way");
 }
 
 template <typename Record>
-void TryChecked(const cluster::JsonObject& object) {
+void TryChecked(const catalog::JsonObject& object) {
   Try<Record>(object);
   Record record;
-  if (cluster::FromJson(object, record)) static_cast<void>(cluster::UnsoundField(record));
+  if (catalog::FromJson(object, record)) static_cast<void>(catalog::UnsoundField(record));
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
-  const auto object = cluster::ParseObject({reinterpret_cast<const char*>(bytes), size});
+  const auto object = catalog::ParseObject({reinterpret_cast<const char*>(bytes), size});
   if (!object) return 0;
-  TryChecked<cluster::NodeRecord>(*object);
-  TryChecked<cluster::Registration>(*object);
-  TryChecked<cluster::TenantRecord>(*object);
-  TryChecked<cluster::MoveRecord>(*object);
-  Try<cluster::Membership>(*object);
-  Try<cluster::SwapOutcome>(*object);
-  Try<cluster::MoveOutcome>(*object);
+  TryChecked<catalog::NodeRecord>(*object);
+  TryChecked<catalog::Registration>(*object);
+  TryChecked<catalog::TenantRecord>(*object);
+  TryChecked<catalog::MoveRecord>(*object);
+  Try<catalog::Membership>(*object);
+  Try<catalog::SwapOutcome>(*object);
+  Try<catalog::MoveOutcome>(*object);
   Try<Error>(*object);
   return 0;
 }

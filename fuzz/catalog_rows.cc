@@ -1,5 +1,5 @@
 // Any values in the rows of the catalog's file: what is taken for a record must be one that the catalog writes.
-#include "cluster/catalog_rows.h"
+#include "catalog/catalog_rows.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "base/check.h"
-#include "cluster/record_check.h"
+#include "catalog/record_check.h"
 
 namespace {
 
 using namespace tradewind;
 
 // For each value a byte for its type, and what is in it: 8 bytes, or a byte for its length and so many.
-std::vector<sqlite::Value> RowOf(std::string_view bytes) {
-  std::vector<sqlite::Value> row;
+std::vector<sql::Value> RowOf(std::string_view bytes) {
+  std::vector<sql::Value> row;
   while (!bytes.empty() && row.size() < 16) {
     const int type = bytes[0] & 3;
     bytes.remove_prefix(1);
@@ -37,7 +37,7 @@ std::vector<sqlite::Value> RowOf(std::string_view bytes) {
       if (type == 2)
         row.emplace_back(text);
       else
-        row.emplace_back(sqlite::Blob{text});
+        row.emplace_back(sql::Blob{text});
     }
   }
   return row;
@@ -45,15 +45,15 @@ std::vector<sqlite::Value> RowOf(std::string_view bytes) {
 
 template <typename Record>
 void Try(Result<Record> record) {
-  TW_CHECK(!record || cluster::UnsoundField(*record).empty(), "a record that cannot be is taken");
+  TW_CHECK(!record || catalog::UnsoundField(*record).empty(), "a record that cannot be is taken");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const auto row = RowOf({reinterpret_cast<const char*>(bytes), size});
-  Try(cluster::TenantOf(row));
-  Try(cluster::MoveOf(row));
-  Try(cluster::NodeOf(row));
+  Try(catalog::TenantOf(row));
+  Try(catalog::MoveOf(row));
+  Try(catalog::NodeOf(row));
   return 0;
 }

@@ -1,6 +1,6 @@
 // Any bytes as what one node tells another about latency, and asks. What is taken must come through the
 // encoding, and be numbers that the controller can go by.
-#include "node/end_latency.h"
+#include "pace/end_latency.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,13 +11,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   using namespace tradewind;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  if (const auto latency = node::DecodeEndLatency(text)) {
+  if (const auto latency = pace::DecodeEndLatency(text)) {
     TW_CHECK(latency->now.p95_ms >= 0 && latency->usual_p95_ms >= 0, "a latency is never negative");
-    TW_CHECK(node::DecodeEndLatency(node::Encode(*latency)).has_value(),
+    TW_CHECK(pace::DecodeEndLatency(pace::Encode(*latency)).has_value(),
              "a message that was encoded here must decode");
   }
-  if (const auto call = node::DecodeLatencyCall(text)) {
-    const auto again = node::DecodeLatencyCall(node::Encode(*call));
+  if (const auto call = pace::DecodeLatencyCall(text)) {
+    const auto again = pace::DecodeLatencyCall(pace::Encode(*call));
     TW_CHECK(again && again->tenants == call->tenants, "a list of tenants must not change on its way");
   }
   return 0;

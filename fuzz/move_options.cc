@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "move/catalog_receipt.h"
 #include "move/options.h"
-#include "node/catalog_receipt.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   using namespace tradewind;
@@ -17,13 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     TW_CHECK(again.has_value(), "options that were written here must be read");
     TW_CHECK(move::ToText(*again) == encoded, "options must not change in the catalog");
   }
-  cluster::MoveRecord record;
+  catalog::MoveRecord record;
   record.id = "m1";
   record.receipt = text;
-  for (const auto state : {cluster::MoveState::kForward, cluster::MoveState::kDone}) {
+  for (const auto state : {catalog::MoveState::kForward, catalog::MoveState::kDone}) {
     record.state = state;
-    static_cast<void>(node::IsComplete(record));
-    const std::string receipt = node::ReceiptOf(record, "the catalog");
+    static_cast<void>(move::IsComplete(record));
+    const std::string receipt = move::ReceiptOf(record, "the catalog");
     TW_CHECK(boost::json::parse(receipt).is_object(), "a receipt must be an object");
   }
   return 0;

@@ -1,5 +1,5 @@
 // Any bytes as SQL of a client, before SQLite sees it: a script must fall into statements that together are all of it.
-#include "sqlite/sql_text.h"
+#include "sql/sql_text.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,11 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   using namespace tradewind;
   std::string_view sql(reinterpret_cast<const char*>(bytes), size);
   while (!sql.empty()) {
-    TW_CHECK(sqlite::BlankLength(sql) <= sql.size(), "blanks end with the text");
-    static_cast<void>(sqlite::FirstWord(sql));
-    TW_CHECK(sqlite::ReadonlyBeginOf(sql).length <= sql.size(), "a statement ends with the text");
-    static_cast<void>(sqlite::ClauseCount(sql));
-    const auto extent = sqlite::FirstStatement(sql);
+    TW_CHECK(sql::BlankLength(sql) <= sql.size(), "blanks end with the text");
+    static_cast<void>(sql::FirstWord(sql));
+    TW_CHECK(sql::ReadonlyBeginOf(sql).length <= sql.size(), "a statement ends with the text");
+    static_cast<void>(sql::ClauseCount(sql));
+    const auto extent = sql::FirstStatement(sql);
     TW_CHECK(extent.begin <= extent.end && extent.end <= extent.length && extent.length <= sql.size(),
              "a statement lies within its text");
     TW_CHECK(extent.length > 0, "a script comes to its end");

@@ -1,6 +1,6 @@
 // Any bytes as what one node asks another to run, and as the answer. What is taken must come through the
 // encoding unchanged.
-#include "node/stream_call.h"
+#include "gateway/stream_call.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,17 +11,17 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   using namespace tradewind;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  if (const auto call = node::DecodeStreamCall(text)) {
-    const std::string encoded = node::Encode(*call);
-    const auto again = node::DecodeStreamCall(encoded);
+  if (const auto call = gateway::DecodeStreamCall(text)) {
+    const std::string encoded = gateway::Encode(*call);
+    const auto again = gateway::DecodeStreamCall(encoded);
     TW_CHECK(again.has_value(), "a call that was encoded here must decode");
-    TW_CHECK(node::Encode(*again) == encoded, "a call must not change on its way");
+    TW_CHECK(gateway::Encode(*again) == encoded, "a call must not change on its way");
   }
-  if (const auto answer = node::DecodeStreamAnswer(text)) {
-    const std::string encoded = node::Encode(*answer);
-    const auto again = node::DecodeStreamAnswer(encoded);
+  if (const auto answer = gateway::DecodeStreamAnswer(text)) {
+    const std::string encoded = gateway::Encode(*answer);
+    const auto again = gateway::DecodeStreamAnswer(encoded);
     TW_CHECK(again.has_value(), "an answer that was encoded here must decode");
-    TW_CHECK(node::Encode(*again) == encoded, "an answer must not change on its way");
+    TW_CHECK(gateway::Encode(*again) == encoded, "an answer must not change on its way");
   }
   return 0;
 }

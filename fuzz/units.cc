@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "cli/listen_address.h"
-#include "cli/load/arrivals.h"
 #include "cli/move_observer.h"
+#include "load/arrivals.h"
 #include "pace/objective.h"
+#include "program/listen_address.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   using namespace tradewind;
@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (const auto rate = ParseRate(text)) TW_CHECK(*rate > 0, "a rate must not be 0");
   if (const auto objective = pace::ParseObjective(text))
     TW_CHECK(objective->milliseconds > 0, "an objective must be above 0");
-  static_cast<void>(cli::ParseListenAddress(text));
+  static_cast<void>(program::ParseListenAddress(text));
   static_cast<void>(load::ParseSteps(text));
   load::RateCurve curve;
   static_cast<void>(load::ParseWave(text, curve));

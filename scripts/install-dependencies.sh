@@ -3,18 +3,22 @@
 # nothing, needs no network and takes well under a second, so `make` calls it every time.
 #
 # Usage: install-dependencies.sh           for `make build` and `make test`
+#        install-dependencies.sh program   only for the program, as `make demo` builds it
 #        install-dependencies.sh model     only for `make model`: the model checker, and the C compiler that it needs
 #        install-dependencies.sh fuzz      for `make fuzz`, beside what the build needs
 #        install-dependencies.sh peers     for `make bench-peers`: the servers to compare with, and their clients
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-packages=(
-  build-essential cmake ninja-build ccache mold clang-format-14 pkg-config python3
+# ccache and mold are here because what is compiled and linked without them would be made once more with them.
+program_packages=(
+  build-essential cmake ninja-build ccache mold pkg-config
   libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libsqlite3-dev sqlite3 libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libfmt-dev libspdlog-dev
-  libcli11-dev libtomlplusplus-dev libgtest-dev libgmock-dev libbenchmark-dev
-  chromium-headless-shell
+  libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libfmt-dev libspdlog-dev libcli11-dev
+  libedit-dev libtomlplusplus-dev
+)
+test_packages=(
+  clang-format-14 python3 libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev chromium-headless-shell
 )
 model_packages=(spin gcc libc6-dev python3)
 fuzz_packages=(clang-14 libclang-rt-14-dev)
@@ -64,6 +68,15 @@ install_packages() {
   "${apt[@]}" install --no-install-recommends "${missing[@]}"
 }
 
+# The packages named, and npm, which brings SQLite.
+install_build_packages() {
+  local missing
+  missing=$(missing_of "$@")
+  node_is_recent || missing+=" nodejs"
+  command -v npm >/dev/null || missing+=" npm"
+  install_packages $missing
+}
+
 # The libraries from npm that the tests in a folder use, exactly as its lock file says.
 install_npm_libraries() {
   local folder=$1
@@ -86,14 +99,15 @@ case "${1:-}" in
   peers)
     install_packages $(missing_of "${peers_packages[@]}")
     ;;
+  program)
+    install_build_packages "${program_packages[@]}"
+    scripts/fetch-sqlite.sh
+    ;;
   "")
-    missing=$(missing_of "${packages[@]}")
-    node_is_recent || missing+=" nodejs"
-    command -v npm >/dev/null || missing+=" npm"
-    install_packages $missing
+    install_build_packages "${program_packages[@]}" "${test_packages[@]}"
     install_npm_libraries tests/clients
     install_npm_libraries tests/report
     scripts/fetch-sqlite.sh
     ;;
-  *) die "unknown part '$1': model, fuzz, peers, or nothing" ;;
+  *) die "unknown part '$1': program, model, fuzz, peers, or nothing" ;;
 esac

@@ -1,6 +1,6 @@
 // The bank on a simulated cluster: whole nodes, real SQLite, moves under load, from a seed. Time, network and
 // disk are virtual, so a hundred runs take seconds, and a run that goes wrong can be had again.
-#include "cli/load/bank.h"
+#include "load/bank.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -21,10 +21,17 @@ void MustStart(const Result<void>& started) {
   TW_CHECK(started.has_value(), "a simulated node must start");
 }
 
+void FailTest(std::string_view checker, const std::string& what) {
+  ADD_FAILURE() << checker << ": " << what;
+}
+
 }  // namespace
 
-Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bounds)
-    : world_(seed), hosts_(std::move(hosts)), bounds_(bounds) {
+Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bounds, Report report)
+    : world_(seed),
+      checkers_(world_, report ? std::move(report) : FailTest),
+      hosts_(std::move(hosts)),
+      bounds_(bounds) {
   sqlite::InitializeSqlite();
   sqlite::ResetRandomness();
   for (const std::string& host : hosts_) {
@@ -69,6 +76,7 @@ std::string Cluster::TryStart(const std::string& host, const std::string& name, 
     if (node) nodes_[host] = std::move(*node);
   });
   if (code.empty()) hosts_.push_back(host);
+  if (code.empty() && name != host) checkers_.Stop();  // They know nodes by their hosts.
   return code;
 }
 

@@ -12,9 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/load/bank.h"
+#include "load/bank.h"
 #include "net/http_client.h"
 #include "node/node.h"
+#include "sim/checkers/checkers.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
 
@@ -27,12 +28,14 @@ struct NodeBounds {
 
 class Cluster {
  public:
-  // The first of the hosts has the catalog.
-  Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bounds = {});
+  // The first of the hosts has the catalog. What the checkers find is reported; without anybody to tell, it fails the
+  // test that runs.
+  Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bounds = {}, Report report = {});
   ~Cluster();
 
   SimWorld& world() { return world_; }
   SimCore& client() { return *client_core_; }
+  Checkers& checkers() { return checkers_; }
   net::HttpClient& http() { return *http_; }
   std::vector<std::string> urls() const;
   node::Node& node(const std::string& host) { return *nodes_.at(host); }
@@ -92,6 +95,7 @@ class Cluster {
   void End(const std::string& host, runtime::Duration drain);
 
   SimWorld world_;
+  Checkers checkers_;
   std::vector<std::string> hosts_;
   const NodeBounds bounds_;
   std::map<std::string, std::unique_ptr<node::Node>> nodes_;

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/load/bank.h"
+#include "load/bank.h"
 #include "move/step.h"
 #include "sim/cluster.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/limits.h"
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {
@@ -57,7 +57,7 @@ class Deferred : public testing::Test {
 
   // Runs one; its outcome is "" or the code of what failed.
   std::string Transact(load::HranaStream& stream, int row, runtime::Duration open) {
-    const auto say = [&](const std::vector<sqlite::Statement>& statements) -> std::string {
+    const auto say = [&](const std::vector<sql::Statement>& statements) -> std::string {
       const auto answer = stream.Execute(statements);
       return answer ? "" : answer.error().code;
     };

@@ -74,6 +74,15 @@ void FileImage::FinishSync() {
   in_sync_.reset();
 }
 
+void FileImage::FailSync(Random& random) {
+  ApplyAtRandom(*in_sync_, durable_, random);
+  for (const auto& [sector, bytes] : in_sync_->sectors)
+    if (sector * kSectorBytes < content_.size()) unsynced_sectors_.insert(sector);
+  if (in_sync_->truncated_to)
+    truncated_to_ = std::min(truncated_to_.value_or(*in_sync_->truncated_to), *in_sync_->truncated_to);
+  in_sync_.reset();
+}
+
 void FileImage::Apply(const Changes& changes, std::string& content) {
   if (changes.truncated_to && *changes.truncated_to < content.size()) content.resize(*changes.truncated_to);
   content.resize(changes.size);
@@ -217,6 +226,17 @@ void DiskImage::Apply(const NameChange& change, Names& names) {
       names[change.to] = change.file;
       break;
   }
+}
+
+const FileImage* DiskImage::Find(const std::string& path) const {
+  const auto found = names_.find(Normal(path));
+  return found == names_.end() ? nullptr : found->second.get();
+}
+
+const FileImage* DiskImage::FindDurable(const std::string& path) const {
+  const auto found = durable_names_.find(Normal(path));
+  return found == durable_names_.end() || !IsReachable(durable_names_, found->first) ? nullptr
+                                                                                     : found->second.get();
 }
 
 uint64_t DiskImage::UsedBytes() const {

@@ -37,6 +37,9 @@ class FileImage {
   explicit FileImage(std::string content) : content_(content), durable_(std::move(content)) {}
 
   uint64_t size() const { return content_.size(); }
+  // What the program sees, and what is certain to be there after a loss of power.
+  const std::string& content() const { return content_; }
+  const std::string& durable() const { return durable_; }
   size_t Read(uint64_t offset, MutableBytes into) const;
   void Write(uint64_t offset, Bytes bytes);
   void Truncate(uint64_t size);
@@ -45,6 +48,8 @@ class FileImage {
   // is for waiting.
   void StartSync();
   void FinishSync();
+  // It fails: any part of what it took is durable, and the rest is unsynced as before.
+  void FailSync(Random& random);
   bool syncing() const { return in_sync_.has_value(); }
   runtime::WaitQueue sync_turn;
 
@@ -80,6 +85,10 @@ class DiskImage {
   Result<void> SyncDirectory(const std::string& path);
 
   void SetCapacity(uint64_t bytes) { capacity_ = bytes; }
+  // Null: there is no such file. Of the second, a loss of power leaves the name for certain.
+  const FileImage* Find(const std::string& path) const;
+  const FileImage* FindDurable(const std::string& path) const;
+
   uint64_t UsedBytes() const;
   uint64_t FreeBytes() const;
 

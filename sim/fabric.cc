@@ -99,7 +99,7 @@ void Channel::StartDelivery(int to) {
 
 void Channel::Deliver(int to) {
   Side& side = sides_[to];
-  if (fabric_.IsCut(sides_[0].core->host(), sides_[1].core->host())) {
+  if (fabric_.IsCut(sides_[1 - to].core->host(), side.core->host())) {
     ++side.stalled;
     return;
   }
@@ -205,19 +205,16 @@ std::pair<std::string, std::string> Fabric::Link(const std::string& one, const s
   return std::minmax(one, other);
 }
 
-bool Fabric::IsCut(const std::string& one, const std::string& other) const {
-  return cuts_.contains(Link(one, other));
-}
-
-void Fabric::Cut(const std::string& one, const std::string& other) {
+void Fabric::Cut(const std::string& from, const std::string& to, bool both_ways) {
   const uint64_t cut = ++last_cut_;
-  cuts_[Link(one, other)] = cut;
+  cuts_[{from, to}] = cut;
+  if (both_ways) cuts_[{to, from}] = cut;
   for (const auto& channel : Channels()) {
-    if (!channel->Joins(one, other)) continue;
+    if (!channel->Joins(from, to)) continue;
     // Each side by itself: one may think that it is connected while the other has given up.
     for (int index = 0; index < 2; ++index) {
       world_.After(world_.random().Between(kPatienceLow, kPatienceHigh),
-                   [this, link = Link(one, other), cut, channel, index] {
+                   [this, link = std::pair(from, to), cut, channel, index] {
                      const auto found = cuts_.find(link);
                      if (found != cuts_.end() && found->second == cut) channel->GiveUp(index);
                    });
@@ -226,13 +223,16 @@ void Fabric::Cut(const std::string& one, const std::string& other) {
 }
 
 void Fabric::Heal(const std::string& one, const std::string& other) {
-  if (cuts_.erase(Link(one, other)) == 0) return;
+  if (cuts_.erase({one, other}) + cuts_.erase({other, one}) == 0) return;
   for (const auto& channel : Channels())
     if (channel->Joins(one, other)) channel->Resume();
 }
 
 runtime::Duration Fabric::Latency(const std::string& from, const std::string& to) {
-  return from == to ? world_.random().Between(5us, 50us) : world_.random().Between(50us, 500us) + longer_;
+  if (from == to) return world_.random().Between(5us, 50us);
+  const auto slow = slow_links_.find(Link(from, to));
+  const runtime::Duration longer = slow == slow_links_.end() ? runtime::Duration{} : slow->second;
+  return world_.random().Between(50us, 500us) + longer_ + longer;
 }
 
 std::vector<std::shared_ptr<Channel>> Fabric::Channels() {

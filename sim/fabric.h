@@ -113,16 +113,22 @@ class Fabric {
   void SetUp(const std::string& host) { hosts_[host] = HostState::kUp; }
   void TakeDown(const std::string& host, bool power_lost);
 
-  bool IsCut(const std::string& one, const std::string& other) const;
-  void Cut(const std::string& one, const std::string& other);
+  bool IsCut(const std::string& from, const std::string& to) const { return cuts_.contains({from, to}); }
+  void Cut(const std::string& one, const std::string& other) { Cut(one, other, /*both_ways=*/true); }
+  // The other way is open; but both sides give up, each since it hears no answer.
+  void CutOneWay(const std::string& from, const std::string& to) { Cut(from, to, /*both_ways=*/false); }
   void Heal(const std::string& one, const std::string& other);
   // One way, between two hosts or within one.
   runtime::Duration Latency(const std::string& from, const std::string& to);
   // From now on every way between two hosts takes so much longer.
   void SlowDown(runtime::Duration longer) { longer_ = longer; }
+  void SlowDownLink(const std::string& one, const std::string& other, runtime::Duration longer) {
+    slow_links_[Link(one, other)] = longer;
+  }
 
  private:
   static std::pair<std::string, std::string> Link(const std::string& one, const std::string& other);
+  void Cut(const std::string& from, const std::string& to, bool both_ways);
   // Those that live, oldest first.
   std::vector<std::shared_ptr<Channel>> Channels();
 
@@ -132,9 +138,10 @@ class Fabric {
   std::vector<std::weak_ptr<Channel>> channels_;
   size_t prune_at_ = 64;
   uint64_t last_channel_ = 0;
-  std::map<std::pair<std::string, std::string>, uint64_t> cuts_;  // Link -> which cut it is.
+  std::map<std::pair<std::string, std::string>, uint64_t> cuts_;  // From and to -> which cut it is.
   uint64_t last_cut_ = 0;
   runtime::Duration longer_{};
+  std::map<std::pair<std::string, std::string>, runtime::Duration> slow_links_;
 };
 
 }  // namespace tradewind::sim

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "runtime/fiber.h"
 #include "sim/cluster.h"
 

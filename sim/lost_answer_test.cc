@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "cli/load/bank.h"
+#include "load/bank.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {
@@ -25,13 +25,13 @@ class Mismatch : public testing::Test {
  protected:
   Mismatch() : cluster_(3, {"n3", "n1", "n2"}) {}
 
-  std::vector<sqlite::StatementResult> Run(const std::string& sql) {
+  std::vector<sql::StatementResult> Run(const std::string& sql) {
     const auto client =
         load::HranaClient::Make(cluster_.client(), cluster_.http(), cluster_.urls()[0], "shop").value();
     load::HranaStream stream(client);
     auto answer = stream.Execute({{sql, {}}}, /*then_close=*/true);
     if (!answer) ADD_FAILURE() << sql << ": " << Describe(answer.error());
-    return answer.value_or(std::vector<sqlite::StatementResult>(1));
+    return answer.value_or(std::vector<sql::StatementResult>(1));
   }
   void ExpectServed() {
     const auto rows = Run("SELECT count(*) FROM t")[0].rows;
@@ -61,7 +61,7 @@ class Mismatch : public testing::Test {
     cluster_.InNode("n2", [&](node::Node& node) {
       auto use = node.tenants().Find("shop");
       ASSERT_TRUE(use) << Describe(use.error());
-      const auto* const known = (*use)->store().presence();
+      const auto* const known = (*use)->store().arrival().presence();
       ASSERT_NE(known, nullptr);
       while (!known->HasArrived(kDamaged)) runtime::SleepFor(1ms);
       ASSERT_FALSE(known->complete()) << "too late";
@@ -69,6 +69,7 @@ class Mismatch : public testing::Test {
       map.Forget(kDamaged);
       map.NoteArrived(kDamaged, 12345);
       if (!content) return;
+      cluster_.checkers().Stop();  // They would find it.
       auto file = node.core().disk().Open("/data/tenants/shop.db", runtime::OpenMode::kExisting);
       ASSERT_TRUE(file);
       ASSERT_TRUE((*file)->Write(uint64_t{kDamaged.value - 1} * kPageBytes + 3000, Bytes(damage_)));

@@ -9,7 +9,7 @@
 #include <set>
 #include <string>
 
-#include "cli/load/bank.h"
+#include "load/bank.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {
@@ -79,14 +79,14 @@ class UnderChanges {
   }
 
  private:
-  std::vector<sqlite::StatementResult> Run(const std::string& sql) {
+  std::vector<sql::StatementResult> Run(const std::string& sql) {
     const auto client =
         load::HranaClient::Make(cluster_.client(), cluster_.http(), cluster_.urls()[runs_++ % 2], "shop")
             .value();
     load::HranaStream stream(client);
     auto answer = stream.Execute({{sql, {}}}, /*then_close=*/true);
     if (!answer) ADD_FAILURE() << sql << ": " << Describe(answer.error());
-    return answer.value_or(std::vector<sqlite::StatementResult>(1));
+    return answer.value_or(std::vector<sql::StatementResult>(1));
   }
   std::string Text(const std::string& sql) {
     const auto answer = Run(sql);

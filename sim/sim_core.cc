@@ -5,6 +5,7 @@
 #include <exception>
 #include <utility>
 
+#include "runtime/call_on.h"
 #include "runtime/fiber.h"
 #include "sim/sim_disk.h"
 #include "sim/sim_network.h"
@@ -41,8 +42,8 @@ runtime::TimePoint SimCore::TurnTime() const {
 }
 
 int64_t SimCore::UnixMilliseconds() const {
-  return kUnixMillisecondsAtStart +
-         std::chrono::duration_cast<std::chrono::milliseconds>(world_.now_.time_since_epoch()).count();
+  const runtime::Duration passed = world_.now_.time_since_epoch() + world_.ClockOffset(host_);
+  return kUnixMillisecondsAtStart + std::chrono::duration_cast<std::chrono::milliseconds>(passed).count();
 }
 
 void SimCore::Post(std::function<void()> task) {
@@ -51,8 +52,21 @@ void SimCore::Post(std::function<void()> task) {
 
 runtime::Core::TimerId SimCore::StartTimer(runtime::TimePoint at, std::function<void()> task) {
   return world_.timers_.Start(at, [this, task = std::move(task)] {
+    const Running running(*this);
     world_.trace_.Add(world_.now_, "timer", host_, 0);
     task();
+  });
+}
+
+void SimCore::Send(runtime::Core& to, runtime::CoreCall& call) noexcept {
+  auto& core = static_cast<SimCore&>(to);
+  const std::chrono::microseconds longest = world_.random_.OneIn(50) ? 5ms : 20us;
+  runtime::TimePoint& at = core.mail_until_[number()];
+  at = std::max(at, world_.now_ + world_.random_.Between(0us, longest));
+  world_.trace_.Add(world_.now_, "call", host_, number() * siblings().size() + core.number());
+  world_.timers_.Start(at, [&core, &call] {
+    const Running running(core);
+    core.Take(call);
   });
 }
 

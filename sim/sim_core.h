@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "runtime/core.h"
@@ -45,9 +46,14 @@ class SimCore final : public runtime::Core {
  private:
   friend class SimWorld;
 
+  // A call between cores of a host takes as long as it likes, but overtakes none of the same pair.
+  void Send(runtime::Core& to, runtime::CoreCall& call) noexcept override;
+
   SimWorld& world_;
   const std::string host_;
   bool crashed_ = false;
+  std::vector<runtime::TimePoint>
+      mail_until_;  // By the sender's number: when the last call from there comes.
   std::unique_ptr<runtime::Disk> disk_;
   std::unique_ptr<runtime::Network> network_;
 };

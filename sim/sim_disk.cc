@@ -8,6 +8,7 @@
 #include "sim/disk_image.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
+#include "sim/watcher.h"
 
 namespace tradewind::sim {
 
@@ -58,7 +59,10 @@ Result<size_t> SimFile::Read(uint64_t offset, MutableBytes into) {
   // As if it were not cached, at times.
   if (core_.world().random().OneIn(16)) core_.Pause(20us, 200us);
   TW_TRY(core_.CheckAlive());
-  return image_->Read(offset, into);
+  const size_t got = image_->Read(offset, into);
+  if (Watcher* const watcher = core_.world().watcher())
+    watcher->OnRead(core_.host(), path_, offset, into.first(got));
+  return got;
 }
 
 Result<void> SimFile::Write(uint64_t offset, Bytes bytes) {
@@ -67,12 +71,14 @@ Result<void> SimFile::Write(uint64_t offset, Bytes bytes) {
   if (end > image_->size() && end - image_->size() > disk_->FreeBytes())
     return Fail(ErrorKind::kTooLarge, "DISK_FULL", "cannot write " + path_ + ": the simulated disk is full");
   image_->Write(offset, bytes);
+  if (Watcher* const watcher = core_.world().watcher()) watcher->OnWrite(core_.host(), path_, offset, bytes);
   return {};
 }
 
 Result<void> SimFile::Truncate(uint64_t size) {
   TW_TRY(core_.CheckAlive());
   image_->Truncate(size);
+  if (Watcher* const watcher = core_.world().watcher()) watcher->OnTruncate(core_.host(), path_, size);
   return {};
 }
 
@@ -87,10 +93,18 @@ Result<void> SimFile::Sync() {
   TW_TRY(core_.CheckAlive());
   image_->StartSync();
   PauseAsASync(core_);
+  if (core_.world().TakesSyncFailure(core_.host())) {
+    image_->FailSync(core_.world().random());
+    image_->sync_turn.NotifyAll();
+    core_.world().trace().Add(core_.world().now(), "failed sync", core_.host() + path_, image_->size());
+    return Fail(ErrorKind::kIo, "DISK_IO", "cannot sync " + path_ + ": the simulated disk fails");
+  }
   // Also when the process was killed meanwhile: the kernel goes on. After a loss of power this image is not
   // used any more.
   image_->FinishSync();
   image_->sync_turn.NotifyAll();
+  if (Watcher* const watcher = core_.world().watcher(); watcher && !disk_->lost_power())
+    watcher->OnSync(core_.host(), path_);
   TW_TRY(core_.CheckAlive());
   core_.world().trace().Add(core_.world().now(), "sync", core_.host() + path_, image_->size());
   return {};
@@ -119,11 +133,13 @@ Result<bool> SimDisk::Exists(const std::string& path) {
 
 Result<void> SimDisk::Remove(const std::string& path) {
   TW_TRY(core_.CheckAlive());
+  if (Watcher* const watcher = core_.world().watcher()) watcher->OnRemove(core_.host(), path);
   return image_->Remove(path);
 }
 
 Result<void> SimDisk::Rename(const std::string& from, const std::string& to) {
   TW_TRY(core_.CheckAlive());
+  if (Watcher* const watcher = core_.world().watcher()) watcher->OnRename(core_.host(), from, to);
   return image_->Rename(from, to);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "runtime/detached_connection.h"
 #include "sim/fabric.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
@@ -19,7 +20,7 @@ using runtime::TimePoint;
 
 namespace {
 
-class SimConnection final : public runtime::Connection {
+class SimConnection final : public runtime::Connection, public runtime::Detachable {
  public:
   SimConnection(SimCore& core, std::shared_ptr<Channel> channel, int index)
       : core_(core), channel_(std::move(channel)), index_(index), side_(channel_->side(index)) {}
@@ -34,7 +35,10 @@ class SimConnection final : public runtime::Connection {
   PeerState peer_state() override;
   size_t WriteNow(Bytes bytes) override;
   // A host that is down sends nothing, so there the channel is as Fabric::TakeDown() left it.
-  void Close() override { channel_->Close(index_); }
+  void Close() override {
+    if (!detached_) channel_->Close(index_);
+  }
+  std::unique_ptr<runtime::DetachedConnection> Detach() override;
   Address peer() const override { return channel_->side(1 - index_).address; }
 
  private:
@@ -47,9 +51,40 @@ class SimConnection final : public runtime::Connection {
   const std::shared_ptr<Channel> channel_;
   const int index_;
   Channel::Side& side_;
+  bool detached_ = false;
   TimePoint deadline_ = TimePoint::max();
   TimePoint write_deadline_ = TimePoint::max();
 };
+
+class DetachedChannel final : public runtime::DetachedConnection {
+ public:
+  DetachedChannel(std::shared_ptr<Channel> channel, int index)
+      : channel_(std::move(channel)), index_(index) {}
+  ~DetachedChannel() override {
+    if (channel_) channel_->Close(index_);
+  }
+  DetachedChannel(const DetachedChannel&) = delete;
+  DetachedChannel& operator=(const DetachedChannel&) = delete;
+
+  Result<std::unique_ptr<runtime::Connection>> Attach(runtime::Core& core) override {
+    TW_CHECK(channel_, "a connection has one core");
+    core.AssertHere();
+    channel_->side(index_).core = &static_cast<SimCore&>(core);
+    return std::make_unique<SimConnection>(static_cast<SimCore&>(core), std::exchange(channel_, nullptr),
+                                           index_);
+  }
+
+ private:
+  std::shared_ptr<Channel> channel_;
+  const int index_;
+};
+
+std::unique_ptr<runtime::DetachedConnection> SimConnection::Detach() {
+  TW_CHECK(side_.readable.empty() && side_.writable.empty(), "a fiber waits for a connection that goes away");
+  if (!CheckOpen()) return nullptr;
+  detached_ = true;
+  return std::make_unique<DetachedChannel>(channel_, index_);
+}
 
 Result<void> SimConnection::CheckOpen() const {
   TW_TRY(core_.CheckAlive());
@@ -176,6 +211,7 @@ Result<void> SimNetwork::Reach(const Address& address, TimePoint deadline) {
   const TimePoint give_up = std::min(deadline, core_.world().now() + 60s);
   for (;;) {
     const bool answers = !fabric_.IsCut(core_.host(), address.host) &&
+                         !fabric_.IsCut(address.host, core_.host()) &&
                          fabric_.StateOf(address.host) != Fabric::HostState::kWithoutPower;
     const runtime::Duration pause = answers ? fabric_.Latency(core_.host(), address.host) : kBetweenTries;
     runtime::SleepUntil(std::min(give_up, core_.world().now() + pause));

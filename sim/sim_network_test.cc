@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/call_on.h"
+#include "runtime/detached_connection.h"
 #include "runtime/fiber.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
@@ -202,6 +204,39 @@ TEST(SimNetwork, TellsThePeerAtOnceOfAKilledProcessAndLateOfALostHost) {
     pair.world.RunFiber(again, "serve", [&] { pair.listener = again.network().Listen(kServer).value(); });
     pair.world.RunFiber(pair.a, "connect",
                         [&] { EXPECT_TRUE(pair.a.network().Connect(kServer, pair.a.Now() + 2s)); });
+  }
+}
+
+TEST(SimNetwork, AConnectionGoesFromCoreToCoreWithWhatHasCome) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SimWorld world(seed);
+    SimCore& a = world.AddCore("client");
+    SimCore& b = world.AddCore("server", 3);
+    const std::string text = Numbered(10'000);
+    std::string received;
+    b.Spawn("serve", [&] {
+      auto listener = b.network().Listen(kServer).value();
+      auto detached = runtime::Detach(listener->Accept().value());
+      for (size_t at = 0; detached && received.size() < text.size(); at = (at + 1) % 3) {
+        runtime::Core& core = *b.siblings()[at];
+        detached = runtime::CallOn(core, [&] {
+          auto connection = detached->Attach(core).value();
+          std::vector<std::byte> buffer(1'000);
+          const size_t count = connection->Read(buffer).value();
+          received.append(reinterpret_cast<const char*>(buffer.data()), count);
+          return runtime::Detach(std::move(connection));
+        });
+      }
+    });
+    world.RunFiber(a, "send", [&] {
+      runtime::Yield();
+      auto client = a.network().Connect(kServer, a.Now() + 10s).value();
+      ASSERT_TRUE(client->Write(AsBytes(text)));
+      std::byte rest[1];
+      const auto end = client->Read(rest);
+      EXPECT_TRUE(!end || *end == 0) << "who gives it up closes it";
+    });
+    EXPECT_TRUE(received == text);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "sim/fabric.h"
 #include "sim/sim_core.h"
 #include "sim/sim_disk.h"
+#include "sim/watcher.h"
 
 namespace tradewind::sim {
 
@@ -23,13 +24,23 @@ SimWorld::~SimWorld() {
     log::error("still alive at the end of the world: {}", fiber);
 }
 
-SimCore& SimWorld::AddCore(const std::string& host) {
+SimCore& SimWorld::AddCore(const std::string& host, size_t count) {
   Host& home = hosts_[host];
   if (home.disk == nullptr) home.disk = std::make_shared<DiskImage>();
-  cores_.push_back(std::make_unique<SimCore>(*this, host, home.disk));
-  home.cores.push_back(cores_.back().get());
+  home.cores_of_node = count;
+  std::vector<runtime::Core*>& siblings = siblings_.emplace_back();
+  for (size_t number = 0; number < count; ++number) {
+    cores_.push_back(std::make_unique<SimCore>(*this, host, home.disk));
+    home.cores.push_back(cores_.back().get());
+    siblings.push_back(cores_.back().get());
+  }
+  for (size_t number = 0; number < count; ++number) {
+    auto& core = static_cast<SimCore&>(*siblings[number]);
+    core.SetSiblings(siblings, number);
+    core.mail_until_.resize(count);
+  }
   fabric_->SetUp(host);
-  return *cores_.back();
+  return static_cast<SimCore&>(*siblings[0]);
 }
 
 void SimWorld::Crash(const std::string& host) {
@@ -46,17 +57,18 @@ void SimWorld::TakeDown(const std::string& host, bool power_lost) {
   for (SimCore* core : std::exchange(home.cores, {})) core->crashed_ = true;
   if (power_lost) home.disk = home.disk->LosePower(random_);
   fabric_->TakeDown(host, power_lost);
+  if (watcher_) watcher_->OnDown(host, power_lost);
 }
 
 SimCore& SimWorld::Restart(const std::string& host) {
   TW_CHECK(FindHost(host).cores.empty(), "the simulated host is up");
   trace_.Add(now_, "restart", host, 0);
-  return AddCore(host);
+  return AddCore(host, FindHost(host).cores_of_node);
 }
 
 SimCore& SimWorld::CoreOf(const std::string& host) {
   TW_CHECK(!FindHost(host).cores.empty(), "the simulated host is down");
-  return *FindHost(host).cores.back();
+  return static_cast<SimCore&>(*FindHost(host).cores.back()->siblings()[0]);
 }
 
 void SimWorld::CutLink(const std::string& one, const std::string& other) {
@@ -67,6 +79,31 @@ void SimWorld::CutLink(const std::string& one, const std::string& other) {
 void SimWorld::HealLink(const std::string& one, const std::string& other) {
   trace_.Add(now_, "heal", one + "-" + other, 0);
   fabric_->Heal(one, other);
+}
+
+void SimWorld::CutOneWay(const std::string& from, const std::string& to) {
+  trace_.Add(now_, "cut one way", from + "-" + to, 0);
+  fabric_->CutOneWay(from, to);
+}
+
+void SimWorld::SlowDownLink(const std::string& one, const std::string& other, runtime::Duration longer) {
+  fabric_->SlowDownLink(one, other, longer);
+}
+
+bool SimWorld::TakesSyncFailure(const std::string& host) {
+  const uint64_t one_in = FindHost(host).failing_syncs;
+  return one_in > 0 && random_.OneIn(one_in);
+}
+
+void SimWorld::JumpClock(const std::string& host, runtime::Duration by) {
+  trace_.Add(now_, "clock", host, static_cast<uint64_t>(by.count()));
+  FindHost(host).clock_offset += by;
+}
+
+std::vector<std::string> SimWorld::hosts() const {
+  std::vector<std::string> names;
+  for (const auto& [name, host] : hosts_) names.push_back(name);
+  return names;
 }
 
 void SimWorld::SlowDownLinks(runtime::Duration longer) {

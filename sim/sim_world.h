@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -37,6 +38,7 @@ namespace tradewind::sim {
 class DiskImage;
 class Fabric;
 class SimCore;
+class Watcher;
 
 class SimWorld {
  public:
@@ -45,10 +47,11 @@ class SimWorld {
   SimWorld(const SimWorld&) = delete;
   SimWorld& operator=(const SimWorld&) = delete;
 
-  // A core on a host, which is made, with an empty disk, when it is new. Cores live as long as the world.
-  SimCore& AddCore(const std::string& host);
+  // A core on a host, which is made, with an empty disk, when it is new; or as many as one node there has, of which
+  // number 0 is returned. Cores live as long as the world.
+  SimCore& AddCore(const std::string& host, size_t count = 1);
 
-  // The core that was last added on a host that is up.
+  // The core that was last added on a host that is up; number 0 of its node.
   SimCore& CoreOf(const std::string& host);
 
   // The host loses power. From then on every call of its cores to disk or network fails (code CRASHED), while
@@ -58,15 +61,20 @@ class SimWorld {
   // Its process ends (kill -9): the same, but that the disk keeps all that was written and peers are told at
   // once.
   void Kill(const std::string& host);
-  // A new core on what the disk still holds. Requires: the host is down.
+  // A new core, or as many as were last added there, on what the disk still holds. Requires: the host is down.
   SimCore& Restart(const std::string& host);
 
   // Nothing passes between the two hosts until the link is healed. Connections last for some seconds of that.
   void CutLink(const std::string& one, const std::string& other);
   void HealLink(const std::string& one, const std::string& other);
 
+  // Nothing passes from the one to the other, though it does the other way; until the link is healed.
+  void CutOneWay(const std::string& from, const std::string& to);
+
   // From now on every way between two hosts takes so much longer; so less fits through a connection, too.
   void SlowDownLinks(runtime::Duration longer);
+  // The same of one link; zero for as fast as ever.
+  void SlowDownLink(const std::string& one, const std::string& other, runtime::Duration longer);
 
   // One bit flips in a large piece (32 KiB or more) that the host sends: the one after `pieces` others.
   void DamageAfter(const std::string& host, int pieces);
@@ -84,6 +92,21 @@ class SimWorld {
   void SetDiskCapacity(const std::string& host, uint64_t bytes);
   // The same, counted from what they take now.
   void SetDiskRoom(const std::string& host, uint64_t bytes);
+
+  // From now on about one of `one_in` syncs of the host's files fails; 0 for none.
+  void FailSyncs(const std::string& host, uint64_t one_in) { FindHost(host).failing_syncs = one_in; }
+  // Whether a sync that is under way fails. For the disk.
+  bool TakesSyncFailure(const std::string& host);
+
+  // The host's calendar is set forward by so much, or back. The time that passes is as before.
+  void JumpClock(const std::string& host, runtime::Duration by);
+  runtime::Duration ClockOffset(const std::string& host) const { return hosts_.at(host).clock_offset; }
+
+  // Told of all disks from now on; null for nobody. It must outlive the world, or be taken away.
+  void SetWatcher(Watcher* watcher) { watcher_ = watcher; }
+  Watcher* watcher() const { return watcher_; }
+  const DiskImage& DiskOf(const std::string& host) const { return *hosts_.at(host).disk; }
+  std::vector<std::string> hosts() const;
 
   // Runs until `condition`, which is looked at after every step, holds: true. False: nothing will ever happen
   // again, or `limit` of virtual time has passed. Not from a fiber.
@@ -109,6 +132,9 @@ class SimWorld {
   struct Host {
     std::shared_ptr<DiskImage> disk;
     std::vector<SimCore*> cores;  // Those that run; none when the host is down.
+    size_t cores_of_node = 1;     // As many as were last added.
+    uint64_t failing_syncs = 0;
+    runtime::Duration clock_offset{};
   };
 
   bool Step(runtime::TimePoint deadline);
@@ -121,6 +147,7 @@ class SimWorld {
   runtime::TimerQueue timers_;
   std::unique_ptr<Fabric> fabric_;
   std::map<std::string, Host> hosts_;
+  std::deque<std::vector<runtime::Core*>> siblings_;  // What cores of one node refer to.
   std::vector<std::unique_ptr<SimCore>> cores_;
   std::string damaged_host_;
   int pieces_until_damage_ = 0;
@@ -131,6 +158,7 @@ class SimWorld {
   };
   std::map<std::pair<std::string, std::string>, DamagedLink> damaged_links_;
   uint64_t flipped_bits_ = 0;
+  Watcher* watcher_ = nullptr;
 };
 
 }  // namespace tradewind::sim

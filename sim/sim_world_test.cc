@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <set>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/call_on.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
@@ -151,6 +153,69 @@ TEST(SimWorld, GivesTheExceptionOfWorkOffCore) {
   world.RunFiber(core, "work", [&] {
     EXPECT_THROW(core.RunOffCore([] { throw std::runtime_error("off core"); }), std::runtime_error);
   });
+}
+
+// Two hosts of several cores that call each other; what each core took, in its order.
+std::vector<std::vector<int>> RunCalls(uint64_t seed, uint64_t* hash) {
+  SimWorld world(seed);
+  constexpr size_t kCores = 3;
+  SimCore& first = world.AddCore("n1", kCores);
+  SimCore& other = world.AddCore("n2", 2);
+  EXPECT_EQ(other.siblings().size(), 2u);
+  std::vector<std::vector<int>> took(kCores);
+  world.RunFiber(first, "calls", [&] {
+    runtime::TaskGroup group(first);
+    for (int number = 0; number < 200; ++number) {
+      group.Spawn("call", [&, number] {
+        runtime::Core& to = *first.siblings()[static_cast<size_t>(1 + number % 2)];
+        const int answer = runtime::CallOn(to, [&] {
+          to.AssertHere();
+          took[to.number()].push_back(number);
+          runtime::SleepFor(1ms);
+          runtime::CallOn(first, [&] { took[0].push_back(number); });
+          return number;
+        });
+        first.AssertHere();
+        EXPECT_EQ(answer, number);
+      });
+    }
+    group.Join();
+  });
+  *hash = world.trace_hash();
+  return took;
+}
+
+TEST(SimWorld, CallsBetweenCoresOfAHostComeInTheOrderOfEachPair) {
+  uint64_t hash = 0;
+  const auto took = RunCalls(5, &hash);
+  EXPECT_EQ(took[1].size(), 100u);
+  EXPECT_EQ(took[2].size(), 100u);
+  EXPECT_TRUE(std::is_sorted(took[1].begin(), took[1].end()));
+  EXPECT_TRUE(std::is_sorted(took[2].begin(), took[2].end()));
+  EXPECT_FALSE(std::is_sorted(took[0].begin(), took[0].end()))
+      << "one core's calls do not wait for another's";
+}
+
+TEST(SimWorld, CallsBetweenCoresAreTheSameAgainFromTheSameSeed) {
+  uint64_t first = 0;
+  uint64_t again = 0;
+  uint64_t other = 0;
+  EXPECT_EQ(RunCalls(1, &first), RunCalls(1, &again));
+  RunCalls(2, &other);
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first, other);
+}
+
+TEST(SimWorld, AHostComesBackWithAsManyCoresAsItHad) {
+  SimWorld world(1);
+  SimCore& core = world.AddCore("n1", 4);
+  EXPECT_EQ(&world.CoreOf("n1"), &core);
+  world.Kill("n1");
+  for (runtime::Core* sibling : core.siblings()) EXPECT_TRUE(static_cast<SimCore*>(sibling)->crashed());
+  SimCore& again = world.Restart("n1");
+  EXPECT_EQ(again.siblings().size(), 4u);
+  EXPECT_EQ(again.number(), 0u);
+  EXPECT_EQ(&world.CoreOf("n1"), &again);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
@@ -22,16 +23,56 @@ constexpr runtime::Duration kCallTime = 20s;
 // How long after its answer was lost a delete may still happen.
 constexpr runtime::Duration kLateDelete = 60s;
 
-// Which of the hosts has the catalog comes from the seed too.
-std::vector<std::string> DrawHosts(uint64_t seed) {
-  Random random(seed ^ 0x5eed);
-  std::vector<std::string> hosts = {"n1", "n2", "n3"};
-  if (random.OneIn(2)) hosts.pop_back();
-  std::swap(hosts.front(), hosts[random.Below(hosts.size())]);
-  return hosts;
+// How fast a move is to go: by a rate, by latency with a setpoint, or as is usual.
+void DrawPace(Random& random, json::object& request) {
+  if (random.OneIn(2))
+    request["rate_bytes_per_s"] = random.Between(uint64_t{200'000}, uint64_t{20'000'000});
+  else if (random.OneIn(2))
+    request["setpoint_ms"] = static_cast<double>(random.Between(uint64_t{2}, uint64_t{400})) / 10;
+}
+
+// A database without a table, of pages of this size (sqlite.org/fileformat2.html, section 1.3).
+std::string EmptyDatabase(uint32_t page_size) {
+  std::string page(page_size, '\0');
+  const auto set = [&page](size_t at, size_t bytes, uint32_t number) {
+    for (size_t i = bytes; i-- > 0; number >>= 8) page[at + i] = static_cast<char>(number & 0xff);
+  };
+  page.replace(0, 15, "SQLite format 3");
+  set(16, 2, page_size == 65536 ? 1 : page_size);
+  page[18] = page[19] = 1;  // No WAL.
+  page[21] = 64;
+  page[22] = page[23] = 32;
+  set(24, 4, 1);  // The change counter, the pages, and what the latter is valid for.
+  set(28, 4, 1);
+  set(92, 4, 1);
+  page[100] = 0x0d;  // The schema: a leaf without cells.
+  set(105, 2, page_size == 65536 ? 0 : page_size);
+  return page;
 }
 
 }  // namespace
+
+// Which of the hosts has the catalog comes from the seed too.
+SwarmShape DrawShape(const SwarmOptions& options) {
+  Random random(options.seed ^ 0x5eed);
+  SwarmShape shape;
+  if (random.OneIn(2)) shape.hosts.pop_back();
+  // Every other one with fewer open than there are, so that they close and open again all the time.
+  if (options.seed % 2 == 0) shape.open_tenants = 2;
+  if (options.draws_shape) {
+    if (random.OneIn(4)) shape.hosts.push_back("n" + std::to_string(shape.hosts.size() + 1));
+    shape.names = {"kept", "churn", "held", "spin", "kept-too"};
+    shape.names.resize(random.Between(uint64_t{1}, uint64_t{5}));
+    shape.page_size = std::vector<uint32_t>{512, 1024, 4096, 4096, 8192, 65536}[random.Below(6)];
+    shape.administrators = static_cast<int>(random.Between(uint64_t{1}, uint64_t{3}));
+    shape.writers = static_cast<int>(random.Between(uint64_t{0}, uint64_t{3}));
+    shape.transactors = static_cast<int>(random.Between(uint64_t{1}, uint64_t{5}));
+    shape.sessions = static_cast<int>(random.Between(uint64_t{0}, uint64_t{1}));
+    shape.rows = random.OneIn(4) ? 0 : random.Between(uint64_t{5}, uint64_t{60});
+  }
+  std::swap(shape.hosts.front(), shape.hosts[random.Below(shape.hosts.size())]);
+  return shape;
+}
 
 // Has the log as long as it lives.
 class Swarm::Listener {
@@ -51,10 +92,12 @@ class Swarm::Listener {
       std::string who;
       if (runtime::CurrentFiber()) {
         const auto& core = static_cast<const SimCore&>(runtime::CurrentCore());
-        who = core.host() + (core.crashed() ? " (down)" : "");
+        if (core.crashed()) return;  // What it says, nobody hears.
+        who = core.host();
       }
       swarm_.Tell(
-          fmt::format("    {}: {}", who, std::string_view(message.payload.data(), message.payload.size())));
+          fmt::format("{}: {}", who, std::string_view(message.payload.data(), message.payload.size())),
+          /*of_node=*/true);
     }
     void flush_() override {}
     Swarm& swarm_;
@@ -66,20 +109,20 @@ class Swarm::Listener {
 Swarm::Swarm(SwarmOptions options)
     : listener_(std::make_unique<Listener>(*this)),
       options_(options),
-      hosts_(DrawHosts(options.seed)),
-      // Every other one with fewer open than there are, so that they close and open again all the time.
-      cluster_(options.seed, hosts_,
-               {.open_tenants = options.seed % 2 == 0 ? std::optional<size_t>(2) : std::nullopt}),
+      shape_(DrawShape(options)),
+      cluster_(options.seed, hosts_, {.open_tenants = shape_.open_tenants},
+               [this](std::string_view checker, const std::string& what) {
+                 Find(fmt::format("{}: {}", checker, what));
+               }),
       history_([this](std::string what) { Find(std::move(what)); }) {
-  for (const char* name : {"kept", "held", "churn", "spin"})
-    history_.AddName(name, *name == 'k' || *name == 'h');
+  for (const std::string& name : shape_.names)
+    history_.AddName(name, name.front() == 'k' || name.front() == 'h');
 }
 
 Swarm::~Swarm() = default;
 
-void Swarm::Tell(const std::string& line) {
-  const auto at = std::chrono::duration<double>(now() - runtime::TimePoint{}).count();
-  story_.push_back(fmt::format("{:9.4f} s  {}", at, line));
+void Swarm::Tell(const std::string& line, bool of_node) {
+  events_.push_back({now(), line, of_node});
 }
 
 void Swarm::Find(std::string what) {
@@ -99,12 +142,15 @@ std::string Swarm::AnyTenant() {
 // -- The run
 
 void Swarm::Play() {
-  Tell("the catalog is on " + hosts_.front());
-  cluster_.InClient([this] { MakeFile(); });
-  for (int client = 0; client < 3; ++client) Client("administers", &Swarm::Administer);
-  for (int client = 0; client < 3; ++client) Client("writes", &Swarm::Write);
-  for (int client = 0; client < 4; ++client) Client("in transactions", &Swarm::InTransactions);
-  for (int client = 0; client < 2; ++client) Client("in sessions", &Swarm::InSessions);
+  Tell(fmt::format("the nodes are {}; the catalog is on {}", fmt::join(hosts_, ", "), hosts_.front()));
+  Tell(fmt::format("the tenants are {}, of pages of {} bytes if they are imported",
+                   fmt::join(shape_.names, ", "), shape_.page_size));
+  cluster_.InClient([this] { Begin(); });
+  for (int client = 0; client < shape_.administrators; ++client) Client("administers", &Swarm::Administer);
+  for (int client = 0; client < shape_.writers; ++client) Client("writes", &Swarm::Write);
+  for (int client = 0; client < shape_.transactors; ++client)
+    Client("in transactions", &Swarm::InTransactions);
+  for (int client = 0; client < shape_.sessions; ++client) Client("in sessions", &Swarm::InSessions);
   for (int round = 0; round < options_.rounds && findings_.empty(); ++round) Round();
   Settle();
   if (findings_.empty()) cluster_.InClient([this] { Judge(); });
@@ -135,6 +181,36 @@ int Swarm::Call(const std::string& host, const std::string& method, const std::s
 
 // -- Clients of the admin API
 
+// Before any fault.
+void Swarm::Begin() {
+  if (!options_.draws_shape) return MakeFile();
+  file_ = EmptyDatabase(shape_.page_size);
+  for (const std::string& tenant : shape_.names) {
+    if (!history_.is_kept(tenant)) continue;
+    if (random().OneIn(3))
+      Create(tenant);
+    else
+      Import(tenant);
+    for (uint64_t row = 0; row < shape_.rows; row += 20) Fill(tenant);
+  }
+}
+
+// Twenty rows at once.
+void Swarm::Fill(const std::string& tenant) {
+  const auto client = ClientOf(tenant, AnyHost());
+  load::HranaStream stream(client);
+  std::vector<sql::Statement> statements = MakeTable();
+  std::vector<int64_t> ids;
+  statements.push_back(Plain("BEGIN"));
+  for (int row = 0; row < 20; ++row) {
+    ids.push_back(history_.Add(tenant, DrawLength(random()), /*open=*/false, now()));
+    statements.push_back(Insert(ids.back(), tenant));
+  }
+  statements.push_back(Plain("COMMIT"));
+  if (!stream.Execute(statements, /*then_close=*/true)) return;
+  for (const int64_t id : ids) NoteAcknowledged(tenant, id);
+}
+
 void Swarm::MakeFile() {
   cluster_.Call(hosts_.front(), "POST", "/v1/tenants", R"({"name":"mould"})");
   const auto client = ClientOf("mould", hosts_.front());
@@ -149,6 +225,7 @@ void Swarm::MakeFile() {
 
 void Swarm::Administer() {
   const std::string tenant = AnyTenant();
+  if (options_.mostly_moves && !random().OneIn(6)) return Move(tenant);
   switch (random().Below(20)) {
     case 0:
     case 1:
@@ -194,10 +271,10 @@ void Swarm::Create(const std::string& tenant) {
   const runtime::TimePoint sent = now();
   const int status = Call(AnyHost(), "POST", "/v1/tenants", json::serialize(request), &answer);
   if (status == 201) {
-    Tell(tenant + " was created");
+    Tell("a client has made " + tenant);
     history_.NoteMade(tenant, "created", sent, now());
   } else if (status != 409) {
-    Tell(fmt::format("{} was perhaps created: {} {}", tenant, status, answer));
+    Tell(fmt::format("a client has perhaps made {}: {} {}", tenant, status, answer));
   }
 }
 
@@ -210,7 +287,7 @@ void Swarm::Import(const std::string& tenant) {
   if (Call(host, "PUT", path + "?offset=0", file_) != 204) return;
   const runtime::TimePoint sent = now();
   if (Call(host, "POST", path + "/commit", "") != 201) return;
-  Tell(tenant + " was imported");
+  Tell("a client has imported " + tenant);
   history_.NoteMade(tenant, "imported", sent, now());
 }
 
@@ -220,29 +297,53 @@ void Swarm::Delete(const std::string& tenant) {
   const int status = Call(AnyHost(), "DELETE", "/v1/tenants/" + tenant, "");
   history_.EndDelete(tenant, number, status == 0 || status >= 500 ? now() + kLateDelete : now(),
                      status == 204);
-  if (status == 204) Tell(tenant + " was deleted");
+  if (status == 204) Tell("a client has deleted " + tenant);
 }
 
 void Swarm::Move(const std::string& tenant) {
   json::object request{{"tenant", tenant}, {"to", AnyHost()}};
-  if (random().OneIn(2))
-    request["rate_bytes_per_s"] = random().Between(uint64_t{200'000}, uint64_t{20'000'000});
-  if (random().OneIn(4)) request["warm_up"] = "hot";
-  if (random().OneIn(8)) request["method"] = "stop-and-copy";
+  DrawPace(random(), request);
+  if (!request.contains("rate_bytes_per_s") && random().OneIn(3))
+    request["finish_within_s"] = static_cast<double>(random().Between(uint64_t{1}, uint64_t{200})) / 10;
+  if (random().OneIn(8))
+    request["method"] = "stop-and-copy";
+  else if (random().OneIn(3))
+    request["warm_up"] = std::vector<const char*>{"none", "hot", "all"}[random().Below(3)];
   std::string answer;
   if (Call(AnyHost(), "POST", "/v1/moves", json::serialize(request), &answer) != 202) return;
   const std::string id(json::parse(answer).at("id").as_string());
-  Tell(fmt::format("{} moves to {} ({})", tenant, std::string(request.at("to").as_string()), id));
-  if (!random().OneIn(3)) return;
-  runtime::SleepFor(random().Between(1ms, 300ms));
-  Tell(fmt::format("cancel {}: {}", id, Call(AnyHost(), "POST", "/v1/moves/" + id + "/cancel", "")));
+  const std::string to(request.at("to").as_string());
+  request.erase("tenant");
+  request.erase("to");
+  Tell(fmt::format("a client moves {} to {}: {} ({})", tenant, to, NameOfMove(id), json::serialize(request)));
+  ChangeMove(tenant, id);
+}
+
+// While it is on, or when it is over.
+void Swarm::ChangeMove(const std::string& tenant, const std::string& id) {
+  if (random().OneIn(4)) {
+    runtime::SleepFor(random().Between(1ms, 300ms));
+    json::object change;
+    DrawPace(random(), change);
+    if (change.empty()) change["verify_again"] = true;
+    const std::string set = json::serialize(change);
+    Tell(fmt::format("a client sets {} of {}: {}, answered {}", id, tenant, set,
+                     Call(AnyHost(), "PATCH", "/v1/moves/" + id, set)));
+  }
+  if (random().OneIn(3)) {
+    runtime::SleepFor(random().Between(1ms, random().OneIn(3) ? 2s : 300ms));
+    Tell(fmt::format("a client cancels {} of {}, answered {}", id, tenant,
+                     Call(AnyHost(), "POST", "/v1/moves/" + id + "/cancel", "")));
+  }
 }
 
 void Swarm::Drain() {
   const std::string host = AnyHost();
-  Tell(fmt::format("drain {}: {}", host, Call(AnyHost(), "POST", "/v1/nodes/" + host + "/drain", "{}")));
+  Tell(fmt::format("a client drains {}, answered {}", host,
+                   Call(AnyHost(), "POST", "/v1/nodes/" + host + "/drain", "{}")));
   PauseAtLength();
-  Tell(fmt::format("undrain {}: {}", host, Call(AnyHost(), "DELETE", "/v1/nodes/" + host + "/drain", "")));
+  Tell(fmt::format("a client undrains {}, answered {}", host,
+                   Call(AnyHost(), "DELETE", "/v1/nodes/" + host + "/drain", "")));
 }
 
 void Swarm::Look(const std::string& tenant) {

@@ -1,5 +1,6 @@
 // A swarm: from one seed a small cluster, clients that do everything at once on a few names, and faults, several at
-// a time. What must hold is judged from what the clients were told (swarm_history.h), and:
+// a time. What must hold is watched by the checkers (checkers/checkers.h) at every step, and judged from what the clients
+// were told (swarm_history.h); and:
 //
 //   - a name that is created again is refused, and what it holds stays
 //   - a second node of a name is refused
@@ -10,9 +11,10 @@
 //     is whole, and can be moved to each node; names can be made and deleted; and the files of each node are those
 //     of the tenants that its journal and the catalog say it owns
 //
-// The same seed is the same run. story() tells it, with what the nodes logged.
+// The same seed is the same run. Story() tells it in plain words.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,26 +24,52 @@
 #include <string>
 #include <vector>
 
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "runtime/fiber.h"
 #include "sim/cluster.h"
 #include "sim/swarm_history.h"
-#include "sqlite/value.h"
+#include "sql/value.h"
 
 namespace tradewind::sim {
 
 // What is drawn from; a test that looks for one kind of fault leaves the others out.
 struct SwarmOptions {
   uint64_t seed = 1;
-  int rounds = 8;            // Of faults, each with some seconds of virtual time.
-  int at_once = 3;           // At most, in a round.
-  bool crashes = true;       // At any moment, or at a step of a move; by power loss, or a kill.
-  bool cuts = true;          // Of links between nodes, and with clients.
-  bool full_disks = true;    // At once, or after some more bytes.
-  bool flipped_bits = true;  // Between nodes.
-  bool second_nodes = true;  // With the name of one that runs, or is down.
-  bool slow_links = true;    // Everything is far away, the catalog too.
+  int rounds = 8;             // Of faults, each with some seconds of virtual time.
+  int at_once = 3;            // At most, in a round.
+  bool crashes = true;        // At any moment, or at a step of a move; by power loss, or a kill.
+  bool cuts = true;           // Of links between nodes, and with clients.
+  bool full_disks = true;     // At once, or after some more bytes.
+  bool flipped_bits = true;   // Between nodes.
+  bool second_nodes = true;   // With the name of one that runs, or is down.
+  bool slow_links = true;     // Everything is far away, the catalog too; or two nodes are.
+  bool failing_syncs = true;  // Some syncs of a disk fail; then its node is started again.
+  bool clock_jumps = true;    // The calendar of a node is set.
+  bool mostly_moves = false;  // The clients of the admin API hardly do anything else.
+  // Nodes, tenants, their sizes, their pages' size, and clients are drawn too.
+  bool draws_shape = false;
+
+  static const std::array<bool SwarmOptions::*, 8> kFaults;
 };
+inline constexpr std::array<bool SwarmOptions::*, 8> SwarmOptions::kFaults = {
+    &SwarmOptions::crashes,       &SwarmOptions::cuts,         &SwarmOptions::full_disks,
+    &SwarmOptions::flipped_bits,  &SwarmOptions::second_nodes, &SwarmOptions::slow_links,
+    &SwarmOptions::failing_syncs, &SwarmOptions::clock_jumps};
+
+// What the cluster and its clients are.
+struct SwarmShape {
+  std::vector<std::string> hosts = {"n1", "n2", "n3"};
+  std::vector<std::string> names = {"kept", "held", "churn",
+                                    "spin"};  // Those with a k or h are never deleted.
+  uint32_t page_size = 4096;                  // Of what is imported.
+  int administrators = 3;
+  int writers = 3;
+  int transactors = 4;
+  int sessions = 2;
+  uint64_t rows = 0;  // That each kept tenant has from the beginning.
+  std::optional<size_t> open_tenants = {};
+};
+SwarmShape DrawShape(const SwarmOptions& options);
 
 class Swarm {
  public:
@@ -52,8 +80,14 @@ class Swarm {
   void Play();
   uint64_t seed() const { return options_.seed; }
   const std::vector<std::string>& findings() const { return findings_; }
-  // What happened, a line each, with the virtual time.
-  const std::vector<std::string>& story() const { return story_; }
+  // What happened to whom, a line each, with the virtual time, and at last what was wrong.
+  std::vector<std::string> Story() const;
+  // Every line of the world's trace from now on, in order.
+  void KeepTrace() {
+    cluster_.world().trace().SetSink([this](const std::string& line) { trace_.push_back(line); });
+  }
+  const std::vector<std::string>& trace() const { return trace_; }
+  uint64_t checks() { return cluster_.checkers().checks(); }
   uint64_t acknowledged() const { return history_.acknowledged(); }
   uint64_t trace_hash() { return cluster_.world().trace_hash(); }
 
@@ -63,20 +97,26 @@ class Swarm {
 
   runtime::TimePoint now() { return cluster_.world().now(); }
   Random& random() { return cluster_.world().random(); }
-  void Tell(const std::string& line);
+  void Tell(const std::string& line, bool of_node = false);
   void Find(std::string what);
+  // What a line means, with a short name for each move.
+  std::string InPlainWords(std::string line) const;
+  std::string NameOfMove(const std::string& id);
   std::string AnyHost();
   std::string AnyTenant();
   void Client(const std::string& name, void (Swarm::*act)());
 
   // swarm.cc: clients of the admin API; each is a fiber until stopping_.
   void Administer();
+  void Begin();
+  void Fill(const std::string& tenant);
   void Rush(const std::string& tenant);
   void Create(const std::string& tenant);
   void Import(const std::string& tenant);
   void MakeFile();
   void Delete(const std::string& tenant);
   void Move(const std::string& tenant);
+  void ChangeMove(const std::string& tenant, const std::string& id);
   void Drain();
   void Look(const std::string& tenant);
   // A call of the admin API; its status, or 0 when no answer came.
@@ -85,9 +125,10 @@ class Swarm {
 
   // swarm_sql.cc: clients of tenants.
   load::HranaClient ClientOf(const std::string& tenant, const std::string& host);
-  sqlite::Statement Insert(int64_t id, const std::string& tenant) const;
-  std::set<int64_t> CheckRead(const std::string& tenant, const sqlite::StatementResult& result, int64_t own,
+  sql::Statement Insert(int64_t id, const std::string& tenant) const;
+  std::set<int64_t> CheckRead(const std::string& tenant, const sql::StatementResult& result, int64_t own,
                               runtime::TimePoint sent);
+  void NoteAcknowledged(const std::string& tenant, int64_t id);
   void Write();
   void InTransactions();
   std::optional<int64_t> Transact(const std::string& tenant, load::HranaStream& stream);
@@ -107,6 +148,8 @@ class Swarm {
   Action FlipBits();
   Action StartSecondNode();
   Action SlowDown();
+  Action FailSyncs();
+  Action JumpClock();
 
   // swarm_judge.cc
   void Settle();
@@ -121,9 +164,18 @@ class Swarm {
 
   std::unique_ptr<Listener> listener_;  // Before the cluster, whose nodes it hears.
   const SwarmOptions options_;
-  const std::vector<std::string> hosts_;
+  const SwarmShape shape_;
+  const std::vector<std::string>& hosts_ = shape_.hosts;
   std::vector<std::string> findings_;
-  std::vector<std::string> story_;
+  struct Event {
+    runtime::TimePoint at;
+    std::string line;
+    bool of_node = false;  // A node logged it.
+  };
+  std::vector<Event> events_;
+  std::map<std::string, std::string> moves_;  // Ids, and what the story calls them.
+  std::vector<std::string> trace_;
+  std::set<std::string> failing_;  // Hosts whose disks fail syncs.
   Cluster cluster_;
   History history_;
   std::string file_;                               // A database with an empty table, for imports.

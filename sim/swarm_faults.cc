@@ -52,6 +52,8 @@ Swarm::Action Swarm::BeginFault() {
   if (options_.flipped_bits) faults.push_back(&Swarm::FlipBits);
   if (options_.second_nodes) faults.push_back(&Swarm::StartSecondNode);
   if (options_.slow_links) faults.push_back(&Swarm::SlowDown);
+  if (options_.failing_syncs) faults.push_back(&Swarm::FailSyncs);
+  if (options_.clock_jumps) faults.push_back(&Swarm::JumpClock);
   return faults.empty() ? Action() : (this->*faults[random().Below(faults.size())])();
 }
 
@@ -86,7 +88,8 @@ void Swarm::BringBack(const std::string& host, int tries) {
   Tell(failed);
   // One without tenants knows nothing that it could serve. The catalog's WAL is copied into its file first.
   const bool has_reason = started.error().code == "CLUSTER_UNREACHABLE" ||
-                          (started.error().code == "DISK_FULL" && host == hosts_.front());
+                          (started.error().code == "DISK_FULL" && host == hosts_.front()) ||
+                          failing_.contains(host);
   if (!has_reason || tries > kStarts) return Find(failed);
   Later(kStartPause, [this, host, tries] { BringBack(host, tries + 1); });
 }
@@ -95,8 +98,13 @@ Swarm::Action Swarm::CutLinks() {
   const std::string one = AnyHost();
   const std::string other = random().OneIn(4) ? "client" : AnyHost();
   if (one == other) return {};
-  Tell(fmt::format("the link between {} and {} is cut", one, other));
-  cluster_.world().CutLink(one, other);
+  if (random().OneIn(3)) {
+    Tell(fmt::format("nothing passes any more from {} to {}, though it does the other way", one, other));
+    cluster_.world().CutOneWay(one, other);
+  } else {
+    Tell(fmt::format("the link between {} and {} is cut", one, other));
+    cluster_.world().CutLink(one, other);
+  }
   return [this, one, other] {
     Tell(fmt::format("the link between {} and {} is whole", one, other));
     cluster_.world().HealLink(one, other);
@@ -140,12 +148,50 @@ Swarm::Action Swarm::StartSecondNode() {
 
 Swarm::Action Swarm::SlowDown() {
   const runtime::Duration longer = random().Between(1ms, 80ms);
+  const std::string one = AnyHost();
+  const std::string other = AnyHost();
+  if (one != other && random().OneIn(2)) {
+    Tell(fmt::format("the way between {} and {} takes {} ms longer", one, other, longer / 1ms));
+    cluster_.world().SlowDownLink(one, other, longer);
+    return [this, one, other] {
+      Tell(fmt::format("the way between {} and {} is short again", one, other));
+      cluster_.world().SlowDownLink(one, other, {});
+    };
+  }
   Tell(fmt::format("every way takes {} ms longer", longer / 1ms));
   cluster_.world().SlowDownLinks(longer);
   return [this] {
     Tell("every way is short again");
     cluster_.world().SlowDownLinks({});
   };
+}
+
+// What such a disk holds is known again only after a start.
+Swarm::Action Swarm::FailSyncs() {
+  const std::string host = AnyHost();
+  if (failing_.contains(host)) return {};
+  const uint64_t one_in = random().Between(uint64_t{1}, uint64_t{8});
+  Tell(fmt::format("the disk of {} fails one sync in {}", host, one_in));
+  failing_.insert(host);
+  cluster_.world().FailSyncs(host, one_in);
+  return [this, host] {
+    const bool power_lost = random().OneIn(2);
+    cluster_.world().FailSyncs(host, 0);
+    failing_.erase(host);
+    Tell(fmt::format("the disk of {} is in order; it {}, to be started again", host,
+                     power_lost ? "loses power" : "is killed"));
+    cluster_.TakeDown(host, power_lost);
+    BringBack(host, 1);
+  };
+}
+
+Swarm::Action Swarm::JumpClock() {
+  const std::string host = AnyHost();
+  const runtime::Duration by = random().Between(1s, random().OneIn(2) ? 10s : 48h);
+  const bool back = random().OneIn(2);
+  Tell(fmt::format("the clock of {} is set {} s {}", host, by / 1s, back ? "back" : "forward"));
+  cluster_.world().JumpClock(host, back ? -by : by);
+  return {};
 }
 
 }  // namespace tradewind::sim

@@ -86,7 +86,7 @@ void History::NoteAcknowledged(int64_t id, runtime::TimePoint now) {
   ++acknowledged_;
 }
 
-void History::CheckRow(const std::string& tenant, const std::vector<sqlite::Value>& row, int64_t own,
+void History::CheckRow(const std::string& tenant, const std::vector<sql::Value>& row, int64_t own,
                        runtime::TimePoint sent) {
   const auto* id = std::get_if<int64_t>(&row.at(0));
   const auto* name = std::get_if<std::string>(&row.at(1));
@@ -108,7 +108,7 @@ void History::CheckRow(const std::string& tenant, const std::vector<sqlite::Valu
       find_(fmt::format("row {} of {} is seen although its tenant was deleted", *id, tenant));
 }
 
-std::set<int64_t> History::CheckRead(const std::string& tenant, const sqlite::StatementResult& result,
+std::set<int64_t> History::CheckRead(const std::string& tenant, const sql::StatementResult& result,
                                      int64_t own, runtime::TimePoint sent, runtime::TimePoint now) {
   std::set<int64_t> ids;
   for (const auto& row : result.rows) {

@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "runtime/core.h"
-#include "sqlite/value.h"
+#include "sql/value.h"
 
 namespace tradewind::sim {
 
@@ -47,6 +47,10 @@ class History {
   // `certain`: it has happened, at that time at the latest.
   void EndDelete(const std::string& tenant, size_t number, runtime::TimePoint at_the_latest, bool certain);
   bool MayHaveBeenDeleted(const std::string& tenant, Span span) const;
+  // Whether the tenant of a row may have been deleted since that was sent.
+  bool MayHaveBeenDeletedSince(int64_t row, runtime::TimePoint now) const {
+    return MayHaveBeenDeleted(rows_.at(row).tenant, {rows_.at(row).sent, now});
+  }
   // Whether it must exist.
   bool MustExist(const std::string& tenant, runtime::TimePoint now) const;
   // An answer to a question that was sent then.
@@ -65,7 +69,7 @@ class History {
 
   // A read of all rows (id, tenant, length, whether the filler is whole) that was sent then; `own` is the
   // reader's own row that is not committed yet, or 0. The ids.
-  std::set<int64_t> CheckRead(const std::string& tenant, const sqlite::StatementResult& result, int64_t own,
+  std::set<int64_t> CheckRead(const std::string& tenant, const sql::StatementResult& result, int64_t own,
                               runtime::TimePoint sent, runtime::TimePoint now);
   // When all is over.
   void CheckOrder();
@@ -92,7 +96,7 @@ class History {
     std::map<size_t, std::set<int64_t>> states;                  // By size, of a kept one.
   };
 
-  void CheckRow(const std::string& tenant, const std::vector<sqlite::Value>& row, int64_t own,
+  void CheckRow(const std::string& tenant, const std::vector<sql::Value>& row, int64_t own,
                 runtime::TimePoint sent);
   void CheckState(const std::string& tenant, const std::set<int64_t>& state);
 

@@ -83,7 +83,7 @@ void Swarm::JudgeServed(const std::string& tenant) {
     const runtime::TimePoint patience = now() + kPatience;
     while (true) {
       load::HranaStream stream(client);
-      std::vector<sqlite::Statement> statements = MakeTable();
+      std::vector<sql::Statement> statements = MakeTable();
       statements.push_back(Plain("PRAGMA integrity_check"));
       statements.push_back(Plain(kReadAll));
       const runtime::TimePoint sent = now();

@@ -8,26 +8,40 @@ namespace tradewind::sim {
 
 using namespace std::chrono_literals;
 
+sql::Statement Plain(std::string_view sql) {
+  return {.sql = std::string(sql)};
+}
+
+std::vector<sql::Statement> MakeTable() {
+  return {Plain("CREATE TABLE IF NOT EXISTS note (id INTEGER NOT NULL, tenant TEXT NOT NULL, mark TEXT, "
+                "filler TEXT)"),
+          Plain("CREATE INDEX IF NOT EXISTS note_by_id ON note (id)")};
+}
+
 load::HranaClient Swarm::ClientOf(const std::string& tenant, const std::string& host) {
   return *load::HranaClient::Make(cluster_.client(), cluster_.http(), "http://" + host + ":8080", tenant);
 }
 
-sqlite::Statement Swarm::Insert(int64_t id, const std::string& tenant) const {
-  return {
-      .sql = std::string(kInsert),
-      .arguments = {id, tenant, std::string(history_.LengthOf(id), static_cast<char>('a' + id % kLetters))}};
+sql::Statement Swarm::Insert(int64_t id, const std::string& tenant) const {
+  return {.sql = std::string(kInsert),
+          .arguments = {id, tenant, DurabilityChecker::MarkOf(id),
+                        std::string(history_.LengthOf(id), static_cast<char>('a' + id % kLetters))}};
 }
 
-std::set<int64_t> Swarm::CheckRead(const std::string& tenant, const sqlite::StatementResult& result,
-                                   int64_t own, runtime::TimePoint sent) {
+std::set<int64_t> Swarm::CheckRead(const std::string& tenant, const sql::StatementResult& result, int64_t own,
+                                   runtime::TimePoint sent) {
   return history_.CheckRead(tenant, result, own, sent, now());
+}
+
+void Swarm::NoteAcknowledged(const std::string& tenant, int64_t id) {
+  history_.NoteAcknowledged(id, now());
+  if (!history_.MayHaveBeenDeletedSince(id, now())) cluster_.checkers().durability().Acknowledged(tenant, id);
 }
 
 void Swarm::PauseAtLength() {
   runtime::SleepFor(random().Between(0ms, random().OneIn(4) ? 6s : 400ms));
 }
 
-// Some rows are larger than a page.
 uint64_t DrawLength(Random& random) {
   return random.OneIn(12) ? random.Between(uint64_t{4'000}, uint64_t{20'000})
                           : random.Between(uint64_t{0}, uint64_t{600});
@@ -38,13 +52,13 @@ void Swarm::Write() {
   const auto client = ClientOf(tenant, AnyHost());
   load::HranaStream stream(client);
   const int64_t id = history_.Add(tenant, DrawLength(random()), /*open=*/false, now());
-  std::vector<sqlite::Statement> statements = MakeTable();
+  std::vector<sql::Statement> statements = MakeTable();
   statements.push_back(Insert(id, tenant));
   statements.push_back(Plain(kReadAll));
   const runtime::TimePoint sent = now();
   const auto done = stream.Execute(statements, /*then_close=*/true);
   if (!done) return;
-  history_.NoteAcknowledged(id, now());
+  NoteAcknowledged(tenant, id);
   if (!CheckRead(tenant, done->back(), 0, sent).contains(id) && history_.is_kept(tenant))
     Find(fmt::format("row {} of {} is not there right after its insert", id, tenant));
 }
@@ -59,7 +73,7 @@ void Swarm::InTransactions() {
     if (!id) break;
     const bool last = random().OneIn(2);
     if (!stream.Execute({Plain("COMMIT")}, last)) return;
-    history_.NoteAcknowledged(*id, now());
+    NoteAcknowledged(tenant, *id);
     if (last) return;
     PauseAtLength();
   } while (!stopping_ && stream.open());
@@ -106,7 +120,7 @@ void Swarm::InSessions() {
   load::HranaStream stream(client);
   const int64_t id = history_.Add(tenant, DrawLength(random()), /*open=*/false, now());
   const auto before = stream.Execute({Insert(id, tenant), Plain(kReadSession)});
-  if (before) history_.NoteAcknowledged(id, now());
+  if (before) NoteAcknowledged(tenant, id);
   for (int look = 0; look < 3 && before && stream.open(); ++look) {
     PauseAtLength();
     const auto after = stream.Execute({Plain(kReadSession)});

@@ -5,24 +5,22 @@
 #include <string_view>
 #include <vector>
 
-#include "sqlite/value.h"
+#include "sim/random.h"
+#include "sql/value.h"
 
 namespace tradewind::sim {
 
 inline constexpr int64_t kLetters = 26;
-// The filler repeats a letter that follows from the id.
-inline constexpr std::string_view kInsert = "INSERT INTO note VALUES (?, ?, ?)";
+// The mark is DurabilityChecker's. The filler repeats a letter that follows from the id.
+inline constexpr std::string_view kInsert = "INSERT INTO note VALUES (?, ?, ?, ?)";
 inline constexpr std::string_view kReadAll =
     "SELECT id, tenant, length(filler), trim(filler, char(97 + id % 26)) = '' FROM note";
 inline constexpr std::string_view kReadSession = "SELECT last_insert_rowid(), changes(), total_changes()";
 
-inline sqlite::Statement Plain(std::string_view sql) {
-  return {.sql = std::string(sql)};
-}
+sql::Statement Plain(std::string_view sql);
+std::vector<sql::Statement> MakeTable();
 
-inline std::vector<sqlite::Statement> MakeTable() {
-  return {Plain("CREATE TABLE IF NOT EXISTS note (id INTEGER NOT NULL, tenant TEXT NOT NULL, filler TEXT)"),
-          Plain("CREATE INDEX IF NOT EXISTS note_by_id ON note (id)")};
-}
+// Of a filler; some rows are larger than a page.
+uint64_t DrawLength(Random& random);
 
 }  // namespace tradewind::sim

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/limits.h"
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {

@@ -15,7 +15,7 @@ inline constexpr size_t kNameLength = 63;
 // that the SQL limits below allow needs 1.25 MiB, with AddressSanitizer 1.6 MiB).
 inline constexpr size_t kFiberStackBytes = 8u << 20;
 inline constexpr size_t kIdleFiberStacks = 256;
-// The idle stacks that will be used next keep all their memory, since touching it anew costs more than the
+// The idle stacks that will be used next keep all their memory, since touching it again costs more than the
 // rest of a fiber; the others keep this much. A guard at the end of each stack is wide enough that no frame
 // steps over it.
 inline constexpr size_t kIdleWholeStacks = 8;
@@ -73,7 +73,6 @@ inline constexpr size_t kSealedBodyBytes = 512u << 20;
 inline constexpr size_t kSealedHeaderBytes = 1u << 10;
 inline constexpr int kDamagedCallTries = 3;  // Of a call between nodes that came damaged.
 inline constexpr size_t kPooledConnectionsPerAddress = 64;
-// Less than kIdleHttpConnection of the other side.
 inline constexpr milliseconds kIdlePooledConnection{60'000};
 inline constexpr size_t kStoredSqlPerStream = 50;
 inline constexpr size_t kStoredSqlBytesPerStream = 16u << 20;
@@ -91,6 +90,7 @@ inline constexpr milliseconds kLongTurn{20};
 
 // Statements.
 inline constexpr milliseconds kStatementTime{60'000};
+inline constexpr milliseconds kEndingTime{100};  // Then a statement that was told to end gets no more memory.
 inline constexpr milliseconds kWriteTurnWait{10'000};
 inline constexpr milliseconds kWriteTurnHeldWhileWanted{5'000};
 inline constexpr int kProgressInstructions = 500;
@@ -182,6 +182,8 @@ inline constexpr milliseconds kPushWindowTime{1};
 inline constexpr size_t kFrameBytes = 16u << 20;
 // What has come on one channel and was not taken: more than any window and the longest frames.
 inline constexpr size_t kChannelWaitingBytes = 64u << 20;
+// Of one direction of a channel's stream: on their way and unread.
+inline constexpr size_t kStreamWindowBytes = 256u << 10;
 // Of the wireframe, what is sent before the hand-over: whatever the size of a tenant, that takes as long. The
 // disk needs some 8 ms to sync so much in scattered pages.
 inline constexpr size_t kWireframeTopBytes = 256u << 10;
@@ -217,7 +219,10 @@ inline constexpr double kLeastSetpointMs = 5;
 inline constexpr milliseconds kPullDeadline{10'000};
 inline constexpr milliseconds kOpenWriterGrace{2'000};
 inline constexpr milliseconds kReadyWait{5'000};
-// Pages that arrive between two syncs of the presence map: what a crash of the receiver has sent again. With
+// How long one try at freezing a tenant for its hand-over may take, and what its requests have between two.
+inline constexpr milliseconds kFreezeWait{1'000};
+inline constexpr milliseconds kFreezePause{500};
+// Pages that arrive between two syncs of the presence map: what a crash of the destination has sent again. With
 // 16 MB, a move took twice as long.
 inline constexpr uint64_t kPresenceSyncBytes = 64u << 20;
 // Pages that arrive before the disk is told to begin with them.
@@ -238,7 +243,7 @@ inline constexpr milliseconds kNameWait{4'000};
 // when the disk is full, some three records of 250 bytes for each move that may be on.
 inline constexpr uint64_t kJournalReserveBytes = 128u << 10;
 inline constexpr uint64_t kJournalRoomBytes = 64u << 10;  // It grows by.
-// It is written anew when it is longer than this, and so many times what it would be then.
+// It is rewritten when it is longer than this, and so many times what it would be then.
 inline constexpr uint64_t kJournalRewriteBytes = 1u << 20;
 inline constexpr uint64_t kJournalRewriteFactor = 4;
 inline constexpr milliseconds kJournalSealPause{1'000};  // After the last record.
@@ -267,5 +272,62 @@ inline constexpr size_t kListedMoves = 1'000;
 inline constexpr size_t kKeptMoves = 10'000;  // That are over.
 inline constexpr int kCatalogTries = 3;       // Of calls whose repeat is harmless.
 inline constexpr size_t kCachedLocations = 100'000;
+
+// What these bounds are to one another.
+static_assert(kIdleWholeStacks <= kIdleFiberStacks && kIdleStackBytes < kFiberStackBytes);
+static_assert(kLeastReservedDescriptors <= kMostReservedDescriptors);
+static_assert(kDescriptorPause < kDescriptorWait);
+// Turns: the sensor of input and output looks within a slice, and a turn that is too long is more than a request.
+static_assert(kPollInterval < kTimeSlice && kTimeSlice < kShortRequest && kShortRequest < kLongTurn);
+
+// One result fits into its pipeline's answer; that into an answer; and a request with its stored SQL, or an answer, into
+// what nodes say to each other, written as JSON in another way.
+static_assert(kResponseBytes <= kPipelineAnswerBytes && kPipelineAnswerBytes < kAnswerBodyBytes);
+static_assert(kSealedBodyBytes > 2 * (kRequestBodyBytes + kPipelineStoredSqlBytes));
+static_assert(kSealedBodyBytes > 2 * kAnswerBodyBytes);
+static_assert(kHttpReadBytes < kRequestHeaderBytes && kHttpJoinedBodyBytes <= kHttpPieceBytes);
+static_assert(kStoredSqlBytesPerStream <= kStoredSqlBytesPerTenant);
+static_assert(kStreamSweep < kStreamIdle);
+static_assert(kHttpHeaderTime < kHttpMessageTime && kHttpLeastIdle < kIdleHttpConnection);
+static_assert(kLeastHttpConnections < kHttpConnections);
+// The side that uses pooled connections closes them first, so that none is closed as a request goes out on it.
+static_assert(kIdlePooledConnection < kIdleHttpConnection);
+
+// A writer that is wanted ends before the next one has waited too long, and that before its statement's time is over.
+static_assert(kWriteTurnHeldWhileWanted < kWriteTurnWait && kWriteTurnWait < kStatementTime);
+static_assert(kEndingTime < kStatementTime);
+static_assert(kSqlTextBytes <= kValueBytes && kPreparedStatementSqlBytes <= kSqlTextBytes);
+static_assert(kLikePatternBytesUnbounded < kLikePatternBytes);
+static_assert(kNotedArgumentBytes < kLargeArgumentBytes && kLargeArgumentBytes < kValueBytes);
+static_assert(kQuadraticCostOnCore < kQuadraticCost);
+static_assert(kSpareMemoryBytes < kLeastMemoryBytes);
+static_assert(kCompilerMemoryBytes <= kStatementMemoryBytes && kStatementMemoryBytes <= kTenantMemoryBytes);
+static_assert(kDirtyMemoryBytes < kStatementMemoryBytes);
+static_assert(kLeastEphemeralCacheKib <= kMostEphemeralCacheKib);
+static_assert(kTemporaryWritebackBytes < kTemporaryFileBytes);
+static_assert(kBusyPause <= kBusyPauseLongest && kFileInUsePause < kFileInUseWait);
+
+static_assert(kOpenTenantsSpare < kOpenTenants);
+static_assert(kBlankWalBytes >= 32 + 3 * (24 + 4096));
+static_assert(kCheckpointFrames < kLongWalFrames && kLongWalFrames < kMostWalFrames);
+
+// A push window holds a batch, and a channel what is pushed with the two longest frames.
+static_assert(kPageBatchBytes <= kPushWindowLeastBytes && kPushWindowLeastBytes <= kPushWindowBytes);
+static_assert(kPushWindowBytes <= kPushWindowMostBytes);
+static_assert(kPageBatchBytes + kReadAheadBytes < kFrameBytes);
+static_assert(kPushWindowMostBytes + 2 * kFrameBytes <= kChannelWaitingBytes);
+static_assert(kWritebackBytes < kPresenceSyncBytes);
+// What a drain starts, another node takes.
+static_assert(kDrainMoves <= kMovesIn);
+static_assert(kDrainRetryPause <= kDrainRetryPauseLongest);
+static_assert(kLocatePause <= kLocatePauseLongest && kLocatePauseLongest < kParkedRequest);
+static_assert(kConnectTime < kNodeCall && kNodeProbe < kNodeCall && kNodeCall < kForwardedCall);
+static_assert(kForwardedCall < kTransferCall);
+static_assert(2 * kNameWait < kNodeCall);
+static_assert(kTransferWriteBytes <= kTransferChunkBytes && kTransferChunkBytes <= kRequestBodyBytes);
+
+// Three records for each move that may be on.
+static_assert(3 * 250 * (kMovesIn + kDrainMoves) <= kJournalReserveBytes);
+static_assert(kJournalReserveBytes < kJournalRewriteBytes);
 
 }  // namespace tradewind::limits

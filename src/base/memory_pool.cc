@@ -53,8 +53,10 @@ bool MemoryCharge::TrySet(uint64_t bytes) {
 }  // namespace tradewind
 
 // What jemalloc reads at its start. What is free goes back to the system on a thread of its own: the C library's
-// allocator does it while somebody frees, and all that lies above a block that has stayed at once.
+// allocator does it while somebody frees, and all that lies above a block that has stayed at once; jemalloc would do it
+// so with a large block, if these had an arena of their own.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:4";
+const char* malloc_conf =
+    "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:0,narenas:4";
 }

@@ -1,8 +1,10 @@
 #include "base/out_of_memory.h"
 
-#include <new>
-
 namespace tradewind {
+
+Error OutOfMemory() {
+  return Error{ErrorKind::kUnavailable, "OUT_OF_MEMORY", "out of memory", "try again"};
+}
 
 void ThrowOutOfMemory() {
   throw std::bad_alloc();

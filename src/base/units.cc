@@ -16,8 +16,8 @@ struct Unit {
   double factor;
 };
 
-constexpr std::array<Unit, 6> kDurationUnits{
-    {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}}};
+constexpr std::array<Unit, 7> kDurationUnits{
+    {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}}};
 constexpr std::array<Unit, 9> kSizeUnits{{{"b", 1},
                                           {"kb", 1e3},
                                           {"mb", 1e6},

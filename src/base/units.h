@@ -1,7 +1,7 @@
 // Durations, sizes and rates as people write and read them: 5ms, 2s, 64MB, 50MB/s.
 //
 // A number (a fraction is fine) and a unit, without or with one space between them. Durations: us, ms, s, m,
-// h. Sizes: B, kB (or KB), MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB powers of 1024. A rate is a size
+// h, d. Sizes: B, kB (or KB), MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB powers of 1024. A rate is a size
 // with "/s" after it. Case does not matter in sizes. A bare number is refused, but for 0: which unit was
 // meant is a guess.
 #pragma once

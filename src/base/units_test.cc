@@ -13,6 +13,7 @@ TEST(Units, DurationsTakeAUnitAndAFraction) {
   EXPECT_EQ(ParseDuration("1.5 s").value(), 1500ms);
   EXPECT_EQ(ParseDuration("250us").value(), 250us);
   EXPECT_EQ(ParseDuration("2m").value(), 2min);
+  EXPECT_EQ(ParseDuration("30d").value(), 720h);
   EXPECT_EQ(ParseDuration("1h").value(), 1h);
   EXPECT_EQ(ParseDuration("0").value(), 0s);
 }

@@ -5,8 +5,8 @@
 #include <boost/json.hpp>
 #include <cctype>
 
+#include "net/api_error.h"
 #include "net/http_client.h"
-#include "node/api_error.h"
 
 namespace tradewind::cli {
 namespace {
@@ -58,7 +58,7 @@ Result<std::string> AdminClient::Call(const std::string& method, const std::stri
   if (!authorization_.empty()) request.headers.Add("Authorization", authorization_);
   request.body = std::move(body);
   TW_TRY_ASSIGN(net::HttpResponse response, http_->Call(address_, request, core_->Now() + timeout_));
-  if (response.status < 200 || response.status > 299) return Fail(node::ParseErrorResponse(response));
+  if (response.status < 200 || response.status > 299) return Fail(net::ParseErrorResponse(response));
   return std::move(response.body);
 }
 

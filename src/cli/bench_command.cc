@@ -1,25 +1,24 @@
 // tradewind bench: an open-loop load on a cluster, moves while it runs, and what both looked like.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "base/units.h"
 #include "cli/bench_results.h"
 #include "cli/client_command.h"
 #include "cli/command_line.h"
 #include "cli/live_line.h"
-#include "cli/load/arrivals.h"
-#include "cli/load/generator.h"
-#include "cli/load/workload.h"
 #include "cli/move_observer.h"
 #include "cli/move_receipt.h"
 #include "cli/pace_flags.h"
-#include "cli/report/report.h"
+#include "cli/text_file.h"
+#include "load/arrivals.h"
+#include "load/generator.h"
+#include "load/workload.h"
+#include "report/report.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::cli {
@@ -80,10 +79,7 @@ Result<double> SecondsIn(const std::string& text) {
 }
 
 Result<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file && !file.bad()) return text.str();
+  if (auto text = TextOfFile(path)) return *std::move(text);
   return Fail(ErrorKind::kInvalid, "FILE_UNREADABLE", "cannot read " + path,
               "give the path of a file that exists");
 }
@@ -326,7 +322,7 @@ class Bench {
           run_.tenants.size() == 1 ? run_.tenants.front() : fmt::format("{} tenants", run_.tenants.size()));
     const json::value results = MakeResults(run_, generator_->sent(), generator_->operations());
     if (!options_.json_file.empty()) TW_TRY(WriteFile(options_.json_file, json::serialize(results) + "\n"));
-    if (!options_.report_file.empty()) TW_TRY(WriteFile(options_.report_file, RenderReport(results)));
+    if (!options_.report_file.empty()) TW_TRY(WriteFile(options_.report_file, report::RenderReport(results)));
     if (context_.json())
       PrintJson(results);
     else
@@ -360,87 +356,80 @@ Result<void> Render(const BenchOptions& options) {
     return Fail(ErrorKind::kInvalid, "RESULTS_UNREADABLE",
                 options.render + " does not hold results of format 1",
                 "give a file that tradewind bench --json wrote");
-  return WriteFile(options.report_file, RenderReport(results));
+  return WriteFile(options.report_file, report::RenderReport(results));
 }
 
-void AddLoadFlags(CLI::App& bench, BenchOptions& options) {
-  bench.add_option("--workload", options.workload, "ycsb-a to ycsb-f, tpcc or bank")->capture_default_str();
-  bench.add_option("--tenant", options.tenant_names, "A tenant to use; may be given several times");
-  bench.add_option("--tenants", options.tenants, "Use so many tenants, named --prefix and a number")
-      ->check(CLI::NonNegativeNumber);
-  bench.add_option("--prefix", options.prefix, "What their names begin with")->capture_default_str();
-  bench.add_option("--skew", options.skew, "How requests spread over tenants")
-      ->check(CLI::IsMember({"uniform", "zipfian"}))
-      ->capture_default_str();
-  bench.add_flag("--load", options.load, "Make the tenants that are missing, and fill those that are empty");
-  bench.add_flag("--load-only", options.load_only, "The same, and nothing more");
-  bench.add_option("--node", options.node, "Where --load makes tenants; default: the cluster's choice");
-  bench.add_option("--records", options.records, "Of each tenant")
-      ->check(CLI::Range(2, 1'000'000'000))
-      ->capture_default_str();
-  bench.add_option("--record-bytes", options.record_bytes, "Of each record")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  bench.add_option("--size", options.size, "Of each tenant, instead of --records, such as 2GB")
-      ->type_name("SIZE");
+void AddLoadFlags(Command bench, BenchOptions& options) {
+  bench.AddOption("--workload", options.workload, "ycsb-a to ycsb-f, tpcc or bank").ShowDefault();
+  bench.AddOption("--tenant", options.tenant_names, "A tenant to use; may be given several times");
+  bench.AddOption("--tenants", options.tenants, "Use so many tenants, named --prefix and a number")
+      .NotNegative();
+  bench.AddOption("--prefix", options.prefix, "What their names begin with").ShowDefault();
+  bench.AddOption("--skew", options.skew, "How requests spread over tenants")
+      .OneOf({"uniform", "zipfian"})
+      .ShowDefault();
+  bench.AddFlag("--load", options.load, "Make the tenants that are missing, and fill those that are empty");
+  bench.AddFlag("--load-only", options.load_only, "The same, and nothing more");
+  bench.AddOption("--node", options.node, "Where --load makes tenants; default: the cluster's choice");
+  bench.AddOption("--records", options.records, "Of each tenant").Between(2, 1'000'000'000).ShowDefault();
+  bench.AddOption("--record-bytes", options.record_bytes, "Of each record")
+      .Between(1, 1'000'000)
+      .ShowDefault();
+  bench.AddOption("--size", options.size, "Of each tenant, instead of --records, such as 2GB")
+      .ValueName("SIZE");
   bench
-      .add_option("--operations-per-transaction", options.operations,
-                  "YCSB: more than 1 run together as one transaction")
-      ->check(CLI::Range(1, 1000));
-  bench.add_option("--arrivals", options.arrivals, "When requests come: like independent users, or evenly")
-      ->check(CLI::IsMember({"poisson", "fixed"}))
-      ->capture_default_str();
-  bench.add_option("--rate", options.rate, "Requests a second")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  bench.add_option("--steps", options.steps, "Rates over time instead, such as 400@0s,600@30s,400@60s");
-  bench.add_option("--wave", options.wave, "The rate goes up and down like a sine, such as 30%/20s");
+      .AddOption("--operations-per-transaction", options.operations,
+                 "YCSB: more than 1 run together as one transaction")
+      .Between(1, 1000);
+  bench.AddOption("--arrivals", options.arrivals, "When requests come: like independent users, or evenly")
+      .OneOf({"poisson", "fixed"})
+      .ShowDefault();
+  bench.AddOption("--rate", options.rate, "Requests a second").Positive().ShowDefault();
+  bench.AddOption("--steps", options.steps, "Rates over time instead, such as 400@0s,600@30s,400@60s");
+  bench.AddOption("--wave", options.wave, "The rate goes up and down like a sine, such as 30%/20s");
   bench
-      .add_option("--arrival-times", options.arrival_times,
-                  "A file of recorded moments in seconds, one a line")
-      ->type_name("FILE");
-  bench.add_option("--workers", options.workers, "Requests under way at a time, at most")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  bench.add_option("--seed", options.seed, "Of everything random")->capture_default_str();
-  bench.add_option("--duration", options.duration, "How long; with --until-moved the longest")
-      ->capture_default_str();
-  bench.add_option("--warm-up", options.warm_up, "Sent before, and not counted")->capture_default_str();
-  bench.add_option("--transport", options.transport, "http, or websocket (not there yet)")
-      ->check(CLI::IsMember({"http", "websocket"}));
+      .AddOption("--arrival-times", options.arrival_times,
+                 "A file of recorded moments in seconds, one a line")
+      .ValueName("FILE");
+  bench.AddOption("--workers", options.workers, "Requests under way at a time, at most")
+      .Between(1, 10'000)
+      .ShowDefault();
+  bench.AddOption("--seed", options.seed, "Of everything random").ShowDefault();
+  bench.AddOption("--duration", options.duration, "How long; with --until-moved the longest").ShowDefault();
+  bench.AddOption("--warm-up", options.warm_up, "Sent before, and not counted").ShowDefault();
+  bench.AddOption("--transport", options.transport, "http, or websocket (not there yet)")
+      .OneOf({"http", "websocket"});
 }
 
-void AddMoveFlags(CLI::App& bench, BenchOptions& options) {
-  bench.add_option("--move", options.moves,
-                   "Move a tenant to a node at a moment, such as shop:n2@10s; repeatable");
-  bench.add_option("--drain", options.drains, "Drain a node at a moment, such as n1@10s");
-  CLI::Option* setpoint =
-      bench.add_option("--setpoint", options.pace.setpoint, "Of these moves, as in tradewind move start");
-  bench.add_option("--move-rate", options.pace.rate, "Their rate, such as 20MB/s, or none for no limit")
-      ->excludes(setpoint);
-  bench.add_option("--method", options.method, "zephyr or stop-and-copy");
-  bench.add_option("--warm-up-pages", options.warm_up_pages,
-                   "What is sent before the hand-over: none, hot or all");
-  bench.add_flag("--until-moved", options.until_moved, "End some time after the last move has");
-  bench.add_option("--after", options.after, "That time")->capture_default_str();
+void AddMoveFlags(Command bench, BenchOptions& options) {
+  bench.AddOption("--move", options.moves,
+                  "Move a tenant to a node at a moment, such as shop:n2@10s; repeatable");
+  bench.AddOption("--drain", options.drains, "Drain a node at a moment, such as n1@10s");
+  bench.AddOption("--setpoint", options.pace.setpoint, "Of these moves, as in tradewind move start");
+  bench.AddOption("--move-rate", options.pace.rate, "Their rate, such as 20MB/s, or none for no limit")
+      .Excludes("--setpoint");
+  bench.AddOption("--method", options.method, "zephyr or stop-and-copy");
+  bench.AddOption("--warm-up-pages", options.warm_up_pages,
+                  "What is sent before the hand-over: none, hot or all");
+  bench.AddFlag("--until-moved", options.until_moved, "End some time after the last move has");
+  bench.AddOption("--after", options.after, "That time").ShowDefault();
 }
 
 }  // namespace
 
-void AddBenchCommand(CLI::App& app, CommandLine& line) {
-  CLI::App* bench =
-      app.add_subcommand("bench", "An open-loop load, and what latency was while tenants moved");
-  bench->fallthrough();
+void AddBenchCommand(Command app, CommandLine& line) {
+  const Command bench =
+      app.AddCommand("bench", "An open-loop load, and what latency was while tenants moved");
+  bench.FallThrough();
   auto options = std::make_shared<BenchOptions>();
-  AddLoadFlags(*bench, *options);
-  AddMoveFlags(*bench, *options);
-  bench->add_option("--json", options->json_file, "Write the results to this file")->type_name("FILE");
-  bench->add_option("--report", options->report_file, "Write a report to open in a browser")
-      ->type_name("FILE");
-  bench->add_option("--render", options->render, "Run nothing: draw the report of these results")
-      ->type_name("FILE");
-  bench->add_option("--title", options->title, "Of the report");
-  bench->callback([&line, options] {
+  AddLoadFlags(bench, *options);
+  AddMoveFlags(bench, *options);
+  bench.AddOption("--json", options->json_file, "Write the results to this file").ValueName("FILE");
+  bench.AddOption("--report", options->report_file, "Write a report to open in a browser").ValueName("FILE");
+  bench.AddOption("--render", options->render, "Run nothing: draw the report of these results")
+      .ValueName("FILE");
+  bench.AddOption("--title", options->title, "Of the report");
+  bench.OnGiven([&line, options] {
     line.action = [&line, options] {
       if (!options->render.empty()) {
         const auto rendered = Render(*options);

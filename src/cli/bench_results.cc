@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 
+#include "base/nearest_rank.h"
 #include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/move_receipt.h"
@@ -49,11 +50,7 @@ void AddLatencies(const Requests& requests, json::object& object) {
   const auto add = [&](const char* name, const std::function<double()>& figure) {
     object[name] = latencies.empty() ? json::value(nullptr) : json::value(figure() / 1e6);
   };
-  // The smallest latency that at least this share of all do not exceed (nearest rank).
-  const auto percentile = [&](double share) {
-    const auto rank = static_cast<size_t>(std::ceil(share * static_cast<double>(latencies.size())));
-    return static_cast<double>(latencies[std::max<size_t>(rank, 1) - 1]);
-  };
+  const auto percentile = [&](double share) { return static_cast<double>(NearestRank(latencies, share)); };
   add("mean_ms", [&] { return sum / static_cast<double>(latencies.size()); });
   add("p50_ms", [&] { return percentile(0.5); });
   add("p95_ms", [&] { return percentile(0.95); });

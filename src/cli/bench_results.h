@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/load/generator.h"
+#include "load/generator.h"
 
 namespace tradewind::cli {
 

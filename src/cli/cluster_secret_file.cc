@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -70,10 +69,11 @@ Result<void> CheckFolder(const std::string& path) {
       "chmod go-w " + folder + ", or name a file in a folder of your own with --cluster-secret-file");
 }
 
-std::string Trimmed(std::string text) {
+std::string Trimmed(const std::string& text) {
   constexpr const char* kSpace = " \t\r\n";
-  text.erase(text.find_last_not_of(kSpace) + 1);
-  return text.substr(std::min(text.size(), text.find_first_not_of(kSpace)));
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
 // Makes one folder for this user alone; an existing one stays as it is.
@@ -180,7 +180,7 @@ Result<net::ClusterSecret> ReadClusterSecret(const std::string& path) {
   if (size < 0) return Unreadable("read", path);
   text.resize(static_cast<size_t>(size));
   const bool too_long = text.size() > kSecretFileBytes;
-  text = Trimmed(std::move(text));
+  text = Trimmed(text);
   if (too_long || text.size() < kSecretBytes)
     return Fail(
         ErrorKind::kRefused, "CLUSTER_SECRET_INVALID",
@@ -188,26 +188,26 @@ Result<net::ClusterSecret> ReadClusterSecret(const std::string& path) {
             "the secret in {} is too {}: it has {} characters at least, in a file of {} bytes at most", path,
             too_long ? "long" : "short", kSecretBytes, kSecretFileBytes),
         "make another, the same for all nodes: openssl rand -hex 32");
-  return net::ClusterSecret(std::move(text));
+  return net::ClusterSecret(text);
 }
 
 Result<net::ClusterSecret> ReadOrMakeClusterSecret(const std::string& path) {
-  auto secret = ReadClusterSecret(path);
-  if (secret || secret.error().code != "CLUSTER_SECRET_MISSING") return secret;
+  if (auto secret = ReadClusterSecret(path); secret || secret.error().code != "CLUSTER_SECRET_MISSING")
+    return secret;
   TW_TRY(CheckFolder(path));
   TW_TRY(Make(path));
   return ReadClusterSecret(path);
 }
 
-void AddClusterSecretOption(CLI::App& command, std::string& path) {
+void AddClusterSecretOption(Command command, std::string& path) {
   command
-      .add_option("--cluster-secret-file", path,
-                  "What the nodes of the cluster know each other by, the same for all: 32 characters or "
-                  "more, readable "
-                  "for this user only; default: a file of this user, which its first node makes "
-                  "(~/.local/state/tradewind/cluster-secret)")
-      ->envname("TRADEWIND_CLUSTER_SECRET_FILE")
-      ->type_name("FILE");
+      .AddOption("--cluster-secret-file", path,
+                 "What the nodes of the cluster know each other by, the same for all: 32 characters or "
+                 "more, readable "
+                 "for this user only; default: a file of this user, which its first node makes "
+                 "(~/.local/state/tradewind/cluster-secret)")
+      .FromEnvironment("TRADEWIND_CLUSTER_SECRET_FILE")
+      .ValueName("FILE");
 }
 
 Result<net::ClusterSecret> LoadClusterSecret(const std::string& path) {

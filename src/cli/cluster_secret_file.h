@@ -15,16 +15,13 @@
 #include <string>
 
 #include "base/result.h"
+#include "cli/arguments.h"
 #include "net/cluster_secret.h"
-
-namespace CLI {
-class App;
-}
 
 namespace tradewind::cli {
 
 // --cluster-secret-file, of the commands that call nodes as a node does.
-void AddClusterSecretOption(CLI::App& command, std::string& path);
+void AddClusterSecretOption(Command command, std::string& path);
 
 // Where it is when nothing is said. Makes no folder.
 std::string DefaultClusterSecretPath();

@@ -5,11 +5,8 @@
 #include <functional>
 #include <string>
 
+#include "cli/arguments.h"
 #include "cli/exit_code.h"
-
-namespace CLI {
-class App;
-}
 
 namespace tradewind::cli {
 
@@ -27,18 +24,15 @@ struct CommandLine {
   std::function<ExitCode()> action;  // Set by the parser to the command that was given.
 };
 
-// Parses and runs; the exit code of the process.
-int RunCommandLine(int argc, const char* const* argv);
-
-// `line` must outlive `app`.
-void AddServeCommand(CLI::App& app, CommandLine& line);
-void AddTenantCommands(CLI::App& app, CommandLine& line);
-void AddTransferCommands(CLI::App& tenant, CommandLine& line);  // tenant import, tenant export
-void AddSqlCommand(CLI::App& app, CommandLine& line);
-void AddMoveCommands(CLI::App& app, CommandLine& line);
-void AddNodeCommands(CLI::App& app, CommandLine& line);
-void AddRepairCommand(CLI::App& node, CommandLine& line);  // node repair
-void AddDemoCommand(CLI::App& app, CommandLine& line);
-void AddBenchCommand(CLI::App& app, CommandLine& line);
+// `line` must live as long as what `app` belongs to.
+void AddTenantCommands(Command app, CommandLine& line);
+void AddTransferCommands(Command tenant, CommandLine& line);  // tenant import, tenant export
+void AddSqlCommand(Command app, CommandLine& line);
+void AddMoveCommands(Command app, CommandLine& line);
+void AddNodeCommands(Command app, CommandLine& line);
+void AddDemoCommand(Command app, CommandLine& line);
+void AddBenchCommand(Command app, CommandLine& line);
+void AddTokenCommands(Command app, CommandLine& line);
+void AddCompletionCommand(Command app, CommandLine& line);
 
 }  // namespace tradewind::cli

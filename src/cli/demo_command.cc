@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <csignal>
@@ -19,16 +18,16 @@
 #include "cli/command_line.h"
 #include "cli/demo_display.h"
 #include "cli/disk_calm.h"
-#include "cli/load/arrivals.h"
-#include "cli/load/generator.h"
-#include "cli/load/workload.h"
 #include "cli/local_cluster.h"
 #include "cli/move_observer.h"
 #include "cli/move_receipt.h"
 #include "cli/pace_flags.h"
-#include "cli/report/report.h"
 #include "cli/table.h"
+#include "load/arrivals.h"
+#include "load/generator.h"
+#include "load/workload.h"
 #include "net/http_client.h"
+#include "report/report.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 
@@ -103,7 +102,7 @@ class Demo {
       return CheckInterrupted();
     }));
     TW_TRY(generator_->CheckTables());
-    TW_TRY_ASSIGN(const json::value tenant, admin_->Get(std::string("/v1/tenants/") + kTenant));
+    TW_TRY_ASSIGN(const json::value tenant, admin_->Get(fmt::format("/v1/tenants/{}", kTenant)));
     display_.Say(fmt::format("tenant   {} on n1: a bank of {} entries, {} in {:.0f} pages, filled in {}",
                              kTenant, workload.records,
                              FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes"))),
@@ -312,7 +311,7 @@ ExitCode RunDemo(const GlobalOptions& global, const DemoOptions& options) {
   });
   if (!results) return Report(results.error());
   std::ofstream file(options.report, std::ios::binary | std::ios::trunc);
-  file << RenderReport(*results);
+  file << report::RenderReport(*results);
   file.close();
   if (json_wanted)
     PrintJson(*results);
@@ -328,22 +327,16 @@ ExitCode RunDemo(const GlobalOptions& global, const DemoOptions& options) {
 
 }  // namespace
 
-void AddDemoCommand(CLI::App& app, CommandLine& line) {
-  CLI::App* demo = app.add_subcommand(
+void AddDemoCommand(Command app, CommandLine& line) {
+  const Command demo = app.AddCommand(
       "demo", "Two nodes, a tenant under load, a move there and back, the figures and a report");
-  demo->fallthrough();
+  demo.FallThrough();
   auto options = std::make_shared<DemoOptions>();
-  demo->add_option("--size", options->size, "How large the tenant is made")
-      ->capture_default_str()
-      ->type_name("SIZE");
-  demo->add_option("--load", options->rate, "Requests a second")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  AddPaceFlags(*demo, options->pace);
-  demo->add_option("--report", options->report, "Where the report is written")
-      ->capture_default_str()
-      ->type_name("FILE");
-  demo->callback(
+  demo.AddOption("--size", options->size, "How large the tenant is made").ShowDefault().ValueName("SIZE");
+  demo.AddOption("--load", options->rate, "Requests a second").Positive().ShowDefault();
+  AddPaceFlags(demo, options->pace);
+  demo.AddOption("--report", options->report, "Where the report is written").ShowDefault().ValueName("FILE");
+  demo.OnGiven(
       [&line, options] { line.action = [&line, options] { return RunDemo(line.global, *options); }; });
 }
 

@@ -1,4 +1,4 @@
-// How a command ends, as scripts see it (design.md section 9), and the sentence that goes with a failure.
+// How a command ends, as scripts see it, and the sentence that goes with a failure.
 #pragma once
 
 #include <string_view>

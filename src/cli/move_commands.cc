@@ -1,7 +1,6 @@
 // tradewind move start | watch | cancel | set | list | show
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <memory>
 
@@ -146,57 +145,56 @@ Result<void> Show(ClientContext& context, const MoveOptions& options) {
 
 }  // namespace
 
-void AddMoveCommands(CLI::App& app, CommandLine& line) {
-  CLI::App* move = app.add_subcommand("move", "Moves of tenants to other nodes, while they are in use");
-  move->require_subcommand(1);
-  move->fallthrough();
+void AddMoveCommands(Command app, CommandLine& line) {
+  const Command move = app.AddCommand("move", "Moves of tenants to other nodes, while they are in use");
+  move.RequireCommand();
+  move.FallThrough();
   auto options = std::make_shared<MoveOptions>();
   const auto add = [&](const char* name, const char* what, auto run) {
-    CLI::App* command = move->add_subcommand(name, what);
-    command->fallthrough();
-    command->callback([&line, options, run] {
+    const Command command = move.AddCommand(name, what);
+    command.FallThrough();
+    command.OnGiven([&line, options, run] {
       line.action = [&line, options, run] {
         return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
       };
     });
     return command;
   };
-  CLI::App* start = add("start", "Start a move; prints its receipt", Start);
-  start->add_option("NAME", options->tenant, "The tenant")->required();
-  start->add_option("--to", options->destination, "The node to move it to")->required()->type_name("NODE");
-  AddPaceFlags(*start, options->pace);
+  const Command start = add("start", "Start a move; prints its receipt", Start);
+  start.AddOption("NAME", options->tenant, "The tenant").Required();
+  start.AddOption("--to", options->destination, "The node to move it to").Required().ValueName("NODE");
+  AddPaceFlags(start, options->pace);
   start
-      ->add_option("--finish-by", options->pace.finish_by,
-                   "Be done within this time, such as 10m, at the cost of latency if need be")
-      ->type_name("DURATION")
-      ->excludes("--rate");
+      .AddOption("--finish-by", options->pace.finish_by,
+                 "Be done within this time, such as 10m, at the cost of latency if need be")
+      .ValueName("DURATION")
+      .Excludes("--rate");
   start
-      ->add_option("--method", options->method,
-                   "zephyr (default), or stop-and-copy: requests wait while it is copied")
-      ->check(CLI::IsMember({"zephyr", "stop-and-copy"}));
+      .AddOption("--method", options->method,
+                 "zephyr (default), or stop-and-copy: requests wait while it is copied")
+      .OneOf({"zephyr", "stop-and-copy"});
   start
-      ->add_option("--warm-up", options->warm_up,
-                   "What to send before the hand-over: none (default), hot (what was used lately) or all")
-      ->check(CLI::IsMember({"none", "hot", "all"}));
-  start->add_flag("--wait", options->wait,
-                  "Wait until it has ended; exit code 1 when the tenant was not moved");
+      .AddOption("--warm-up", options->warm_up,
+                 "What to send before the hand-over: none (default), hot (what was used lately) or all")
+      .OneOf({"none", "hot", "all"});
+  start.AddFlag("--wait", options->wait,
+                "Wait until it has ended; exit code 1 when the tenant was not moved");
   add("list", "All moves, the newest first", List);
   const auto add_with_id = [&](const char* name, const char* what, auto run) {
-    CLI::App* command = add(name, what, run);
-    command->add_option("ID", options->id, "The move")->required();
+    const Command command = add(name, what, run);
+    command.AddOption("ID", options->id, "The move").Required();
     return command;
   };
   add_with_id("show", "The receipt of a move, also while it runs", Show);
   add_with_id("watch", "Wait until a move has ended; exit code 1 when the tenant was not moved", Watch);
   add_with_id("cancel", "Cancel a move: the tenant stays where it was, or goes back there", Cancel)
-      ->add_flag("--wait", options->wait, "Wait until it has ended");
-  CLI::App* set =
+      .AddFlag("--wait", options->wait, "Wait until it has ended");
+  const Command set =
       add_with_id("set", "Change the setpoint or the rate of a move, or go on with one that stopped", Set);
-  CLI::App* pace = set->add_option_group("pace");
-  AddPaceFlags(*pace, options->pace);
-  pace->add_flag("--verify-again", options->verify_again,
-                 "Compare the two copies again, of a move that stopped because they differed");
-  pace->require_option(1);
+  const Command pace = set.AddChoice("pace");
+  AddPaceFlags(pace, options->pace);
+  pace.AddFlag("--verify-again", options->verify_again,
+               "Compare the two copies again, of a move that stopped because they differed");
 }
 
 }  // namespace tradewind::cli

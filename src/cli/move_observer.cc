@@ -150,17 +150,17 @@ void MoveObserver::RunDrain(const PlannedMove& drain, const json::object& reques
     return Complain(fmt::format("the drain of {}: {}", drain.node, Describe(progress.error())));
   }
   while (!stopping_.is_set() && (!progress || TextAt(*progress, "state") == "draining")) {
-    LookAtDrainedMoves(from, drain.node);
+    RefreshDrainedMoves(from, drain.node);
     stopping_.WaitUntil(core_.Now() + kDrainPause);
     progress = admin_.Get(path);
   }
-  LookAtDrainedMoves(from, drain.node);
+  RefreshDrainedMoves(from, drain.node);
   if (progress && TextAt(*progress, "state") == "drained") return;
   drain_failed_ = true;
   Complain(fmt::format("the drain of {} did not end", drain.node));
 }
 
-void MoveObserver::LookAtDrainedMoves(double since_s, const std::string& source) {
+void MoveObserver::RefreshDrainedMoves(double since_s, const std::string& source) {
   const double now = now_s_();
   const auto answer = admin_.Get("/v1/moves");
   const json::array* moves = answer ? MemberAt(*answer, "moves").if_array() : nullptr;

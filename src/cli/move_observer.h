@@ -75,7 +75,7 @@ class MoveObserver {
   void RunMove(const PlannedMove& move, const boost::json::object& request);
   void RunDrain(const PlannedMove& drain, const boost::json::object& request);
   void Watch(Followed& followed, runtime::Duration pause);
-  void LookAtDrainedMoves(double since_s, const std::string& source);
+  void RefreshDrainedMoves(double since_s, const std::string& source);
   bool AwaitMoment(double at_s);
   void Complain(std::string complaint) { complaints_.push_back(std::move(complaint)); }
 

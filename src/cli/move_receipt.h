@@ -1,4 +1,4 @@
-// The receipt of a move (design.md section 9), shown to a person.
+// The receipt of a move, shown to a person.
 #pragma once
 
 #include <boost/json/fwd.hpp>

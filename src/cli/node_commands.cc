@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <memory>
 
@@ -104,15 +103,15 @@ Result<void> Forget(ClientContext& context, const NodeOptions& options) {
 
 }  // namespace
 
-void AddNodeCommands(CLI::App& app, CommandLine& line) {
-  CLI::App* node = app.add_subcommand("node", "The nodes of the cluster");
-  node->require_subcommand(1);
-  node->fallthrough();
+void AddNodeCommands(Command app, CommandLine& line) {
+  const Command node = app.AddCommand("node", "The nodes of the cluster");
+  node.RequireCommand();
+  node.FallThrough();
   auto options = std::make_shared<NodeOptions>();
   const auto add = [&](const char* name, const char* what, auto run) {
-    CLI::App* command = node->add_subcommand(name, what);
-    command->fallthrough();
-    command->callback([&line, options, run] {
+    const Command command = node.AddCommand(name, what);
+    command.FallThrough();
+    command.OnGiven([&line, options, run] {
       line.action = [&line, options, run] {
         return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
       };
@@ -120,19 +119,18 @@ void AddNodeCommands(CLI::App& app, CommandLine& line) {
     return command;
   };
   add("list", "All nodes", [](ClientContext& context, const NodeOptions&) { return List(context); });
-  CLI::App* drain = add("drain", "Move every tenant off a node, and keep it empty", Drain);
-  drain->add_option("NAME", options->name, "The node")->required();
-  drain->add_option("--to", options->to, "Only to these nodes; default: to any other")->type_name("NODE");
-  AddPaceFlags(*drain, options->pace);
-  drain->add_flag("--wait", options->wait,
-                  "Wait until it is empty; exit code 1 when that does not get on, with the reason");
+  const Command drain = add("drain", "Move every tenant off a node, and keep it empty", Drain);
+  drain.AddOption("NAME", options->name, "The node").Required();
+  drain.AddOption("--to", options->to, "Only to these nodes; default: to any other").ValueName("NODE");
+  AddPaceFlags(drain, options->pace);
+  drain.AddFlag("--wait", options->wait,
+                "Wait until it is empty; exit code 1 when that does not get on, with the reason");
   add("undrain", "Let a node keep its tenants and take others again", Undrain)
-      ->add_option("NAME", options->name, "The node")
-      ->required();
-  CLI::App* forget = add("forget", "Take a node out of the cluster that is gone for good", Forget);
-  forget->add_option("NAME", options->name, "The node")->required();
-  forget->add_flag("--delete-tenants", options->delete_tenants, "With the tenants that were on it");
-  AddRepairCommand(*node, line);
+      .AddOption("NAME", options->name, "The node")
+      .Required();
+  const Command forget = add("forget", "Take a node out of the cluster that is gone for good", Forget);
+  forget.AddOption("NAME", options->name, "The node").Required();
+  forget.AddFlag("--delete-tenants", options->delete_tenants, "With the tenants that were on it");
 }
 
 }  // namespace tradewind::cli

@@ -1,6 +1,5 @@
 #include "cli/pace_flags.h"
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <chrono>
 
@@ -9,18 +8,18 @@
 
 namespace tradewind::cli {
 
-void AddPaceFlags(CLI::App& command, PaceFlags& flags) {
-  CLI::Option* rate = command
-                          .add_option("--rate", flags.rate,
-                                      "Send at this rate, such as 50MB/s, or none for no limit; default: "
-                                      "as fast as latency allows")
-                          ->type_name("RATE|none");
+void AddPaceFlags(Command command, PaceFlags& flags) {
   command
-      .add_option("--setpoint", flags.setpoint,
-                  "Keep the latency of both nodes at this: 5ms (a p95), p99:20ms or mean:2ms; default: the "
-                  "tenant's own, or twice what is usual")
-      ->type_name("LATENCY")
-      ->excludes(rate);
+      .AddOption("--rate", flags.rate,
+                 "Send at this rate, such as 50MB/s, or none for no limit; default: "
+                 "as fast as latency allows")
+      .ValueName("RATE|none");
+  command
+      .AddOption("--setpoint", flags.setpoint,
+                 "Keep the latency of both nodes at this: 5ms (a p95), p99:20ms or mean:2ms; default: the "
+                 "tenant's own, or twice what is usual")
+      .ValueName("LATENCY")
+      .Excludes("--rate");
 }
 
 Result<void> AddPace(const PaceFlags& flags, boost::json::object& request) {

@@ -1,11 +1,11 @@
 // The flags that say how fast a move is to be: --rate, --setpoint, --finish-by.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <boost/json/object.hpp>
 #include <string>
 
 #include "base/result.h"
+#include "cli/arguments.h"
 
 namespace tradewind::cli {
 
@@ -16,7 +16,7 @@ struct PaceFlags {
 };
 
 // --rate and --setpoint, of which one at most may be given.
-void AddPaceFlags(CLI::App& command, PaceFlags& flags);
+void AddPaceFlags(Command command, PaceFlags& flags);
 // Adds what was given to the body of a request. Fails with kInvalid.
 Result<void> AddPace(const PaceFlags& flags, boost::json::object& request);
 

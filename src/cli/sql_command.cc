@@ -1,10 +1,11 @@
 // tradewind sql NAME [SQL]: runs the statements one after the other in one session, so that BEGIN and COMMIT
 // work, and prints the rows of each. The first error ends it, and what is in an open transaction by then is
-// rolled back.
+// rolled back. Without SQL, at a terminal: a prompt (sql_prompt.h).
+//
+// tradewind sql --tenants GLOB FILE: a migration (sql_migration.h).
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <iostream>
 #include <iterator>
@@ -12,10 +13,11 @@
 
 #include "cli/client_command.h"
 #include "cli/command_line.h"
-#include "cli/load/hrana_client.h"
-#include "cli/load/hrana_json.h"
+#include "cli/sql_migration.h"
+#include "cli/sql_printer.h"
+#include "cli/sql_prompt.h"
 #include "cli/sql_split.h"
-#include "cli/table.h"
+#include "load/hrana_client.h"
 
 namespace tradewind::cli {
 namespace {
@@ -26,58 +28,8 @@ struct SqlOptions {
   std::string tenant;
   std::string sql;
   bool has_sql = false;
+  MigrationOptions migration;
 };
-
-std::string CellText(const sqlite::Value& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return std::to_string(*integer);
-  if (const auto* number = std::get_if<double>(&value)) return fmt::format("{}", *number);
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  if (const auto* blob = std::get_if<sqlite::Blob>(&value)) {
-    std::string hex = "x'";
-    for (char byte : blob->bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    return hex + "'";
-  }
-  return "NULL";
-}
-
-// Integers beyond 2^53 stay exact: JSON sets no bound, and what reads this may keep 64 bits.
-json::value CellJson(const sqlite::Value& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* text = std::get_if<std::string>(&value)) return json::value(*text);
-  if (const auto* blob = std::get_if<sqlite::Blob>(&value))
-    return json::object{{"base64", load::EncodeBase64(blob->bytes)}};
-  return nullptr;
-}
-
-json::value ResultJson(const sqlite::StatementResult& result) {
-  json::array columns;
-  for (const auto& column : result.columns) columns.push_back(json::value(column.name));
-  json::array rows;
-  for (const auto& row : result.rows) {
-    json::array cells;
-    for (const auto& cell : row) cells.push_back(CellJson(cell));
-    rows.push_back(std::move(cells));
-  }
-  const auto rowid = result.last_insert_rowid;
-  return json::object{{"columns", std::move(columns)},
-                      {"rows", std::move(rows)},
-                      {"affected_row_count", result.affected_row_count},
-                      {"last_insert_rowid", rowid ? json::value(*rowid) : json::value(nullptr)}};
-}
-
-void PrintTable(const sqlite::StatementResult& result) {
-  if (result.columns.empty()) return;
-  std::vector<std::string> headings;
-  for (const auto& column : result.columns) headings.push_back(column.name);
-  Table table(std::move(headings));
-  for (const auto& row : result.rows) {
-    std::vector<std::string> cells;
-    for (const auto& cell : row) cells.push_back(CellText(cell));
-    table.AddRow(std::move(cells));
-  }
-  fmt::print("{}", table.ToString());
-}
 
 Result<void> RunSql(ClientContext& context, const SqlOptions& options) {
   const std::vector<std::string> statements = SplitStatements(options.sql);
@@ -105,7 +57,7 @@ Result<void> RunSql(ClientContext& context, const SqlOptions& options) {
     if (context.json())
       printed.push_back(ResultJson(results->front()));
     else
-      PrintTable(results->front());
+      fmt::print("{}", RowsText(results->front(), RowMode::kTable));
   }
   // One statement, one result; several, a list of them.
   if (context.json()) PrintJson(printed.size() == 1 ? printed[0] : json::value(printed));
@@ -113,10 +65,17 @@ Result<void> RunSql(ClientContext& context, const SqlOptions& options) {
 }
 
 ExitCode Run(const GlobalOptions& global, SqlOptions& options) {
+  if (!options.migration.tenants.empty()) {
+    if (options.has_sql)
+      return Report({ErrorKind::kInvalid, "USAGE", "--tenants takes a FILE and no SQL",
+                     "put the statements into the file"});
+    options.migration.file = options.tenant;
+    return RunClient(global,
+                     [&](ClientContext& context) { return RunMigration(context, options.migration); });
+  }
   if (!options.has_sql) {
     if (isatty(STDIN_FILENO) == 1)
-      return Report(
-          NotThereYet("an interactive prompt (give the SQL as an argument or on standard input)").value());
+      return RunClient(global, [&](ClientContext& context) { return RunPrompt(context, options.tenant); });
     options.sql.assign(std::istreambuf_iterator<char>(std::cin), {});
   }
   return RunClient(global, [&](ClientContext& context) { return RunSql(context, options); });
@@ -124,14 +83,28 @@ ExitCode Run(const GlobalOptions& global, SqlOptions& options) {
 
 }  // namespace
 
-void AddSqlCommand(CLI::App& app, CommandLine& line) {
-  CLI::App* sql = app.add_subcommand("sql", "Run SQL at a tenant, and print the rows");
-  sql->fallthrough();
+void AddSqlCommand(Command app, CommandLine& line) {
+  const Command sql = app.AddCommand("sql", "Run SQL at a tenant, or a migration at many");
+  sql.FallThrough();
   auto options = std::make_shared<SqlOptions>();
-  sql->add_option("NAME", options->tenant, "The tenant")->required();
-  CLI::Option* text = sql->add_option("SQL", options->sql, "Statements; default: standard input");
-  sql->callback([&line, options, text] {
-    options->has_sql = text->count() > 0;
+  sql.AddOption("NAME", options->tenant, "The tenant; with --tenants the file with the statements")
+      .Required();
+  const Option text =
+      sql.AddOption("SQL", options->sql, "Statements; default: standard input, or a prompt at a terminal");
+  MigrationOptions& migration = options->migration;
+  sql.AddOption("--tenants", migration.tenants,
+                "Run the file once at every tenant whose name matches, each in one "
+                "transaction; a second run goes "
+                "on with those that lack it")
+      .ValueName("GLOB");
+  sql.AddOption("--parallel", migration.parallel, "With --tenants: how many at a time")
+      .Between(1, 256)
+      .ShowDefault()
+      .Needs("--tenants");
+  sql.AddFlag("--dry-run", migration.dry_run, "With --tenants: say who lacks it, and change nothing")
+      .Needs("--tenants");
+  sql.OnGiven([&line, options, text] {
+    options->has_sql = text.given();
     line.action = [&line, options] { return Run(line.global, *options); };
   });
 }

@@ -1,7 +1,6 @@
 // tradewind tenant create | list | show | set | delete
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <memory>
 
@@ -107,41 +106,40 @@ Result<void> Delete(ClientContext& context, const TenantOptions& options) {
 
 }  // namespace
 
-void AddTenantCommands(CLI::App& app, CommandLine& line) {
-  CLI::App* tenant = app.add_subcommand("tenant", "Tenants: databases, each owned by one node");
-  tenant->require_subcommand(1);
-  tenant->fallthrough();
+void AddTenantCommands(Command app, CommandLine& line) {
+  const Command tenant = app.AddCommand("tenant", "Tenants: databases, each owned by one node");
+  tenant.RequireCommand();
+  tenant.FallThrough();
   auto options = std::make_shared<TenantOptions>();
   const auto add = [&](const char* name, const char* what, auto run) {
-    CLI::App* command = tenant->add_subcommand(name, what);
-    command->fallthrough();
-    command->callback([&line, options, run] {
+    const Command command = tenant.AddCommand(name, what);
+    command.FallThrough();
+    command.OnGiven([&line, options, run] {
       line.action = [&line, options, run] {
         return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
       };
     });
     return command;
   };
-  const auto add_name = [&](CLI::App* command) {
-    command->add_option("NAME", options->name, "The tenant: letters a-z, digits, '-' and '_'")->required();
+  const auto add_name = [&](const Command command) {
+    command.AddOption("NAME", options->name, "The tenant: letters a-z, digits, '-' and '_'").Required();
   };
 
-  CLI::App* create = add("create", "Make an empty tenant", Create);
+  const Command create = add("create", "Make an empty tenant", Create);
   add_name(create);
-  create->add_option("--engine", options->engine, "sqlite (default) or mariadb")
-      ->check(CLI::IsMember({"sqlite", "mariadb"}));
-  create->add_option("--node", options->node, "The node to own it; default: the cluster's choice");
+  create.AddOption("--engine", options->engine, "sqlite (default) or mariadb").OneOf({"sqlite", "mariadb"});
+  create.AddOption("--node", options->node, "The node to own it; default: the cluster's choice");
   add("list", "All tenants of the cluster",
       [](ClientContext& context, const TenantOptions&) { return List(context); });
   add_name(add("show", "One tenant", Show));
-  CLI::App* set = add("set", "Change what is wished for a tenant", Set);
+  const Command set = add("set", "Change what is wished for a tenant", Set);
   add_name(set);
-  set->add_option("--latency", options->latency,
-                  "The latency that moves on its node are to keep for it, such as p95:5ms, or none")
-      ->required()
-      ->type_name("LATENCY|none");
+  set.AddOption("--latency", options->latency,
+                "The latency that moves on its node are to keep for it, such as p95:5ms, or none")
+      .Required()
+      .ValueName("LATENCY|none");
   add_name(add("delete", "Delete a tenant and its data", Delete));
-  AddTransferCommands(*tenant, line);
+  AddTransferCommands(tenant, line);
 }
 
 }  // namespace tradewind::cli

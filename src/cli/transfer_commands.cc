@@ -2,17 +2,16 @@
 // that a file of any size needs little memory.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <memory>
 
 #include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/command_line.h"
-#include "cli/export_target.h"
 #include "net/http_client.h"
+#include "outside/export_target.h"
+#include "outside/outside_database.h"
 #include "runtime/disk.h"
-#include "sqlite/outside_database.h"
 
 namespace tradewind::cli {
 namespace {
@@ -47,7 +46,7 @@ Result<Transfer> ParseTransfer(const json::value& answer, const std::string& col
   return transfer;
 }
 
-Result<void> Upload(ClientContext& context, sqlite::OutsideDatabase& file, const Transfer& transfer) {
+Result<void> Upload(ClientContext& context, outside::OutsideDatabase& file, const Transfer& transfer) {
   const uint64_t size = file.size_bytes();
   for (uint64_t offset = 0; offset < size;) {
     std::string chunk(std::min(transfer.chunk_bytes, size - offset), '\0');
@@ -64,7 +63,7 @@ Result<void> Upload(ClientContext& context, sqlite::OutsideDatabase& file, const
 }
 
 Result<void> Import(ClientContext& context, const TransferOptions& options) {
-  TW_TRY_ASSIGN(const auto file, sqlite::OutsideDatabase::Open(options.file));
+  TW_TRY_ASSIGN(const auto file, outside::OutsideDatabase::Open(options.file));
   const uint64_t size = file->size_bytes();
   json::object request{{"tenant", options.tenant}, {"size_bytes", size}};
   if (!options.node.empty()) request["node"] = options.node;
@@ -100,7 +99,7 @@ Result<void> Download(ClientContext& context, runtime::File& file, uint64_t size
 }
 
 Result<void> Export(ClientContext& context, const TransferOptions& options) {
-  TW_TRY_ASSIGN(const auto target, ExportTarget::Open(context.core, options.file));
+  TW_TRY_ASSIGN(const auto target, outside::ExportTarget::Open(context.core, options.file));
   TW_TRY_ASSIGN(const json::value answer, context.admin.Post("/v1/exports", {{"tenant", options.tenant}}));
   TW_TRY_ASSIGN(const Transfer transfer, ParseTransfer(answer, "/v1/exports"));
   const auto size = static_cast<uint64_t>(NumberAt(answer, "size_bytes"));
@@ -118,14 +117,14 @@ Result<void> Export(ClientContext& context, const TransferOptions& options) {
 
 }  // namespace
 
-void AddTransferCommands(CLI::App& tenant, CommandLine& line) {
+void AddTransferCommands(Command tenant, CommandLine& line) {
   auto options = std::make_shared<TransferOptions>();
   const auto add = [&](const char* name, const char* what, auto run) {
-    CLI::App* command = tenant.add_subcommand(name, what);
-    command->fallthrough();
-    command->add_option("NAME", options->tenant, "The tenant")->required();
-    command->add_option("FILE", options->file, "The SQLite file")->required();
-    command->callback([&line, options, run] {
+    const Command command = tenant.AddCommand(name, what);
+    command.FallThrough();
+    command.AddOption("NAME", options->tenant, "The tenant").Required();
+    command.AddOption("FILE", options->file, "The SQLite file").Required();
+    command.OnGiven([&line, options, run] {
       line.action = [&line, options, run] {
         return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
       };
@@ -133,7 +132,7 @@ void AddTransferCommands(CLI::App& tenant, CommandLine& line) {
     return command;
   };
   add("import", "Make a tenant from an SQLite file", Import)
-      ->add_option("--node", options->node, "The node to own it; default: the cluster's choice");
+      .AddOption("--node", options->node, "The node to own it; default: the cluster's choice");
   add("export", "Copy a tenant to an SQLite file, while it is in use", Export);
 }
 

@@ -11,8 +11,8 @@
 
 #include "base/memory_pool.h"
 #include "base/out_of_memory.h"
-#include "hrana/base64.h"
 #include "hrana/json_parse.h"
+#include "net/base64.h"
 #include "sqlite/error_code.h"
 
 namespace tradewind::hrana {
@@ -178,10 +178,10 @@ class Decoder {
       if (!want_rows->is_bool()) return Wrong({&where, "want_rows", {}}, "must be true or false");
       out.statement.want_rows = want_rows->get_bool();
     }
-    auto positional = [this](const json::value& item, const Where& at, sqlite::Value& to) {
+    auto positional = [this](const json::value& item, const Where& at, sql::Value& to) {
       return ReadValue(item, at, to);
     };
-    auto named = [this](const json::value& item, const Where& at, std::pair<std::string, sqlite::Value>& to) {
+    auto named = [this](const json::value& item, const Where& at, std::pair<std::string, sql::Value>& to) {
       const json::object* argument = Object(item, at);
       const json::value* name = argument ? Required(*argument, at, "name") : nullptr;
       if (!name || !Text(*name, {&at, "name", {}}, to.first)) return false;
@@ -192,7 +192,7 @@ class Decoder {
            Each(*object, where, "named_args", out.statement.named_arguments, named, false);
   }
 
-  bool ReadValue(const json::value& value, const Where& where, sqlite::Value& out) {
+  bool ReadValue(const json::value& value, const Where& where, sql::Value& out) {
     // A hole in the arguments of a JavaScript client arrives as {}.
     if (value.is_null() || (value.is_object() && value.get_object().empty())) return true;
     const json::object* object = Object(value, where);
@@ -209,9 +209,9 @@ class Decoder {
     if (type == "float") return ReadFloat(*content, at, out.emplace<double>());
     if (type == "text") return Text(*content, at, out.emplace<std::string>());
     if (!content->is_string()) return Wrong(at, "must be a string");
-    auto bytes = DecodeBase64(ToStd(content->get_string()));
+    auto bytes = net::DecodeBase64(ToStd(content->get_string()));
     if (!bytes) return Wrong(at, "is not base64");
-    out = sqlite::Blob{std::move(*bytes)};
+    out = sql::Blob{std::move(*bytes)};
     return true;
   }
 

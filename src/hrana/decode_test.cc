@@ -10,8 +10,8 @@
 namespace tradewind::hrana {
 namespace {
 
-using sqlite::Blob;
-using sqlite::Value;
+using sql::Blob;
+using sql::Value;
 
 PipelineRequest Pipeline(std::string_view json) {
   auto decoded = DecodePipeline(json);

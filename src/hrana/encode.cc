@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "hrana/base64.h"
 #include "hrana/error_codes.h"
-#include "hrana/json_text.h"
+#include "net/base64.h"
+#include "net/json_text.h"
 #include "runtime/turns.h"
 
 namespace tradewind::hrana {
@@ -33,15 +33,15 @@ void AppendArray(std::string& out, const Items& items, Append append) {
 
 void AppendStringOrNull(std::string& out, const std::optional<std::string>& text) {
   if (text)
-    AppendJsonString(out, *text);
+    net::AppendJsonString(out, *text);
   else
     out += "null";
 }
 
-void AppendColumns(std::string& out, const std::vector<sqlite::Column>& columns) {
-  AppendArray(out, columns, [&](const sqlite::Column& column) {
+void AppendColumns(std::string& out, const std::vector<sql::Column>& columns) {
+  AppendArray(out, columns, [&](const sql::Column& column) {
     out += "{\"name\":";
-    AppendJsonString(out, column.name);
+    net::AppendJsonString(out, column.name);
     out += ",\"decltype\":";
     AppendStringOrNull(out, column.declared_type);
     out += '}';
@@ -51,29 +51,29 @@ void AppendColumns(std::string& out, const std::vector<sqlite::Column>& columns)
 void AppendSql(std::string& out, const std::string& sql, const std::optional<int32_t>& sql_id) {
   if (sql_id) {
     out += "\"sql_id\":";
-    AppendJsonNumber(out, int64_t{*sql_id});
+    net::AppendJsonNumber(out, int64_t{*sql_id});
   } else {
     out += "\"sql\":";
-    AppendJsonString(out, sql);
+    net::AppendJsonString(out, sql);
   }
 }
 
 void AppendStatement(std::string& out, const StatementRequest& request) {
-  const sqlite::Statement& statement = request.statement;
+  const sql::Statement& statement = request.statement;
   out += '{';
   AppendSql(out, statement.sql, request.sql_id);
   out += ",\"args\":";
-  AppendArray(out, statement.arguments, [&](const sqlite::Value& value) { AppendValue(out, value); });
+  AppendArray(out, statement.arguments, [&](const sql::Value& value) { AppendValue(out, value); });
   out += ",\"named_args\":";
   AppendArray(out, statement.named_arguments, [&](const auto& argument) {
     out += "{\"name\":";
-    AppendJsonString(out, argument.first);
+    net::AppendJsonString(out, argument.first);
     out += ",\"value\":";
     AppendValue(out, argument.second);
     out += '}';
   });
   out += ",\"want_rows\":";
-  AppendJsonBool(out, statement.want_rows);
+  net::AppendJsonBool(out, statement.want_rows);
   out += '}';
 }
 
@@ -87,7 +87,7 @@ void AppendCondition(std::string& out, const Condition& condition) {
     case Kind::kOk:
     case Kind::kError:
       out += condition.kind == Kind::kOk ? "{\"type\":\"ok\",\"step\":" : "{\"type\":\"error\",\"step\":";
-      AppendJsonNumber(out, uint64_t{condition.step});
+      net::AppendJsonNumber(out, uint64_t{condition.step});
       break;
     case Kind::kNot:
       out += "{\"type\":\"not\",\"cond\":";
@@ -114,11 +114,11 @@ void AppendStep(std::string& out, const BatchStep& step) {
 
 }  // namespace
 
-void AppendValue(std::string& out, const sqlite::Value& value) {
+void AppendValue(std::string& out, const sql::Value& value) {
   std::visit(Overloaded{[&](std::monostate) { out += "{\"type\":\"null\"}"; },
                         [&](int64_t integer) {
                           out += "{\"type\":\"integer\",\"value\":\"";
-                          AppendJsonNumber(out, integer);
+                          net::AppendJsonNumber(out, integer);
                           out += "\"}";
                         },
                         [&](double number) {
@@ -127,23 +127,23 @@ void AppendValue(std::string& out, const sqlite::Value& value) {
                             return;
                           }
                           out += "{\"type\":\"float\",\"value\":";
-                          AppendJsonNumber(out, number);
+                          net::AppendJsonNumber(out, number);
                           out += '}';
                         },
                         [&](const std::string& text) {
                           out += "{\"type\":\"text\",\"value\":";
-                          AppendJsonString(out, text);
+                          net::AppendJsonString(out, text);
                           out += '}';
                         },
-                        [&](const sqlite::Blob& blob) {
+                        [&](const sql::Blob& blob) {
                           out += "{\"type\":\"blob\",\"base64\":\"";
-                          AppendBase64(out, blob.bytes);
+                          net::AppendBase64(out, blob.bytes);
                           out += "\"}";
                         }},
              value);
 }
 
-bool AppendStatementResult(std::string& out, const sqlite::StatementResult& result, size_t limit) {
+bool AppendStatementResult(std::string& out, const sql::StatementResult& result, size_t limit) {
   size_t begin = out.size();
   out += "{\"cols\":";
   AppendColumns(out, result.columns);
@@ -151,40 +151,40 @@ bool AppendStatementResult(std::string& out, const sqlite::StatementResult& resu
   bool fits = true;
   size_t looked_at = begin;
   // Checked after each row: what is too large is not first built to its end.
-  AppendArray(out, result.rows, [&](const std::vector<sqlite::Value>& row) {
+  AppendArray(out, result.rows, [&](const std::vector<sql::Value>& row) {
     if (!fits) return;
     if (out.size() - looked_at > kBytesBetweenLooks) {
       looked_at = out.size();
       runtime::YieldIfTurnIsOver();
     }
-    AppendArray(out, row, [&](const sqlite::Value& value) { AppendValue(out, value); });
+    AppendArray(out, row, [&](const sql::Value& value) { AppendValue(out, value); });
     fits = out.size() - begin <= limit;
   });
   out += ",\"affected_row_count\":";
-  AppendJsonNumber(out, result.affected_row_count);
+  net::AppendJsonNumber(out, result.affected_row_count);
   out += ",\"last_insert_rowid\":";
   if (result.last_insert_rowid) {
     out += '"';
-    AppendJsonNumber(out, *result.last_insert_rowid);
+    net::AppendJsonNumber(out, *result.last_insert_rowid);
     out += '"';
   } else {
     out += "null";
   }
   out += ",\"rows_read\":";
-  AppendJsonNumber(out, result.rows_read);
+  net::AppendJsonNumber(out, result.rows_read);
   out += ",\"rows_written\":";
-  AppendJsonNumber(out, result.rows_written);
+  net::AppendJsonNumber(out, result.rows_written);
   out += ",\"query_duration_ms\":";
-  AppendJsonNumber(out, std::isfinite(result.duration_ms) ? result.duration_ms : 0.0);
+  net::AppendJsonNumber(out, std::isfinite(result.duration_ms) ? result.duration_ms : 0.0);
   out += '}';
   if (fits && out.size() - begin <= limit) return true;
   out.resize(begin);
   return false;
 }
 
-void AppendDescription(std::string& out, const sqlite::Description& description) {
+void AppendDescription(std::string& out, const sql::Description& description) {
   out += "{\"params\":";
-  AppendArray(out, description.parameters, [&](const sqlite::Parameter& parameter) {
+  AppendArray(out, description.parameters, [&](const sql::Parameter& parameter) {
     out += "{\"name\":";
     AppendStringOrNull(out, parameter.name);
     out += '}';
@@ -192,9 +192,9 @@ void AppendDescription(std::string& out, const sqlite::Description& description)
   out += ",\"cols\":";
   AppendColumns(out, description.columns);
   out += ",\"is_explain\":";
-  AppendJsonBool(out, description.is_explain);
+  net::AppendJsonBool(out, description.is_explain);
   out += ",\"is_readonly\":";
-  AppendJsonBool(out, description.is_readonly);
+  net::AppendJsonBool(out, description.is_readonly);
   out += '}';
 }
 
@@ -207,7 +207,7 @@ std::string EncodeErrorResult(const Error& error) {
 
 std::string EncodeEmptyResult(std::string_view type) {
   std::string out = "{\"type\":\"ok\",\"response\":{\"type\":";
-  AppendJsonString(out, type);
+  net::AppendJsonString(out, type);
   out += "}}";
   return out;
 }
@@ -256,13 +256,13 @@ std::string EncodeRequest(const StreamRequest& request) {
                         },
                         [&](const StoreSql& store) {
                           out += "\"store_sql\",\"sql_id\":";
-                          AppendJsonNumber(out, int64_t{store.sql_id});
+                          net::AppendJsonNumber(out, int64_t{store.sql_id});
                           out += ",\"sql\":";
-                          AppendJsonString(out, store.sql);
+                          net::AppendJsonString(out, store.sql);
                         },
                         [&](const CloseSql& close) {
                           out += "\"close_sql\",\"sql_id\":";
-                          AppendJsonNumber(out, int64_t{close.sql_id});
+                          net::AppendJsonNumber(out, int64_t{close.sql_id});
                         }},
              request);
   out += '}';

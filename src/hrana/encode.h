@@ -9,20 +9,20 @@
 
 #include "base/result.h"
 #include "hrana/request.h"
-#include "sqlite/value.h"
+#include "sql/value.h"
 
 namespace tradewind::hrana {
 
 // A value as {"type": ..., "value"|"base64": ...}. An infinity or NaN becomes null: JSON has none, and a
 // client that reads "float" expects a number.
-void AppendValue(std::string& out, const sqlite::Value& value);
+void AppendValue(std::string& out, const sql::Value& value);
 
 // {"cols", "rows", "affected_row_count", "last_insert_rowid", "rows_read", "rows_written",
 // "query_duration_ms"}. False once it would be longer than `limit` bytes; `out` is then as before.
-bool AppendStatementResult(std::string& out, const sqlite::StatementResult& result, size_t limit);
+bool AppendStatementResult(std::string& out, const sql::StatementResult& result, size_t limit);
 
 // {"params", "cols", "is_explain", "is_readonly"}.
-void AppendDescription(std::string& out, const sqlite::Description& description);
+void AppendDescription(std::string& out, const sql::Description& description);
 
 // A whole stream result of a failed request: {"type": "error", "error": {"message", "code"}}.
 std::string EncodeErrorResult(const Error& error);

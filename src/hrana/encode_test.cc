@@ -14,10 +14,10 @@
 namespace tradewind::hrana {
 namespace {
 
-using sqlite::Value;
+using sql::Value;
 
-sqlite::StatementResult TwoRows() {
-  sqlite::StatementResult result;
+sql::StatementResult TwoRows() {
+  sql::StatementResult result;
   result.columns = {{"a", "INTEGER"}, {"b\"", std::nullopt}};
   result.rows = {{Value(int64_t{1}), Value(std::string("x"))},
                  {Value(), Value(std::numeric_limits<double>::infinity())}};

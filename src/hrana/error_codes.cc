@@ -1,7 +1,7 @@
 #include "hrana/error_codes.h"
 
 #include "base/limits.h"
-#include "hrana/json_text.h"
+#include "net/json_text.h"
 
 namespace tradewind::hrana {
 namespace {
@@ -31,7 +31,6 @@ Mapping OfKind(ErrorKind kind) {
 int HttpStatus(const Error& error) {
   if (error.code == kStreamExpired || error.code == kBatonInvalid) return 400;
   if (error.code == kTooManyStreams) return 429;
-  if (error.code == kBlocked) return 403;
   return OfKind(error.kind).status;
 }
 
@@ -56,12 +55,12 @@ void AppendWithCode(std::string& out, std::string_view key, const Error& error) 
   out += "{\"";
   out += key;
   out += "\":";
-  AppendJsonString(out, Sentence(error));
+  net::AppendJsonString(out, Sentence(error));
   out += ",\"code\":";
-  AppendJsonString(out, Code(error));
+  net::AppendJsonString(out, Code(error));
   if (error.code == kBusySnapshot) {  // SQLite's extended code, for clients that look at it.
     out += ",\"extended_code\":";
-    AppendJsonString(out, error.code);
+    net::AppendJsonString(out, error.code);
   }
   out += '}';
 }

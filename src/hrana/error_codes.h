@@ -28,7 +28,6 @@ inline constexpr std::string_view kStreamExpired = "STREAM_EXPIRED";
 inline constexpr std::string_view kBatonInvalid = "BATON_INVALID";
 inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";
 inline constexpr std::string_view kBusySnapshot = "SQLITE_BUSY_SNAPSHOT";
-inline constexpr std::string_view kBlocked = "BLOCKED";
 inline constexpr std::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr std::string_view kSqlStoreTooMany = "SQL_STORE_TOO_MANY";
 inline constexpr std::string_view kSqlInputError = "SQL_INPUT_ERROR";

@@ -6,20 +6,20 @@
 #include <random>
 
 #include "hrana/json_parse.h"
-#include "hrana/json_text.h"
+#include "net/json_text.h"
 
 namespace tradewind::hrana {
 namespace {
 
 std::string Quote(std::string_view text) {
   std::string out;
-  AppendJsonString(out, text);
+  net::AppendJsonString(out, text);
   return out;
 }
 
 std::string Number(double number) {
   std::string out;
-  AppendJsonNumber(out, number);
+  net::AppendJsonNumber(out, number);
   return out;
 }
 

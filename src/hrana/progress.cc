@@ -6,8 +6,8 @@
 #include <boost/json/value.hpp>
 
 #include "hrana/json_parse.h"
-#include "hrana/json_text.h"
 #include "hrana/run.h"
+#include "net/json_text.h"
 
 namespace tradewind::hrana {
 namespace {
@@ -49,11 +49,11 @@ std::string EncodeProgress(const Progress& progress) {
       continue;
     }
     out += step.kind == StepOutcome::Kind::kOk ? "{\"ok\":" : "{\"error\":";
-    AppendJsonString(out, step.json);
+    net::AppendJsonString(out, step.json);
     out += '}';
   }
   out += "],\"sequence_bytes\":";
-  AppendJsonNumber(out, uint64_t{progress.sequence_bytes});
+  net::AppendJsonNumber(out, uint64_t{progress.sequence_bytes});
   out += '}';
   return out;
 }

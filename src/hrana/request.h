@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "sqlite/value.h"
+#include "sql/value.h"
 
 namespace tradewind::hrana {
 
@@ -19,7 +19,7 @@ struct SqlText {
 };
 
 struct StatementRequest {
-  sqlite::Statement statement;  // Without its SQL while sql_id is set.
+  sql::Statement statement;  // Without its SQL while sql_id is set.
   std::optional<int32_t> sql_id;
 };
 

@@ -5,7 +5,7 @@
 
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
-#include "hrana/json_text.h"
+#include "net/json_text.h"
 #include "runtime/turns.h"
 
 namespace tradewind::hrana {
@@ -146,7 +146,7 @@ RunOutcome RunDescribe(const DescribeSql& describe, Session& session) {
 
 std::string EncodeAutocommit(bool autocommit) {
   std::string out = "{\"type\":\"ok\",\"response\":{\"type\":\"get_autocommit\",\"is_autocommit\":";
-  AppendJsonBool(out, autocommit);
+  net::AppendJsonBool(out, autocommit);
   out += "}}";
   return out;
 }

@@ -16,11 +16,11 @@ using testing::HasSubstr;
 // statements have run as moves_after says, statements outside a transaction find the tenant gone.
 class FakeSession : public Session {
  public:
-  Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement) override {
+  Result<sql::StatementResult> Execute(const sql::Statement& statement) override {
     TW_TRY(RunText(statement.sql));
-    sqlite::StatementResult result;
+    sql::StatementResult result;
     result.columns = {{"sql", std::nullopt}};
-    result.rows = {{sqlite::Value(statement.sql)}};
+    result.rows = {{sql::Value(statement.sql)}};
     return result;
   }
   Result<size_t> ExecuteFirst(std::string_view sql) override {
@@ -28,12 +28,12 @@ class FakeSession : public Session {
     TW_TRY(RunText(std::string(sql.substr(0, end))));
     return end;
   }
-  Result<sqlite::Description> Describe(const std::string& sql) override {
+  Result<sql::Description> Describe(const std::string& sql) override {
     TW_TRY(RunText(sql));
-    return sqlite::Description{.parameters = {{":a"}, {std::nullopt}},
-                               .columns = {{"c", "TEXT"}},
-                               .is_explain = false,
-                               .is_readonly = true};
+    return sql::Description{.parameters = {{":a"}, {std::nullopt}},
+                            .columns = {{"c", "TEXT"}},
+                            .is_explain = false,
+                            .is_readonly = true};
   }
   bool autocommit() override { return autocommit_; }
 

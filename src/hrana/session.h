@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "sqlite/value.h"
+#include "sql/value.h"
 
 namespace tradewind::hrana {
 
@@ -16,10 +16,10 @@ namespace tradewind::hrana {
 class Session {
  public:
   virtual ~Session() = default;
-  virtual Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement) = 0;
+  virtual Result<sql::StatementResult> Execute(const sql::Statement& statement) = 0;
   // Runs the first statement of a text, comments around it included; returns how many bytes it took.
   virtual Result<size_t> ExecuteFirst(std::string_view sql) = 0;
-  virtual Result<sqlite::Description> Describe(const std::string& sql) = 0;
+  virtual Result<sql::Description> Describe(const std::string& sql) = 0;
   virtual bool autocommit() = 0;
 };
 

@@ -6,13 +6,13 @@ namespace tradewind::hrana {
 
 static_assert(kTenantMoved == tenant::kMovedCode);
 
-Result<sqlite::StatementResult> TenantSession::Execute(const sqlite::Statement& statement) {
+Result<sql::StatementResult> TenantSession::Execute(const sql::Statement& statement) {
   return stream_.Execute(statement);
 }
 Result<size_t> TenantSession::ExecuteFirst(std::string_view sql) {
   return stream_.ExecuteFirst(sql);
 }
-Result<sqlite::Description> TenantSession::Describe(const std::string& sql) {
+Result<sql::Description> TenantSession::Describe(const std::string& sql) {
   return stream_.Describe(sql);
 }
 bool TenantSession::autocommit() {

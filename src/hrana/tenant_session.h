@@ -13,9 +13,9 @@ class TenantSession : public Session {
  public:
   // The stream outlives the session.
   explicit TenantSession(tenant::Stream& stream) : stream_(stream) {}
-  Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement) override;
+  Result<sql::StatementResult> Execute(const sql::Statement& statement) override;
   Result<size_t> ExecuteFirst(std::string_view sql) override;
-  Result<sqlite::Description> Describe(const std::string& sql) override;
+  Result<sql::Description> Describe(const std::string& sql) override;
   bool autocommit() override;
 
  private:

@@ -4,36 +4,43 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 #include "base/result.h"
-#include "cluster/catalog.h"
+#include "catalog/catalog.h"
 #include "move/journal.h"
-#include "move/page_channel.h"
+#include "move/move_channel.h"
 #include "move/step.h"
 #include "pace/token_bucket.h"
 #include "runtime/core.h"
-#include "tenant/tenant.h"
+#include "tenant/hosted_tenant.h"
 
 namespace tradewind::move {
+
+class Engine;
 
 class MoveHost {
  public:
   virtual ~MoveHost() = default;
   virtual runtime::Core& core() = 0;
-  virtual cluster::Catalog& catalog() = 0;
+  virtual catalog::Catalog& catalog() = 0;
   virtual Journal& journal() = 0;
   virtual const NodeName& self() const = 0;
   // Where the main file of a tenant is, or would be. Its WAL and presence map lie beside it, with a suffix.
   virtual std::string TenantPath(const TenantName& tenant) const = 0;
-  // Opens a page channel for a move to another node. Suspends.
-  virtual Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName& peer,
+  // Opens a channel for a move to another node. Suspends.
+  virtual Result<std::unique_ptr<MoveChannel>> OpenChannel(const NodeName& peer,
                                                            runtime::TimePoint deadline) = 0;
+  // By the name that the catalog has for it; null: this node has no such engine.
+  virtual Engine* FindEngine(std::string_view name) = 0;
+  // Of a tenant of which the journal speaks, by what is on the disk. Never suspends.
+  virtual Engine& EngineOf(const TenantName& tenant) = 0;
   // What all moves of this node that follow latency draw on, and what sets its rate.
   virtual pace::TokenBucket& paced_bucket() = 0;
   // The node serves the tenant from now on. `first_answer` is called once, after the first transaction was
   // answered.
-  virtual void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
+  virtual void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
                      std::function<void()> first_answer) = 0;
   // The move has come to this point. A test may end the node here; it does nothing else.
   virtual void Reached(Step) {}

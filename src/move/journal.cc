@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "move/journal_roles.h"
 
 namespace tradewind::move {
 
@@ -135,6 +136,9 @@ void Journal::Close() {
 // -- Records
 
 Result<void> Journal::Put(const JournalEntry& entry) {
+  const auto before = entries_.find(entry.tenant);
+  TW_CHECK(IsLegal(before == entries_.end() ? std::nullopt : std::optional(before->second.role), entry.role),
+           "an illegal step between the roles of a journal");
   return Append({entry.tenant, entry}, Begins(entry.role));
 }
 

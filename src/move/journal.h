@@ -56,6 +56,7 @@ class Journal {
   // Seals the end, so that damage of the last record shows as well. Later calls fail. Suspends.
   void Close();
 
+  // Put() requires a legal step between roles (journal_roles.h).
   // Durable when they return; calls that wait at the same time share a sync. Suspend. Fail with DISK_FULL
   // (kTooLarge) or another error of the disk, and then a restart does not find the record; or with
   // JOURNAL_FAILED (kIo), and then it may find it until Settle() has succeeded.

@@ -3,9 +3,9 @@
 // Roles and what a restart makes of them (docs/move.md; I1, I4, I5):
 //   creating    the tenant is being made here: the catalog says whether it was
 //   owned       the tenant is served at `epoch`, without asking the catalog
-//   swapping    the sender may have sent the swap: it starts nothing, and repeats the swap until its answer
+//   swapping    the source may have sent the swap: it starts nothing, and repeats the swap until its answer
 //               is known
-//   dual        the swap happened: the sender answers pulls and pushes; it serves no one. The frozen copy
+//   dual        the swap happened: the source answers pulls and pushes; it serves no one. The frozen copy
 //               of a tenant that is coming back is `dual` too, until it is ready
 //   dropping    the tenant is being deleted: the catalog says whether it was, and until then it is not served
 //   deleting    the move is done, or the tenant is gone from the catalog: the copy here is deleted
@@ -13,7 +13,7 @@
 //   ready       the copy of `list` is durable: neither served nor dropped until the catalog says owner or
 //               cancelled
 //   frozen      the tenant comes back to its source, whose copy is neither served nor dropped
-//   owner       the receiver owns at `epoch`: it serves, and pulls what it lacks
+//   owner       the destination owns at `epoch`: it serves, and pulls what it lacks
 //   mismatch    the same, with all pages, but the sums of the two ends differed: it ends the move only when it
 //               is told to compare again, or to go back
 #pragma once

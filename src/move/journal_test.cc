@@ -57,6 +57,7 @@ TEST_F(JournalTest, TheLastRecordOfATenantCounts) {
     auto journal = Open();
     ASSERT_TRUE(journal->Put(Owned("shop")));
     ASSERT_TRUE(journal->Put({"shop", Role::kSwapping, Epoch{1}, "m1", "n2", 0}));
+    ASSERT_TRUE(journal->Put({"blog", Role::kReceiving, Epoch{3}, "m2", "n3", 0}));
     ASSERT_TRUE(journal->Put({"blog", Role::kReady, Epoch{3}, "m2", "n3", 7}));
     ASSERT_TRUE(journal->Put(Owned("wiki")));
     ASSERT_TRUE(journal->Erase("wiki"));
@@ -121,7 +122,7 @@ TEST_F(JournalTest, OneFlippedBitIsRefusedOrHarmlessAndTheFileStays) {
   core_.Run([&] {
     auto journal = Open();
     for (const char* tenant : {"a", "b", "c", "d"}) ASSERT_TRUE(journal->Put(Owned(tenant)));
-    ASSERT_TRUE(journal->Put({"d", Role::kReady, Epoch{3}, "m2", "n3", 7}));
+    ASSERT_TRUE(journal->Put({"d", Role::kSwapping, Epoch{3}, "m2", "n3", 7}));
     const JournalEntries expected = journal->entries();
     const uint64_t end = journal->size_bytes();
     journal->Close();
@@ -367,7 +368,8 @@ TEST_F(JournalTest, WhileNoSyncSucceedsRecordsFailAndLaterOnesComeThroughByThems
 TEST_F(JournalTest, OnAFullDiskNothingBeginsButWhatIsOnEndsAndAllGoesOnWhenThereIsRoom) {
   core_.Run([&] {
     auto journal = Open();
-    ASSERT_TRUE(journal->Put(Owned("a")));
+    for (const Role role : {Role::kReceiving, Role::kReady})
+      ASSERT_TRUE(journal->Put({"a", role, Epoch{1}, "m1", "n1", 7}));
     core_.disk_full = true;
     uint64_t begun = 0;
     Result<void> put;
@@ -379,12 +381,12 @@ TEST_F(JournalTest, OnAFullDiskNothingBeginsButWhatIsOnEndsAndAllGoesOnWhenThere
       ASSERT_TRUE(journal->Put({"c", Role::kDeleting, Epoch{2}, "m1", "n1", 7}));
       ASSERT_TRUE(journal->Erase("c"));
     }
-    EXPECT_FALSE(journal->Put({"d", Role::kSwapping, Epoch{1}, "m2", "n1", 1}));
+    EXPECT_FALSE(journal->Put({"d", Role::kReceiving, Epoch{1}, "m2", "n1", 1}));
     while ((put = journal->Put(Owned("e", ++begun)))) ASSERT_LT(begun, 5000u);
     EXPECT_EQ(put.error().code, "DISK_FULL") << "the reserve is used up";
     const JournalEntries entries = journal->entries();
     core_.disk_full = false;
-    ASSERT_TRUE(journal->Put({"d", Role::kSwapping, Epoch{1}, "m2", "n1", 1}));
+    ASSERT_TRUE(journal->Put({"d", Role::kReceiving, Epoch{1}, "m2", "n1", 1}));
     ASSERT_TRUE(journal->Erase("d"));
     journal->Close();
     EXPECT_EQ(Entries(), entries);

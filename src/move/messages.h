@@ -1,128 +1,120 @@
 // What travels between the two nodes of a move: frames of bytes on a peer link (peer_link.h), and the
-// messages in them. docs/page-channel.md has the bytes.
+// messages in them. docs/move-channel.md has the bytes.
 //
 // Frame (little-endian):
 //   0   payload length u32 (at most limits::kFrameBytes)
-//   4   version u8 = 2, message type u8 (the message's place in `Message`), zero u16
+//   4   version u8 = 3, message type u8, zero u16
 //   8   channel u32: which move of those on the link
 //   12  lower half of the xxh3 of bytes 0..11, u32: a wrong length would make the reader wait for ever
 //   16  xxh3 of bytes 0..15 and the payload, u64
 //   24  payload
 //
-// "Sender" is the side whose pages travel: the source, and after a move was turned round (protocol.md step
-// 10) the destination. "Receiver" is the other.
+// The messages here are those of every move; their type is their place in `Message`. What only an engine understands
+// travels in them as a part of bytes, and in messages of its own: their type is kFirstEngineType or above, and its room
+// (zephyr/) encodes and decodes them.
+//
+// "Source" is the side that passes the tenant on, and after a move was turned round (docs/move.md, "Cancel after the
+// swap") the node that has it then. "Destination" is the other.
 //
 // The parser takes bytes from outside: it checks every length, and fails with kCorrupt rather than guess.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "move/message_codec.h"
 
 namespace tradewind::move {
 
 // Of Failed: the sums of the two ends differ.
 inline constexpr std::string_view kMismatchCode = "HASH_MISMATCH";
 
+// The other node of a move says what makes no sense where it is: its channel ends.
+inline constexpr std::string_view kConfusedCode = "CHANNEL_CONFUSED";
+
 enum class OfferKind : uint8_t {
-  kInit,     // The sender owns: a new copy is to be made.
-  kDual,     // The receiver owns, or is to learn it: the sender has the pages that it lacks.
-  kReverse,  // The sender owns and goes back: the receiver has a frozen copy, to be made current.
+  kInit,     // The source owns: a new copy is to be made.
+  kDual,     // The destination owns, or is to learn it: the source has what it lacks.
+  kReverse,  // The source owns and goes back: the destination has a frozen copy, to be made current.
   kVerify,   // As kDual, after sums that differed: both make theirs anew and compare again.
 };
 
-// Sender to receiver: the first message of a channel.
+using Part = std::vector<std::byte>;  // Of a message: what the engine has encoded.
+
+// Source to destination: the first message of a channel.
 struct Offer {
   OfferKind kind = OfferKind::kInit;
   uint32_t attempt =
-      1;  // Of init. From the second on the sender waits for Hello before it sends anything else.
+      1;  // Of init. From the second on the source waits for Hello before it sends anything else.
   Epoch epoch;
-  uint32_t page_size = 0;
   MoveId move;
   TenantName tenant;
   NodeName source;
+  std::string engine;
+  Part part;  // What the copy has to be like.
 };
-// Receiver: its answer. The pages are sets as words (sqlite/page_set.h), empty unless it owns.
+// Destination: its answer.
 struct Hello {
   bool owner = false;
   uint64_t list = 0;  // The last one that it has made durable; 0: none.
-  std::vector<uint64_t> arrived;
-  std::vector<uint64_t> present;
+  Part part;          // What it has; empty unless it has a copy that is ready.
 };
-// Sender: warm-up, pages of the list, answers to pulls, pushes.
-struct Pages {
-  bool pushed = false;  // The receiver says Took once it has dealt with them.
-  std::vector<PageNumber> numbers;
-  std::vector<std::byte> contents;  // numbers.size() pages, one after the other.
-};
-// Sender, before the list: the file's length, so that the receiver can lay it out; it answers Prepared.
-struct Prepare {
-  uint32_t page_count = 0;
-};
-struct Prepared {};
-// Sender: the list of protocol.md step 2.
+// Source: what the destination has to have by now, whole and in its newest version, to own. From here on a commit at the
+// source touches none of it.
 struct List {
   uint64_t number = 0;
   Epoch epoch;
-  uint32_t page_count = 0;
-  std::vector<uint64_t> handed;  // H: what the receiver has in its newest version.
-  std::vector<uint64_t> free;    // Part of H: leaves of the freelist, whose content never matters.
+  Part part;
 };
-// Receiver: all of that list is durable.
+// Destination: all of that list is durable.
 struct Ready {
   uint64_t list = 0;
 };
-// Sender: the swap has happened.
+// Source: the swap has happened.
 struct Own {
   Epoch epoch;
 };
-// Receiver: it serves; it has answered its first transaction.
+// Destination: it serves; it has answered its first transaction.
 struct Owned {};
 struct FirstServed {};
-// Receiver: a transaction waits for the page.
-struct Pull {
-  PageNumber page;
-};
-// Receiver: so many bytes that came in bulk have been dealt with.
-struct Took {
-  uint32_t bytes = 0;
-};
-// Sender: everything has been sent. Sum of the page hashes.
+// Source: everything has been sent; what the copy is compared by.
 struct Complete {
-  uint64_t sum = 0;
-  uint32_t pages = 0;  // Of the file.
-  uint32_t sent = 0;   // Of those in the sum.
+  Part part;
 };
-// Receiver: everything is durable, the sums agree and the catalog says so.
+// Destination: everything is durable, the sums agree and the catalog says so.
 struct Done {
-  uint64_t pulls = 0;
-  uint32_t pull_p50_us = 0;
-  uint32_t pull_p99_us = 0;
+  Part part;  // Its figures.
 };
-// Receiver, when the sums differ, before Failed: the hashes of the pages from `first` on, 0 where nothing has
-// come.
-struct Hashes {
-  PageNumber first;
-  std::vector<uint64_t> values;
-};
-// Both: why the sender of this gives the channel up.
+// Both: why the one that says this gives the channel up.
 struct Failed {
   std::string code;
   std::string message;
 };
 // Both: the channel is closed.
 struct End {};
+// Both: of the channel's stream (byte_stream.h): bytes, how many of them were read, and that no more come.
+struct StreamBytes {
+  std::vector<std::byte> bytes;
+};
+struct StreamTook {
+  uint32_t bytes = 0;
+};
+struct StreamEnd {};
+// Both: a message of the engine.
+struct EngineMessage {
+  uint8_t type = 0;
+  std::vector<std::byte> bytes;
+};
 
-using Message = std::variant<Offer, Hello, Pages, Prepare, Prepared, List, Ready, Own, Owned, FirstServed,
-                             Pull, Took, Complete, Done, Failed, End, Hashes>;
+using Message = std::variant<Offer, Hello, List, Ready, Own, Owned, FirstServed, Complete, Done, Failed, End,
+                             StreamBytes, StreamTook, StreamEnd, EngineMessage>;
 
-inline constexpr size_t kFrameHeaderBytes = 24;
-// A list has two bits for each page, and must fit into a frame.
-inline constexpr uint32_t kMostPages = 60'000'000;
+inline constexpr uint8_t kFirstEngineType = 64;
 
 struct FrameHeader {
   uint32_t payload_bytes = 0;
@@ -130,8 +122,16 @@ struct FrameHeader {
   uint32_t channel = 0;
 };
 
+// A message of an engine, encoded by its room: the bytes begin with room for the header (MessageWriter), so that it
+// becomes a frame without another copy.
+struct EngineFrame {
+  uint8_t type = 0;
+  std::vector<std::byte> bytes;
+};
+
 // A whole frame. The payload must be within limits::kFrameBytes.
 std::vector<std::byte> Encode(const Message& message, uint32_t channel);
+std::vector<std::byte> Encode(EngineFrame frame, uint32_t channel);
 
 // The header of a frame, its first kFrameHeaderBytes; fails with kCorrupt (FRAME_CORRUPT) or kRefused
 // (CHANNEL_VERSION).

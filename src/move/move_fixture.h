@@ -14,14 +14,14 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/embedded_catalog.h"
+#include "catalog/embedded_catalog.h"
 #include "move/host.h"
 #include "move/journal.h"
+#include "move/payload.h"
 #include "move/peer_link.h"
 #include "pace/token_bucket.h"
 #include "runtime/test_core.h"
-#include "sqlite/vfs.h"
-#include "tenant/tenant.h"
+#include "tenant/hosted_tenant.h"
 
 namespace tradewind::move {
 
@@ -81,9 +81,13 @@ class LinkPair {
       });
     }
   }
-  void Stop() {
+  // Does not suspend.
+  void Cut() {
     near->Close();
     far->Close();
+  }
+  void Stop() {
+    Cut();
     fibers_.Join();
     near->Join();
     far->Join();
@@ -99,33 +103,35 @@ class LinkPair {
 // A node "n1" with a catalog and a journal of its own.
 class TestHost final : public MoveHost {
  public:
-  explicit TestHost(runtime::TestCore& core) : core_(core), bucket_(core, 0, 1u << 20) {
-    sqlite::InitializeSqlite();
+  TestHost(runtime::TestCore& core, Engine& engine)
+      : core_(core), engine_(engine), bucket_(core, 0, 1u << 20) {
     std::filesystem::create_directory(core_.folder() + "/tenants");
-    catalog_ = cluster::EmbeddedCatalog::Open(core_, core_.folder() + "/catalog.db").value();
+    catalog_ = catalog::EmbeddedCatalog::Open(core_, core_.folder() + "/catalog.db").value();
     journal_ = Journal::Open(core_, core_.folder() + "/journal").value();
   }
   // Suspends.
   void Close() {
-    if (served) served->Close();
+    if (served) served->Close(false);
     served.reset();
     journal_->Close();
     catalog_->Close();
   }
 
   runtime::Core& core() override { return core_; }
-  cluster::Catalog& catalog() override { return *catalog_; }
+  catalog::Catalog& catalog() override { return *catalog_; }
   Journal& journal() override { return *journal_; }
   const NodeName& self() const override { return name_; }
   std::string TenantPath(const TenantName& tenant) const override {
     return core_.folder() + "/tenants/" + tenant + ".db";
   }
-  Result<std::unique_ptr<PageChannel>> OpenChannel(const NodeName&, runtime::TimePoint) override {
+  Result<std::unique_ptr<MoveChannel>> OpenChannel(const NodeName&, runtime::TimePoint) override {
     if (!link) return Fail(ErrorKind::kUnavailable, "NODE_UNREACHABLE", "the test has no other node");
     return link->Open();
   }
+  Engine* FindEngine(std::string_view name) override { return name == engine_.name() ? &engine_ : nullptr; }
+  Engine& EngineOf(const TenantName&) override { return engine_; }
   pace::TokenBucket& paced_bucket() override { return bucket_; }
-  void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch, std::function<void()>) override {
+  void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch, std::function<void()>) override {
     served = std::move(tenant);
   }
   bool stopping() const override { return is_stopping; }
@@ -136,15 +142,16 @@ class TestHost final : public MoveHost {
     return found->second.role;
   }
 
-  std::shared_ptr<PeerLink> link;          // To the other node.
-  std::unique_ptr<tenant::Tenant> served;  // What a receiver has opened as owner.
+  std::shared_ptr<PeerLink> link;                // To the other node.
+  std::unique_ptr<tenant::HostedTenant> served;  // What a destination has opened as owner.
   bool is_stopping = false;
 
  private:
   runtime::TestCore& core_;
+  Engine& engine_;
   const NodeName name_ = "n1";
   pace::TokenBucket bucket_;
-  std::unique_ptr<cluster::EmbeddedCatalog> catalog_;
+  std::unique_ptr<catalog::EmbeddedCatalog> catalog_;
   std::unique_ptr<Journal> journal_;
 };
 

@@ -16,7 +16,7 @@
 namespace tradewind::move {
 
 enum class Method {
-  kZephyr,       // The tenant is served all the time (protocol.md).
+  kZephyr,       // The tenant is served all the time (docs/move.md).
   kStopAndCopy,  // The baseline: new transactions wait while everything is copied.
 };
 inline constexpr std::array<std::string_view, 2> kMethodNames = {"zephyr", "stop-and-copy"};
@@ -34,7 +34,7 @@ std::string_view NameOf(WarmUp warm_up);
 std::optional<Method> ParseMethod(std::string_view name);
 std::optional<WarmUp> ParseWarmUp(std::string_view name);
 
-// How fast: at a fixed rate, or as fast as latency allows (design.md section 6).
+// How fast: at a fixed rate, or as fast as latency allows (docs/pacing.md).
 struct Pace {
   std::optional<uint64_t> rate_bytes_per_s = {};  // 0: no limit. Without a value latency decides,
   std::optional<pace::Objective> setpoint = {};   // which is to stay at this; by default at what is usual.

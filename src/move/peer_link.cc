@@ -48,7 +48,7 @@ void PeerLink::Serve(Urgency kind, std::unique_ptr<runtime::Connection> connecti
   try {
     read = Read(lane, kind, std::move(leftover));
   } catch (const std::bad_alloc&) {
-    read = Fail(ErrorKind::kIo, "OUT_OF_MEMORY", "there is no memory for a frame of the page link");
+    read = Fail(ErrorKind::kIo, "OUT_OF_MEMORY", "there is no memory for a frame of the peer link");
   }
   if (!read) Lose(std::move(read).error());
   WaitFor(lane.turn, [&] { return !lane.sending; });  // The connection goes away when this returns.
@@ -79,7 +79,7 @@ Result<void> PeerLink::Read(Lane& lane, Urgency kind, std::string leftover) {
       const size_t grown = std::min(2 * buffer.size(), std::max(wanted, kReadBytes));
       if (!charge.TrySet(grown))
         return Fail(ErrorKind::kUnavailable, "SERVER_MEMORY",
-                    "a frame of a page link needs more memory than is left of what the server may have");
+                    "a frame of a peer link needs more memory than is left of what the server may have");
       buffer.resize(grown);
     }
     if (buffer.size() > kReadBytes && wanted <= kReadBytes && filled <= kReadBytes) {
@@ -93,7 +93,7 @@ Result<void> PeerLink::Read(Lane& lane, Urgency kind, std::string leftover) {
     lane.connection->ExpectAtLeast(wanted - filled);
     const bool begins = filled == 0;
     TW_TRY_ASSIGN(const size_t got, lane.connection->Read(MutableBytes(buffer).subspan(filled)));
-    if (got == 0) return Fail(ErrorKind::kIo, "LINK_CLOSED", "the other node closed the page link");
+    if (got == 0) return Fail(ErrorKind::kIo, "LINK_CLOSED", "the other node closed the peer link");
     filled += got;
     if (begins) began = core_.Now();
   }
@@ -121,17 +121,12 @@ Result<void> PeerLink::Deliver(uint32_t number, Message message, Urgency kind, s
     // What still comes for a channel that was closed here is dropped; its number opens none again.
     TW_TRY_ASSIGN(const bool is_new, TakeNumber(number));
     if (!is_new || !std::holds_alternative<Offer>(message)) return {};
-    auto channel = std::make_unique<PageChannel>(shared_from_this(), number);
+    auto channel = std::make_unique<MoveChannel>(shared_from_this(), number);
     found = channels_.emplace(number, channel.get()).first;
-    auto carried = std::make_shared<std::unique_ptr<PageChannel>>(std::move(channel));
-    fibers_.Spawn("page channel", [this, carried] { on_opened_(std::move(*carried)); });
+    auto carried = std::make_shared<std::unique_ptr<MoveChannel>>(std::move(channel));
+    fibers_.Spawn("move channel", [this, carried] { on_opened_(std::move(*carried)); });
   }
-  // What a node sends is bounded by the windows of its moves; one that keeps to none would fill the memory.
-  if (found->second->waiting_bytes() + bytes > limits::kChannelWaitingBytes)
-    return Fail(ErrorKind::kCorrupt, "CHANNEL_FLOODED",
-                "the other node sends more on a page channel than is taken");
-  found->second->Deliver(std::move(message), kind, bytes);
-  return {};
+  return found->second->Deliver(std::move(message), kind, bytes);
 }
 
 Result<bool> PeerLink::TakeNumber(uint32_t channel) {
@@ -148,8 +143,7 @@ Result<bool> PeerLink::TakeNumber(uint32_t channel) {
 
 // -- Sending
 
-Result<void> PeerLink::Send(const Message& message, uint32_t channel, Urgency kind, uint64_t& bytes_sent) {
-  const std::vector<std::byte> frame = Encode(message, channel);
+Result<void> PeerLink::Send(const std::vector<std::byte>& frame, Urgency kind, uint64_t& bytes_sent) {
   Lane& lane = lanes_[static_cast<size_t>(kind)];
   while ((lane.sending || !lane.connection) && !lost_) lane.turn.Wait();
   if (lost_) return Fail(*lost_);
@@ -169,28 +163,29 @@ Result<void> PeerLink::Send(const Message& message, uint32_t channel, Urgency ki
 
 void PeerLink::SendEnd(uint32_t channel) {
   if (lost_) return;
-  fibers_.Spawn("end of a page channel", [self = shared_from_this(), channel] {
+  fibers_.Spawn("end of a move channel", [self = shared_from_this(), channel] {
     uint64_t uncounted = 0;
-    static_cast<void>(self->Send(End{}, channel, Urgency::kUrgent, uncounted));  // Lost: then it has ended.
+    static_cast<void>(
+        self->Send(Encode(End{}, channel), Urgency::kUrgent, uncounted));  // Lost: then it has ended.
   });
 }
 
 // -- Channels
 
-std::unique_ptr<PageChannel> PeerLink::Open() {
-  auto channel = std::make_unique<PageChannel>(shared_from_this(), ++last_channel_);
+std::unique_ptr<MoveChannel> PeerLink::Open() {
+  auto channel = std::make_unique<MoveChannel>(shared_from_this(), ++last_channel_);
   channels_.emplace(last_channel_, channel.get());
   if (lost_) channel->EndWith(*lost_);
   return channel;
 }
 
 void PeerLink::Close() {
-  Lose(Error{ErrorKind::kIo, "LINK_CLOSED", "the page link was closed here", ""});
+  Lose(Error{ErrorKind::kIo, "LINK_CLOSED", "the peer link was closed here", ""});
 }
 
 void PeerLink::Lose(Error why) {
   if (lost_) return;
-  if (why.code == "FRAME_CORRUPT") log::error("a page link is given up: {}", Describe(why));
+  if (why.code == "FRAME_CORRUPT") log::error("a peer link is given up: {}", Describe(why));
   lost_ = std::move(why);
   for (Lane& lane : lanes_) {
     if (lane.connection) lane.connection->Close();

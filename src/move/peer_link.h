@@ -1,5 +1,5 @@
 // The two connections from one node to another over which all moves between them run, and the channels on
-// them, one for each move (page_channel.h).
+// them, one for each move (move_channel.h).
 //
 //   urgent lane   control, pulls and their answers: short, never behind a push
 //   bulk lane     pushes; one batch of one move after the other, in turn
@@ -25,7 +25,7 @@
 
 #include "base/result.h"
 #include "move/messages.h"
-#include "move/page_channel.h"
+#include "move/move_channel.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
@@ -35,7 +35,7 @@ namespace tradewind::move {
 class PeerLink : public std::enable_shared_from_this<PeerLink> {
  public:
   // Runs in a fiber of its own for each channel that the other side opens.
-  using OnOpened = std::function<void(std::unique_ptr<PageChannel>)>;
+  using OnOpened = std::function<void(std::unique_ptr<MoveChannel>)>;
 
   explicit PeerLink(runtime::Core& core, OnOpened on_opened = {})
       : core_(core), on_opened_(std::move(on_opened)), fibers_(core) {}
@@ -46,7 +46,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void Serve(Urgency lane, std::unique_ptr<runtime::Connection> connection, std::string leftover);
 
   // A new channel to the other side.
-  std::unique_ptr<PageChannel> Open();
+  std::unique_ptr<MoveChannel> Open();
 
   // Ends both connections and every channel. Does not suspend.
   void Close();
@@ -57,7 +57,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void Join();
 
  private:
-  friend class PageChannel;
+  friend class MoveChannel;
   struct Lane {
     std::unique_ptr<runtime::Connection> connection;
     bool sending = false;
@@ -66,7 +66,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   };
 
   // Suspends until the frame is with the transport.
-  Result<void> Send(const Message& message, uint32_t channel, Urgency lane, uint64_t& bytes_sent);
+  Result<void> Send(const std::vector<std::byte>& frame, Urgency lane, uint64_t& bytes_sent);
   void SendEnd(uint32_t channel);
   Result<void> Read(Lane& lane, Urgency kind, std::string leftover);
   // Hands on every whole frame at the start of `bytes`; returns how many bytes those were.
@@ -80,7 +80,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   runtime::Core& core_;
   const OnOpened on_opened_;
   std::array<Lane, 2> lanes_;
-  std::map<uint32_t, PageChannel*> channels_;
+  std::map<uint32_t, MoveChannel*> channels_;
   uint32_t last_channel_ = 0;
   // Of the other side: all up to `taken_up_to_`, and these.
   uint32_t taken_up_to_ = 0;

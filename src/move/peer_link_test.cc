@@ -1,4 +1,4 @@
-// What a peer that keeps to nothing can make a page link hold.
+// What a peer that keeps to nothing can make a peer link hold.
 #include "move/peer_link.h"
 
 #include <gtest/gtest.h>
@@ -18,9 +18,9 @@ class PeerLinkTest : public testing::Test {
   // Runs `body` with a link whose urgent lane reads what is put into `to_link_`.
   void WithLink(const std::function<void(PeerLink&)>& body) {
     core_.Run([&] {
-      std::vector<std::unique_ptr<PageChannel>> channels;
+      std::vector<std::unique_ptr<MoveChannel>> channels;
       const auto link = std::make_shared<PeerLink>(
-          core_, [&](std::unique_ptr<PageChannel> channel) { channels.push_back(std::move(channel)); });
+          core_, [&](std::unique_ptr<MoveChannel> channel) { channels.push_back(std::move(channel)); });
       runtime::TaskGroup fibers(core_);
       fibers.Spawn("lane", [&] {
         link->Serve(Urgency::kUrgent, std::make_unique<PipeConnection>(to_link_, from_link_), "");
@@ -47,10 +47,7 @@ class PeerLinkTest : public testing::Test {
 };
 
 Message Large(size_t bytes) {
-  Hashes hashes;
-  hashes.first = PageNumber{1};
-  hashes.values.resize(bytes / sizeof(uint64_t));
-  return hashes;
+  return EngineMessage{kFirstEngineType, std::vector<std::byte>(bytes)};
 }
 
 TEST_F(PeerLinkTest, HoldsNoMoreThanHasComeOfAFrameWhateverItsLengthSays) {
@@ -86,7 +83,6 @@ TEST_F(PeerLinkTest, IsLostWhenMoreComesOnAChannelThanAnyWindowAllows) {
   WithLink([&](PeerLink& link) {
     Offer offer;
     offer.epoch = Epoch{1};
-    offer.page_size = 4096;
     offer.move = "m1";
     offer.tenant = "shop";
     offer.source = "n1";

@@ -1,11 +1,11 @@
-// The phases of a move and the legal steps between them (Zephyr, section 3; design.md section 5): one pure
+// The phases of a move and the legal steps between them (Zephyr, section 3; docs/move.md): one pure
 // function, asserted at each change.
 //
 //   init ◄─► handover ──► dual ──► finish ──► done
 //     └──► cancelled                          └──► cancelled
 //
 // Before the swap is sent an attempt may be given up, and init begins anew or the move is cancelled
-// (protocol.md steps 1 and 2). A move that was turned round goes through the same phases in the other
+// (docs/move.md, steps 1 and 2). A move that was turned round goes through the same phases in the other
 // direction, and ends as cancelled (step 10).
 #pragma once
 

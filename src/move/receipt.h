@@ -58,7 +58,7 @@ struct Receipt {
   std::string stopped;  // The code of what stopped the move, which goes on only when it is told to.
 };
 
-// The receipt of design.md section 9 (times in milliseconds, null where something does not apply yet).
+// As every command and call shows it (times in milliseconds, null where something does not apply yet).
 std::string ToJson(const Receipt& receipt);
 
 }  // namespace tradewind::move

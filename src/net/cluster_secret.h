@@ -5,7 +5,7 @@
 //           each behind its length; the first 128 bits of it, as 32 hexadecimal digits
 //
 // The nonce is drawn for each call, and an answer's proof is over the one of its call too, so neither an answer
-// nor a part of one can be used again. A call as a whole can, by who reads the network: there is no TLS.
+// nor a part of one can be used again. Nor can a call as a whole: its proof is over its place as well (seal.h).
 #pragma once
 
 #include <cstdint>

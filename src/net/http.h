@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "runtime/network.h"
 
 namespace tradewind::net {
@@ -133,6 +134,9 @@ struct HttpResponse {
   // {"error": message}
   static HttpResponse Error(int status, std::string_view message);
 };
+
+// What a handler gives: a response of whatever status, or an Error that becomes one (net/api_error.h).
+using Answer = Result<HttpResponse>;
 
 std::string_view StatusText(int status);
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "net/http_wire.h"
 #include "net/seal.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::net {
 namespace {
@@ -27,10 +28,17 @@ struct HttpClient::Link {
   void WaitForWatch() {
     runtime::WaitFor(watch_end, [this] { return watch_ended; });
   }
+  void Close() {
+    closed = true;
+    connection->Close();
+  }
 
   const runtime::Address address;
   std::unique_ptr<runtime::Connection> connection;
   MessageReader reader;
+  CallPlace next_call;  // Its place, between nodes that share a secret.
+  // Here: nothing must be sent on it any more, even if the answer of its call had been read by then.
+  bool closed = false;
   bool expired = false;  // Closed because the call's deadline passed.
 
   // The watching read: in progress while the link is idle, and then until the first bytes of the next answer.
@@ -124,11 +132,46 @@ Result<HttpClient::LinkPointer> HttpClient::Connect(const runtime::Address& addr
   if (closed_) return Fail(Unreachable(address, "this node is stopping"));
   // The scope without a link yet makes Close() wait for this call.
   CallScope scope(*this, nullptr);
-  if (peers_ == Peers::kNodes) deadline = std::min(deadline, core_.Now() + limits::kConnectTime);
-  auto connection = core_.network().Connect(address, deadline);
+  const runtime::TimePoint connected_by =
+      peers_ == Peers::kNodes ? std::min(deadline, core_.Now() + limits::kConnectTime) : deadline;
+  auto connection = core_.network().Connect(address, connected_by);
   if (!connection) return Fail(Unreachable(address, connection.error().message));
   if (closed_) return Fail(Unreachable(address, "this node is stopping"));
-  return std::make_shared<Link>(core_, address, std::move(*connection));
+  auto link = std::make_shared<Link>(core_, address, std::move(*connection));
+  if (!secret_.empty()) TW_TRY(AskForChallenge(link, std::min(deadline, core_.Now() + limits::kNodeCall)));
+  return link;
+}
+
+// By what each call of this connection is another one (seal.h). Whatever goes wrong, no call has been sent.
+Result<void> HttpClient::AskForChallenge(const LinkPointer& link, runtime::TimePoint deadline) {
+  CallScope scope(*this, link);
+  HttpRequest request;
+  request.target = std::string(kChallengePath);
+  const Seal seal = SealOf(request, {});
+  std::string header;
+  AppendRequestHeader(header, request, link->address, {}, seal);
+  HttpResponse answer;
+  const auto asked = [&]() -> Result<MessageReader::ResponseFacts> {
+    TW_TRY(WriteMessage(core_, *link->connection, header, {}));
+    link->connection->SetReadDeadline(deadline);
+    return link->reader.ReadResponse(answer, false);
+  }();
+  if (!asked || closed_ || !asked->keep_alive) {
+    link->Close();
+    return Fail(Unreachable(link->address, asked ? "it is stopping" : asked.error().message));
+  }
+  const auto text = answer.headers.Get(kSealField);
+  const auto given = text ? ParseSeal(*text) : std::nullopt;
+  const bool came_whole = given && given->IsOfSameMessage(SealOf(answer, answer.body, seal.hash));
+  if (!came_whole || answer.status != 200 || !runtime::IsRandomId(answer.body)) {
+    link->Close();
+    return Fail(ErrorKind::kUnavailable, std::string(kCallDamagedCode),
+                "the connection to " + link->address.ToString() + " did not begin as one between nodes does",
+                "try again; run the same version of tradewind on all nodes");
+  }
+  link->connection->SetReadDeadline(runtime::TimePoint::max());
+  link->next_call.challenge = std::move(answer.body);
+  return {};
 }
 
 HttpClient::LinkPointer HttpClient::TakeIdle(const runtime::Address& address) {
@@ -141,7 +184,7 @@ HttpClient::LinkPointer HttpClient::TakeIdle(const runtime::Address& address) {
     if (!link->watch_ended && core_.Now() < link->usable_until) {
       taken = std::move(link);
     } else {
-      link->connection->Close();
+      link->Close();
     }
   }
   if (found->second.empty()) idle_.erase(found);
@@ -151,7 +194,7 @@ HttpClient::LinkPointer HttpClient::TakeIdle(const runtime::Address& address) {
 Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpRequest& request,
                                           runtime::TimePoint deadline, std::string_view upgrade) {
   if (core_.Now() >= deadline) {
-    link->connection->Close();
+    link->Close();
     return Fail(Unreachable(link->address, "the deadline of the request had passed before it was sent"));
   }
   CallScope scope(*this, link);
@@ -159,17 +202,18 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
   auto timer = core_.StartTimer(deadline, [weak = std::weak_ptr(link)] {
     if (auto late = weak.lock(); late && late->connection) {
       late->expired = true;
-      late->connection->Close();
+      late->Close();
     }
   });
-  const Caller::Watch watch(request.caller, [&link] { link->connection->Close(); });
+  const Caller::Watch watch(request.caller, [&link] { link->Close(); });
   auto exchanged = [&]() -> Result<HttpResponse> {
     if (link->watched) link->connection->SetReadDeadline(runtime::TimePoint::max());
     std::string header;
     std::optional<Seal> seal;
     if (peers_ == Peers::kNodes) {
       seal = SealOf(request, upgrade);
-      seal->proof = Prove(core_, secret_, request, upgrade);
+      seal->proof = Prove(core_, secret_, request, upgrade, link->next_call);
+      ++link->next_call.number;
     }
     AppendRequestHeader(header, request, link->address, upgrade, seal);
     TW_TRY(WriteMessage(core_, *link->connection, header, request.body));
@@ -181,12 +225,12 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
     TW_TRY_ASSIGN(auto facts, link->reader.ReadResponse(response, request.method == "HEAD"));
     if (seal) TW_TRY(CheckAnswer(response, *seal, link->address));
     response.headers.Remove(kSealField);  // Of this hop; the answer may go on to a client.
-    if (facts.keep_alive && !link->reader.has_unread() && !link->expired) Keep(link);
+    if (facts.keep_alive && !link->reader.has_unread() && !link->closed) Keep(link);
     return response;
   }();
   core_.CancelTimer(timer);
   if (exchanged) return exchanged;
-  link->connection->Close();
+  link->Close();
   if (link->watched) link->WaitForWatch();
   const std::string& why = exchanged.error().code;
   if (why == kCallDamagedCode || why == kSecretWrongCode) return exchanged;
@@ -225,7 +269,7 @@ Result<void> HttpClient::CheckAnswer(const HttpResponse& response, const Seal& r
 void HttpClient::Keep(LinkPointer link) {
   auto& links = idle_[link->address];
   if (closed_ || links.size() >= limits::kPooledConnectionsPerAddress) {
-    link->connection->Close();
+    link->Close();
     if (links.empty()) idle_.erase(link->address);
     return;
   }
@@ -248,17 +292,17 @@ void HttpClient::Watch(const LinkPointer& link) {
     auto found = idle_.find(link->address);
     if (found == idle_.end() || found->second.remove(link) == 0) return;
     if (found->second.empty()) idle_.erase(found);
-    link->connection->Close();
+    link->Close();
   });
 }
 
 void HttpClient::Close() {
   closed_ = true;
   for (auto& [address, links] : idle_)
-    for (const LinkPointer& link : links) link->connection->Close();
+    for (const LinkPointer& link : links) link->Close();
   idle_.clear();
   for (const auto& weak : in_use_)
-    if (auto link = weak.lock(); link && link->connection) link->connection->Close();
+    if (auto link = weak.lock(); link && link->connection) link->Close();
   runtime::WaitFor(call_ended_, [this] { return in_use_.empty(); });
   watchers_.Join();
 }

@@ -71,7 +71,7 @@ class HttpClient {
   // are their owners'.
   void Close();
 
-  size_t idle_connections() const;
+  size_t idle_connections() const;  // For tests.
 
  private:
   struct Link;
@@ -79,6 +79,7 @@ class HttpClient {
   class CallScope;
 
   Result<LinkPointer> Connect(const runtime::Address& address, runtime::TimePoint deadline);
+  Result<void> AskForChallenge(const LinkPointer& link, runtime::TimePoint deadline);
   Result<HttpResponse> CallOnce(const runtime::Address& address, const HttpRequest& request,
                                 runtime::TimePoint deadline);
   LinkPointer TakeIdle(const runtime::Address& address);

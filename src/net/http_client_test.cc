@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "net/http_server.h"
 #include "runtime/real_core.h"
 
@@ -191,6 +194,40 @@ TEST_F(Client, GivesUpAtTheDeadline) {
     EXPECT_EQ(response.error().code, "ANSWER_LOST");
     EXPECT_EQ(response.error().kind, ErrorKind::kTimeout);
     EXPECT_EQ(client_->idle_connections(), 0u);
+  });
+}
+
+// The answer of a call has been read when its caller goes, and the call has not gone on yet: its connection, which is closed
+// for that, must not be handed to the next one.
+TEST_F(Client, KeepsNoConnectionThatItClosedWhileTheAnswerWasThere) {
+  auto serve = [&](runtime::Connection& connection) {
+    while (ReadRequest(connection)) Answer(connection);
+  };
+  const auto is_watched = [&] {
+    const auto names = core_->fiber_names();
+    return std::count(names.begin(), names.end(), "http client watch") > 0;
+  };
+  WithPeer({serve, serve}, [&] {
+    ASSERT_TRUE(Call());
+    Caller caller;
+    std::optional<Result<HttpResponse>> first, second;
+    core_->Spawn("caller", [&] {
+      HttpRequest request;
+      request.method = "POST";
+      request.body = "x";
+      request.caller = &caller;
+      first = client_->Call(address_, request, core_->Now() + seconds(20));
+      second = Call();
+    });
+    ASSERT_TRUE(is_watched());
+    WaitUntil([&] { return !is_watched(); });
+    ASSERT_FALSE(first);
+    caller.NoteGone();
+    WaitUntil([&] { return second.has_value(); });
+    EXPECT_TRUE(*first);
+    EXPECT_TRUE(*second) << Describe(second->error());
+    EXPECT_EQ(accepted_, 2);
+    EXPECT_EQ(ran_, 3);
   });
 }
 

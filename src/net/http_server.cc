@@ -4,6 +4,7 @@
 #include <array>
 #include <new>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -13,6 +14,8 @@
 #include "net/http_wire.h"
 #include "net/seal.h"
 #include "net/url.h"
+#include "runtime/call_on.h"
+#include "runtime/random_id.h"
 #include "runtime/turns.h"
 
 namespace tradewind::net {
@@ -80,6 +83,7 @@ struct HttpServer::Session {
   std::string output;            // Kept for its memory.
   std::optional<uint64_t> seed;  // Of the answer's seal, if the request bore one.
   std::string proof;             // Of the request, if it was right.
+  CallPlace next_call;           // Of those that bear a seal.
   Caller caller;
   runtime::TimePoint looked_at{};   // Or when the handler began.
   std::list<Session*> place{this};  // For working_, while the handler does not run.
@@ -93,18 +97,24 @@ struct HttpServer::Session {
 Result<std::unique_ptr<HttpServer>> HttpServer::Start(runtime::Core& core, const runtime::Address& address,
                                                       HttpHandler handler, ClusterSecret secret) {
   TW_TRY_ASSIGN(auto listener, core.network().Listen(address));
-  std::unique_ptr<HttpServer> server(
-      new HttpServer(core, std::move(listener), std::move(handler), std::move(secret)));
+  auto server = StartBeside(core, listener->local(), std::move(handler), std::move(secret));
+  server->listener_ = std::move(listener);
   server->fibers_.Spawn("http accept", [raw = server.get()] { raw->Accept(); });
+  return server;
+}
+
+std::unique_ptr<HttpServer> HttpServer::StartBeside(runtime::Core& core, const runtime::Address& local,
+                                                    HttpHandler handler, ClusterSecret secret) {
+  core.AssertHere();
+  std::unique_ptr<HttpServer> server(new HttpServer(core, local, std::move(handler), std::move(secret)));
   server->fibers_.Spawn("http callers", [raw = server.get()] { raw->WatchCallers(); });
   return server;
 }
 
-HttpServer::HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler,
+HttpServer::HttpServer(runtime::Core& core, const runtime::Address& local, HttpHandler handler,
                        ClusterSecret secret)
     : core_(core),
-      listener_(std::move(listener)),
-      local_(listener_->local()),
+      local_(local),
       handler_(std::move(handler)),
       secret_(std::move(secret)),
       most_sessions_(std::min<uint64_t>(
@@ -119,9 +129,8 @@ HttpServer::~HttpServer() {
 
 void HttpServer::Accept() {
   while (!draining_) {
-    if (sessions_.size() >= most_sessions_) {
-      DropOneIdle();
-      session_ended_.WaitUntil(core_.Now() + limits::kHttpAcceptPause);
+    if (others_.empty() && !HasRoom()) {
+      AwaitRoom();
       continue;
     }
     auto accepted = listener_->Accept();
@@ -131,10 +140,47 @@ void HttpServer::Accept() {
       runtime::SleepFor(limits::kHttpAcceptPause);
       continue;
     }
+    if (!others_.empty()) {
+      Deal(std::move(*accepted));
+      continue;
+    }
     if (Begin(std::move(*accepted))) continue;
     log::warn("http: there is no memory for another connection");
     runtime::SleepFor(limits::kHttpAcceptPause);
   }
+}
+
+void HttpServer::AwaitRoom() {
+  DropOneIdle();
+  session_ended_.WaitUntil(core_.Now() + limits::kHttpAcceptPause);
+}
+
+// One that has no room is passed over; while none has, the client waits, and so do those behind it.
+void HttpServer::Deal(std::unique_ptr<runtime::Connection> accepted) {
+  auto connection = runtime::Detach(std::move(accepted));
+  while (connection && !draining_) {
+    for (size_t tries = 0; tries <= others_.size(); ++tries) {
+      HttpServer& server = turn_ == 0 ? *this : *others_[turn_ - 1];
+      turn_ = (turn_ + 1) % (others_.size() + 1);
+      if (runtime::CallOn(server.core_, [&] { return server.Take(connection); })) return;
+    }
+    AwaitRoom();
+  }
+}
+
+bool HttpServer::Take(std::unique_ptr<runtime::DetachedConnection>& connection) {
+  core_.AssertHere();
+  if (draining_) return false;
+  if (!HasRoom()) {
+    DropOneIdle();
+    return false;
+  }
+  auto attached = std::exchange(connection, nullptr)->Attach(core_);
+  if (!attached)
+    log::warn("http: a connection is lost: {}", Describe(attached.error()));
+  else if (!Begin(std::move(*attached)))
+    log::warn("http: there is no memory for another connection");
+  return true;
 }
 
 bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection) {
@@ -188,6 +234,11 @@ bool HttpServer::ServeOne(Session& session) {
     return Answer(session, HttpResponse::Error(400, split.error().message), session.seed, facts->keep_alive,
                   facts->http_1_1);
   }
+  if (session.request.sealed && session.request.target == kChallengePath) {
+    session.next_call = {runtime::RandomId(core_), 0};
+    return Answer(session, HttpResponse::Text(200, session.next_call.challenge), session.seed,
+                  facts->keep_alive, facts->http_1_1);
+  }
   session.request.arrived = session.connection->arrived().value_or(core_.Now());
   HttpResponse response = Handle(session);
   session.last_used = core_.Now();
@@ -210,7 +261,6 @@ bool HttpServer::ServeOne(Session& session) {
 HttpResponse HttpServer::Handle(Session& session) {
   HttpResponse response;
   bool has_answer = false;
-  ++requests_in_progress_;
   session.caller = Caller();
   session.request.caller = &session.caller;
   session.looked_at = core_.Now();
@@ -223,7 +273,6 @@ HttpResponse HttpServer::Handle(Session& session) {
   } catch (const std::length_error&) {
   }
   session.place.splice(session.place.end(), working_, session.working_at);
-  --requests_in_progress_;
   if (!has_answer) response = HttpResponse::Error(500, "out of memory, and the request may have run");
   return response;
 }
@@ -240,7 +289,9 @@ bool HttpServer::CheckSeal(Session& session) {
   if (!given || !given->IsOfSameMessage(found)) return false;
   session.seed = found.hash;
   session.request.sealed = true;
-  session.request.proven = IsProven(core_, secret_, session.request, upgrade, given->proof);
+  session.request.proven =
+      IsProven(core_, secret_, session.request, upgrade, session.next_call, given->proof);
+  ++session.next_call.number;
   if (session.request.proven) session.proof = std::move(given->proof);
   return true;
 }
@@ -319,12 +370,12 @@ void HttpServer::WatchCallers() {
       if (session.looked_at + limits::kCallerLook > now) break;
       session.looked_at = now;
       working_.splice(working_.end(), working_, working_.begin());
-      LookAtCaller(session);
+      CheckCaller(session);
     }
   }
 }
 
-void HttpServer::LookAtCaller(Session& session) {
+void HttpServer::CheckCaller(Session& session) {
   using State = runtime::Connection::PeerState;
   if (session.caller.gone()) return;
   State state = session.connection->peer_state();
@@ -335,16 +386,21 @@ void HttpServer::LookAtCaller(Session& session) {
   if (state == State::kGone) session.caller.NoteGone();
 }
 
+// Clients that keep a connection for their next request should be the ones that give it up, and other nodes the last: a
+// call of theirs that is on its way then is lost.
 bool HttpServer::DropOneIdle() {
+  const runtime::TimePoint now = core_.Now();
   Session* idle = nullptr;
-  for (Session& session : sessions_)
-    if (!session.upgraded && !session.dropped && session.reader.idle() &&
-        (!idle || session.last_used < idle->last_used))
+  for (Session& session : sessions_) {
+    if (session.upgraded || session.dropped || !session.reader.idle()) continue;
+    const bool was_used = !session.request.method.empty();
+    const runtime::Duration least = (was_used ? 5 : 1) * limits::kHttpLeastIdle;
+    if (session.last_used + least > now) continue;
+    if (!idle ||
+        std::tie(session.request.proven, session.last_used) < std::tie(idle->request.proven, idle->last_used))
       idle = &session;
+  }
   if (!idle) return false;
-  // Clients that keep a connection for their next request should be the ones that give it up.
-  const bool was_used = !idle->request.method.empty();
-  if (idle->last_used + (was_used ? 5 : 1) * limits::kHttpLeastIdle > core_.Now()) return false;
   Drop(*idle);
   return true;
 }
@@ -354,9 +410,14 @@ size_t HttpServer::http_sessions() const {
                                            [](const Session& session) { return !session.upgraded; }));
 }
 
+void HttpServer::CloseListener() {
+  if (listener_) listener_->Close();
+}
+
 bool HttpServer::Drain(runtime::TimePoint deadline) {
+  core_.AssertHere();
   draining_ = true;
-  listener_->Close();
+  CloseListener();
   session_ended_.NotifyAll();  // Accept may wait for one.
   for (Session& session : sessions_)
     if (!session.upgraded && session.reader.idle()) Drop(session);
@@ -364,8 +425,9 @@ bool HttpServer::Drain(runtime::TimePoint deadline) {
 }
 
 void HttpServer::Stop() {
+  core_.AssertHere();
   draining_ = true;
-  listener_->Close();
+  CloseListener();
   session_ended_.NotifyAll();
   stopped_ = true;
   watch_.NotifyAll();

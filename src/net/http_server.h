@@ -17,7 +17,10 @@
 // (runtime/descriptors.h). A client that comes when all are taken waits for one: that which has been idle for longest is
 // closed for it, if any has been for limits::kHttpLeastIdle.
 //
-// Used on its core's thread only.
+// A node of several cores has a server on each. One listens, and deals the connections to all, one after the other; the
+// address is taken once, so that a port that somebody else has stays an error.
+//
+// This core only.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +28,14 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/result.h"
 #include "net/cluster_secret.h"
 #include "net/http.h"
 #include "runtime/core.h"
 #include "runtime/descriptors.h"
+#include "runtime/detached_connection.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
 
@@ -45,7 +50,17 @@ class HttpServer {
   // Listens and begins to accept. Fails as runtime::Network::Listen does. Does not suspend.
   static Result<std::unique_ptr<HttpServer>> Start(runtime::Core& core, const runtime::Address& address,
                                                    HttpHandler handler, ClusterSecret secret = {});
+  // One that does not listen: it serves what Take() is given, and has the address of the one that does. Does not suspend.
+  static std::unique_ptr<HttpServer> StartBeside(runtime::Core& core, const runtime::Address& local,
+                                                 HttpHandler handler, ClusterSecret secret = {});
   ~HttpServer();  // Requires: Stop() has returned.
+
+  // Deals the connections that come from now on to this server and to the others, which are on other cores of the node
+  // and outlive its Stop(). One that drains gets none.
+  void DealTo(std::vector<HttpServer*> others) { others_ = std::move(others); }
+  // Takes a connection that another core has accepted. False, and leaves it, if this server drains or has as many as it
+  // may. Does not suspend.
+  bool Take(std::unique_ptr<runtime::DetachedConnection>& connection);
 
   // The address in use, its port filled in.
   runtime::Address local() const { return local_; }
@@ -58,14 +73,14 @@ class HttpServer {
   // Closes everything, upgraded connections too, and suspends until every handler has returned.
   void Stop();
 
-  // Requests whose handler runs now.
-  size_t requests_in_progress() const { return requests_in_progress_; }
-
  private:
   struct Session;
-  HttpServer(runtime::Core& core, std::unique_ptr<runtime::Listener> listener, HttpHandler handler,
-             ClusterSecret secret);
+  HttpServer(runtime::Core& core, const runtime::Address& local, HttpHandler handler, ClusterSecret secret);
   void Accept();
+  void Deal(std::unique_ptr<runtime::Connection> accepted);
+  void CloseListener();
+  bool HasRoom() const { return sessions_.size() < most_sessions_; }
+  void AwaitRoom();
   // False where there is no memory for it.
   bool Begin(std::unique_ptr<runtime::Connection> connection);
   void Serve(Session& session);
@@ -81,13 +96,15 @@ class HttpServer {
   void Refuse(Session& session, const HttpResponse& response);
   static void Drop(Session& session);
   void WatchCallers();
-  static void LookAtCaller(Session& session);
+  static void CheckCaller(Session& session);
   // False when none has been idle for long enough.
   bool DropOneIdle();
   size_t http_sessions() const;
 
   runtime::Core& core_;
-  std::unique_ptr<runtime::Listener> listener_;
+  std::unique_ptr<runtime::Listener> listener_;  // Null where another one listens.
+  std::vector<HttpServer*> others_;
+  size_t turn_ = 0;  // Who gets the next connection: this one, or one of the others, from 1.
   const runtime::Address local_;
   const HttpHandler handler_;
   const ClusterSecret secret_;
@@ -96,10 +113,9 @@ class HttpServer {
   bool watch_rests_ = false;     // No request has come for a while.
   bool stopped_ = false;
   runtime::WaitQueue watch_;
-  size_t requests_in_progress_ = 0;
   bool draining_ = false;
   runtime::WaitQueue session_ended_;  // Or upgraded.
-  size_t most_sessions_;
+  const size_t most_sessions_;
   runtime::Descriptors::Registration relief_;
   runtime::TaskGroup fibers_;
 };

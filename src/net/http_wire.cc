@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "runtime/turns.h"
 
 namespace tradewind::net {
 namespace {
@@ -16,6 +17,9 @@ namespace {
 namespace http = boost::beast::http;
 using boost::beast::error_code;
 using View = boost::beast::string_view;
+
+// Of a body: what is touched, or copied, at once.
+constexpr size_t kPieceBytes = 256u << 10;
 
 std::string_view ToStd(View view) {
   return {view.data(), view.size()};
@@ -217,6 +221,7 @@ Result<void> MessageReader::ReadBody(Parser& parser, std::string& body) {
   const runtime::TimePoint began = core_.Now();
   while (!parser.is_done()) {
     if (has_unread()) {
+      TW_TRY(GrowForUnread(body));
       error_code error;
       Consume(parser.put(boost::asio::const_buffer(Unread().data(), Unread().size()), error));
       if (error != http::error::need_more) {
@@ -224,17 +229,34 @@ Result<void> MessageReader::ReadBody(Parser& parser, std::string& body) {
         continue;
       }
     }
-    TW_TRY(MakeRoom(body.capacity()));
     WantMoreOfBody(began, body.size());
     TW_TRY(FillSome());
   }
   return {};
 }
 
-// Room is made for twice what is there, and once a good part of the body is there for all of it: to copy half of a large
-// body would take the core for long. It is touched piece by piece, as bytes come.
+// More room for a body. What is there is copied piece by piece, so that others of the core have their turns.
+Result<void> MessageReader::Grow(std::string& body, size_t room) {
+  TW_TRY(MakeRoom(room));
+  std::string grown;
+  grown.reserve(room);
+  for (size_t at = 0; at < body.size(); at += kPieceBytes) {
+    grown.append(body, at, kPieceBytes);
+    runtime::YieldIfTurnIsOver();
+  }
+  body = std::move(grown);
+  return {};
+}
+
+// Of a body whose length nobody has said.
+Result<void> MessageReader::GrowForUnread(std::string& body) {
+  const size_t wanted = body.size() + Unread().size();
+  return wanted > body.capacity() ? Grow(body, std::max(wanted, 2 * body.capacity())) : Result<void>();
+}
+
+// Room is made for twice what is there, and once a good part of the body is there for all of it. It is touched piece by
+// piece, as bytes come.
 Result<void> MessageReader::ReadSizedBody(size_t size, std::string& body) {
-  constexpr size_t kPieceBytes = 256u << 10;
   constexpr size_t kGoodPart = 4;
   size_t filled = std::min(size, Unread().size());
   body.assign(Unread().data(), filled);
@@ -245,8 +267,7 @@ Result<void> MessageReader::ReadSizedBody(size_t size, std::string& body) {
       const size_t piece = std::min(size, filled + kPieceBytes);
       if (piece > body.capacity()) {
         const size_t room = filled >= size / kGoodPart ? size : std::max(piece, 2 * filled);
-        TW_TRY(MakeRoom(room));
-        body.reserve(room);
+        TW_TRY(Grow(body, room));
       }
       body.resize(piece);
     }
@@ -260,6 +281,7 @@ Result<void> MessageReader::ReadSizedBody(size_t size, std::string& body) {
 
 Result<void> MessageReader::ReadBodyToEnd(std::string& body) {
   while (true) {
+    TW_TRY(GrowForUnread(body));
     body += Unread();
     Consume(Unread().size());
     if (body.size() > limits::kAnswerBodyBytes)

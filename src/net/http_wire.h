@@ -32,7 +32,7 @@ namespace tradewind::net {
 // message.
 class MessageReader {
  public:
-  // A server's reader sets read deadlines, none of which a byte more begins anew: limits::kIdleHttpConnection between
+  // A server's reader sets read deadlines, none of which another byte restarts: limits::kIdleHttpConnection between
   // requests, limits::kHttpHeaderTime for a header, for a body what MessageDeadline() says; and it answers
   // "Expect: 100-continue". A client's leaves them
   // to its caller, but for limits::kHttpHeaderTime.
@@ -70,6 +70,8 @@ class MessageReader {
   static Result<void> LimitBody(Parser& parser, size_t limit);
   template <typename Parser>
   Result<void> ReadBody(Parser& parser, std::string& body);
+  Result<void> Grow(std::string& body, size_t room);
+  Result<void> GrowForUnread(std::string& body);
   Result<void> ReadSizedBody(size_t size, std::string& body);
   Result<void> ReadBodyToEnd(std::string& body);
   Result<void> ContinueIfExpected(const HttpRequest& request);

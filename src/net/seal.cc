@@ -37,8 +37,10 @@ void AddFields(Parts& parts, const Headers& headers) {
   }
 }
 
-Parts PartsOf(const HttpRequest& request, std::string_view upgrade) {
-  Parts parts{"call", request.method, request.target, upgrade};
+// `number` must outlive the parts.
+Parts PartsOf(const HttpRequest& request, std::string_view upgrade, std::string_view challenge,
+              std::string_view number) {
+  Parts parts{"call", challenge, number, request.method, request.target, upgrade};
   AddFields(parts, request.headers);
   parts.push_back(request.body);
   return parts;
@@ -101,13 +103,18 @@ Seal SealOf(const HttpResponse& response, std::string_view body, uint64_t seed) 
 }
 
 std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
-                  std::string_view upgrade) {
-  return secret.empty() ? std::string() : ProofOf(core, secret, PartsOf(request, upgrade));
+                  std::string_view upgrade, const CallPlace& place) {
+  if (secret.empty()) return {};
+  const std::string number = std::to_string(place.number);
+  return ProofOf(core, secret, PartsOf(request, upgrade, place.challenge, number));
 }
 
 bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
-              std::string_view upgrade, std::string_view proof) {
-  return secret.empty() || IsProofOf(core, secret, PartsOf(request, upgrade), proof);
+              std::string_view upgrade, const CallPlace& place, std::string_view proof) {
+  if (secret.empty()) return true;
+  if (place.challenge.empty()) return false;
+  const std::string number = std::to_string(place.number);
+  return IsProofOf(core, secret, PartsOf(request, upgrade, place.challenge, number), proof);
 }
 
 std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,

@@ -10,6 +10,10 @@
 // by mistake. The length stands in the seal too, because the reader of a message with a wrong Content-Length
 // would wait for bytes that never come.
 //
+// A proof of a call covers its place too, so that whoever has recorded the call cannot have it run once more: the
+// connection, by a challenge of 128 random bits that the client asks the server for before its first call (GET
+// kChallengePath, answered by HttpServer itself, to anybody), and how many calls it has carried before.
+//
 // An answer's hash is seeded with that of its request: it belongs to this call. A request that was refused
 // before its handler was called (damaged, not HTTP, too large) is answered with kRefusalSeed instead; the
 // caller knows then that it did not run. So is a call without the right proof, and no such answer has one.
@@ -44,6 +48,14 @@ inline constexpr std::string_view kSecretWrongAction =
     "start all nodes as the same user on one machine; or give each a copy of one file with "
     "--cluster-secret-file";
 
+inline constexpr std::string_view kChallengePath = "/v1/internal/challenge";
+
+// The place of a call.
+struct CallPlace {
+  std::string challenge = {};  // Empty: none was asked for, and no call is proven.
+  uint64_t number = 0;
+};
+
 struct Seal {
   uint64_t hash = 0;
   uint64_t body_bytes = 0;
@@ -63,9 +75,9 @@ Seal SealOf(const HttpResponse& response, std::string_view body, uint64_t seed);
 // Proofs of what the seals above cover; a large message is looked at off the core. An answer's is over its request's as
 // well. Without a secret none is made, and every one is right. Suspend.
 std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
-                  std::string_view upgrade);
+                  std::string_view upgrade, const CallPlace& place);
 bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpRequest& request,
-              std::string_view upgrade, std::string_view proof);
+              std::string_view upgrade, const CallPlace& place, std::string_view proof);
 std::string Prove(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,
                   std::string_view body, std::string_view request_proof);
 bool IsProven(runtime::Core& core, const ClusterSecret& secret, const HttpResponse& response,

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/path.h"
 #include "runtime/disk.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::node {
 
@@ -117,11 +118,9 @@ Result<DataFolder> DataFolder::Claim(runtime::Core& core, const std::string& pat
                 path + " belongs to the node " + identity.name,
                 "start it with --name " + identity.name + ", or give another --data");
   if (!identity.id.empty()) return folder;
-  std::array<std::byte, 16> random;
-  core.FillRandom(random);
   FolderIdentity fresh = identity;
   fresh.name = name;
-  for (const std::byte byte : random) fresh.id += fmt::format("{:02x}", std::to_integer<int>(byte));
+  fresh.id = runtime::RandomId(core);
   TW_TRY(folder.Write(fresh));
   // All that will ever be durable here lies in folders whose own names must be.
   for (std::string at = path;; at = FolderOf(at)) {

@@ -7,10 +7,10 @@
 //   catalog here    whether the folder holds that catalog: here, elsewhere, or unknown before either is certain
 //   sum 3f…         of all before it
 //
-// Written anew under another name, synced and renamed, so it is there whole or as it was. Earlier versions
+// Rewritten under another name, synced and renamed, so it is there whole or as it was. Earlier versions
 // wrote the name alone; that is read still, and a missing file can be put back so by hand.
 //
-// Nothing here makes anew what was there before: a folder in which the file, or the catalog, is gone or empty
+// Nothing here remakes what was there before: a folder in which the file, or the catalog, is gone or empty
 // while the rest shows that there was one, is refused, with what to do.
 //
 // This core only.

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/path.h"
-#include "cluster/embedded_catalog.h"
+#include "catalog/embedded_catalog.h"
 #include "move/journal.h"
 #include "move/messages.h"
 #include "node/data_folder.h"
@@ -19,7 +19,7 @@ namespace tradewind::node {
 
 namespace {
 
-using cluster::MoveState;
+using catalog::MoveState;
 using move::JournalEntry;
 using move::Role;
 
@@ -50,7 +50,7 @@ Result<std::string> StateOfJournal(runtime::Disk& disk, const std::string& path)
   return fmt::format("{} (byte {})", parsed.damage, parsed.damaged_at);
 }
 
-bool HasStoppedAtMismatch(const cluster::MoveRecord& move) {
+bool HasStoppedAtMismatch(const catalog::MoveRecord& move) {
   if (move.receipt.empty()) return false;
   boost::system::error_code failed;
   const boost::json::value receipt = boost::json::parse(move.receipt, failed);
@@ -214,13 +214,13 @@ Result<std::map<TenantName, RepairFacts>> FactsOfFolder(runtime::Disk& disk, con
 
 }  // namespace
 
-Result<std::unique_ptr<cluster::EmbeddedCatalog>> OpenHostedCatalog(runtime::Core& core,
+Result<std::unique_ptr<catalog::EmbeddedCatalog>> OpenHostedCatalog(runtime::Core& core,
                                                                     const std::string& data_folder) {
   sqlite::InitializeSqlite();
   const std::string path = data_folder + "/catalog.db";
   TW_TRY_ASSIGN(const bool exists, core.disk().Exists(path));
-  if (!exists) return std::unique_ptr<cluster::EmbeddedCatalog>();
-  return cluster::EmbeddedCatalog::Open(core, path);
+  if (!exists) return std::unique_ptr<catalog::EmbeddedCatalog>();
+  return catalog::EmbeddedCatalog::Open(core, path);
 }
 
 RepairDecision Decide(const NodeName& self, const RepairFacts& facts) {
@@ -228,7 +228,7 @@ RepairDecision Decide(const NodeName& self, const RepairFacts& facts) {
 }
 
 Result<RepairPlan> PlanRepair(runtime::Core& core, const std::string& data_folder, const NodeName& name,
-                              cluster::Catalog& catalog) {
+                              catalog::Catalog& catalog) {
   RepairPlan plan;
   plan.node = name;
   if (name.empty()) {
@@ -238,9 +238,9 @@ Result<RepairPlan> PlanRepair(runtime::Core& core, const std::string& data_folde
   TW_TRY_ASSIGN(auto facts, FactsOfFolder(core.disk(), data_folder + "/tenants"));
   TW_TRY_ASSIGN(const auto moves, catalog.ListLiveMoves());
   TW_TRY_ASSIGN(const auto records, catalog.ListTenants());
-  std::map<TenantName, cluster::MoveRecord> live;
-  for (const cluster::MoveRecord& move : moves) live[move.tenant] = move;
-  for (const cluster::TenantRecord& record : records) {
+  std::map<TenantName, catalog::MoveRecord> live;
+  for (const catalog::MoveRecord& move : moves) live[move.tenant] = move;
+  for (const catalog::TenantRecord& record : records) {
     const auto move = live.find(record.name);
     const bool in_its_move =
         move != live.end() && (move->second.source == plan.node || move->second.destination == plan.node);
@@ -258,7 +258,7 @@ Result<RepairPlan> PlanRepair(runtime::Core& core, const std::string& data_folde
 }
 
 Result<std::string> CarryOutRepair(runtime::Core& core, const std::string& data_folder,
-                                   const RepairPlan& plan, cluster::Catalog& catalog) {
+                                   const RepairPlan& plan, catalog::Catalog& catalog) {
   move::JournalEntries entries;
   for (const RepairDecision& decision : plan.decisions) {
     if (decision.blocks)
@@ -270,7 +270,7 @@ Result<std::string> CarryOutRepair(runtime::Core& core, const std::string& data_
   TW_TRY_ASSIGN(const auto moves, catalog.ListLiveMoves());
   for (const RepairDecision& decision : plan.decisions) {
     if (!decision.cancels_move) continue;
-    for (const cluster::MoveRecord& move : moves) {
+    for (const catalog::MoveRecord& move : moves) {
       if (move.tenant != decision.tenant) continue;
       TW_TRY_ASSIGN(const auto outcome,
                     catalog.SetMoveState(move.id, MoveState::kForward, MoveState::kCancelled, ""));

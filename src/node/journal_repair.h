@@ -26,18 +26,18 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cluster/catalog.h"
+#include "catalog/catalog.h"
 #include "move/journal_entry.h"
 #include "runtime/core.h"
 
-namespace tradewind::cluster {
+namespace tradewind::catalog {
 class EmbeddedCatalog;
 }
 
 namespace tradewind::node {
 
 // The catalog in the folder; null when there is none, and another node hosts it. To be closed. Suspends.
-Result<std::unique_ptr<cluster::EmbeddedCatalog>> OpenHostedCatalog(runtime::Core& core,
+Result<std::unique_ptr<catalog::EmbeddedCatalog>> OpenHostedCatalog(runtime::Core& core,
                                                                     const std::string& data_folder);
 
 // What is known of one tenant.
@@ -51,8 +51,8 @@ struct RepairFacts {
   bool has_file = false;
   bool has_wal = false;
   std::optional<Map> map;
-  std::optional<cluster::TenantRecord> record;
-  std::optional<cluster::MoveRecord> move;  // The one that is on.
+  std::optional<catalog::TenantRecord> record;
+  std::optional<catalog::MoveRecord> move;  // The one that is on.
 };
 
 struct RepairDecision {
@@ -73,10 +73,10 @@ struct RepairPlan {
 // Reads only. Fails with NODE_NAME_UNKNOWN (kCorrupt) when the folder does not say whose it is and `name` is
 // empty, or as the disk and the catalog do. Suspends.
 Result<RepairPlan> PlanRepair(runtime::Core& core, const std::string& data_folder, const NodeName& name,
-                              cluster::Catalog& catalog);
+                              catalog::Catalog& catalog);
 // Cancels what the plan says, keeps the present journal under another name, which is returned (empty: there was
 // none), and writes the new one. Fails with REPAIR_BLOCKED (kRefused). Suspends.
 Result<std::string> CarryOutRepair(runtime::Core& core, const std::string& data_folder,
-                                   const RepairPlan& plan, cluster::Catalog& catalog);
+                                   const RepairPlan& plan, catalog::Catalog& catalog);
 
 }  // namespace tradewind::node

@@ -2,26 +2,26 @@
 
 #include <algorithm>
 
+#include "admin/admin_api.h"
+#include "admin/memory_metrics.h"
+#include "admin/move_metrics.h"
+#include "admin/tenant_maker.h"
+#include "admin/tenant_metrics.h"
+#include "admin/tenant_sizes.h"
+#include "admin/transfers.h"
+#include "admin/turn_metrics.h"
+#include "balance/placement.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "cluster/catalog_service.h"
-#include "cluster/embedded_catalog.h"
-#include "cluster/remote_catalog.h"
+#include "catalog/catalog_service.h"
+#include "catalog/embedded_catalog.h"
+#include "gateway/forwarding.h"
+#include "gateway/gateway.h"
+#include "gateway/stream_service.h"
+#include "move/peer_links.h"
+#include "net/api_error.h"
+#include "net/metrics.h"
 #include "net/seal.h"
-#include "node/admin_api.h"
-#include "node/api_error.h"
-#include "node/forwarding.h"
-#include "node/gateway.h"
-#include "node/memory_metrics.h"
-#include "node/metrics.h"
-#include "node/move_metrics.h"
-#include "node/page_links.h"
-#include "node/placement.h"
-#include "node/stream_service.h"
-#include "node/tenant_maker.h"
-#include "node/tenant_sizes.h"
-#include "node/transfers.h"
-#include "node/turn_metrics.h"
 #include "runtime/descriptors.h"
 #include "sqlite/database_file.h"
 #include "sqlite/vfs.h"
@@ -30,15 +30,12 @@ namespace tradewind::node {
 
 namespace {
 
-constexpr std::string_view kCatalogPrefix = "/v1/internal/catalog/";
-constexpr std::string_view kMovesPrefix = "/v1/internal/moves/";
-constexpr std::string_view kStreamsPath = "/v1/internal/streams";
 constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 
 // The catalog says no, and will say so again.
 bool IsRefusal(const Error& error) {
-  return error.code == cluster::kNameTakenCode || error.code == cluster::kOtherClusterCode ||
-         error.code == cluster::kForgottenCode || error.code == "NODE_RUNS_ELSEWHERE" ||
+  return error.code == catalog::kNameTakenCode || error.code == catalog::kOtherClusterCode ||
+         error.code == catalog::kForgottenCode || error.code == "NODE_RUNS_ELSEWHERE" ||
          error.code == "NAME_INVALID";
 }
 
@@ -85,14 +82,15 @@ Result<void> Node::Open() {
   TW_TRY(OpenJournal());
   const bool had_tenants = !journal_->entries().empty();
   TW_TRY(folder_->CheckCatalog(options_.join_url.has_value(), had_tenants));
-  removed_ = std::make_unique<RemovedFiles>(core_, options_.data_folder + "/removed");
+  removed_ = std::make_unique<tenant::RemovedFiles>(core_, options_.data_folder + "/removed");
   TW_TRY(removed_->Start());
-  // A folder may have been copied here: that of a WAL that says so is taken for durable (sqlite/page_store.h).
+  // A folder may have been copied here: that of a WAL that says so is taken for durable (sqlite/commit_log.h).
   TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
-  LocalTenants::Options bounds;
+  tenant::LocalTenants::Options bounds;
   bounds.most_open = MostOpenTenants();
   bounds.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
-  tenants_ = std::make_unique<LocalTenants>(core_, options_.data_folder + "/tenants", *removed_, bounds);
+  tenants_ =
+      std::make_unique<tenant::LocalTenants>(core_, options_.data_folder + "/tenants", *removed_, bounds);
   // The port comes first, so that its number is known; requests get 503 until everything is there.
   TW_TRY_ASSIGN(server_, net::HttpServer::Start(
                              core_, options_.listen,
@@ -102,32 +100,37 @@ Result<void> Node::Open() {
   strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
                      options_.domains);
   TW_TRY(OpenCatalog());
-  context_.emplace(Context{core_, options_.name, *catalog_, [this] { return stopping_; }});
-  directory_ = std::make_unique<Directory>(*catalog_, client_);
+  member_.emplace(catalog::Member{core_, options_.name, *catalog_, [this] { return stopping_; }});
+  directory_ = std::make_unique<catalog::Directory>(*catalog_, client_);
   const auto end_streams = [this](const TenantName& tenant) {
     if (streams_) streams_->EndAllOf(tenant);
   };
-  moves_ = std::make_unique<Moves>(*this, *tenants_, end_streams, [this] { pacer_->Wake(); });
-  maker_ = std::make_unique<TenantMaker>(*context_, *journal_, *tenants_, *moves_, end_streams);
-  forwarding_ = std::make_unique<Forwarding>(*context_, *directory_, *tenants_, *maker_);
-  pacer_ = std::make_unique<Pacer>(core_, options_.name, sensor_, HandsForPacer());
-  links_ = std::make_unique<PageLinks>(
+  moves_ = std::make_unique<move::Moves>(*this, *tenants_, end_streams, [this] { pacer_->Wake(); });
+  maker_ = std::make_unique<admin::TenantMaker>(*member_, *journal_, *tenants_, *moves_, end_streams);
+  forwarding_ = std::make_unique<gateway::Forwarding>(
+      *member_, *directory_, *tenants_, [this](const TenantName& tenant) { maker_->NoteIfLost(tenant); });
+  pacer_ = std::make_unique<pace::Pacer>(core_, options_.name, sensor_, CallbacksForPacer());
+  links_ = std::make_unique<move::PeerLinks>(
       core_, *directory_, client_,
-      [this](std::unique_ptr<move::PageChannel> channel) { moves_->ServeChannel(std::move(channel)); });
-  streams_ = std::make_unique<StreamService>(core_, *tenants_, *moves_, sensor_);
-  gateway_ = std::make_unique<Gateway>(*context_, *directory_, *tenants_, *strangers_, *streams_, sensor_);
+      [this](std::unique_ptr<move::MoveChannel> channel) { moves_->ServeChannel(std::move(channel)); });
+  streams_ = std::make_unique<gateway::StreamService>(core_, *tenants_, *moves_, sensor_);
+  gateway_ =
+      std::make_unique<gateway::Gateway>(*member_, *directory_, *tenants_, *strangers_, *streams_, sensor_);
   transfers_ =
-      std::make_unique<Transfers>(*context_, *tenants_, *maker_, options_.data_folder + "/transfers");
+      std::make_unique<admin::Transfers>(*member_, *tenants_, *maker_, options_.data_folder + "/transfers");
   TW_TRY(transfers_->Start());
-  drain_ = std::make_unique<Drain>(core_, options_.name, options_.data_folder + "/drain", HandsForDrain());
-  admin_ = std::make_unique<AdminApi>(*context_, AdminApi::Parts{*directory_, *tenants_, *moves_, *maker_,
-                                                                 *drain_, *transfers_, *forwarding_});
+  drain_ = std::make_unique<balance::Drain>(core_, options_.name, options_.data_folder + "/drain",
+                                            CallbacksForDrain());
+  admin_ = std::make_unique<admin::AdminApi>(
+      *member_,
+      admin::AdminApi::Parts{*directory_, *tenants_, *moves_, *maker_, *drain_, *transfers_, *forwarding_});
+  AddRoutes();
   TW_TRY(Recover());
   Result<void> registered = CheckNoTwin();
   if (registered) registered = Register();
   if (!registered && (IsRefusal(registered.error()) || registered.error().code == net::kSecretWrongCode))
     return registered;
-  // A node that has tenants serves them even while the catalog is away (protocol.md step 5).
+  // A node that has tenants serves them even while the catalog is away (docs/move.md, step 5).
   if (!registered && !had_tenants) return registered;
   if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
   serving_ = true;
@@ -152,33 +155,31 @@ Result<void> Node::OpenJournal() {
   TW_TRY_ASSIGN(journal_, move::Journal::Open(
                               core_, options_.data_folder + "/journal",
                               has_tenants ? move::Journal::Missing::kRefuse : move::Journal::Missing::kMake));
+  // The map of a copy that is whole: the node ended between the note of that and the removal of the map.
+  constexpr std::string_view kMap = ".db-presence";
+  for (const std::string& name : names) {
+    if (!name.ends_with(kMap)) continue;
+    const auto entry = journal_->entries().find(name.substr(0, name.size() - kMap.size()));
+    if (entry == journal_->entries().end() || entry->second.role != move::Role::kOwned) continue;
+    TW_TRY(core_.disk().Remove(options_.data_folder + "/tenants/" + name));
+  }
   return {};
 }
 
 Result<void> Node::OpenCatalog() {
   if (!options_.join_url) {
-    TW_TRY_ASSIGN(auto embedded, cluster::EmbeddedCatalog::Open(core_, folder_->CatalogPath()));
+    TW_TRY_ASSIGN(auto embedded, catalog::EmbeddedCatalog::Open(core_, folder_->CatalogPath()));
     embedded_ = embedded.get();
     catalog_ = std::move(embedded);
+    catalog::AddCatalogRoute(routes_, embedded_);
     return {};
   }
-  const std::string base = *options_.join_url;
-  catalog_ = std::make_unique<cluster::RemoteCatalog>([this, base](std::string_view operation,
-                                                                   std::string body) -> Result<std::string> {
-    net::HttpRequest request;
-    request.method = "POST";
-    request.body = std::move(body);
-    request.headers.Set("content-type", "application/json");
-    TW_TRY_ASSIGN(const auto answer, client_.Call(base + std::string(kCatalogPrefix) + std::string(operation),
-                                                  std::move(request), core_.Now() + limits::kNodeCall));
-    if (answer.status == 200) return answer.body;
-    return Fail(ErrorKind::kUnavailable, "CATALOG_UNAVAILABLE",
-                "the catalog's node at " + base + " answered " + std::to_string(answer.status));
-  });
+  catalog_ = catalog::CatalogAt(core_, client_, *options_.join_url);
+  catalog::AddCatalogRoute(routes_, nullptr);
   return {};
 }
 
-cluster::Registration Node::RegistrationOf(bool dry_run) const {
+catalog::Registration Node::RegistrationOf(bool dry_run) const {
   const FolderIdentity& identity = folder_->identity();
   const int64_t version = options_.sqlite_version.value_or(sqlite::SqliteVersion());
   return {
@@ -202,14 +203,14 @@ Result<void> Node::Register() {
 // a copy of this folder, or one that is to be replaced and lives. (Behind a forwarding address it may be this
 // one, which says that it is starting.)
 Result<void> Node::CheckNoTwin() {
-  const cluster::Registration wanted = RegistrationOf(/*dry_run=*/true);
+  const catalog::Registration wanted = RegistrationOf(/*dry_run=*/true);
   const auto membership = catalog_->RegisterNode(wanted);
   if (membership && membership->sqlite > wanted.node.sqlite)
     log::warn(
         "this node has SQLite {} now and had {} before: what that has written it may not read, and tenants "
         "that "
         "have been on it do not move here",
-        cluster::SqliteVersionText(wanted.node.sqlite), cluster::SqliteVersionText(membership->sqlite));
+        catalog::SqliteVersionText(wanted.node.sqlite), catalog::SqliteVersionText(membership->sqlite));
   if (!membership) return IsRefusal(membership.error()) ? Fail(membership.error()) : Result<void>();
   if (membership->url.empty() || membership->url == url_) return {};
   net::HttpRequest probe;
@@ -257,7 +258,7 @@ void Node::RegisterAndTidy() {
 // What the catalog says to be here and nobody here knows of: the folder was lost, or is an older one.
 Result<void> Node::LookForLostTenants() {
   TW_TRY_ASSIGN(const auto records, catalog_->ListTenants());
-  for (const cluster::TenantRecord& record : records)
+  for (const catalog::TenantRecord& record : records)
     if (record.ownership.owner == options_.name) maker_->NoteIfLost(record.name);
   return {};
 }
@@ -269,16 +270,19 @@ void Node::ResumeDrain() {
       runtime::SleepFor(limits::kReconnectPause);
       continue;
     }
-    for (const cluster::NodeRecord& node : *nodes)
+    for (const catalog::NodeRecord& node : *nodes)
       if (node.name == options_.name && node.draining) drain_->Resume();
     return;
   }
 }
 
-Pacer::Hands Node::HandsForPacer() {
-  Pacer::Hands hands;
-  hands.moves = [this] { return moves_->senders(); };
-  hands.ask = [this](const NodeName& node, const LatencyCall& call) -> Result<EndLatency> {
+pace::Pacer::Callbacks Node::CallbacksForPacer() {
+  pace::Pacer::Callbacks callbacks;
+  callbacks.moves = [this] {
+    const auto sources = moves_->sources();
+    return pace::Pacer::Moves(sources.begin(), sources.end());
+  };
+  callbacks.ask = [this](const NodeName& node, const pace::LatencyCall& call) -> Result<pace::EndLatency> {
     net::HttpRequest request;
     request.method = "POST";
     request.target = kLatencyPath;
@@ -286,24 +290,24 @@ Pacer::Hands Node::HandsForPacer() {
     request.idempotent = true;
     TW_TRY_ASSIGN(const auto answer,
                   directory_->Call(node, std::move(request), core_.Now() + limits::kNodeProbe));
-    if (answer.status != 200) return Fail(ParseErrorResponse(answer));
-    return DecodeEndLatency(answer.body);
+    if (answer.status != 200) return Fail(net::ParseErrorResponse(answer));
+    return pace::DecodeEndLatency(answer.body);
   };
-  hands.objectives = [this]() -> Result<std::vector<TenantObjective>> {
+  callbacks.objectives = [this]() -> Result<std::vector<pace::TenantObjective>> {
     TW_TRY_ASSIGN(const auto records, catalog_->ListObjectives());
-    std::vector<TenantObjective> objectives;
-    for (const cluster::TenantRecord& record : records)
+    std::vector<pace::TenantObjective> objectives;
+    for (const catalog::TenantRecord& record : records)
       if (const auto objective = pace::ParseObjective(record.objective))
         objectives.push_back({record.name, record.ownership.owner, *objective});
     return objectives;
   };
-  return hands;
+  return callbacks;
 }
 
-Drain::Hands Node::HandsForDrain() {
-  Drain::Hands hands;
-  hands.tenants = [this] { return tenants_->names(); };
-  hands.bytes_of = [this](const TenantName& tenant) -> uint64_t {
+balance::Drain::Callbacks Node::CallbacksForDrain() {
+  balance::Drain::Callbacks callbacks;
+  callbacks.tenants = [this] { return tenants_->names(); };
+  callbacks.bytes_of = [this](const TenantName& tenant) -> uint64_t {
     uint64_t bytes = 0;
     for (const char* suffix : {"", "-wal"}) {
       const auto file = core_.disk().Open(tenants_->PathOf(tenant) + suffix, runtime::OpenMode::kExisting);
@@ -312,25 +316,25 @@ Drain::Hands Node::HandsForDrain() {
     }
     return bytes;
   };
-  hands.places = [this] { return LookAtNodes(*context_, *forwarding_); };
-  hands.record = [this](bool draining) { return catalog_->SetDraining(options_.name, draining); };
-  hands.move_to_end = [this](const MoveRequest& request) { return moves_->RunToEnd(request); };
-  hands.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
+  callbacks.places = [this] { return balance::FetchPlaces(*member_, *forwarding_); };
+  callbacks.record = [this](bool draining) { return catalog_->SetDraining(options_.name, draining); };
+  callbacks.move_to_end = [this](const move::MoveRequest& request) { return moves_->RunToEnd(request); };
+  callbacks.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
     for (const move::Receipt& receipt : moves_->LiveReceipts())
       if (receipt.tenant == tenant)
         if (auto set = moves_->SetPace(receipt.id, pace); !set)
           log::warn("the pace of move {} could not be set: {}", receipt.id, Describe(set.error()));
   };
-  return hands;
+  return callbacks;
 }
 
 // Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
-// (protocol.md, step 1).
+// (docs/move.md, step 1).
 Result<void> Node::CancelForgottenMoves() {
-  Result<std::vector<cluster::MoveRecord>> records = catalog_->ListLiveMoves();
+  Result<std::vector<catalog::MoveRecord>> records = catalog_->ListLiveMoves();
   if (!records) return Fail(records.error());
-  for (const cluster::MoveRecord& record : *records) {
-    if (record.source != options_.name || record.state != cluster::MoveState::kForward) continue;
+  for (const catalog::MoveRecord& record : *records) {
+    if (record.source != options_.name || record.state != catalog::MoveState::kForward) continue;
     if (moves_->IsMoving(record.tenant) || !tenants_->Has(record.tenant)) continue;
     move::Receipt receipt;
     receipt.id = record.id;
@@ -342,7 +346,7 @@ Result<void> Node::CancelForgottenMoves() {
     receipt.started_at = record.started_at_ms;
     receipt.ended_at = core_.UnixMilliseconds();
     receipt.error = "node " + options_.name + " ended before the hand-over; the tenant stayed there";
-    auto set = catalog_->SetMoveState(record.id, cluster::MoveState::kForward, cluster::MoveState::kCancelled,
+    auto set = catalog_->SetMoveState(record.id, catalog::MoveState::kForward, catalog::MoveState::kCancelled,
                                       move::ToJson(receipt));
     // Refused: somebody else has seen to it.
     if (!set && set.error().kind != ErrorKind::kRefused && set.error().kind != ErrorKind::kNotFound)
@@ -377,7 +381,7 @@ Result<void> Node::Recover() {
           if (why.code == sqlite::kFileInUseCode)
             moves_->ResumeWhenFree(entry);
           else
-            tenants_->AddUnserved(tenant, missing ? TenantFileMissing(tenant, why.message) : why);
+            tenants_->AddUnserved(tenant, missing ? tenant::TenantFileMissing(tenant, why.message) : why);
           if (why.code != sqlite::kFileInUseCode) maker_->WatchStranded(entry);
         } else if (entry.role != move::Role::kSwapping && entry.role != move::Role::kDual) {
           maker_->WatchStranded(entry);  // A sender looks by itself.
@@ -390,7 +394,7 @@ Result<void> Node::Recover() {
 
 // -- MoveHost
 
-Result<std::unique_ptr<move::PageChannel>> Node::OpenChannel(const NodeName& peer,
+Result<std::unique_ptr<move::MoveChannel>> Node::OpenChannel(const NodeName& peer,
                                                              runtime::TimePoint deadline) {
   return links_->OpenChannel(peer, deadline);
 }
@@ -399,45 +403,32 @@ void Node::Reached(move::Step step) {
   if (options_.trap.step == move::NameOf(step) && --options_.trap.times == 0) options_.trap.run();
 }
 
-void Node::Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch, std::function<void()> first_answer) {
+move::Engine* Node::FindEngine(std::string_view name) {
+  return name == zephyr_.name() ? &zephyr_ : nullptr;
+}
+
+void Node::Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
+                 std::function<void()> first_answer) {
   tenants_->Adopt(std::move(tenant), epoch, std::move(first_answer));
 }
 
 // -- Requests
 
-net::HttpResponse Node::HandleInternal(const net::HttpRequest& request) {
-  const std::string_view path = request.path;
-  if (path.starts_with(kCatalogPrefix)) {
-    if (!embedded_)
-      return ErrorResponse(Error{ErrorKind::kInvalid, "NOT_THE_CATALOG",
-                                 "this node does not host the catalog",
-                                 "give --join the URL of the first node"});
-    return net::HttpResponse::Json(
-        200, cluster::AnswerCatalogCall(*embedded_, path.substr(kCatalogPrefix.size()), request.body));
-  }
-  if (path.starts_with(kMovesPrefix)) {
-    return links_->Accept(request);
-  }
-  if (path == kStreamsPath) return streams_->Handle(request);
-  if (path == kSizesPath) return net::HttpResponse::Json(200, EncodeSizes(SizesHere(core_, *tenants_)));
-  if (path == kLatencyPath) {
-    const auto call = DecodeLatencyCall(request.body);
-    if (!call) return ErrorResponse(call.error());
-    return net::HttpResponse::Json(200, Encode(ReadEnd(core_, sensor_, *call)));
-  }
-  return ErrorResponse(
-      Error{ErrorKind::kNotFound, "PATH_NOT_FOUND", "there is nothing at " + request.path, ""});
-}
-
-net::HttpResponse Node::Handle(const net::HttpRequest& request) {
-  if (!request.proven) {
-    if (const auto known = strangers_->Check(request); !known) {
-      net::HttpResponse refusal = ErrorResponse(known.error());
-      refusal.status = 403;
-      return refusal;
-    }
-  }
-  return HandleKnown(request);
+void Node::AddRoutes() {
+  routes_.Add({"GET", "/health", [this](const net::Call&) { return Health(); }, net::Route::Body::kAnything,
+               net::Route::Needs::kNothing});
+  routes_.Add(
+      {"GET", "/metrics", [this](const net::Call&) { return Metrics(); }, net::Route::Body::kAnything});
+  routes_.Add({"POST", std::string(kLatencyPath),
+               [this](const net::Call& call) -> net::Answer {
+                 TW_TRY_ASSIGN(const auto asked, pace::DecodeLatencyCall(call.request.body));
+                 return net::HttpResponse::Json(200, pace::Encode(pace::ReadEnd(core_, sensor_, asked)));
+               },
+               net::Route::Body::kAnything});
+  links_->AddRoutes(routes_);
+  streams_->AddRoutes(routes_);
+  gateway_->AddRoutes(routes_);
+  admin_->AddRoutes(routes_);
 }
 
 std::optional<Error> Node::WhyNoNodesCall(const net::HttpRequest& request) const {
@@ -452,64 +443,52 @@ std::optional<Error> Node::WhyNoNodesCall(const net::HttpRequest& request) const
       std::string(net::kSecretWrongAction)};
 }
 
-net::HttpResponse Node::HandleKnown(const net::HttpRequest& request) {
-  const bool internal = request.path.starts_with("/v1/internal/");
+net::HttpResponse Node::Handle(const net::HttpRequest& request) {
+  const auto refuse = [](const Error& why, int status) {
+    net::HttpResponse refusal = net::ErrorResponse(why);
+    refusal.status = status;
+    return refusal;
+  };
+  if (!request.proven) {
+    if (const auto known = strangers_->Check(request); !known) return refuse(known.error(), 403);
+  }
+  const net::Routes::Found found = routes_.Find(request);
   // What another node says is looked at only if it is known to be what that has sent.
-  if (internal || IsForwarded(request)) {
+  if (found.for_nodes || gateway::IsForwarded(request)) {
     if (const auto why = WhyNoNodesCall(request)) {
-      net::HttpResponse refusal = ErrorResponse(*why);
-      if (why->code == net::kSecretWrongCode) refusal.status = 403;
+      net::HttpResponse refusal =
+          refuse(*why, why->code == net::kSecretWrongCode ? 403 : net::StatusOf(*why));
       refusal.refuses_unsealed = true;
       return refusal;
     }
   }
-  // While it starts a node answers for the catalog already: others need it to start.
-  const bool early = internal && embedded_ && request.path.starts_with(kCatalogPrefix);
-  if (request.path == "/health") {
-    if (refused_) return ErrorResponse(*refused_);
-    if (serving_ && !stopping_) return net::HttpResponse::Json(200, HealthText(options_.name));
-    return net::HttpResponse::Json(503, stopping_ ? R"({"status":"draining"})" : R"({"status":"starting"})");
+  if (!found.route || found.route->needs == net::Route::Needs::kServing) {
+    if (!serving_)
+      return net::ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING",
+                                      "node " + options_.name + " is starting", "try again"});
+    if (refused_) return net::ErrorResponse(*refused_);
   }
-  if (!serving_ && !early)
-    return ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING",
-                               "node " + options_.name + " is starting", "try again"});
-  if (refused_) return ErrorResponse(*refused_);
-  if (internal) return HandleInternal(request);
-  if (request.path == "/metrics") return Metrics();
-  if (admin_->Handles(request)) return admin_->Handle(request);
-  return gateway_->Handle(request);
+  if (!found.route) return net::Routes::Refusal(request, found);
+  if (const auto readable = net::Routes::CheckBody(*found.route, request); !readable)
+    return refuse(readable.error(), 415);
+  net::Answer answer = found.route->run({request, found.name});
+  return answer ? *std::move(answer) : net::ErrorResponse(answer.error());
 }
 
-std::vector<MetricSample> Node::TenantMetrics() const {
-  const auto sample = [](const char* name, MetricSample::Kind kind, const char* help, uint64_t value) {
-    return MetricSample{name, kind, help, {}, static_cast<double>(value)};
-  };
-  using Kind = MetricSample::Kind;
-  const LocalTenants::Counters& counters = tenants_->counters();
-  return {
-      sample("tradewind_tenants", Kind::kGauge, "Tenants that this node has.", tenants_->count()),
-      sample("tradewind_open_tenants", Kind::kGauge, "Tenants that are open.", tenants_->open_count()),
-      sample("tradewind_open_tenants_bound", Kind::kGauge, "Tenants that may be open at a time.",
-             tenants_->most_open()),
-      sample("tradewind_tenant_openings_total", Kind::kCounter, "Tenants that were opened.",
-             counters.openings),
-      sample("tradewind_tenant_closings_total", Kind::kCounter, "Tenants that were closed for idleness.",
-             counters.closings),
-      sample("tradewind_tenant_waits_total", Kind::kCounter,
-             "Requests that waited for a tenant to close, or for room to open theirs.", counters.waits),
-      sample("tradewind_descriptor_waits_total", Kind::kCounter,
-             "Calls that were made again since no file descriptor was left.", core_.descriptors().waits()),
-  };
+net::Answer Node::Health() const {
+  if (refused_) return Fail(*refused_);
+  if (serving_ && !stopping_) return net::HttpResponse::Json(200, HealthText(options_.name));
+  return net::HttpResponse::Json(503, stopping_ ? R"({"status":"draining"})" : R"({"status":"starting"})");
 }
 
-net::HttpResponse Node::Metrics() const {
-  std::vector<MetricSample> samples = gateway_->Metrics();
-  for (auto& more :
-       {TurnMetrics(core_), TenantMetrics(), MoveMetrics(moves_->LiveReceipts()),
-        DrainMetrics(drain_->progress()),
-        PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio()), MemoryMetrics()})
+net::Answer Node::Metrics() const {
+  std::vector<net::MetricSample> samples = gateway_->Metrics();
+  for (auto& more : {admin::TurnMetrics(core_), admin::TenantMetrics(*tenants_, core_),
+                     admin::MoveMetrics(moves_->LiveReceipts()), admin::DrainMetrics(drain_->progress()),
+                     admin::PaceMetrics(sensor_.Read(), pacer_->bucket().rate(), pacer_->worst_ratio()),
+                     admin::MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
-  net::HttpResponse response = net::HttpResponse::Text(200, RenderMetrics(samples));
+  net::HttpResponse response = net::HttpResponse::Text(200, net::RenderMetrics(samples));
   response.headers.Set("Content-Type", "text/plain; version=0.0.4");
   return response;
 }
@@ -519,7 +498,7 @@ void Node::Stop(runtime::TimePoint drain_until) {
   stopping_ = true;
   // From here on nothing waits for another node, nor for a client.
   if (tenants_) tenants_->StopWaits();
-  if (moves_) moves_->StopPulls();
+  if (moves_) moves_->StopWaits();
   if (transfers_) transfers_->BeginStop();
   if (streams_) streams_->Stop();
   client_.Close();
@@ -538,7 +517,7 @@ void Node::Stop(runtime::TimePoint drain_until) {
   if (removed_) removed_->Stop();
   if (tenants_) tenants_->CloseAll();
   if (journal_) journal_->Close();
-  if (embedded_) static_cast<cluster::EmbeddedCatalog*>(embedded_)->Close();
+  if (embedded_) static_cast<catalog::EmbeddedCatalog*>(embedded_)->Close();
 }
 
 }  // namespace tradewind::node

@@ -18,38 +18,38 @@
 #include <utility>
 #include <vector>
 
+#include "admin/admin_api.h"
+#include "admin/tenant_maker.h"
+#include "admin/transfers.h"
+#include "balance/drain.h"
 #include "base/ids.h"
 #include "base/result.h"
-#include "cluster/catalog.h"
+#include "catalog/catalog.h"
+#include "catalog/directory.h"
+#include "catalog/member.h"
+#include "gateway/forwarding.h"
+#include "gateway/gateway.h"
+#include "gateway/strangers.h"
+#include "gateway/stream_service.h"
 #include "move/host.h"
+#include "move/moves.h"
+#include "move/peer_links.h"
 #include "net/cluster_secret.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
-#include "node/context.h"
+#include "net/routes.h"
 #include "node/data_folder.h"
-#include "node/directory.h"
-#include "node/drain.h"
-#include "node/local_tenants.h"
-#include "node/metrics.h"
-#include "node/moves.h"
-#include "node/pacer.h"
-#include "node/strangers.h"
+#include "pace/pacer.h"
 #include "pace/sensor.h"
 #include "runtime/core.h"
+#include "tenant/local_tenants.h"
+#include "zephyr/engine.h"
 
-namespace tradewind::cluster {
+namespace tradewind::catalog {
 class EmbeddedCatalog;
 }
 
 namespace tradewind::node {
-
-class AdminApi;
-class Forwarding;
-class Gateway;
-class PageLinks;
-class StreamService;
-class TenantMaker;
-class Transfers;
 
 // For tests: something happens at a step of a move (move/step.h) that this node takes part in.
 struct StepTrap {
@@ -85,28 +85,32 @@ class Node : public move::MoveHost {
   void Stop(runtime::TimePoint drain_until);
 
   std::string url() const { return url_; }
+  // For tests: what happens at each step of a move from now on.
   void SetTrap(StepTrap trap) { options_.trap = std::move(trap); }
   const NodeOptions& options() const { return options_; }
-  const Context& context() const { return *context_; }
-  LocalTenants& tenants() { return *tenants_; }
-  Moves& moves() { return *moves_; }
-  Directory& directory() { return *directory_; }
-  Drain& drain() { return *drain_; }
-  const Strangers& strangers() const { return *strangers_; }
+  const catalog::Member& member() const { return *member_; }
+  tenant::LocalTenants& tenants() { return *tenants_; }
+  move::Moves& moves() { return *moves_; }
+  catalog::Directory& directory() { return *directory_; }
+  balance::Drain& drain() { return *drain_; }
+  const gateway::Strangers& strangers() const { return *strangers_; }
   net::HttpClient& client() { return client_; }
 
-  TenantMaker& maker() { return *maker_; }
+  admin::TenantMaker& maker() { return *maker_; }
 
   // -- MoveHost
   runtime::Core& core() override { return core_; }
-  cluster::Catalog& catalog() override { return *catalog_; }
+  catalog::Catalog& catalog() override { return *catalog_; }
   move::Journal& journal() override { return *journal_; }
   const NodeName& self() const override { return options_.name; }
   std::string TenantPath(const TenantName& tenant) const override { return tenants_->PathOf(tenant); }
-  Result<std::unique_ptr<move::PageChannel>> OpenChannel(const NodeName& peer,
+  Result<std::unique_ptr<move::MoveChannel>> OpenChannel(const NodeName& peer,
                                                          runtime::TimePoint deadline) override;
   pace::TokenBucket& paced_bucket() override { return pacer_->bucket(); }
-  void Adopt(std::unique_ptr<tenant::Tenant> tenant, Epoch epoch,
+  move::Engine* FindEngine(std::string_view name) override;
+  // SQLite is the only one so far.
+  move::Engine& EngineOf(const TenantName&) override { return zephyr_; }
+  void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
              std::function<void()> first_answer) override;
   void Reached(move::Step step) override;
   bool stopping() const override { return stopping_; }
@@ -120,20 +124,19 @@ class Node : public move::MoveHost {
   Result<void> Recover();
   void RegisterAndTidy();
   Result<void> LookForLostTenants();
-  cluster::Registration RegistrationOf(bool dry_run) const;
+  catalog::Registration RegistrationOf(bool dry_run) const;
   Result<void> Register();
   Result<void> CheckNoTwin();
   Result<void> CancelForgottenMoves();
   void ResumeDrain();
-  Pacer::Hands HandsForPacer();
-  Drain::Hands HandsForDrain();
+  pace::Pacer::Callbacks CallbacksForPacer();
+  balance::Drain::Callbacks CallbacksForDrain();
+  void AddRoutes();
   net::HttpResponse Handle(const net::HttpRequest& request);
-  net::HttpResponse HandleKnown(const net::HttpRequest& request);
   // None for a call that a node of this cluster has sent as it came.
   std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;
-  net::HttpResponse Metrics() const;
-  std::vector<MetricSample> TenantMetrics() const;
-  net::HttpResponse HandleInternal(const net::HttpRequest& request);
+  net::Answer Health() const;
+  net::Answer Metrics() const;
 
   runtime::Core& core_;
   NodeOptions options_;
@@ -144,24 +147,26 @@ class Node : public move::MoveHost {
   std::optional<DataFolder> folder_;
   net::HttpClient client_;
   pace::Sensor sensor_;
-  std::unique_ptr<cluster::Catalog> catalog_;
-  cluster::Catalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
-  std::optional<Context> context_;
+  std::unique_ptr<catalog::Catalog> catalog_;
+  catalog::Catalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
+  std::optional<catalog::Member> member_;
   std::unique_ptr<move::Journal> journal_;
-  std::unique_ptr<RemovedFiles> removed_;
-  std::unique_ptr<LocalTenants> tenants_;
-  std::unique_ptr<Directory> directory_;
-  std::unique_ptr<Moves> moves_;
-  std::unique_ptr<TenantMaker> maker_;
-  std::unique_ptr<Forwarding> forwarding_;
-  std::unique_ptr<Pacer> pacer_;
-  std::unique_ptr<PageLinks> links_;
-  std::unique_ptr<StreamService> streams_;
-  std::unique_ptr<Gateway> gateway_;
-  std::unique_ptr<Transfers> transfers_;
-  std::unique_ptr<Drain> drain_;
-  std::unique_ptr<AdminApi> admin_;
-  std::optional<Strangers> strangers_;
+  std::unique_ptr<tenant::RemovedFiles> removed_;
+  std::unique_ptr<tenant::LocalTenants> tenants_;
+  std::unique_ptr<catalog::Directory> directory_;
+  zephyr::Engine zephyr_;
+  std::unique_ptr<move::Moves> moves_;
+  std::unique_ptr<admin::TenantMaker> maker_;
+  std::unique_ptr<gateway::Forwarding> forwarding_;
+  std::unique_ptr<pace::Pacer> pacer_;
+  std::unique_ptr<move::PeerLinks> links_;
+  std::unique_ptr<gateway::StreamService> streams_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<admin::Transfers> transfers_;
+  std::unique_ptr<balance::Drain> drain_;
+  std::unique_ptr<admin::AdminApi> admin_;
+  std::optional<gateway::Strangers> strangers_;
+  net::Routes routes_;
   std::unique_ptr<net::HttpServer> server_;
   runtime::TaskGroup fibers_;
 };

@@ -2,13 +2,13 @@
 // RateController says while there is. docs/decisions/0005 says why each step is as it is.
 //
 //   free     no limit. Nobody is there: no request runs and few have run of late; or those few are within their
-//            setpoint all the same. Left as soon as one is over it.
+//            setpoint nevertheless. Left as soon as one is over it.
 //   falling  somebody is: the rate is halved at each look that shows latency over the setpoint of requests that
 //            have arrived since the last halving, until one does not. So it is down from any rate in less than
 //            a second, and the requests of before do not make it fall on.
 //   paced    the controller goes on from there, and knows where the rate was too high.
 //
-// Requests that come seldom must not each find full speed anew. After a fall it is free again only when
+// Requests that come seldom must not each find full speed again. After a fall it is free again only when
 // it has been quiet for several times as long as between the last requests.
 //
 // Time is the caller's, and does not go back.

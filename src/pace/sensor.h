@@ -1,5 +1,5 @@
 // What the requests of a node take, as the controller of a move sees it: over the last seconds, for all
-// tenants together and for those that have an objective of their own (design.md section 6).
+// tenants together and for those that have an objective of their own (docs/pacing.md).
 //
 // The window is as short as the load allows, since a controller can be no faster than what it sees: back to
 // where it holds kEnoughSamples, but at least kShortest and at most kLongest. kShortest is Slacker's: in three

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace tradewind::pace {
 
 namespace {
@@ -15,7 +17,8 @@ TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t 
       rate_(bytes_per_second),
       burst_(static_cast<double>(burst_bytes)),
       tokens_(burst_),
-      filled_at_(core.Now()) {}
+      filled_at_(core.Now()),
+      rate_since_(filled_at_) {}
 
 void TokenBucket::Refill() {
   const runtime::TimePoint now = core_.Now();
@@ -46,7 +49,9 @@ void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_u
   }
   waiting_.erase(ticket);
   turn_changed_.NotifyAll();  // Not only the next: it may have given up.
-  if (!given_up()) TakeUrgent(bytes);
+  if (given_up()) return;
+  if (rate_ > 0) CheckHandedOut();
+  TakeUrgent(bytes);
 }
 
 void TokenBucket::TakeUrgent(uint64_t bytes) {
@@ -54,7 +59,18 @@ void TokenBucket::TakeUrgent(uint64_t bytes) {
   if (rate_ <= 0) return;
   Refill();
   tokens_ -= static_cast<double>(bytes);
-  tokens_ = std::max(tokens_, -most_debt());
+  handed_out_ += static_cast<double>(bytes);
+  if (const double most = most_debt(); tokens_ < -most) {
+    let_off_ += -most - tokens_;
+    tokens_ = -most;
+  }
+}
+
+void TokenBucket::CheckHandedOut() const {
+  const double came_in = rate_ * std::chrono::duration<double>(filled_at_ - rate_since_).count();
+  const double most = burst_ + came_in + let_off_;
+  TW_CHECK(tokens_ > 0 && tokens_ <= burst_, "a push is let through that its move has no tokens for");
+  TW_CHECK(handed_out_ <= most * (1 + 1e-9) + 1, "a token bucket hands out more than came in");
 }
 
 void TokenBucket::SetRate(double bytes_per_second) {
@@ -63,6 +79,8 @@ void TokenBucket::SetRate(double bytes_per_second) {
   rate_ = bytes_per_second;
   // A debt of a high rate would be one for minutes at a low one.
   if (rate_ > 0) tokens_ = was_limited ? std::clamp(tokens_, -most_debt(), most_tokens()) : 0;
+  rate_since_ = filled_at_;
+  handed_out_ = let_off_ = 0;
   rate_changed_.NotifyAll();
 }
 

@@ -1,5 +1,5 @@
 // The throttle of a node's moves: a token bucket in bytes. Pushes wait for tokens, in their order; pulls
-// never wait, but take their tokens all the same, so that pushes make room for them (design.md section 6).
+// never wait, but take their tokens too, so that pushes make room for them (docs/pacing.md).
 //
 // This core only. The rate may change at any moment, also while a push waits.
 #pragma once
@@ -37,6 +37,8 @@ class TokenBucket {
 
  private:
   void Refill();
+  // Aborts when more was handed out since the last change of the rate than there was, came in and was let off.
+  void CheckHandedOut() const;
   double most_tokens() const;
   double most_debt() const;
 
@@ -46,6 +48,10 @@ class TokenBucket {
   double tokens_;
   runtime::TimePoint filled_at_;
   uint64_t taken_ = 0;
+  // Since the last change of the rate, for CheckHandedOut.
+  runtime::TimePoint rate_since_;
+  double handed_out_ = 0;
+  double let_off_ = 0;  // Of debts.
   uint64_t next_ticket_ = 0;
   std::set<uint64_t> waiting_;  // Tickets; the lowest has its turn.
   runtime::WaitQueue turn_changed_;

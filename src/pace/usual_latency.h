@@ -6,7 +6,7 @@
 //
 // During a move it is corrected, since the load may be another one by then. Latency beside a move is at least
 // what it is without, so a lower p95 than the usual is a better guess of it. And where the move is as slow as it
-// ever gets, and latency is higher all the same, it is not the move that makes it so. Without the first a load
+// ever gets, and latency is still higher, it is not the move that makes it so. Without the first a load
 // that has ended would leave a loose setpoint, without the second a node that is slow would never get rid of a
 // tenant.
 #pragma once

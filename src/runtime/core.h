@@ -1,14 +1,17 @@
 // A core: one thread, one event loop, and the fibers that run on it. It is also the one way to a clock, a
-// timer, a socket, a disk, a thread and a random number (design.md section 8), so that a simulation can
+// timer, a socket, a disk, a thread and a random number (docs/architecture.md), so that a simulation can
 // replace all of them.
 //
-// Threads: everything of a core is used on its own thread only, except Post(), which any thread may call.
+// Threads: everything of a core is used on its own thread only, except Post(), which any thread may call. What
+// belongs to a core says so at its public entries (AssertHere). The cores of a node share nothing but calls
+// (call_on.h).
 //
 //   real_core.h     the operating system's clock, sockets, files and threads (Boost.Asio)
 //   sim/            virtual time, an in-memory network and an in-memory disk; many cores in one thread from
 //                   one seed
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,6 +24,7 @@
 
 namespace tradewind::runtime {
 
+class CoreCall;
 class Descriptors;
 class Disk;
 class Network;
@@ -72,8 +76,8 @@ class Core {
   virtual void RunOffCore(std::function<void()> work) = 0;
 
   // Makes ready what waits for input that has come, if nobody has looked since limits::kPollInterval. Where time is
-  // virtual there is nothing to look at.
-  virtual void LookForInput() {}
+  // virtual there is nothing to look at. It is `now`.
+  virtual void LookForInput(TimePoint /*now*/) {}
 
   virtual void FillRandom(MutableBytes bytes) = 0;
 
@@ -84,12 +88,45 @@ class Core {
 
   // Fibers that have started and not returned.
   size_t fiber_count() const;
-  // Their names, for logs and for finding out who does not end.
+  // Their names, for tests that find out who does not end.
   std::vector<std::string> fiber_names() const;
   // How long turns are.
   const TurnWatch& turn_watch() const;
 
+  // The cores of its node, itself included, by number. A core that was made alone is number 0 of one.
+  std::span<Core* const> siblings() const { return siblings_; }
+  size_t number() const { return number_; }
+
+  bool IsHere() const { return of_thread_ == this; }
+  // Ends the process unless the caller runs on this core, or nobody does: before the core runs, and after. What belongs
+  // to a core takes no lock, so somebody else's touch would damage it, now and then. Takes a nanosecond.
+  void AssertHere() const {
+    if (of_thread_ != this) [[unlikely]]
+      CheckNobodyRuns();
+  }
+
  protected:
+  // While it lives the calling thread runs the core. Within another one of the same core it does nothing.
+  class Running {
+   public:
+    explicit Running(Core& core);
+    ~Running();
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    Core& core_;
+    const Core* const outer_;
+  };
+
+  // Makes this core one of several. `siblings` outlives it. Before it runs.
+  void SetSiblings(std::span<Core* const> siblings, size_t number);
+  // Brings a call to another core of the node, where Take() gets it: in order for each pair of cores. This one is for
+  // cores of one thread.
+  virtual void Send(Core& to, CoreCall& call) noexcept;
+  // A call has come from another core, or comes back answered.
+  void Take(CoreCall& call) noexcept;
+
   // For the loop of a core. Tasks, and fibers that run for no tenant, share one queue, first come first served.
   void Enqueue(std::function<void()> task);
   bool HasReady() const;
@@ -101,6 +138,14 @@ class Core {
 
  private:
   friend class Fiber;
+  friend class CoreCall;
+  void CheckNobodyRuns() const;
+
+  static constinit thread_local const Core* of_thread_;  // The core that the thread runs.
+  std::atomic<bool> runs_ = false;                       // Some thread runs this core.
+  Core* const self_ = this;
+  std::span<Core* const> siblings_{&self_, 1};
+  size_t number_ = 0;
   std::unique_ptr<FiberScheduler> fibers_;
   std::unique_ptr<Descriptors> descriptors_;
 };

@@ -41,7 +41,7 @@ class File {
     uint64_t offset;
     uint64_t bytes;
   };
-  // Has the disk write these parts, and waits for that; a Sync() must follow all the same. A failure is
+  // Has the disk write these parts, and waits for that; a Sync() must still follow. A failure is
   // final, as that of Sync(): the kernel tells it once. Suspends; runs off-core.
   virtual Result<void> WriteBack(std::span<const Range> ranges) {
     static_cast<void>(ranges);

@@ -17,14 +17,21 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 #define TW_ADDRESS_SANITIZER 1
+#elif defined(__SANITIZE_THREAD__)
+#define TW_THREAD_SANITIZER 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define TW_ADDRESS_SANITIZER 1
+#elif __has_feature(thread_sanitizer)
+#define TW_THREAD_SANITIZER 1
 #endif
 #endif
 #ifdef TW_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef TW_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace tradewind::runtime {
@@ -55,6 +62,28 @@ void UnpoisonTop([[maybe_unused]] const FiberStack& stack) {
 #endif
 }
 
+// ThreadSanitizer takes each fiber for a thread, of which only one runs at a time, and must be told of every change,
+// just before it. No instrumented function may be entered before a change and left after it.
+void* MakeWatchedFiber() {
+#ifdef TW_THREAD_SANITIZER
+  return __tsan_create_fiber(0);
+#else
+  return nullptr;
+#endif
+}
+void EndWatchedFiber([[maybe_unused]] void* fiber) {
+#ifdef TW_THREAD_SANITIZER
+  __tsan_destroy_fiber(fiber);
+#endif
+}
+#ifdef TW_THREAD_SANITIZER
+#define TW_WATCHED_FIBER() __tsan_get_current_fiber()
+#define TW_SWITCH_WATCHED(fiber) __tsan_switch_to_fiber(fiber, 0)
+#else
+#define TW_WATCHED_FIBER() nullptr
+#define TW_SWITCH_WATCHED(fiber) static_cast<void>(fiber)
+#endif
+
 void SwapExceptionState(std::array<void*, 2>& fibers) {
   std::array<void*, 2> threads;
   void* globals = abi::__cxa_get_globals();
@@ -74,34 +103,13 @@ constexpr int kTurnsTogether = 32;
 // Names of fibers hold names of tenants and nodes; their first words are few.
 const char* LabelOf(const Fiber& fiber) {
   if (fiber.activity) return fiber.activity;
-  static constexpr const char* kNames[] = {"http connection",
-                                           "http accept",
-                                           "http client",
-                                           "checkpoint",
-                                           "roll back",
-                                           "write turn",
-                                           "move",
-                                           "page link",
-                                           "page channel",
-                                           "drain",
-                                           "sync",
-                                           "write back",
-                                           "presence",
-                                           "become",
-                                           "watch",
-                                           "resume",
-                                           "settle",
-                                           "remove",
-                                           "end of",
-                                           "idle",
-                                           "pacer",
-                                           "register",
-                                           "sizes",
-                                           "latency",
-                                           "seal",
-                                           "close",
-                                           "look of",
-                                           "objectives of"};
+  static constexpr const char* kNames[] = {
+      "http connection", "http accept", "http client",  "checkpoint", "roll back",
+      "write turn",      "move",        "peer link",    "drain",      "sync",
+      "write back",      "presence",    "become",       "watch",      "resume",
+      "settle",          "remove",      "end of",       "idle",       "pacer",
+      "core call",       "register",    "sizes",        "latency",    "seal",
+      "close",           "look of",     "objectives of"};
   for (const char* name : kNames)
     if (fiber.name.starts_with(name)) return name;
   return "fiber";
@@ -127,7 +135,8 @@ Fiber::Fiber(FiberScheduler& the_scheduler, std::string the_name, std::function<
     : scheduler(the_scheduler),
       name(std::move(the_name)),
       stack(std::move(the_stack)),
-      body_(std::move(body)) {
+      body_(std::move(body)),
+      watched_(MakeWatchedFiber()) {
   boost::context::stack_context bounds;
   bounds.sp = stack.top();
   bounds.size = stack.size();
@@ -139,8 +148,13 @@ Fiber::Fiber(FiberScheduler& the_scheduler, std::string the_name, std::function<
                               RunBody();
                               state = State::kReturned;
                               StartSwitch(nullptr, sanitizer_loop_bottom_, sanitizer_loop_bytes_);
+                              TW_SWITCH_WATCHED(watched_loop_);
                               return std::move(loop_);
                             });
+}
+
+Fiber::~Fiber() {
+  EndWatchedFiber(watched_);
 }
 
 void Fiber::RunBody() {
@@ -160,6 +174,8 @@ void Fiber::Resume() {
   SwapExceptionState(exceptions_);
   void* sanitizer_loop = nullptr;
   StartSwitch(&sanitizer_loop, stack.bottom(), stack.size());
+  watched_loop_ = TW_WATCHED_FIBER();
+  TW_SWITCH_WATCHED(watched_);
   context_ = std::move(context_).resume();
   FinishSwitch(sanitizer_loop, nullptr, nullptr);
   SwapExceptionState(exceptions_);
@@ -169,6 +185,7 @@ void Fiber::Resume() {
 void Fiber::SwitchToLoop(State the_state) {
   state = the_state;
   StartSwitch(&sanitizer_fiber_, sanitizer_loop_bottom_, sanitizer_loop_bytes_);
+  TW_SWITCH_WATCHED(watched_loop_);
   loop_ = std::move(loop_).resume();
   FinishSwitch(sanitizer_fiber_, &sanitizer_loop_bottom_, &sanitizer_loop_bytes_);
 }
@@ -181,6 +198,8 @@ FiberScheduler::~FiberScheduler() {
 void FiberScheduler::Spawn(std::string name, std::function<void()> body) {
   auto fiber = std::make_unique<Fiber>(*this, std::move(name), std::move(body), stacks_.Take());
   fiber->index = fibers_.size();
+  // Where there is no memory, nothing is to be left of the fiber.
+  if (fibers_.size() == fibers_.capacity()) fibers_.reserve(2 * fibers_.size() + 16);
   Enqueue(fiber.get());
   fibers_.push_back(std::move(fiber));
 }
@@ -271,11 +290,12 @@ void FiberScheduler::Leave(Fiber* fiber) {
 // What is long, or works for nobody, does not keep others waiting for as long as a turn may last: it looks whether
 // anything that goes first has come meanwhile.
 bool FiberScheduler::IsTurnOver(Fiber* fiber) {
-  const Duration lasted = core_.Now() - watch_.began();
+  const TimePoint now = core_.Now();
+  const Duration lasted = now - watch_.began();
   if (lasted >= limits::kTimeSlice) return true;
   const bool is_short = fiber->share && fiber->lane == TurnShare::kShort;
   if (is_short || lasted < limits::kPollInterval) return false;
-  core_.LookForInput();
+  core_.LookForInput(now);
   return !ready_.empty() || turns_.is_short_next();
 }
 

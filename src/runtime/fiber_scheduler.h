@@ -32,6 +32,7 @@ class Fiber : public TurnTaker {
   enum class State { kReady, kRunning, kSuspended, kReturned };
 
   Fiber(FiberScheduler& scheduler, std::string name, std::function<void()> body, FiberStack stack);
+  ~Fiber();
 
   // From the loop: runs the fiber until it suspends or returns.
   void Resume();
@@ -61,6 +62,9 @@ class Fiber : public TurnTaker {
   void* sanitizer_fiber_ = nullptr;
   const void* sanitizer_loop_bottom_ = nullptr;
   size_t sanitizer_loop_bytes_ = 0;
+  // ThreadSanitizer's view of who runs.
+  void* const watched_;
+  void* watched_loop_ = nullptr;
 };
 
 struct NamedShare {

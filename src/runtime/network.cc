@@ -1,10 +1,19 @@
 #include "runtime/network.h"
 
+#include "base/check.h"
+#include "runtime/detached_connection.h"
+
 namespace tradewind::runtime {
 
 std::string Address::ToString() const {
   const bool needs_brackets = host.find(':') != std::string::npos;
   return (needs_brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+std::unique_ptr<DetachedConnection> Detach(std::unique_ptr<Connection> connection) {
+  auto* const detachable = dynamic_cast<Detachable*>(connection.get());
+  TW_CHECK(detachable, "only a connection of a network goes from core to core");
+  return detachable->Detach();
 }
 
 }  // namespace tradewind::runtime

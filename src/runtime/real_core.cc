@@ -28,7 +28,7 @@ namespace tradewind::runtime {
 namespace asio = boost::asio;
 
 namespace {
-thread_local const RealCore* core_of_thread = nullptr;
+constexpr Duration kAwaitAnswer = std::chrono::microseconds(50);
 }
 
 struct RealCore::Loop {
@@ -71,28 +71,30 @@ asio::io_context& RealCore::io() {
 }
 
 void RealCore::Run() {
-  TW_CHECK(core_of_thread == nullptr, "a thread runs two cores");
-  core_of_thread = this;
+  TW_CHECK(!IsHere(), "a core runs inside itself");
+  const Running running(*this);
   polled_at_ = Now();
   NoteRan("start");
   while (!stop_.load(std::memory_order_relaxed)) {
+    NoteWhetherBusy();
     RunTurn();
     RunDueTimers();
+    TakeMail();
     if (HasReady()) {
-      LookForInput();
+      LookForInput(Now());
     } else {
+      NoteWhetherBusy();
       WaitForInput();
       polled_at_ = Now();
     }
     NoteRan("loop");
   }
   stop_ = false;
-  core_of_thread = nullptr;
 }
 
-// In a fiber, too: a handler of the io_context makes something ready, and nothing else.
-void RealCore::LookForInput() {
-  const TimePoint now = Now();
+// In a fiber, too: a handler of the io_context makes something ready, and nothing else; nor does mail.
+void RealCore::LookForInput(TimePoint now) {
+  TakeMail();
   if (now - polled_at_ < limits::kPollInterval) return;
   loop_->io.poll();
   polled_at_ = now;
@@ -105,9 +107,20 @@ void RealCore::RunDueTimers() {
   while (timers_.next() && *timers_.next() <= now) timers_.Pop()();
 }
 
-// Blocks until a handler of the io_context has run; each makes something ready, or is the alarm.
+// Blocks until a handler of the io_context has run; each makes something ready, or is the alarm, or a wake.
+//
+// Mail is not missed: this core says that it sleeps and then looks for mail, a sender brings mail and then looks
+// whether the core sleeps. All four are in one order for all, so one of the two sees what the other has done.
 void RealCore::WaitForInput() {
   if (HasReady() || stop_.load(std::memory_order_relaxed)) return;
+  if (together_) {
+    if (calls_out_ > 0 && AnswerComesSoon()) return;
+    sleeps_.store(true);
+    if (has_mail_.load()) {
+      sleeps_.store(false, std::memory_order_relaxed);
+      return;
+    }
+  }
   if (const auto next = timers_.next(); next && *next < loop_->alarm_at) {
     loop_->alarm_at = *next;
     loop_->alarm.expires_at(std::chrono::steady_clock::time_point(next->time_since_epoch()));
@@ -116,6 +129,70 @@ void RealCore::WaitForInput() {
     });
   }
   loop_->io.run_one();
+  if (together_) sleeps_.store(false, std::memory_order_relaxed);
+}
+
+// -- Other cores
+
+// To sleep and be woken takes longer than most calls do, so a core that would sleep, and has just called another one,
+// looks out for the answer for a moment first.
+bool RealCore::AnswerComesSoon() const {
+  while (!has_mail_.load(std::memory_order_relaxed))
+    if (Now() >= answer_may_come_until_) return false;
+  return true;
+}
+
+void RealCore::Join(std::span<Core* const> siblings, size_t number, Together& together) {
+  SetSiblings(siblings, number);
+  // Each has its part of what the process may open.
+  if (descriptors().limit() != Descriptors::kUnlimited)
+    descriptors().SetLimit(descriptors().limit() / siblings.size());
+  mail_from_ = std::vector<Mailbox>(siblings.size());
+  together_ = &together;
+}
+
+void RealCore::Send(Core& to, CoreCall& call) noexcept {
+  auto& core = static_cast<RealCore&>(to);
+  if (!call.answered()) {
+    ++calls_out_;
+    answer_may_come_until_ = Now() + kAwaitAnswer;
+  }
+  core.mail_from_[number()].Put(call);
+  core.NoteMail();
+}
+
+// One wake is enough for whatever comes before the core has looked. To wake it takes a little memory; where that is
+// lacking, the process ends.
+void RealCore::NoteMail() noexcept {
+  if (has_mail_.exchange(true) || !sleeps_.exchange(false)) return;
+  wakes_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(loop_->io, [] {});
+}
+
+void RealCore::TakeMail() noexcept {
+  if (!has_mail_.load(std::memory_order_relaxed)) return;
+  has_mail_.exchange(false);
+  for (Mailbox& mailbox : mail_from_) {
+    mailbox.TakeAll([this](CoreCall& call) {
+      ++came_;
+      if (call.answered()) --calls_out_;
+      Take(call);
+    });
+  }
+}
+
+// While all cores end: the last one that has no fiber stops them all. Who calls another core has a fiber that waits
+// until the call has come back; so there is none under way by then, and there will be none.
+void RealCore::NoteWhetherBusy() {
+  if (!together_ || !together_->ending.load(std::memory_order_acquire)) return;
+  const bool busy = fiber_count() > 0;
+  if (busy == is_busy_) return;
+  is_busy_ = busy;
+  if (busy) {
+    together_->busy.fetch_add(1);
+  } else if (together_->busy.fetch_sub(1) == 1) {
+    for (Core* core : siblings()) static_cast<RealCore*>(core)->Stop();
+  }
 }
 
 void RealCore::Stop() {
@@ -138,7 +215,7 @@ void RealCore::OnSignal(std::function<void(int)> callback) {
 }
 
 void RealCore::Post(std::function<void()> task) {
-  if (core_of_thread == this)
+  if (IsHere())
     Enqueue(std::move(task));
   else
     asio::post(loop_->io, [this, task = std::move(task)]() mutable { Enqueue(std::move(task)); });

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "runtime/descriptors.h"
+#include "runtime/detached_connection.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 #include "runtime/turns.h"
@@ -86,6 +87,19 @@ class Readiness : public std::enable_shared_from_this<Readiness<Socket>> {
     for (Side& side : sides_) End(side, Outcome::kClosed);
   }
 
+  // The descriptor, which is the caller's from now on; closed otherwise. -1: it was closed already. Requires: nobody
+  // waits.
+  int Release() {
+    for (const Side& side : sides_)
+      TW_CHECK(side.waiter == nullptr, "a fiber waits for a connection that goes away");
+    if (std::exchange(closed_, true)) return -1;
+    boost::system::error_code error;
+    const int descriptor = socket_.release(error);
+    if (!error) return descriptor;
+    socket_.close(error);
+    return -1;
+  }
+
  private:
   struct Side {
     Fiber* waiter = nullptr;
@@ -110,7 +124,7 @@ class Readiness : public std::enable_shared_from_this<Readiness<Socket>> {
 using SocketReadiness = Readiness<tcp::socket>;
 using AcceptorReadiness = Readiness<tcp::acceptor>;
 
-class RealConnection final : public Connection {
+class RealConnection final : public Connection, public Detachable {
  public:
   RealConnection(Core& core, std::shared_ptr<SocketReadiness> socket, Address peer)
       : core_(core), socket_(std::move(socket)), peer_(std::move(peer)) {}
@@ -131,6 +145,8 @@ class RealConnection final : public Connection {
   void Close() override;
   Address peer() const override { return peer_; }
   std::optional<TimePoint> arrived() const override { return arrived_; }
+
+  std::unique_ptr<DetachedConnection> Detach() override;
 
   // From now on the operating system says when bytes arrived.
   void NoteArrivals();
@@ -329,6 +345,51 @@ std::unique_ptr<RealConnection> MakeConnection(RealCore& core, tcp::socket socke
   SendAtOnce(socket.native_handle());
   return std::make_unique<RealConnection>(core, std::make_shared<SocketReadiness>(std::move(socket)),
                                           ToAddress(peer));
+}
+
+class DetachedSocket final : public DetachedConnection {
+ public:
+  DetachedSocket(int descriptor, tcp::endpoint peer, bool notes_arrivals)
+      : descriptor_(descriptor), peer_(std::move(peer)), notes_arrivals_(notes_arrivals) {}
+  ~DetachedSocket() override {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  DetachedSocket(const DetachedSocket&) = delete;
+  DetachedSocket& operator=(const DetachedSocket&) = delete;
+
+  Result<std::unique_ptr<Connection>> Attach(Core& core) override {
+    TW_CHECK(descriptor_ >= 0, "a connection has one core");
+    auto& real = static_cast<RealCore&>(core);
+    real.AssertHere();
+    tcp::socket socket(real.io());
+    boost::system::error_code error;
+    socket.assign(peer_.protocol(), descriptor_, error);
+    if (error) {
+      ::close(std::exchange(descriptor_, -1));
+      return Fail(ErrorKind::kIo, "CONNECTION_FAILED", "cannot wait for a connection: " + error.message());
+    }
+    descriptor_ = -1;
+    std::unique_ptr<RealConnection> connection = MakeConnection(real, std::move(socket), peer_);
+    if (notes_arrivals_) connection->NoteArrivals();
+    return std::unique_ptr<Connection>(std::move(connection));
+  }
+
+ private:
+  int descriptor_;  // -1: not its own any more.
+  const tcp::endpoint peer_;
+  const bool notes_arrivals_;
+};
+
+std::unique_ptr<DetachedConnection> RealConnection::Detach() {
+  if (timer_ != 0) core_.CancelTimer(std::exchange(timer_, 0));
+  WakeOnlyFor(1);
+  tcp::endpoint peer;
+  auto size = static_cast<socklen_t>(peer.capacity());
+  if (socket_->closed()) return nullptr;
+  if (::getpeername(socket_->descriptor(), peer.data(), &size) == 0) peer.resize(size);
+  const int descriptor = socket_->Release();
+  if (descriptor < 0) return nullptr;
+  return std::make_unique<DetachedSocket>(descriptor, peer, notes_arrivals_);
 }
 
 class RealListener final : public Listener {

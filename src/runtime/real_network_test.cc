@@ -8,6 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/call_on.h"
+#include "runtime/cores.h"
+#include "runtime/detached_connection.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 
@@ -322,6 +325,56 @@ TEST_F(RealNetworkTest, ConnectsByName) {
 TEST(Address, PutsBracketsAroundIpv6) {
   EXPECT_EQ((Address{"::1", 80}).ToString(), "[::1]:80");
   EXPECT_EQ((Address{"127.0.0.1", 80}).ToString(), "127.0.0.1:80");
+}
+
+// The first half of what the client sends is read on one core, the other on the next, and so is what comes after.
+TEST(RealNetworkCoresTest, AConnectionGoesFromCoreToCoreWithWhatHasCome) {
+  Cores cores(3);
+  const auto ran = cores.RunUntilReturned("test", [&] {
+    auto listener = cores[0].network().Listen(kAnyPort).value();
+    auto client = cores[0].network().Connect(listener->local(), cores[0].Now() + 10s).value();
+    auto accepted = listener->Accept().value();
+    const Address peer = accepted->peer();
+    ASSERT_TRUE(client->Write(AsBytes("0011")));
+    EXPECT_EQ(ReadText(*accepted, 2), "00");
+    accepted->ExpectAtLeast(1000);  // What a core waits for is its own.
+    auto detached = Detach(std::move(accepted));
+    ASSERT_TRUE(detached);
+    for (const size_t number : {1u, 2u, 0u}) {
+      detached = CallOn(cores[number], [&] {
+        auto connection = detached->Attach(cores[number]).value();
+        EXPECT_EQ(connection->peer(), peer);
+        EXPECT_EQ(ReadText(*connection, 1), "1");
+        EXPECT_TRUE(connection->Write(AsBytes("2")));
+        // What comes from now on; when it came the system says only a while after it was asked to.
+        for (int tries = 0; tries < 2000 && !connection->arrived(); ++tries) {
+          SpawnOn(cores[number], cores[0], "later", [&] { EXPECT_TRUE(client->Write(AsBytes("1"))); });
+          EXPECT_EQ(ReadText(*connection, 1), "1");
+        }
+        EXPECT_TRUE(connection->arrived());
+        return Detach(std::move(connection));
+      });
+      EXPECT_EQ(ReadText(*client, 1), "2");
+      ASSERT_TRUE(detached);
+      EXPECT_TRUE(client->Write(AsBytes("1")));
+    }
+    detached.reset();
+    std::byte rest[1];
+    const auto end = client->Read(rest);
+    EXPECT_TRUE(!end || *end == 0) << "who gives it up closes it";
+  });
+  EXPECT_TRUE(ran);
+}
+
+TEST(RealNetworkCoresTest, WhatIsClosedIsNotDetached) {
+  Cores cores(2);
+  const auto ran = cores.RunUntilReturned("test", [&] {
+    auto listener = cores[0].network().Listen(kAnyPort).value();
+    auto client = cores[0].network().Connect(listener->local(), cores[0].Now() + 10s).value();
+    client->Close();
+    EXPECT_FALSE(Detach(std::move(client)));
+  });
+  EXPECT_TRUE(ran);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 //
 // The short lane goes first: what is short does not wait for what is long. But of the time that both lanes want,
 // the long one gets a quarter, so it does not starve; and nobody is long who is not, since every request begins
-// anew.
+// again.
 //
 // Knows no clock and runs nothing.
 #pragma once

@@ -207,7 +207,7 @@ TEST_F(AttackTest, WhateverIsSentTheAnswersAreAnswersAndTheStoreIsFree) {
         }
       }
       EXPECT_TRUE(anchor->Checkpoint(CheckpointMode::kTruncate));
-      EXPECT_EQ(store->wal_frames(), 0u);
+      EXPECT_EQ(store->log().frames(), 0u);
       const auto other = Connect(*store);
       EXPECT_EQ(Ask(*other, "CREATE TABLE afterwards (v)"), "");
     });

@@ -22,22 +22,22 @@ int BindBlob(sqlite3_stmt* handle, int index, const std::string& bytes) {
   return sqlite3_bind_blob64(handle, index, bytes.data(), bytes.size(), nullptr);
 }
 
-int BindValue(sqlite3_stmt* handle, int index, const Value& value) {
+int BindValue(sqlite3_stmt* handle, int index, const sql::Value& value) {
   if (const auto* integer = std::get_if<int64_t>(&value)) return sqlite3_bind_int64(handle, index, *integer);
   if (const auto* real = std::get_if<double>(&value)) return sqlite3_bind_double(handle, index, *real);
   if (const auto* text = std::get_if<std::string>(&value)) return BindText(handle, index, *text);
-  if (const auto* blob = std::get_if<Blob>(&value)) return BindBlob(handle, index, blob->bytes);
+  if (const auto* blob = std::get_if<sql::Blob>(&value)) return BindBlob(handle, index, blob->bytes);
   return sqlite3_bind_null(handle, index);
 }
 
 class NamedArguments {
  public:
-  explicit NamedArguments(const std::vector<std::pair<std::string, Value>>& arguments) {
+  explicit NamedArguments(const std::vector<std::pair<std::string, sql::Value>>& arguments) {
     for (const auto& [name, value] : arguments) by_name_.emplace(name, Entry{&value, false});
   }
   // The argument of a parameter, by its full name or by the name without ':', '@', '$' or '?'; null when
   // there is none.
-  const Value* Find(const char* parameter) {
+  const sql::Value* Find(const char* parameter) {
     if (!parameter || by_name_.empty()) return nullptr;
     std::string_view name(parameter);
     auto found = by_name_.find(name);
@@ -55,7 +55,7 @@ class NamedArguments {
 
  private:
   struct Entry {
-    const Value* value;
+    const sql::Value* value;
     bool used;
   };
   std::unordered_map<std::string_view, Entry> by_name_;
@@ -63,7 +63,7 @@ class NamedArguments {
 
 }  // namespace
 
-Result<void> BindArguments(sqlite3_stmt* handle, const Statement& statement) {
+Result<void> BindArguments(sqlite3_stmt* handle, const sql::Statement& statement) {
   const int parameters = sqlite3_bind_parameter_count(handle);
   if (statement.arguments.size() > static_cast<size_t>(parameters))
     return ArgumentsInvalid("the statement has " + std::to_string(parameters) + " parameters, but " +
@@ -72,7 +72,7 @@ Result<void> BindArguments(sqlite3_stmt* handle, const Statement& statement) {
   for (int index = 1; index <= parameters; ++index) {
     const char* name = sqlite3_bind_parameter_name(handle, index);
     const auto position = static_cast<size_t>(index - 1);
-    const Value* value = named.Find(name);
+    const sql::Value* value = named.Find(name);
     if (!value && position < statement.arguments.size()) value = &statement.arguments[position];
     if (!value) {
       if (sqlite3_stmt_isexplain(handle)) continue;
@@ -88,8 +88,8 @@ Result<void> BindArguments(sqlite3_stmt* handle, const Statement& statement) {
   return {};
 }
 
-std::vector<Column> ColumnsOf(sqlite3_stmt* handle) {
-  std::vector<Column> columns(static_cast<size_t>(sqlite3_column_count(handle)));
+std::vector<sql::Column> ColumnsOf(sqlite3_stmt* handle) {
+  std::vector<sql::Column> columns(static_cast<size_t>(sqlite3_column_count(handle)));
   for (size_t at = 0; at < columns.size(); ++at) {
     const int index = static_cast<int>(at);
     if (const char* name = sqlite3_column_name(handle, index)) columns[at].name = name;
@@ -98,8 +98,8 @@ std::vector<Column> ColumnsOf(sqlite3_stmt* handle) {
   return columns;
 }
 
-std::vector<Value> CurrentRow(sqlite3_stmt* handle) {
-  std::vector<Value> row(static_cast<size_t>(sqlite3_data_count(handle)));
+std::vector<sql::Value> CurrentRow(sqlite3_stmt* handle) {
+  std::vector<sql::Value> row(static_cast<size_t>(sqlite3_data_count(handle)));
   for (size_t at = 0; at < row.size(); ++at) {
     const int index = static_cast<int>(at);
     const auto bytes = [&](const void* from) {
@@ -110,18 +110,18 @@ std::vector<Value> CurrentRow(sqlite3_stmt* handle) {
       case SQLITE_INTEGER: row[at] = int64_t{sqlite3_column_int64(handle, index)}; break;
       case SQLITE_FLOAT: row[at] = sqlite3_column_double(handle, index); break;
       case SQLITE_TEXT: row[at] = bytes(sqlite3_column_text(handle, index)); break;
-      case SQLITE_BLOB: row[at] = Blob{bytes(sqlite3_column_blob(handle, index))}; break;
+      case SQLITE_BLOB: row[at] = sql::Blob{bytes(sqlite3_column_blob(handle, index))}; break;
       default: break;  // NULL
     }
   }
   return row;
 }
 
-size_t SizeOf(const std::vector<Value>& row) {
-  size_t size = sizeof(row) + row.size() * sizeof(Value);
-  for (const Value& value : row) {
+size_t SizeOf(const std::vector<sql::Value>& row) {
+  size_t size = sizeof(row) + row.size() * sizeof(sql::Value);
+  for (const sql::Value& value : row) {
     if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
-    if (const auto* blob = std::get_if<Blob>(&value)) size += blob->bytes.size();
+    if (const auto* blob = std::get_if<sql::Blob>(&value)) size += blob->bytes.size();
   }
   return size;
 }

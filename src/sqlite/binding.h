@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "sqlite/value.h"
+#include "sql/value.h"
 
 struct sqlite3_stmt;
 
@@ -13,11 +13,11 @@ namespace tradewind::sqlite {
 // Binds a statement's arguments without copying: they must stay until the bindings are cleared. A named
 // argument wins over a positional one of the same parameter. Fails with ARGS_INVALID when a parameter has no
 // argument (but for EXPLAIN) or an argument no parameter, as Hrana wants it.
-Result<void> BindArguments(sqlite3_stmt* handle, const Statement& statement);
+Result<void> BindArguments(sqlite3_stmt* handle, const sql::Statement& statement);
 
-std::vector<Column> ColumnsOf(sqlite3_stmt* handle);
-std::vector<Value> CurrentRow(sqlite3_stmt* handle);
+std::vector<sql::Column> ColumnsOf(sqlite3_stmt* handle);
+std::vector<sql::Value> CurrentRow(sqlite3_stmt* handle);
 // What a row takes in memory and, roughly, in an answer.
-size_t SizeOf(const std::vector<Value>& row);
+size_t SizeOf(const std::vector<sql::Value>& row);
 
 }  // namespace tradewind::sqlite

@@ -36,7 +36,7 @@ class BlankWalTest : public DatabaseFixture {
     const auto store = OpenStore();
     const auto connection = Open(*store);
     EXPECT_EQ(RunScript(*connection, script), "");
-    EXPECT_TRUE(store->WaitDurable());
+    EXPECT_TRUE(store->log().WaitDurable());
     EXPECT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
     connection->Close(/*keep_wal=*/true);
   }
@@ -69,7 +69,7 @@ TEST_F(BlankWalTest, TheFirstCommitAfterwardsCostsOneSyncAsAnyOther) {
         const size_t syncs = core_.syncs.done;
         EXPECT_EQ(RunScript(*connection, "INSERT INTO t VALUES(1)"), "");
         EXPECT_EQ(core_.syncs.done, syncs) << "SQLite itself syncs nothing";
-        EXPECT_TRUE(store->WaitDurable());
+        EXPECT_TRUE(store->log().WaitDurable());
         EXPECT_EQ(core_.syncs.done, syncs + 1);
       }
       EXPECT_EQ(std::filesystem::file_size(wal_path()) > limits::kBlankWalBytes, false) << "three pages fit";
@@ -119,7 +119,7 @@ TEST_F(BlankWalTest, WithoutItsMarkTheHeaderIsSyncedBeforeTheFirstFrame) {
     const size_t syncs = core_.syncs.done;
     EXPECT_EQ(RunScript(*connection, "INSERT INTO t VALUES(1)"), "");
     EXPECT_EQ(core_.syncs.done, syncs + 1);
-    EXPECT_TRUE(store->WaitDurable());
+    EXPECT_TRUE(store->log().WaitDurable());
     EXPECT_EQ(core_.syncs.done, syncs + 2);
   });
 }
@@ -136,7 +136,7 @@ TEST_F(BlankWalTest, ACrashAtAnyStepLeavesAllThatWasCommitted) {
                           "UPDATE t SET x = x + 10; INSERT INTO t VALUES(zeroblob(50000)); "
                           "UPDATE t SET x = x + 100 WHERE x < 100"),
                 "");
-      EXPECT_TRUE(store->WaitDurable());
+      EXPECT_TRUE(store->log().WaitDurable());
       wal_before = Content(wal_path());
       main_before = Content(path());
       EXPECT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
@@ -190,12 +190,12 @@ TEST_F(BlankWalTest, ASyncThatFailsWhenItBecomesBlankIsFinal) {
     const auto store = OpenStore();
     const auto connection = Connect(*store);
     EXPECT_EQ(RunScript(*connection, "CREATE TABLE t(x)"), "");
-    EXPECT_TRUE(store->WaitDurable());
+    EXPECT_TRUE(store->log().WaitDurable());
     EXPECT_TRUE(connection->Checkpoint(CheckpointMode::kPassive));
     core_.syncs.failing = true;
     EXPECT_FALSE(connection->Checkpoint(CheckpointMode::kTruncate));
     core_.syncs.failing = false;
-    EXPECT_TRUE(store->failed());
+    EXPECT_TRUE(store->log().failure().has_value());
     EXPECT_NE(RunScript(*connection, "INSERT INTO t VALUES(1)"), "");
     connection->Close(/*keep_wal=*/true);
   });
@@ -207,7 +207,7 @@ TEST_F(BlankWalTest, AReaderOfTheMainFileGoesOnWhileItBecomesBlank) {
     const auto connection = Connect(*store);
     const auto reader = Connect(*store);
     EXPECT_EQ(RunScript(*connection, "CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(100000))"), "");
-    EXPECT_TRUE(store->WaitDurable());
+    EXPECT_TRUE(store->log().WaitDurable());
     EXPECT_TRUE(connection->Checkpoint(CheckpointMode::kPassive));
     core_.syncs.held = true;
     runtime::TaskGroup group(core_);

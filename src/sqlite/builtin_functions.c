@@ -26,23 +26,23 @@ static int (*ephemeral_cache_kib)(void);
 // A value of many megabytes is copied, cleared, compared or measured piece by piece, each with its count: most of it is memory that is
 // touched for the first time.
 enum { kPieceBytes = 64 << 10, kPieceAmount = 256 };
-static inline void* CopyCounted(void* to, const void* from, size_t bytes) {
-  if (bytes <= kPieceBytes) return memcpy(to, from, bytes);
+// What is long is a call of its own: these stand in a thousand places.
+#define TW_LONG static __attribute__((noinline, cold))
+TW_LONG void* CopyLong(void* to, const void* from, size_t bytes) {
   for (size_t at = 0; at < bytes; at += kPieceBytes) {
     memcpy((char*)to + at, (const char*)from + at, bytes - at < kPieceBytes ? bytes - at : kPieceBytes);
     CountWork(kPieceAmount);
   }
   return to;
 }
-static inline void* SetCounted(void* to, int value, size_t bytes) {
-  if (bytes <= kPieceBytes) return memset(to, value, bytes);
+TW_LONG void* SetLong(void* to, int value, size_t bytes) {
   for (size_t at = 0; at < bytes; at += kPieceBytes) {
     memset((char*)to + at, value, bytes - at < kPieceBytes ? bytes - at : kPieceBytes);
     CountWork(kPieceAmount);
   }
   return to;
 }
-static inline int CompareCounted(const void* one, const void* other, size_t bytes) {
+TW_LONG int CompareLong(const void* one, const void* other, size_t bytes) {
   size_t at = 0;
   for (; bytes - at > kPieceBytes; at += kPieceBytes) {
     const int order = memcmp((const char*)one + at, (const char*)other + at, kPieceBytes);
@@ -51,19 +51,33 @@ static inline int CompareCounted(const void* one, const void* other, size_t byte
   }
   return memcmp((const char*)one + at, (const char*)other + at, bytes - at);
 }
-static inline size_t LengthCounted(const char* text) {
-  size_t bytes = strnlen(text, kPieceBytes);
+TW_LONG size_t LengthLong(const char* text) {
+  size_t bytes = kPieceBytes;
   for (size_t more = bytes; more == kPieceBytes; bytes += more) {
     CountWork(kPieceAmount / 8);
     more = strnlen(text + bytes, kPieceBytes);
   }
   return bytes;
 }
-static inline size_t SpanCounted(const char* text, const char* set) {
+static inline void* CopyCounted(void* to, const void* from, size_t bytes) {
+  return bytes <= kPieceBytes ? memcpy(to, from, bytes) : CopyLong(to, from, bytes);
+}
+static inline void* SetCounted(void* to, int value, size_t bytes) {
+  return bytes <= kPieceBytes ? memset(to, value, bytes) : SetLong(to, value, bytes);
+}
+static inline int CompareCounted(const void* one, const void* other, size_t bytes) {
+  return bytes <= kPieceBytes ? memcmp(one, other, bytes) : CompareLong(one, other, bytes);
+}
+static inline size_t LengthCounted(const char* text) {
+  const size_t bytes = strnlen(text, kPieceBytes);
+  return bytes < kPieceBytes ? bytes : LengthLong(text);
+}
+static __attribute__((noinline)) size_t SpanCounted(const char* text, const char* set) {
   size_t bytes = 0;
   for (; text[bytes] && strchr(set, text[bytes]); ++bytes) CountStep();
   return bytes;
 }
+#undef TW_LONG
 #define memcpy(to, from, bytes) (__builtin_constant_p(bytes) ? memcpy(to, from, bytes) : CopyCounted(to, from, bytes))
 #define memset(to, value, bytes) (__builtin_constant_p(bytes) ? memset(to, value, bytes) : SetCounted(to, value, bytes))
 #define memcmp(one, other, bytes) \

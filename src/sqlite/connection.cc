@@ -12,6 +12,7 @@
 #include "base/memory_pool.h"
 #include "runtime/fiber.h"
 #include "runtime/turns.h"
+#include "sql/sql_text.h"
 #include "sqlite/binding.h"
 #include "sqlite/budget_error.h"
 #include "sqlite/error_code.h"
@@ -20,7 +21,6 @@
 #include "sqlite/page_store.h"
 #include "sqlite/pauses.h"
 #include "sqlite/set_aside.h"
-#include "sqlite/sql_text.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::sqlite {
@@ -33,9 +33,9 @@ constexpr uint32_t kAuthorizerCallsPerProgress = 4;
 constexpr size_t kQuicklyCompiledBytes = 16u << 10;
 
 bool StartsWithOneOf(std::string_view sql, std::initializer_list<std::string_view> upper_case) {
-  const std::string_view first = FirstWord(sql);
+  const std::string_view first = sql::FirstWord(sql);
   return std::any_of(upper_case.begin(), upper_case.end(),
-                     [&](std::string_view word) { return EqualsIgnoringCase(first, word); });
+                     [&](std::string_view word) { return sql::EqualsIgnoringCase(first, word); });
 }
 
 Error ZeroByte() {
@@ -99,7 +99,7 @@ struct ConnectionCallbacks {
   static void NotePragma(Connection& self, const SandboxCall& call) {
     const std::string_view name = call.first ? call.first : "";
     if (const auto setting = FindSetting(name); setting && call.second) self.touched_.set(*setting);
-    if (EqualsIgnoringCase(name, "DATA_VERSION")) self.data_version_shown_ = true;
+    if (sql::EqualsIgnoringCase(name, "DATA_VERSION")) self.data_version_shown_ = true;
   }
 
   static int Progress(void* context) noexcept {
@@ -125,7 +125,12 @@ struct ConnectionCallbacks {
 
   static void Reads(void* context) noexcept {
     Connection& self = Self(context);
-    if (self.own_ || self.interruption_) return;  // It ends already.
+    if (self.own_) return;
+    if (self.interruption_) {
+      if (MemoryBudget* const budget = MemoryBudget::Current())
+        budget->NoteToldToEnd(self.store_.core().Now());
+      return;
+    }
     if (Guarded(self, 1, [&] { return Continue(self) ? 0 : 1; }) != 0) sqlite3_interrupt(self.handle_);
   }
 
@@ -253,18 +258,18 @@ Error Connection::ErrorNow(int code) {
 Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPhase phase,
                                                  StatementTraits& traits) {
   traits = {};
-  const ReadonlyBegin readonly_begin = ReadonlyBeginOf(sql);
+  const sql::ReadonlyBegin readonly_begin = sql::ReadonlyBeginOf(sql);
   if (readonly_begin.contradicts_itself)
     return Fail(ErrorKind::kInvalid, "SQL_INPUT_ERROR", "a transaction cannot be both IMMEDIATE and READONLY",
                 "say BEGIN IMMEDIATE to write, or BEGIN READONLY to read");
   if (readonly_begin.length > 0)
     sql = "BEGIN";
   else
-    sql = sql.substr(0, FirstStatement(sql).length);
+    sql = sql.substr(0, sql::FirstStatement(sql).length);
   if (sql.size() > limits::kSqlTextBytes)
     return Fail(ErrorKind::kTooLarge, "SQLITE_TOOBIG",
                 "the statement is longer than " + std::to_string(limits::kSqlTextBytes) + " bytes");
-  if (sql.size() >= kQuicklyCompiledBytes && ClauseCount(sql) > limits::kClausesPerStatement)
+  if (sql.size() >= kQuicklyCompiledBytes && sql::ClauseCount(sql) > limits::kClausesPerStatement)
     return Fail(ErrorKind::kTooLarge, "SQL_TOO_COMPLEX",
                 "the statement has more than " + std::to_string(limits::kClausesPerStatement) +
                     " subqueries, common table expressions and windows",
@@ -296,7 +301,7 @@ Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPh
   traits.counts_changes = traits.changes_rows && !traits.changes_schema;
   traits.shows_changes_inside = traits.shows_changes_inside && !traits.readonly;
   traits.begins_readonly = readonly_begin.length > 0;
-  traits.is_vacuum = EqualsIgnoringCase(FirstWord(sql), "VACUUM");
+  traits.is_vacuum = sql::EqualsIgnoringCase(sql::FirstWord(sql), "VACUUM");
   if (sqlite3_stmt_isexplain(compiled.handle)) {
     const bool counts_changes = traits.counts_changes;
     traits = {};
@@ -348,23 +353,24 @@ Result<std::unique_ptr<PreparedStatement>> Connection::Prepare(const std::string
   if (!compiled.handle)
     return Fail(ErrorKind::kInvalid, "SQL_NO_STATEMENT", "the text holds no SQL statement");
   const std::string_view rest = std::string_view(sql).substr(compiled.length);
-  if (BlankLength(rest) != rest.size())
+  if (sql::BlankLength(rest) != rest.size())
     return Fail(ErrorKind::kInvalid, "SQL_MANY_STATEMENTS", "the text holds more than one SQL statement",
                 "send them one by one, or as a sequence");
   statement->sql = sql;
   return statement;
 }
 
-Result<Description> Connection::Describe(const std::string& sql) {
-  Result<Description> described = DescribePrepared(sql);
+Result<sql::Description> Connection::Describe(const std::string& sql) {
+  Result<sql::Description> described = DescribePrepared(sql);
   SettleSettings(described.has_value());
   return described;
 }
 
-Result<Description> Connection::DescribePrepared(const std::string& sql) {
+Result<sql::Description> Connection::DescribePrepared(const std::string& sql) {
   interruption_.reset();
   TW_TRY_ASSIGN(const auto statement, Prepare(sql, SandboxPhase::kDescribing));
-  Description description;
+  sql::Description description;
+  const Pauses pauses(guard_, store_);  // A parameter's name is looked for among all.
   for (int index = 1; index <= sqlite3_bind_parameter_count(statement->handle); ++index) {
     const char* name = sqlite3_bind_parameter_name(statement->handle, index);
     description.parameters.push_back({name ? std::optional<std::string>(name) : std::nullopt});
@@ -378,18 +384,20 @@ Result<Description> Connection::DescribePrepared(const std::string& sql) {
 
 // -- Running
 
-Result<StatementResult> Connection::Run(const Statement& statement, const BeforeStep& before_step) {
-  Result<StatementResult> ran = RunPrepared(statement, before_step);
+Result<sql::StatementResult> Connection::Run(const sql::Statement& statement, const BeforeStep& before_step) {
+  Result<sql::StatementResult> ran = RunPrepared(statement, before_step);
   SettleSettings(ran.has_value());
   return ran;
 }
 
-Result<StatementResult> Connection::RunPrepared(const Statement& statement, const BeforeStep& before_step) {
+Result<sql::StatementResult> Connection::RunPrepared(const sql::Statement& statement,
+                                                     const BeforeStep& before_step) {
   interruption_.reset();
+  const Pauses pauses(guard_, store_);
   TW_TRY_ASSIGN(auto prepared, Prepare(statement.sql, SandboxPhase::kPreparing));
   Result<void> bound = BindArguments(prepared->handle, statement);
-  Result<StatementResult> result = bound ? Perform(*prepared, statement.want_rows, before_step)
-                                         : Result<StatementResult>(Fail(std::move(bound).error()));
+  Result<sql::StatementResult> result = bound ? Perform(*prepared, statement.want_rows, before_step)
+                                              : Result<sql::StatementResult>(Fail(std::move(bound).error()));
   sqlite3_clear_bindings(prepared->handle);  // They point into `statement`, which the caller may free.
   const StatementTraits& traits = prepared->traits;
   if (!traits.is_pragma && !traits.is_explain && !traits.changes_schema &&
@@ -408,16 +416,18 @@ Result<size_t> Connection::RunFirst(std::string_view sql, const BeforeStep& befo
 
 Result<size_t> Connection::RunFirstOf(std::string_view sql, const BeforeStep& before_step) {
   interruption_.reset();
-  const size_t blank = BlankLength(sql);
+  const size_t blank = sql::BlankLength(sql);
   const std::string_view text = sql.substr(blank);
   if (text.empty()) return sql.size();
+  const Pauses pauses(guard_, store_);
   PreparedStatement statement;
   TW_TRY_ASSIGN(const Compiled compiled, Compile(text, SandboxPhase::kPreparing, statement.traits));
   statement.handle = compiled.handle;
   if (!statement.handle) return Fail(ZeroByte());
-  Result<void> bound = BindArguments(statement.handle, Statement{});
-  const Result<StatementResult> result = bound ? Perform(statement, /*want_rows=*/false, before_step)
-                                               : Result<StatementResult>(Fail(std::move(bound).error()));
+  Result<void> bound = BindArguments(statement.handle, sql::Statement{});
+  const Result<sql::StatementResult> result =
+      bound ? Perform(statement, /*want_rows=*/false, before_step)
+            : Result<sql::StatementResult>(Fail(std::move(bound).error()));
   Finalize(statement);
   if (!result) return Fail(result.error());
   return blank + compiled.length;
@@ -429,10 +439,10 @@ void Connection::Finalize(PreparedStatement& statement) {
   sqlite3_finalize(std::exchange(statement.handle, nullptr));
 }
 
-Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool want_rows,
-                                            const BeforeStep& before_step) {
+Result<sql::StatementResult> Connection::Perform(PreparedStatement& statement, bool want_rows,
+                                                 const BeforeStep& before_step) {
   const runtime::TimePoint started = store_.core().Now();
-  StatementResult result;
+  sql::StatementResult result;
   const StatementTraits& traits = statement.traits;
   if (autocommit()) readonly_transaction_ = false;
   if (readonly_transaction_ && !traits.readonly)
@@ -462,7 +472,7 @@ Result<StatementResult> Connection::Perform(PreparedStatement& statement, bool w
   return result;
 }
 
-Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, StatementResult& result) {
+Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result) {
   sqlite3_stmt* const handle = statement.handle;
   size_t bytes = 0;
   MemoryCharge rows(MemoryKind::kAnswers);
@@ -490,16 +500,16 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, Stat
       result.rows.push_back(CurrentRow(handle));
       return SizeOf(result.rows.back());
     });
-    const bool fits = taken && (bytes += *taken) <= limits::kResponseBytes;
+    const bool fits = taken && (bytes += *taken) <= response_bytes_;
     const bool has_memory = !fits || rows.TrySet(bytes);
     if (fits && has_memory) continue;
     want_rows = false;
-    interruption_ =
-        !has_memory ? NoMemoryForRows()
-        : taken     ? Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
-                        "the rows take more than " + std::to_string(limits::kResponseBytes >> 20) + " MiB",
-                        "ask for fewer rows or columns at a time"}
-                    : taken.error();
+    interruption_ = !has_memory ? NoMemoryForRows()
+                    : taken
+                        ? Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
+                                "the rows take more than " + std::to_string(response_bytes_ >> 20) + " MiB",
+                                "ask for fewer rows or columns at a time"}
+                        : taken.error();
     sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
   }
   phase_ = SandboxPhase::kStepping;

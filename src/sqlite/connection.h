@@ -29,12 +29,12 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "runtime/core.h"
+#include "sql/value.h"
 #include "sqlite/sandbox.h"
 #include "sqlite/session_counters.h"
 #include "sqlite/session_state.h"
 #include "sqlite/statement_cache.h"
 #include "sqlite/statement_traits.h"
-#include "sqlite/value.h"
 #include "sqlite/vfs.h"
 
 struct sqlite3;
@@ -52,7 +52,7 @@ inline constexpr std::string_view kSnapshotBarredCode = "SNAPSHOT_BARRED";
 
 enum class CheckpointMode {
   kPassive,   // As much as readers and writers allow, without waiting for them.
-  kTruncate,  // Waits for readers and writers, copies everything, leaves the WAL blank (page_store.h).
+  kTruncate,  // Waits for readers and writers, copies everything, leaves the WAL blank (commit_log.h).
 };
 
 class Connection {
@@ -80,19 +80,21 @@ class Connection {
   // Runs one statement to its end. Errors have Hrana's codes (SQLITE_CONSTRAINT, SQL_PARSE_ERROR,
   // SQL_NO_STATEMENT, SQL_MANY_STATEMENTS, ARGS_INVALID, RESPONSE_TOO_LARGE, ...), or the store's reason
   // (HANDED_OVER, PULL_FAILED). Some end the whole transaction: autocommit() tells. Suspends.
-  Result<StatementResult> Run(const Statement& statement, const BeforeStep& before_step = {});
+  Result<sql::StatementResult> Run(const sql::Statement& statement, const BeforeStep& before_step = {});
   // Runs the first statement of `sql` without arguments, drops its rows, and returns how many bytes of `sql`
   // it took; blanks and comments alone take their length and do nothing. `sql` may be of any length, and costs
   // what its first statement costs. Suspends.
   Result<size_t> RunFirst(std::string_view sql, const BeforeStep& before_step = {});
   // Compiles a statement without running it. Suspends.
-  Result<Description> Describe(const std::string& sql);
+  Result<sql::Description> Describe(const std::string& sql);
   // Ends an open transaction, if there is one. Suspends.
   Result<void> Rollback();
   // Fails with SQLITE_BUSY when another checkpoint is under way, or, but for kPassive, when others do not end in
   // time. Suspends.
   Result<void> Checkpoint(CheckpointMode mode);
 
+  // Of the rows of a statement; limits::kResponseBytes unless it is our own.
+  void SetResponseBytes(uint64_t bytes) { response_bytes_ = bytes; }
   void SetProgress(OnProgress on_progress) { on_progress_ = std::move(on_progress); }
   // For what takes long inside one instruction (function_bounds.h): reports progress; false when the statement has to
   // end. Suspends.
@@ -100,7 +102,7 @@ class Connection {
   bool autocommit() const;
   TransactionState transaction_state() const;
   // From now on no new snapshot is taken here, until the bar is lifted; one that there is stays. A statement
-  // that asks for one all the same, at its start or in its middle (a table-valued PRAGMA, rtreecheck), fails
+  // that asks for one anyway, at its start or in its middle (a table-valued PRAGMA, rtreecheck), fails
   // with kSnapshotBarredCode and has changed nothing. For other fibers to call. Does not suspend.
   void BarSnapshots() { guard_.bars_snapshots = true; }
   void LiftBar() { guard_.bars_snapshots = false; }
@@ -134,14 +136,14 @@ class Connection {
   void VerifySchema();
   Result<std::unique_ptr<PreparedStatement>> Prepare(const std::string& sql, SandboxPhase phase);
   void Finalize(PreparedStatement& statement);
-  Result<StatementResult> Perform(PreparedStatement& statement, bool want_rows,
-                                  const BeforeStep& before_step);
-  Result<void> Step(PreparedStatement& statement, bool want_rows, StatementResult& result);
+  Result<sql::StatementResult> Perform(PreparedStatement& statement, bool want_rows,
+                                       const BeforeStep& before_step);
+  Result<void> Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result);
   void EndLeftOvers();
   Result<void> CheckSchemaSize();
-  Result<StatementResult> RunPrepared(const Statement& statement, const BeforeStep& before_step);
+  Result<sql::StatementResult> RunPrepared(const sql::Statement& statement, const BeforeStep& before_step);
   Result<size_t> RunFirstOf(std::string_view sql, const BeforeStep& before_step);
-  Result<Description> DescribePrepared(const std::string& sql);
+  Result<sql::Description> DescribePrepared(const std::string& sql);
 
   std::optional<int64_t> ReadSetting(size_t setting);
   Result<void> WriteSetting(size_t setting, int64_t value);
@@ -162,6 +164,7 @@ class Connection {
   uint32_t authorizer_calls_ = 0;
   bool readonly_transaction_ = false;  // Of the last BEGIN; means nothing in autocommit.
   ConnectionGuard guard_;
+  uint64_t response_bytes_ = limits::kResponseBytes;
   std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
   runtime::TimePoint busy_since_{};
 

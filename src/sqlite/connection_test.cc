@@ -20,18 +20,18 @@ class ConnectionTest : public DatabaseFixture {};
 
 TEST_F(ConnectionTest, ValuesComeBackAsTheyWentIn) {
   WithConnection([](Connection& connection) {
-    const std::vector<Value> values = {std::monostate{},
-                                       std::numeric_limits<int64_t>::min(),
-                                       std::numeric_limits<int64_t>::max(),
-                                       -0.1,
-                                       std::numeric_limits<double>::infinity(),
-                                       std::string("zero \0 byte", 11),
-                                       std::string(),
-                                       std::string("\xf0\x9f\x8c\x8a"),
-                                       Blob{std::string("\0\xff", 2)},
-                                       Blob{}};
+    const std::vector<sql::Value> values = {std::monostate{},
+                                            std::numeric_limits<int64_t>::min(),
+                                            std::numeric_limits<int64_t>::max(),
+                                            -0.1,
+                                            std::numeric_limits<double>::infinity(),
+                                            std::string("zero \0 byte", 11),
+                                            std::string(),
+                                            std::string("\xf0\x9f\x8c\x8a"),
+                                            sql::Blob{std::string("\0\xff", 2)},
+                                            sql::Blob{}};
     EXPECT_EQ(Ask(connection, "CREATE TABLE t (id INTEGER PRIMARY KEY, v)"), "");
-    for (const Value& value : values)
+    for (const sql::Value& value : values)
       ASSERT_EQ(Text(connection.Run({.sql = "INSERT INTO t (v) VALUES (?)", .arguments = {value}})), "");
     const auto result = connection.Run({.sql = "SELECT v FROM t ORDER BY id"});
     ASSERT_TRUE(result) << Describe(result.error());
@@ -42,8 +42,8 @@ TEST_F(ConnectionTest, ValuesComeBackAsTheyWentIn) {
 
 TEST_F(ConnectionTest, ArgumentsBindByPositionAndByNameWithAndWithoutPrefix) {
   WithConnection([](Connection& connection) {
-    const auto run = [&](std::string sql, std::vector<Value> positional,
-                         std::vector<std::pair<std::string, Value>> named) {
+    const auto run = [&](std::string sql, std::vector<sql::Value> positional,
+                         std::vector<std::pair<std::string, sql::Value>> named) {
       return Text(connection.Run(
           {.sql = std::move(sql), .arguments = std::move(positional), .named_arguments = std::move(named)}));
     };
@@ -168,12 +168,13 @@ TEST_F(ConnectionTest, SqlThatWouldOverflowAFibersStackIsRefused) {
     for (int term = 0; term < 510; ++term) compound += " UNION ALL SELECT 1";
     EXPECT_NE(CodeOf(connection.Run({.sql = compound})), "");
     EXPECT_NE(CodeOf(connection.Run(
-                  {.sql = "SELECT 'a' LIKE ?", .arguments = {Value(std::string(60'000, '%') + "b")}})),
+                  {.sql = "SELECT 'a' LIKE ?", .arguments = {sql::Value(std::string(60'000, '%') + "b")}})),
               "");
-    EXPECT_EQ(CodeOf(connection.Run(
-                  {.sql = "SELECT ?",
-                   .arguments = {Value(std::string(static_cast<size_t>(limits::kValueBytes) + 1, 'x'))}})),
-              "SQLITE_TOOBIG");
+    EXPECT_EQ(
+        CodeOf(connection.Run(
+            {.sql = "SELECT ?",
+             .arguments = {sql::Value(std::string(static_cast<size_t>(limits::kValueBytes) + 1, 'x'))}})),
+        "SQLITE_TOOBIG");
     std::string values = "INSERT INTO t VALUES (0)";
     for (int row = 0; row < 50'000; ++row) values += ",(" + std::to_string(row) + ")";
     Ask(connection, "CREATE TABLE t (v)");
@@ -505,6 +506,21 @@ TEST_F(ConnectionTest, ATransactionPastTheMemoryLimitEndsWithAClearError) {
     EXPECT_EQ(CodeOf(connection.Run({.sql = fill})), "TRANSACTION_TOO_LARGE");
     EXPECT_TRUE(connection.autocommit());
     EXPECT_EQ(Ask(connection, "SELECT count(*) FROM t"), "0");
+  });
+}
+
+TEST_F(ConnectionTest, AStatementOfOurOwnMayHaveMoreRowsThanAClientIsSent) {
+  core_.Run([&] {
+    const auto store = OpenStore();
+    const auto connection = Connect(*store);
+    const sql::Statement rows{.sql =
+                                  "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c WHERE "
+                                  "x<40000) SELECT x, hex(zeroblob(200)) FROM c"};
+    EXPECT_EQ(CodeOf(connection->Run(rows)), "RESPONSE_TOO_LARGE");
+    connection->SetResponseBytes(UINT64_MAX);
+    const auto all = connection->Run(rows);
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->rows.size(), 40'000u);
   });
 }
 

@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "base/path.h"
+
 namespace tradewind::sqlite {
 
 namespace {
@@ -95,6 +97,23 @@ Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uin
   TW_TRY_ASSIGN(const bool may_hold_more, MayWalHoldMore(disk, path));
   if (may_hold_more) return {};
   return Gone(path, "has " + std::to_string(size) + " of " + std::to_string(least) + " bytes");
+}
+
+Result<void> CheckMadeDatabase(runtime::Disk& disk, const std::string& path) {
+  TW_TRY(CheckDatabaseFile(disk, path));
+  TW_TRY_ASSIGN(const auto file, disk.Open(path, runtime::OpenMode::kExisting));
+  TW_TRY_ASSIGN(const uint32_t page_size, PageSizeOf(*file));
+  return page_size == 0 ? Gone(path, "has no database's header") : Result<void>();
+}
+
+Result<void> MakeDurable(runtime::Disk& disk, const std::string& path) {
+  TW_TRY_ASSIGN(const auto file, disk.Open(path, runtime::OpenMode::kExisting));
+  // What a failed sync did not write counts as written: an empty database is one page, and is written once more.
+  std::vector<std::byte> page(kPageBytes);
+  TW_TRY_ASSIGN(const size_t got, file->Read(0, page));
+  TW_TRY(file->Write(0, std::span(page).first(got)));
+  TW_TRY(file->Sync());
+  return disk.SyncDirectory(FolderOf(path));
 }
 
 Result<bool> MayWalHoldMore(runtime::Disk& disk, const std::string& path) {

@@ -26,9 +26,13 @@ Result<uint32_t> PageSizeOf(runtime::File& file);
 // may hold the rest. To be asked before a connection is opened: SQLite makes a new database of an empty main
 // file, and deletes the WAL beside it, which may hold all that is left. Suspends.
 Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uint64_t least_bytes = 1);
+// The same of a file that was made, and perhaps not synced before a loss of power: it may have its size and hold zeros.
+Result<void> CheckMadeDatabase(runtime::Disk& disk, const std::string& path);
+// Such a file, that nobody has opened, is durable with its name when this returns. Suspends.
+Result<void> MakeDurable(runtime::Disk& disk, const std::string& path);
 
 // Whether beside the main file at `path` lies a WAL that may hold what the file lacks: one that begins as SQLite's
-// do. (That of a tenant that was closed for idleness does not, page_store.h.) Suspends.
+// do. (That of a tenant that was closed for idleness does not, commit_log.h.) Suspends.
 Result<bool> MayWalHoldMore(runtime::Disk& disk, const std::string& path);
 
 }  // namespace tradewind::sqlite

@@ -79,5 +79,18 @@ TEST_F(DatabaseFile, AWalMayHoldWhatTheMainFileLacksButNotAllOfIt) {
   EXPECT_THAT(Check(), HasSubstr("is empty"));
 }
 
+TEST_F(DatabaseFile, AFileThatALossOfPowerHasLeftWithoutItsContentIsNotMade) {
+  core_.Run([&] {
+    EXPECT_EQ(CodeOf(CheckMadeDatabase(core_.disk(), path())), kFileGoneCode);
+    {
+      const auto file = core_.disk().Open(path(), runtime::OpenMode::kCreate).value();
+      ASSERT_TRUE(file->Truncate(4096));
+      EXPECT_EQ(CodeOf(CheckMadeDatabase(core_.disk(), path())), kFileGoneCode) << "zeros";
+      ASSERT_TRUE(WriteEmptyDatabase(*file));
+    }
+    EXPECT_TRUE(CheckMadeDatabase(core_.disk(), path()));
+  });
+}
+
 }  // namespace
 }  // namespace tradewind::sqlite

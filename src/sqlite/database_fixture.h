@@ -47,7 +47,7 @@ std::string CodeOf(const Result<T>& result) {
 }
 
 // The rows of a statement as text, values separated by "|", rows by a space; "CODE: message" when it fails.
-inline std::string Text(const Result<StatementResult>& result) {
+inline std::string Text(const Result<sql::StatementResult>& result) {
   if (!result) return result.error().code + ": " + result.error().message;
   std::string text;
   for (const auto& row : result->rows) {
@@ -60,7 +60,7 @@ inline std::string Text(const Result<StatementResult>& result) {
         text += std::to_string(*real);
       else if (const auto* string = std::get_if<std::string>(&row[at]))
         text += *string;
-      else if (const auto* blob = std::get_if<Blob>(&row[at]))
+      else if (const auto* blob = std::get_if<sql::Blob>(&row[at]))
         text += "x" + std::to_string(blob->bytes.size());
       else
         text += "NULL";

@@ -80,8 +80,4 @@ Error ErrorFromPrepare(int code, std::string message, int offset) {
   return error;
 }
 
-Error OutOfMemory() {
-  return Error{ErrorKind::kUnavailable, "OUT_OF_MEMORY", "out of memory", "try again"};
-}
-
 }  // namespace tradewind::sqlite

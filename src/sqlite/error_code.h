@@ -1,11 +1,10 @@
 // SQLite's result codes as Errors: Hrana's code names, and what a caller can do about each.
 #pragma once
 
-#include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "base/out_of_memory.h"
 #include "base/result.h"
 
 namespace tradewind::sqlite {
@@ -20,18 +19,7 @@ Error ErrorFromCode(int code, std::string message);
 // something at a known place of it is wrong (`offset` >= 0), else as ErrorFromCode.
 Error ErrorFromPrepare(int code, std::string message, int offset);
 
-// There is no memory for what was asked. Making it takes none: its texts fit into the strings themselves.
-Error OutOfMemory();
-
-// What `call` returns, or OutOfMemory() where memory for it was lacking.
-template <typename T, typename Call>
-Result<T> OrOutOfMemory(const Call& call) {
-  try {
-    return call();
-  } catch (const std::bad_alloc&) {
-  } catch (const std::length_error&) {
-  }
-  return Fail(OutOfMemory());
-}
+using tradewind::OrOutOfMemory;
+using tradewind::OutOfMemory;
 
 }  // namespace tradewind::sqlite

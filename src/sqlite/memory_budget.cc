@@ -172,6 +172,7 @@ MemoryBudget::~MemoryBudget() {
 // little to matter.
 MemoryBudget::Shortage MemoryBudget::Lacks(int64_t bytes) const {
   if (bytes > bytes_left_ || calls_left_ <= 0) return Shortage::kStatement;
+  if (bytes > 0 && outstays_) return Shortage::kToldToEnd;
   if (bytes <= 0 || !account_) return Shortage::kNone;
   const auto more = static_cast<uint64_t>(bytes);
   const uint64_t has = account_->used();
@@ -195,6 +196,11 @@ int MemoryBudget::EphemeralCacheKib() {
   if (budget->account_) room = std::min(room, left(budget->account_->bound(), budget->account_->used()));
   return static_cast<int>(std::clamp<int64_t>(room / kParts / 1024, limits::kLeastEphemeralCacheKib,
                                               limits::kMostEphemeralCacheKib));
+}
+
+void MemoryBudget::NoteToldToEnd(runtime::TimePoint now) {
+  if (!told_to_end_) told_to_end_ = now;
+  outstays_ = now - *told_to_end_ >= limits::kEndingTime;
 }
 
 bool MemoryBudget::Take(int64_t bytes) {

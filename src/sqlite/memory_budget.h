@@ -14,8 +14,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/limits.h"
+#include "runtime/core.h"
 
 namespace tradewind::sqlite {
 
@@ -43,7 +45,7 @@ using MemoryAccountPointer = std::unique_ptr<MemoryAccount, AccountCloser>;
 
 class MemoryBudget {
  public:
-  enum class Shortage { kNone, kStatement, kTenant, kProcess };
+  enum class Shortage { kNone, kStatement, kTenant, kProcess, kToldToEnd };
 
   // `calls`: to the allocator, each some time of the core, which a compilation does not give up.
   explicit MemoryBudget(size_t bytes, uint64_t calls = INT64_MAX)
@@ -59,7 +61,13 @@ class MemoryBudget {
   // Of the running fiber; null where there is none.
   static MemoryBudget* Current();
 
-  bool used_up() const { return shortage_ != Shortage::kNone; }
+  // The statement was told to end, and still runs: within one call of a function that does not look whether it was, and
+  // may never be done (FTS5's highlight() copies all that it has for each word that it adds). If it was told
+  // limits::kEndingTime ago, it gets no more memory. Asked again and again while it runs.
+  void NoteToldToEnd(runtime::TimePoint now);
+
+  // It was refused for a reason of this budget's own.
+  bool used_up() const { return shortage_ != Shortage::kNone && shortage_ != Shortage::kToldToEnd; }
   // What was refused first.
   Shortage shortage() const { return shortage_; }
   PageStore* store() const { return store_; }
@@ -79,6 +87,8 @@ class MemoryBudget {
   int64_t calls_left_;
   int64_t bytes_to_undo_ = 0;
   Shortage shortage_ = Shortage::kNone;
+  std::optional<runtime::TimePoint> told_to_end_;
+  bool outstays_ = false;
 };
 
 // Has SQLite's allocator keep to budgets. Requires: SQLite has not been initialized.

@@ -31,8 +31,8 @@ class PageStoreTest : public testing::Test {
                                        runtime::OpenMode mode = runtime::OpenMode::kCreate) {
     return PageStore::Open(*core_, folder_ + "/" + name, mode).value();
   }
-  static Result<StatementResult> Sql(Connection& connection, const std::string& sql) {
-    return connection.Run(Statement{sql, {}, {}, true});
+  static Result<sql::StatementResult> Sql(Connection& connection, const std::string& sql) {
+    return connection.Run(sql::Statement{sql, {}, {}, true});
   }
   static int64_t Number(Connection& connection, const std::string& sql) {
     return std::get<int64_t>(Sql(connection, sql).value().rows.at(0).at(0));
@@ -88,8 +88,8 @@ TEST_F(PageStoreTest, AnAcknowledgedCommitIsThereAfterTheProcessDied) {
       auto connection = Connection::Open(*store).value();
       ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(x)"));
       ASSERT_TRUE(Sql(*connection, "INSERT INTO t VALUES(42)"));
-      ASSERT_TRUE(store->WaitDurable());
-      EXPECT_EQ(store->durable(), store->committed());
+      ASSERT_TRUE(store->log().WaitDurable());
+      EXPECT_EQ(store->log().durable(), store->log().committed());
       connection->Close(/*keep_wal=*/true);
     }
     store.reset();
@@ -105,11 +105,11 @@ TEST_F(PageStoreTest, OneSyncCoversEveryCommitBeforeIt) {
     auto connection = Connection::Open(*store).value();
     ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(x)"));
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(Sql(*connection, "INSERT INTO t VALUES(1)"));
-    EXPECT_LT(store->durable(), store->committed());
+    EXPECT_LT(store->log().durable(), store->log().committed());
     runtime::TaskGroup waiters(*core_);
-    for (int i = 0; i < 5; ++i) waiters.Spawn("waiter", [&] { EXPECT_TRUE(store->WaitDurable()); });
+    for (int i = 0; i < 5; ++i) waiters.Spawn("waiter", [&] { EXPECT_TRUE(store->log().WaitDurable()); });
     waiters.Join();
-    EXPECT_EQ(store->durable(), store->committed());
+    EXPECT_EQ(store->log().durable(), store->log().committed());
   });
 }
 
@@ -121,7 +121,7 @@ TEST_F(PageStoreTest, TheNewestVersionComesFromTheWalAndFromTheMainFileAlike) {
     const PageNumber a = RootOf(*connection, "a");
     const auto in_wal = Newest(*store, a);
     ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
-    EXPECT_EQ(store->wal_frames(), 0u);
+    EXPECT_EQ(store->log().frames(), 0u);
     EXPECT_EQ(Newest(*store, a), in_wal);
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
     EXPECT_NE(Newest(*store, a), in_wal);
@@ -133,10 +133,10 @@ TEST_F(PageStoreTest, AStatementThatFailsAfterPartOfItWasCommittedCountsAsACommi
     auto store = OpenStore("t.db");
     auto connection = Connection::Open(*store).value();
     ASSERT_TRUE(Sql(*connection, "CREATE TABLE t(x UNIQUE)"));
-    const CommitSequence before = store->committed();
+    const CommitSequence before = store->log().committed();
     EXPECT_FALSE(Sql(*connection, "INSERT OR FAIL INTO t VALUES(1),(1)"));  // The first row stays.
-    EXPECT_GT(store->committed(), before);
-    EXPECT_FALSE(store->commit_in_flight());
+    EXPECT_GT(store->log().committed(), before);
+    EXPECT_FALSE(store->log().commit_in_flight());
     EXPECT_EQ(Number(*connection, "SELECT count(*) FROM t"), 1);
   });
 }
@@ -149,13 +149,13 @@ TEST_F(PageStoreTest, ASentPageThatACommitChangesIsStale) {
     auto connection = Connection::Open(*store).value();
     MakeTwoTables(*connection);
     const PageNumber a = RootOf(*connection, "a"), b = RootOf(*connection, "b");
-    store->StartSending();
+    store->handed().StartSending();
     std::vector<std::byte> content(store->page_size());
-    ASSERT_TRUE(store->TakeForInit(One(a), content));
-    ASSERT_TRUE(store->TakeForInit(One(b), content));
+    ASSERT_TRUE(store->handed().TakeForInit(One(a), content));
+    ASSERT_TRUE(store->handed().TakeForInit(One(b), content));
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
-    EXPECT_FALSE(store->IsSentAndClean(a));
-    EXPECT_TRUE(store->IsSentAndClean(b));
+    EXPECT_FALSE(store->handed().IsSentAndClean(a));
+    EXPECT_TRUE(store->handed().IsSentAndClean(b));
   });
 }
 
@@ -164,11 +164,11 @@ TEST_F(PageStoreTest, APageIsNotSentBeforeItsCommitIsDurable) {
     auto store = OpenStore("t.db");
     auto connection = Connection::Open(*store).value();
     MakeTwoTables(*connection);
-    ASSERT_LT(store->durable(), store->committed());
-    store->StartSending();
+    ASSERT_LT(store->log().durable(), store->log().committed());
+    store->handed().StartSending();
     std::vector<std::byte> content(store->page_size());
-    ASSERT_TRUE(store->TakeForInit(One(RootOf(*connection, "b")), content));
-    EXPECT_EQ(store->durable(), store->committed());
+    ASSERT_TRUE(store->handed().TakeForInit(One(RootOf(*connection, "b")), content));
+    EXPECT_EQ(store->log().durable(), store->log().committed());
   });
 }
 
@@ -179,25 +179,25 @@ TEST_F(PageStoreTest, AnOpenWriterCommitsWhenItsPagesAreUntouchedAndIsRefusedWhe
     auto reader = Connection::Open(*store).value();
     MakeTwoTables(*writer);
     const PageNumber a = RootOf(*writer, "a"), b = RootOf(*writer, "b");
-    ASSERT_TRUE(store->WaitDurable());
+    ASSERT_TRUE(store->log().WaitDurable());
 
     ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
     ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
-    store->StartSending();
-    store->MakeList({PageNumber{1}});
+    store->handed().StartSending();
+    store->handed().MakeList({PageNumber{1}});
     std::vector<std::byte> content(store->page_size());
-    ASSERT_TRUE(store->HandOver(One(b), content));
+    ASSERT_TRUE(store->handed().HandOver(One(b), content));
     EXPECT_TRUE(Sql(*writer, "COMMIT")) << "page a was not handed over";
 
     ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
     ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=3"));
-    ASSERT_TRUE(store->HandOver(One(a), content));
+    ASSERT_TRUE(store->handed().HandOver(One(a), content));
     const auto refused = Sql(*writer, "COMMIT");
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, kHandedOverCode);
     EXPECT_EQ(refused.error().kind, ErrorKind::kUnavailable);
     EXPECT_TRUE(writer->autocommit()) << "rolled back";
-    EXPECT_EQ(store->refused_commits(), 1u);
+    EXPECT_EQ(store->handed().refused_commits(), 1u);
     EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 2);
     EXPECT_EQ(Number(*writer, "SELECT x FROM a"), 2) << "the connection stays usable";
 
@@ -218,9 +218,9 @@ TEST_F(PageStoreTest, TheWholeTransactionIsJudgedNotItsLastStatement) {
     auto store = OpenStore("t.db");
     auto writer = Connection::Open(*store).value();
     MakeTwoTables(*writer);
-    ASSERT_TRUE(store->WaitDurable());
-    store->StartSending();
-    store->MakeList({RootOf(*writer, "a")});
+    ASSERT_TRUE(store->log().WaitDurable());
+    store->handed().StartSending();
+    store->handed().MakeList({RootOf(*writer, "a")});
     ASSERT_TRUE(Sql(*writer, "BEGIN IMMEDIATE"));
     ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
     ASSERT_TRUE(Sql(*writer, "UPDATE b SET x=2"));
@@ -238,12 +238,12 @@ TEST_F(PageStoreTest, AReaderKeepsItsSnapshotThroughAHandOver) {
     ASSERT_TRUE(Sql(*reader, "BEGIN"));
     EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 1);
     ASSERT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
-    ASSERT_TRUE(store->WaitDurable());
-    store->StartSending();
-    store->MakeList({PageNumber{1}});
+    ASSERT_TRUE(store->log().WaitDurable());
+    store->handed().StartSending();
+    store->handed().MakeList({PageNumber{1}});
     std::vector<std::byte> content(store->page_size());
     for (uint32_t value = 1; value <= store->page_count(); ++value)
-      ASSERT_TRUE(store->HandOver(One(PageNumber{value}), content));
+      ASSERT_TRUE(store->handed().HandOver(One(PageNumber{value}), content));
     EXPECT_EQ(Number(*reader, "SELECT x FROM a"), 1);
     EXPECT_EQ(Number(*reader, "SELECT x FROM b"), 1);
     ASSERT_TRUE(Sql(*reader, "COMMIT"));
@@ -256,11 +256,11 @@ TEST_F(PageStoreTest, AHandOverThatIsGivenUpRefusesNothingAnyMore) {
     auto store = OpenStore("t.db");
     auto writer = Connection::Open(*store).value();
     MakeTwoTables(*writer);
-    ASSERT_TRUE(store->WaitDurable());
-    store->StartSending();
-    store->MakeList({PageNumber{1}, RootOf(*writer, "a")});
+    ASSERT_TRUE(store->log().WaitDurable());
+    store->handed().StartSending();
+    store->handed().MakeList({PageNumber{1}, RootOf(*writer, "a")});
     EXPECT_FALSE(Sql(*writer, "UPDATE a SET x=2"));
-    store->AbandonHandOver();
+    store->handed().AbandonHandOver();
     EXPECT_TRUE(Sql(*writer, "UPDATE a SET x=2"));
   });
 }
@@ -292,13 +292,13 @@ TEST_F(PageStoreTest, AReadOfAnAbsentPagePullsItOnceHoweverManyWait) {
     for (int turn = 0; turn < 10; ++turn) runtime::Yield();
     EXPECT_EQ(pulled, std::vector<PageNumber>{a});
     EXPECT_EQ(answered, 0);
-    EXPECT_EQ(store->wanted(), std::vector<PageNumber>{a});
+    EXPECT_EQ(store->arrival().wanted(), std::vector<PageNumber>{a});
     const auto content = Newest(*source, a);
-    EXPECT_TRUE(store->Arrive(One(a), content));
+    EXPECT_TRUE(store->arrival().Arrive(One(a), content));
     readers.Join();
     EXPECT_EQ(answered, 2);
-    EXPECT_TRUE(store->presence()->complete());
-    EXPECT_TRUE(store->wanted().empty());
+    EXPECT_TRUE(store->arrival().presence()->complete());
+    EXPECT_TRUE(store->arrival().wanted().empty());
   });
 }
 
@@ -313,7 +313,7 @@ TEST_F(PageStoreTest, APageThatIsPresentIsNotOverwrittenByALatePush) {
     auto connection = Connection::Open(*store).value();
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
     ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
-    EXPECT_TRUE(store->Arrive(One(a), old_content));
+    EXPECT_TRUE(store->arrival().Arrive(One(a), old_content));
     EXPECT_EQ(Number(*connection, "SELECT x FROM a"), 2);
   });
 }
@@ -331,20 +331,21 @@ TEST_F(PageStoreTest, ACheckpointMakesPagesPresentDurably) {
     auto store = CopyWithout(*source, "d.db", missing, [&](PageNumber page) {
       core_->Spawn("answer", [&, page] {
         const auto content = Newest(*source, page);
-        EXPECT_TRUE(destination->Arrive(One(page), content));
+        EXPECT_TRUE(destination->arrival().Arrive(One(page), content));
       });
     });
     destination = store.get();
     auto connection = Connection::Open(*store).value();
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
-    EXPECT_FALSE(store->presence()->WasWrittenHere(a)) << "a WAL write does not make a page present";
+    EXPECT_FALSE(store->arrival().presence()->WasWrittenHere(a))
+        << "a WAL write does not make a page present";
     ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
     const auto durable = PresenceMap::Load(core_->disk(), folder_ + "/d.db-presence").value();
     EXPECT_TRUE(durable->WasWrittenHere(a));
     EXPECT_TRUE(durable->HasArrived(a));
     EXPECT_FALSE(durable->IsPresent(b));
     EXPECT_EQ(durable->missing(), 1u);
-    EXPECT_EQ(durable->arrived_sum(), store->presence()->arrived_sum());
+    EXPECT_EQ(durable->arrived_sum(), store->arrival().presence()->arrived_sum());
   });
 }
 
@@ -386,7 +387,7 @@ TEST_F(PageStoreTest, TheWireframeHoldsEveryInteriorPageAndFewOthers) {
       ++pulls;
       core_->Spawn("answer", [&, page] {
         const auto content = Newest(*store, page);
-        EXPECT_TRUE(destination->Arrive(One(page), content));
+        EXPECT_TRUE(destination->arrival().Arrive(One(page), content));
       });
     });
     destination = copy.get();
@@ -557,9 +558,9 @@ TEST_F(PageStoreTest, ATenantThatGoesBackTakesOnlyWhatWasWrittenHere) {
     ASSERT_TRUE(Sql(*connection, "UPDATE a SET x=2"));
     ASSERT_TRUE(connection->Checkpoint(CheckpointMode::kTruncate));
     ASSERT_TRUE(Sql(*connection, "CREATE TABLE c(x)"));  // In the WAL, and past the end of what came.
-    ASSERT_TRUE(store->WaitDurable());
-    store->StartSending();
-    const PageSet& handed = store->MakeReverseList({});
+    ASSERT_TRUE(store->log().WaitDurable());
+    store->handed().StartSending();
+    const PageSet& handed = store->handed().MakeReverseList({});
     EXPECT_FALSE(handed.Has(a)) << "checkpointed here";
     EXPECT_TRUE(handed.Has(b)) << "never written here";
     EXPECT_FALSE(handed.Has(PageNumber{1})) << "in the WAL";
@@ -582,8 +583,8 @@ TEST_F(PageStoreTest, ReadersOfAbsentPagesFailAtOnceWhenTheTenantGoesBack) {
       auto answer = Sql(*connection, "SELECT x FROM a");
       if (!answer) error = answer.error();
     });
-    while (store->wanted().empty()) runtime::Yield();
-    store->StopPulls();
+    while (store->arrival().wanted().empty()) runtime::Yield();
+    store->arrival().StopPulls();
     readers.Join();
     ASSERT_TRUE(error.has_value());
     EXPECT_EQ(error->code, kPullFailedCode);

@@ -2,8 +2,12 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "base/check.h"
 #include "base/limits.h"
+#include "runtime/fiber.h"
 #include "runtime/fiber_local.h"
 #include "runtime/turns.h"
 #include "sqlite/page_store.h"
@@ -16,8 +20,10 @@ namespace tradewind::sqlite {
 
 namespace {
 
-// A piece of work takes some 20 to 500 ns; so many, well under a time slice.
-constexpr unsigned kWorkBetweenLooks = 256;
+// A piece of work takes 20 ns, or microseconds where a page goes to a temporary file and another one comes: one that is
+// fetched counts as four. So much at most is done between two looks, and so much at least between two looks at the clock.
+constexpr unsigned kMostWork = 256;
+constexpr unsigned kLeastWork = 4;
 // Of a large block; it takes the system up to a tenth of a millisecond.
 constexpr int kGivenBackAtOnceBytes = 256 << 10;
 
@@ -38,7 +44,7 @@ struct PausingCalls {
     Pauses* const pauses = Current();
     if (!pauses) return;
     pauses->work_ += amount;
-    if (pauses->work_ >= kWorkBetweenLooks) pauses->Look();
+    if (pauses->work_ >= pauses->look_at_) pauses->Look();
   }
 
   static void* Malloc(int bytes) {
@@ -82,7 +88,7 @@ struct PausingCalls {
 };
 
 Pauses::Pauses(ConnectionGuard& guard, const PageStore& store)
-    : guard_(guard), store_(store), outer_(Current()) {
+    : guard_(guard), store_(store), outer_(Current()), look_at_(kMostWork) {
 #ifdef TRADEWIND_BUNDLED_SQLITE
   tw_count_anew();
 #endif
@@ -94,12 +100,31 @@ Pauses::~Pauses() {
 }
 
 void Pauses::Look() {
+  if (looking_ || mutexes_held > 0 || store_.log().commit_in_flight()) {
+    work_ = 0;
+    return;
+  }
+  const runtime::Core& core = runtime::CurrentCore();
+  const bool has_looked = looked_at_ != runtime::TimePoint{};
+  const runtime::Duration took = has_looked ? core.TurnTime() - looked_at_ : runtime::Duration{};
+  if (work_ < kMostWork && took < limits::kPollInterval) {
+    look_at_ = std::max(work_ + kLeastWork, WorkOfPollInterval(took));
+    return;
+  }
+  look_at_ = std::max(kLeastWork, WorkOfPollInterval(took));
   work_ = 0;
-  if (looking_ || mutexes_held > 0 || store_.commit_in_flight()) return;
   looking_ = true;
   guard_.on_reads(guard_.context);
   runtime::YieldIfTurnIsOver();  // Statements of our own are not asked whether they go on.
   looking_ = false;
+  looked_at_ = core.TurnTime();
+}
+
+// As fast as what has been done in this time. If that had to wait for the disk, it is too little, and the next look at
+// the clock tells.
+unsigned Pauses::WorkOfPollInterval(runtime::Duration took) const {
+  const int64_t work = limits::kPollInterval * int64_t{work_} / std::max(took, runtime::Duration(1));
+  return static_cast<unsigned>(std::min<int64_t>(work, kMostWork));
 }
 
 void InstallPauses() {

@@ -4,14 +4,16 @@
 //
 // Whatever takes long does at least one of these often: it takes or returns memory, asks its cache for a page, compares
 // two rows in a sorter, looks at a token, a node or a byte of a long text, or copies a piece of a large value. So these
-// are counted, and once in a while, when the turn is over (runtime/turns.h), the statement lets others run there, and is
-// ended if it has to be.
+// are counted, and after as many as take limits::kPollInterval the statement lets others run there if its turn is over
+// (runtime/turns.h), and is ended if it has to be.
 //
 // Why that is right. To other connections it is as if a process of its own had been held up at that place, which
 // SQLite's locks allow for; what its connections share within this process they share through this VFS. It does not
-// happen while SQLite holds a mutex, nor between the acceptance of a commit and its end (page_store.h), nor in the
+// happen while SQLite holds a mutex, nor between the acceptance of a commit and its end (commit_log.h), nor in the
 // VFS's own locks and its writes of the last frame, which allocate nothing.
 #pragma once
+
+#include "runtime/core.h"
 
 namespace tradewind::sqlite {
 
@@ -30,11 +32,14 @@ class Pauses {
  private:
   friend struct PausingCalls;
   void Look();
+  unsigned WorkOfPollInterval(runtime::Duration took) const;
 
   ConnectionGuard& guard_;
   const PageStore& store_;
   Pauses* const outer_;
-  unsigned work_ = 0;
+  unsigned work_ = 0;  // Since the last look.
+  unsigned look_at_;   // At so much of it.
+  runtime::TimePoint looked_at_{};
   bool looking_ = false;
 };
 

@@ -2,8 +2,11 @@
 #include "sqlite/pauses.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +17,7 @@
 #include "runtime/turn_watch.h"
 #include "runtime/turns.h"
 #include "sqlite/database_fixture.h"
+#include "sqlite/vfs.h"
 
 #ifdef TRADEWIND_BUNDLED_SQLITE
 
@@ -72,6 +76,30 @@ std::string Rows(int count) {
          std::to_string(count) + ") SELECT x, hex(randomblob(8)) FROM c";
 }
 
+// Each word is added to a copy of all that there is, which takes longer than anybody waits; nothing in it asks SQLite
+// whether to go on.
+TEST_F(PausesTest, AStatementEndsInTheMidstOfACallThatWouldNot) {
+  auto core = runtime::RealCore::Create();
+  core->RunUntilReturned("test", [&] {
+    auto store = PageStore::Open(*core, folder_.folder() + "/t.db", runtime::OpenMode::kCreate);
+    ASSERT_TRUE(store);
+    auto connection = Connection::Open(**store);
+    ASSERT_TRUE(connection);
+    for (const char* sql : {"CREATE VIRTUAL TABLE f USING fts5(x)",
+                            "INSERT INTO f VALUES(replace(hex(zeroblob(2000000)), '00', 'ab '))"})
+      ASSERT_TRUE((*connection)->Run({.sql = sql}));
+    (*connection)->SetProgress([]() -> Result<void> {
+      return Fail(ErrorKind::kTimeout, "ENDED", "it is over");
+    });
+    EXPECT_EQ(
+        CodeOf((*connection)
+                   ->Run({.sql = "SELECT length(highlight(f, 0, '<', '>')) FROM f WHERE f MATCH 'ab'"})),
+        "ENDED");
+    (*connection)->SetProgress({});
+    EXPECT_EQ(Ask(**connection, "SELECT count(*) FROM f"), "1") << "and the connection is as good as before";
+  });
+}
+
 TEST_F(PausesTest, InASort) {
   EXPECT_LT(LongestTurnOf({kTable, Rows(150'000), "SELECT b FROM t ORDER BY b LIMIT 1 OFFSET 149999"}),
             kLongest);
@@ -92,6 +120,26 @@ TEST_F(PausesTest, WhileRowsAreDeletedThatAreInMemory) {
 
 TEST_F(PausesTest, WhileATransactionOfManyPagesIsCommitted) {
   EXPECT_LT(LongestTurnOf({kTable, "BEGIN", Rows(300'000), "COMMIT"}), kLongest);
+}
+
+// EXPLAIN needs no arguments, and still looks at each name.
+TEST_F(PausesTest, WhileTheNamesOfParametersAreLookedFor) {
+  std::string sql = "EXPLAIN QUERY PLAN SELECT 1 WHERE 1 IN (:a0";
+  for (int i = 1; i < 12'000; ++i) sql += ",:a" + std::to_string(i);
+  EXPECT_LT(LongestTurnOf({sql + ")"}), kLongest);
+}
+
+TEST_F(PausesTest, WhileRowsThatWereFoundOutOfOrderArePutInOrder) {
+  EXPECT_LT(LongestTurnOf({kTable, Rows(300'000), "CREATE INDEX i ON t(b)",
+                           "CREATE TRIGGER d AFTER DELETE ON t BEGIN SELECT 1; END",
+                           "DELETE FROM t INDEXED BY i WHERE b > ''"}),
+            kLongest);
+}
+
+TEST_F(PausesTest, WhileRowsAreLookedForAmongThoseThatWereFoundBefore) {
+  EXPECT_LT(LongestTurnOf({kTable, Rows(300'000), "CREATE INDEX i ON t(b)",
+                           "SELECT count(*) FROM t WHERE b > '' OR id > 0"}),
+            kLongest);
 }
 
 TEST_F(PausesTest, WhileASavepointIsRolledBack) {
@@ -212,6 +260,74 @@ TEST_F(PausesEndTest, ATextIsEndedWhileItIsCompiled) {
     connection.SetProgress({});
     EXPECT_EQ(Ask(connection, "SELECT 2"), "2");
   });
+}
+
+// -- How much is done between two looks
+
+class PauseBetweenLooksTest : public DatabaseFixture {
+ protected:
+  // Two pieces of work each, one after the other; the looks.
+  struct Looks {
+    int count = 0;
+    runtime::Duration longest{};  // Between two of them, but for the first ones.
+  };
+  Looks LooksDuring(int steps, const std::function<runtime::Duration(int step)>& cost) {
+    Looks looks;
+    core_.Run([&] {
+      const auto store = OpenStore();
+      const auto connection = Connect(*store);  // SQLite is configured by the first one.
+      runtime::TimePoint looked_at{};
+      ConnectionGuard guard;
+      const auto look = [&] {
+        if (looks.count++ > 1) looks.longest = std::max(looks.longest, core_.TurnTime() - looked_at);
+        looked_at = core_.TurnTime();
+      };
+      const std::function<void()> on_reads = look;
+      guard.on_reads = [](void* context) { (*static_cast<const std::function<void()>*>(context))(); };
+      guard.context = const_cast<std::function<void()>*>(&on_reads);
+      const Pauses pauses(guard, *store);
+      for (int step = 0; step < steps; ++step) {
+        sqlite3_free(sqlite3_malloc(8));
+        core_.tick = cost(step);
+        core_.Now();
+        core_.tick = runtime::Duration(1);
+      }
+    });
+    return looks;
+  }
+};
+
+constexpr int kSteps = 10'000;
+
+TEST_F(PauseBetweenLooksTest, WorkThatIsSlowIsLookedAtAsOftenAsAnyOther) {
+  const auto looks = LooksDuring(kSteps, [](int) { return std::chrono::microseconds(5); });
+  EXPECT_LE(looks.longest, 3 * limits::kPollInterval / 2);
+  EXPECT_GT(looks.count, kSteps / 10);
+}
+
+TEST_F(PauseBetweenLooksTest, WorkThatIsQuickIsNotLookedAtMoreOftenForThat) {
+  const auto looks = LooksDuring(kSteps, [](int) { return runtime::Duration(40); });
+  EXPECT_LE(looks.count, 2 * kSteps / 256 + 1);
+  EXPECT_GT(looks.count, kSteps / 256);
+}
+
+TEST_F(PauseBetweenLooksTest, WorkThatBecomesSlowIsLateOnceAndWorkThatBecomesQuickIsNotLookedAtForEver) {
+  const auto slower = LooksDuring(kSteps, [](int step) {
+    return step < kSteps / 2 ? runtime::Duration(40) : runtime::Duration(std::chrono::microseconds(5));
+  });
+  EXPECT_LE(slower.longest, 128 * std::chrono::microseconds(5));
+  EXPECT_GT(slower.count, kSteps / 20);
+  const auto quicker = LooksDuring(kSteps, [](int step) {
+    return step < 1'000 ? runtime::Duration(std::chrono::microseconds(5)) : runtime::Duration(40);
+  });
+  EXPECT_LE(quicker.count, 1'000 / 4 + 2 * kSteps / 256 + 10);
+}
+
+TEST_F(PauseBetweenLooksTest, AWaitForTheDiskLeavesNothingBehind) {
+  const auto looks = LooksDuring(kSteps, [](int step) {
+    return step % 1'000 == 500 ? runtime::Duration(std::chrono::milliseconds(5)) : runtime::Duration(40);
+  });
+  EXPECT_LE(looks.count, 2 * kSteps / 256 + 2 * kSteps / 1'000 + 1);
 }
 
 }  // namespace

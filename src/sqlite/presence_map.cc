@@ -190,8 +190,15 @@ bool PresenceMap::IsPresent(PageNumber page) const {
   return page.value > page_count_ || HasArrived(page) || written_here_.Has(page);
 }
 
+void PresenceMap::NotePresent(bool was_present) {
+  if (was_present) return;
+  TW_CHECK(missing_ > 0, "a page comes that a map without gaps has not got");
+  --missing_;
+}
+
 bool PresenceMap::NoteArrived(PageNumber page, uint64_t hash) {
   TW_CHECK(page.value >= 1 && page.value <= page_count_, "a page outside the file arrived");
+  TW_CHECK(hash != 0, "the hash of a page is never 0");
   if (hashes_[page.value - 1] != 0) return false;
   const bool was_present = IsPresent(page);
   hashes_[page.value - 1] = hash;

@@ -13,7 +13,7 @@
 // From 4096 on each sector of 512 bytes holds 504 of content and their xxh3, seeded with the list number and
 // the sector's place; a sector that was never written is zeros, and holds none. So a bit that flips makes the
 // map unreadable, instead of a page present that is not. Format 02 had the content alone; it is read, and
-// written anew.
+// rewritten.
 //
 // Crash argument. A map file belongs to one list (protocol step 3): a new list makes a new file, and the
 // journal's "ready" names its list number, so a stale map can never be believed. Once the journal
@@ -80,7 +80,6 @@ class PresenceMap {
   uint64_t arrived_sum() const { return arrived_sum_; }
   PageSet Arrived() const;
   PageSet Present() const;
-  PageNumber lock_page() const { return lock_page_; }
 
   // What changed since the last copy, to be written once the data that it speaks of is durable.
   struct Changes {
@@ -112,7 +111,7 @@ class PresenceMap {
   static uint64_t BlocksFor(uint64_t content_bytes) {
     return (content_bytes + kBlockContentBytes - 1) / kBlockContentBytes;
   }
-  void NotePresent(bool was_present) { missing_ -= was_present ? 0 : 1; }
+  void NotePresent(bool was_present);
 
   static constexpr uint64_t kSectorBytes = 512;
   static constexpr uint64_t kSectorContentBytes = 504;

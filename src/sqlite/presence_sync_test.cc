@@ -55,11 +55,11 @@ TEST_F(PresenceSyncTest, AMoveMayEndWhileACheckpointSyncsItsMap) {
       while (core_.syncs.done == before) runtime::Yield();
     }
     AwaitCalls(1);  // The map.
-    store->DropPresence();
+    store->arrival().DropPresence();
     core_.syncs.Release();
     fibers.Join();
     EXPECT_TRUE(done);
-    EXPECT_EQ(store->presence(), nullptr);
+    EXPECT_EQ(store->arrival().presence(), nullptr);
   });
 }
 
@@ -68,7 +68,7 @@ TEST_F(PresenceSyncTest, ASyncEndsOnlyWhenWhatAnotherHasTakenIsDurable) {
     const auto store = MakeDatabase();
     MakeMoving(*store, 2);
     const PageNumber second{2};
-    ASSERT_TRUE(store->Arrive({&second, 1}, std::vector<std::byte>(store->page_size())));
+    ASSERT_TRUE(store->arrival().Arrive({&second, 1}, std::vector<std::byte>(store->page_size())));
     core_.syncs.held = true;
     std::vector<std::string> ended;
     runtime::TaskGroup fibers(core_);

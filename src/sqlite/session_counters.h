@@ -3,7 +3,7 @@
 // other two are functions of our own under SQLite's names: total_changes() adds to SQLite's count, and
 // changes() is what the session brought along until a statement of it counts rows here.
 //
-// Within triggers SQLite counts anew in each, and puts the count of before back at its end. Whether a count
+// Within triggers SQLite counts again in each, and puts the count of before back at its end. Whether a count
 // in a trigger is the one of before is told by its value, which is certain only when SQLite counts as the
 // session does: see MakeReal().
 #pragma once

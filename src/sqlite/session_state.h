@@ -59,7 +59,7 @@ struct SessionState {
   // The settings that differ from a new connection's: their places in kSettingDefaults, and their values.
   std::vector<std::pair<size_t, int64_t>> settings;
 
-  // Whether a connection should rather be kept than be given the session anew at each request: settings make it
+  // Whether a connection should rather be kept than be given the session again at each request: settings make it
   // useless for others, and its statements are compiled again; a number of data_version costs the page cache; and
   // more changes are not carried exactly.
   bool is_dear() const { return !settings.empty() || data_version != 0 || changes > kMostRealChanges; }

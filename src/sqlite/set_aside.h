@@ -21,7 +21,7 @@ void SetAside(sqlite3* connection);
 // Resets every statement of a connection that was left running. Requires: none of ours runs.
 void ResetRunning(sqlite3* connection);
 
-// How many there are in this process.
+// How many there are in this process, for tests.
 size_t ConnectionsSetAside();
 
 }  // namespace tradewind::sqlite

@@ -65,7 +65,7 @@ TEST_F(SetAsideTest, AConnectionThatCannotBeClosedLeavesItsStoreToTheOthers) {
         EXPECT_EQ(Ask(*other, "INSERT INTO t VALUES ('kept')"), "");
         EXPECT_EQ(Ask(*other, "SELECT v FROM t"), "kept");
         EXPECT_TRUE(anchor->Checkpoint(CheckpointMode::kTruncate));
-        EXPECT_EQ(store->wal_frames(), 0u);
+        EXPECT_EQ(store->log().frames(), 0u);
         EXPECT_EQ(Ask(*other, "DROP TABLE t"), "");
         for (const char* name : {"f", "g", "h"})
           EXPECT_EQ(Ask(*other, std::string("DROP TABLE IF EXISTS ") + name), "");

@@ -148,7 +148,7 @@ struct VfsCalls {
   // -- WAL
   static int WalClose(sqlite3_file*) { return SQLITE_OK; }
   static int WalRead(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
-    if (!Cast(file).store->commit_in_flight()) NoteRead(Cast(file));
+    if (!Cast(file).store->log().commit_in_flight()) NoteRead(Cast(file));
     return Cast(file).store->ReadWal(static_cast<uint64_t>(offset), Buffer(into, amount));
   }
   static int WalWrite(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
@@ -159,7 +159,7 @@ struct VfsCalls {
   }
   static int WalSync(sqlite3_file* file, int) { return Cast(file).store->SyncWal(); }
   static int WalSize(sqlite3_file* file, sqlite3_int64* size) {
-    auto bytes = Cast(file).store->wal_->Size();
+    auto bytes = Cast(file).store->log().Size();
     if (!bytes) return SQLITE_IOERR_FSTAT;
     *size = static_cast<sqlite3_int64>(*bytes);
     return SQLITE_OK;

@@ -51,8 +51,8 @@ struct ConnectionGuard {
 // From now on the connection, which has read something already, obeys `guard`, which must outlive it.
 void SetGuard(sqlite3* connection, ConnectionGuard* guard);
 
-// Makes SQLite's generator of random numbers (WAL salts, randomblob) start anew from the core's: for
-// simulations.
+// Makes SQLite's generator of random numbers (WAL salts, randomblob) start over from the core's, for
+// tests and simulations.
 void ResetRandomness();
 
 }  // namespace tradewind::sqlite

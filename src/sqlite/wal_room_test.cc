@@ -20,7 +20,7 @@ class WalRoomTest : public DatabaseFixture {
   }
   static uint64_t EndOfFrames(const PageStore& store) {
     return WalTracker::kHeaderBytes +
-           store.wal_frames() * (WalTracker::kFrameHeaderBytes + uint64_t{store.page_size()});
+           store.log().frames() * (WalTracker::kFrameHeaderBytes + uint64_t{store.page_size()});
   }
   // As a process that dies: the WAL stays.
   static void Die(std::unique_ptr<Connection> connection) { connection->Close(/*keep_wal=*/true); }
@@ -56,7 +56,7 @@ TEST_F(WalRoomTest, HardlyAnyCommitChangesTheSizeOfTheFile) {
       sizes.insert(wal->Size().value());
       ASSERT_GE(*sizes.rbegin(), EndOfFrames(*store));
     }
-    EXPECT_GE(store->wal_frames(), 500u);
+    EXPECT_GE(store->log().frames(), 500u);
     EXPECT_LE(sizes.size(), 10u);
     EXPECT_LE(*sizes.rbegin(), EndOfFrames(*store) + (512u << 10)) << "room is bounded";
   });
@@ -67,7 +67,7 @@ TEST_F(WalRoomTest, RoomIsZeroesThatAreWrittenAndNoHole) {
     const auto store = OpenStore();
     const auto connection = Connect(*store);
     ASSERT_EQ(RunScript(*connection, "CREATE TABLE t(x)"), "");
-    ASSERT_TRUE(store->WaitDurable());
+    ASSERT_TRUE(store->log().WaitDurable());
     const uint64_t frames = EndOfFrames(*store);
     const uint64_t size = OpenWal()->Size().value();
     ASSERT_GT(size, frames);
@@ -86,7 +86,7 @@ TEST_F(WalRoomTest, RecoveryEndsAtTheRoom) {
       const auto store = OpenStore();
       auto connection = Connect(*store);
       ASSERT_EQ(RunScript(*connection, "CREATE TABLE t(x); INSERT INTO t VALUES(42)"), "");
-      ASSERT_TRUE(store->WaitDurable());
+      ASSERT_TRUE(store->log().WaitDurable());
       ASSERT_GT(OpenWal()->Size().value(), EndOfFrames(*store));
       Die(std::move(connection));
     }
@@ -121,11 +121,11 @@ TEST_F(WalRoomTest, CommitsGoOnWhereThereIsSpaceForThemButNoneForRoom) {
       ASSERT_EQ(RunScript(*connection, "CREATE TABLE t(x)"), "");
       for (int i = 0; i < 5; ++i) ASSERT_EQ(RunScript(*connection, "INSERT INTO t VALUES(1)"), "");
       EXPECT_EQ(OpenWal()->Size().value(), EndOfFrames(*store)) << "what did not suffice is given back";
-      ASSERT_TRUE(store->WaitDurable());
+      ASSERT_TRUE(store->log().WaitDurable());
     }
     for (int i = 0; i < 5; ++i) ASSERT_EQ(RunScript(*connection, "INSERT INTO t VALUES(1)"), "");
     EXPECT_GT(OpenWal()->Size().value(), EndOfFrames(*store)) << "space came back";
-    ASSERT_TRUE(store->WaitDurable());
+    ASSERT_TRUE(store->log().WaitDurable());
     EXPECT_EQ(Ask(*connection, "SELECT count(*) FROM t"), "10");
   });
 }

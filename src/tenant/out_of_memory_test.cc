@@ -66,7 +66,7 @@ TEST_F(OutOfMemoryTest, AStatementFailsAloneWhicheverAllocationFails) {
           EXPECT_EQ(Say(*stream, "BEGIN"), "");
           EXPECT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");
           core_.tick = std::chrono::microseconds(100);  // It yields at each progress call.
-          const sqlite::Statement statement{.sql = sql};
+          const sql::Statement statement{.sql = sql};
           victim = runtime::CurrentFiber();
           countdown = nth;
           const auto result = stream->Execute(statement);

@@ -38,11 +38,11 @@ class QuietTest : public TenantFixture {
     ASSERT_TRUE(tenant.WaitDurable());
     tenant.StopCheckpoints();
     tenant.Park();
-    tenant.store().StartSending();
-    tenant.store().MakeList({PageNumber{1}, PageNumber{2}});
+    tenant.store().handed().StartSending();
+    tenant.store().handed().MakeList({PageNumber{1}, PageNumber{2}});
   }
   static void TakeBack(Tenant& tenant) {
-    tenant.store().StopSending();
+    tenant.store().handed().StopSending();
     tenant.AllowCheckpoints();
     tenant.Unpark();
   }
@@ -267,7 +267,7 @@ TEST_F(QuietTest, AfterARefusalATransactionThatBeginsAnewMovesWithTheTenant) {
     EXPECT_EQ(Say(*stream, "BEGIN"), "TENANT_MOVED");
     EXPECT_TRUE(stream->autocommit());
     EXPECT_THAT(stream->begun(), ElementsAre());
-    tenant.store().StopSending();
+    tenant.store().handed().StopSending();
   });
 }
 
@@ -280,13 +280,13 @@ TEST_F(QuietTest, AStatementOnItsOwnIsNotRefusedButRunsAtTheNewOwner) {
     group.Spawn("long", [&] { said = Say(*stream, "INSERT INTO t (v) " + LongQuery(50'000)); });
     while (tenant.open_transactions() == 0) runtime::Yield();
     HandOver(tenant);
-    while (tenant.store().refused_commits() == 0) runtime::Yield();
+    while (tenant.store().handed().refused_commits() == 0) runtime::Yield();
     EXPECT_EQ(said, "");
     tenant.SetMoved();
     group.Join();
     EXPECT_EQ(said, "TENANT_MOVED");
     EXPECT_TRUE(stream->autocommit());
-    tenant.store().StopSending();
+    tenant.store().handed().StopSending();
   });
 }
 
@@ -299,7 +299,7 @@ TEST_F(QuietTest, AStatementOnItsOwnRunsHereWhenTheHandOverIsGivenUp) {
     group.Spawn("long", [&] { said = Say(*stream, "INSERT INTO t (v) " + LongQuery(50'000)); });
     while (tenant.open_transactions() == 0) runtime::Yield();
     HandOver(tenant);
-    while (tenant.store().refused_commits() == 0) runtime::Yield();
+    while (tenant.store().handed().refused_commits() == 0) runtime::Yield();
     TakeBack(tenant);
     group.Join();
     EXPECT_EQ(said, "");
@@ -332,7 +332,7 @@ class LackedPageTest : public QuietTest {
       group.Spawn("read", [&] { said = Say(*stream, "SELECT count(*) FROM t"); });
       runtime::SleepFor(5ms);
       tenant->Park();
-      store.StopPulls();
+      store.arrival().StopPulls();
       runtime::SleepFor(5ms);
       EXPECT_EQ(said, "nothing");
       end(*tenant);

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
+#include "tenant/admission.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::tenant {
@@ -142,10 +143,10 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
   });
 }
 
-Result<sqlite::StatementResult> Stream::Execute(const sqlite::Statement& statement) {
-  return RunStatement<sqlite::StatementResult>(
+Result<sql::StatementResult> Stream::Execute(const sql::Statement& statement) {
+  return RunStatement<sql::StatementResult>(
       [&](const auto& before_step) { return connection_->Run(statement, before_step); },
-      [&](const sqlite::StatementResult&) { return std::string_view(statement.sql); });
+      [&](const sql::StatementResult&) { return std::string_view(statement.sql); });
 }
 
 Result<size_t> Stream::ExecuteFirst(std::string_view sql) {
@@ -154,8 +155,8 @@ Result<size_t> Stream::ExecuteFirst(std::string_view sql) {
       [&](size_t length) { return sql.substr(0, length); });
 }
 
-Result<sqlite::Description> Stream::Describe(const std::string& sql) {
-  return Enter<sqlite::Description>([&]() -> Result<sqlite::Description> {
+Result<sql::Description> Stream::Describe(const std::string& sql) {
+  return Enter<sql::Description>([&]() -> Result<sql::Description> {
     if (transaction_state() == TransactionState::kNone) TW_TRY(Admit(Entrant::kStatement));
     return connection_->Describe(sql);
   });
@@ -188,7 +189,11 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   TW_TRY(tenant_->CheckUp());
   // From here to the first step nothing suspends.
   let_in_ = transaction_state() == TransactionState::kNone;
-  if (let_in_) snapshot_since_ = tenant_->core().Now();
+  if (let_in_) {
+    snapshot_since_ = tenant_->core().Now();
+    if (admission_observer) [[unlikely]]
+      admission_observer->OnAdmitted(tenant_->name());
+  }
   deadline_ = tenant_->core().Now() + limits::kStatementTime;
   return Decision::kStep;
 }

@@ -20,9 +20,9 @@
 
 #include "base/result.h"
 #include "runtime/fiber.h"
+#include "sql/value.h"
 #include "sqlite/connection.h"
 #include "sqlite/session_state.h"
-#include "sqlite/value.h"
 
 namespace tradewind::tenant {
 
@@ -42,10 +42,10 @@ class Stream {
   // rolled back because it held the write turn too long), SQLITE_BUSY (the turn did not come in time),
   // SQLITE_BUSY_SNAPSHOT (the tenant has moved under the transaction, which was rolled back),
   // STATEMENT_TIMEOUT, STATEMENT_CANCELLED, TENANT_MOVING, TENANT_DOWN. Suspends.
-  Result<sqlite::StatementResult> Execute(const sqlite::Statement& statement);
+  Result<sql::StatementResult> Execute(const sql::Statement& statement);
   // Runs the first statement of a text; returns how many bytes it took. Suspends.
   Result<size_t> ExecuteFirst(std::string_view sql);
-  Result<sqlite::Description> Describe(const std::string& sql);
+  Result<sql::Description> Describe(const std::string& sql);
 
   // As the client sees it: false also while the stream waits to be told ROLLBACK.
   bool autocommit() const;
@@ -61,7 +61,7 @@ class Stream {
   // For a stream that is to be closed: ends the statement in progress with STATEMENT_CANCELLED, whether it runs
   // or waits for the turn or at the gate, and lets none begin that would run here. Does not suspend.
   void Cancel();
-  bool executing() const { return executing_; }
+  bool executing() const { return executing_; }  // For tests.
 
  private:
   friend class Tenant;

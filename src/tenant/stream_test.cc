@@ -234,6 +234,7 @@ TEST_F(StreamTest, AStreamMayGoAwayWhileItsTurnIsTakenBack) {
   WithTenant([&](Tenant& tenant) {
     auto holder = OpenStream(tenant);
     const auto waiter = OpenStream(tenant);
+    ASSERT_TRUE(tenant.store().log().WaitDurable());  // What is not in the file yet is read from memory.
     EXPECT_EQ(Say(*holder, "BEGIN IMMEDIATE"), "");
     EXPECT_EQ(Say(*holder, "CREATE TABLE u (v)"), "");
     std::string outcome = "waits";
@@ -258,7 +259,7 @@ TEST_F(StreamTest, AStreamThatIsBusyKeepsTheTurnUntilItsStatementEnds) {
     const auto next = OpenStream(tenant);
     Say(*busy, "BEGIN");
     Say(*busy, "INSERT INTO t VALUES (1, 'busy')");
-    core_.tick = 3ms;
+    core_.tick = 1ms;
     std::string ran;
     runtime::TaskGroup group(core_);
     group.Spawn("busy", [&] {

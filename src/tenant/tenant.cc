@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "runtime/descriptors.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
@@ -47,7 +48,7 @@ void Tenant::Close(bool keep_wal) {
     return;
   }
   closing_ = true;
-  store_->StopPulls();
+  store_->arrival().StopPulls();
   store_->HurryCheckpoint();
   turn_.GiveUpAll();
   gate_changed_.NotifyAll();
@@ -69,15 +70,16 @@ void Tenant::Close(bool keep_wal) {
 }
 
 bool Tenant::IsIdle() const {
-  return !closing_ && !failed_ && !store_->failed() && gate_ == Gate::kOpen && streams_.empty() &&
-         streamless_.empty() && opening_ == 0 && exports_ == 0 && !turn_.holder() && !checkpointing_ &&
-         !checkpoints_stopped_ && !store_->presence() && !store_->is_sending() && !store_->handed_over();
+  return !closing_ && !failed_ && !store_->log().failure().has_value() && gate_ == Gate::kOpen &&
+         streams_.empty() && streamless_.empty() && opening_ == 0 && exports_ == 0 && !turn_.holder() &&
+         !checkpointing_ && !checkpoints_stopped_ && !store_->arrival().presence() &&
+         !store_->handed().is_sending() && !store_->handed().handed_over();
 }
 
 Result<void> Tenant::CloseIdle(const std::function<bool()>& wanted) {
   // Before anything ends, so that a full disk is no reason to lose what is open.
   checkpointing_ = true;
-  store_->KeepWalRoom(limits::kBlankWalBytes);
+  store_->log().KeepRoom(limits::kBlankWalBytes);
   const Result<void> copied = anchor_->Checkpoint(sqlite::CheckpointMode::kTruncate);
   checkpointing_ = false;
   NoteProgress();
@@ -87,6 +89,11 @@ Result<void> Tenant::CloseIdle(const std::function<bool()>& wanted) {
                 "the tenant " + name_ + " is in use again");
   Close(/*keep_wal=*/true);
   return {};
+}
+
+std::vector<PageNumber> Tenant::RecentlyUsed() const {
+  if (store_->page_count() <= limits::kRememberedHotPages) return {};
+  return store_->HotPages(limits::kRememberedHotPages);
 }
 
 Result<void> Tenant::CheckUp() const {
@@ -110,7 +117,7 @@ void Tenant::TakeDown(const Error& cause) {
 
 Result<void> Tenant::WaitDurable() {
   TW_TRY(CheckUp());
-  Result<void> durable = store_->WaitDurable();
+  Result<void> durable = store_->log().WaitDurable();
   // A folder that could not be opened for want of a descriptor is no failed sync.
   if (durable || durable.error().code == runtime::kTooManyFilesCode) return durable;
   TakeDown(durable.error());
@@ -204,6 +211,7 @@ void Tenant::NoteProgress() {
 void Tenant::SetGate(Gate gate) {
   TW_CHECK(gate_ != Gate::kMoved || gate == Gate::kMoved,
            "a tenant that has moved is served here again without a new open");
+  if (gate == Gate::kMoved && Planted(PlantedBug::kServesAfterSwap)) return Unpark();
   gate_ = gate;
   gate_changed_.NotifyAll();
 }
@@ -289,13 +297,16 @@ void Tenant::StopCheckpoints() {
 // checkpoint is copied, readers of the WAL come to their end (new ones read the main file), and the WAL is cut. A
 // transaction that is open while its client does something else is not waited for.
 Result<void> Tenant::CatchUpWithWriters() {
+  const runtime::Duration wait = std::clamp<runtime::Duration>(
+      limits::kCatchUpWait * int64_t{store_->log().frames()} / int64_t{limits::kLongWalFrames},
+      limits::kCatchUpWait, limits::kWriteTurnWait / 2);
   TW_TRY(anchor_->Checkpoint(sqlite::CheckpointMode::kPassive));
   if (checkpoints_stopped_ || !turn_.Acquire(&checkpointing_, core_.Now() + limits::kCatchUpWait)) return {};
   store_->HurryNextCheckpoint();
   Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
   if (done && !HasSnapshot(Snapshots::kIdle) && !checkpoints_stopped_) {
-    store_->KeepWalRoom(uint64_t{limits::kCheckpointFrames} * store_->page_size());
-    const runtime::TimePoint deadline = core_.Now() + limits::kCatchUpWait;
+    store_->log().KeepRoom(uint64_t{limits::kCheckpointFrames} * store_->page_size());
+    const runtime::TimePoint deadline = core_.Now() + wait;
     anchor_->SetProgress([this, deadline]() -> Result<void> {
       if (core_.Now() < deadline && !closing_ && !checkpoints_stopped_) return {};
       return Fail(ErrorKind::kUnavailable, "READERS_STAY", "readers keep the log from being cut");
@@ -308,7 +319,7 @@ Result<void> Tenant::CatchUpWithWriters() {
 }
 
 void Tenant::CheckpointIfLong() {
-  const uint32_t frames = store_->wal_frames();
+  const uint32_t frames = store_->log().frames();
   if (frames < limits::kCheckpointFrames) checkpoint_at_frames_ = limits::kCheckpointFrames;
   if (frames < checkpoint_at_frames_ || checkpoints_stopped_ || checkpointing_ || closing_ || failed_) return;
   checkpointing_ = true;
@@ -325,7 +336,7 @@ void Tenant::Checkpoint() {
   if (done && HasLongWal()) done = CatchUpWithWriters();
   // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
   // every commit.
-  const uint32_t frames = store_->wal_frames();
+  const uint32_t frames = store_->log().frames();
   checkpoint_at_frames_ = frames + std::max(limits::kCheckpointFrames, frames) / 4;
   checkpointing_ = false;
   if (!done && done.error().kind != ErrorKind::kUnavailable)
@@ -335,8 +346,8 @@ void Tenant::Checkpoint() {
 
 // It is, or it has been and its file still is.
 bool Tenant::HasLongWal() const {
-  return store_->wal_frames() >= limits::kLongWalFrames ||
-         store_->wal_bytes() > uint64_t{limits::kLongWalFrames} * 2 * store_->page_size();
+  return store_->log().frames() >= limits::kLongWalFrames ||
+         store_->log().bytes() > uint64_t{limits::kLongWalFrames} * 2 * store_->page_size();
 }
 
 bool Tenant::ShortensWal() const {
@@ -357,7 +368,7 @@ void Tenant::WatchLongWal() {
 }
 
 void Tenant::EndOldSnapshots() {
-  const bool at_any_age = store_->wal_frames() >= limits::kMostWalFrames;
+  const bool at_any_age = store_->log().frames() >= limits::kMostWalFrames;
   const runtime::TimePoint since = core_.Now() - (at_any_age ? limits::kLongWalLook : limits::kSnapshotTime);
   for (Stream* stream : streams_)
     if (stream->HoldsSnapshotSince(since)) stream->EndSnapshot();

@@ -38,6 +38,7 @@
 #include "runtime/fiber.h"
 #include "sqlite/connection.h"
 #include "sqlite/page_store.h"
+#include "tenant/hosted_tenant.h"
 #include "tenant/stream.h"
 #include "tenant/write_turn.h"
 
@@ -50,18 +51,19 @@ inline constexpr std::string_view kWantedCode = "TENANT_WANTED";  // It is not i
 // While a hand-over waits for open transactions others may begin as they like for so long.
 inline constexpr std::chrono::milliseconds kQuietWait{250};
 
-// Whether new transactions may start here. Held: only statements on their own, and what cannot write.
-enum class Gate { kOpen, kHeld, kParked, kMoved };
+// As the catalog names it.
+inline constexpr std::string_view kSqliteEngine = "sqlite";
+
 // What asks at the gate: a transaction of several statements that may write, or anything else.
 enum class Entrant { kStatement, kTransaction };
 
-class Tenant {
+class Tenant final : public HostedTenant {
  public:
   // Takes the store, opened. Opens the anchor connection, which keeps the WAL, copies a WAL that a crash left
   // into the main file, and makes an empty database of an empty file. Suspends.
   static Result<std::unique_ptr<Tenant>> Open(runtime::Core& core, TenantName name,
                                               std::unique_ptr<sqlite::PageStore> store);
-  ~Tenant();  // Requires: Close() has returned.
+  ~Tenant() override;  // Requires: Close() has returned.
   Tenant(const Tenant&) = delete;
   Tenant& operator=(const Tenant&) = delete;
 
@@ -72,15 +74,15 @@ class Tenant {
   Result<void> WaitDurable();
 
   // The gate. From the return of Park() no new snapshot is taken for a client. It does not suspend.
-  Gate gate() const { return gate_; }
-  void Park();
-  void Unpark();
-  void SetMoved() { SetGate(Gate::kMoved); }
+  Gate gate() const override { return gate_; }
+  void Park() override;
+  void Unpark() override;
+  void SetMoved() override { SetGate(Gate::kMoved); }
   // Suspends until no transaction is open that may still write, and then, without a suspension in between,
   // closes the gate for new ones of that kind (held). They may begin for kQuietWait first, and have to
   // wait from then on. False: one was still open `grace` after that, or `given_up` says so; the gate is held
   // all the same. Requires: the gate is open.
-  bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up);
+  bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) override;
   // Suspends while the gate is closed to the entrant. Fails with TENANT_MOVED, with TENANT_MOVING when it
   // stays parked for limits::kParkedRequest, with TENANT_DOWN, or as `keep_waiting` does, which is asked at each
   // change. When it succeeds the gate is open to it, and stays so until the caller suspends.
@@ -96,35 +98,39 @@ class Tenant {
   // and exports; and statements that run without one.
   size_t open_transactions() const;
   // Suspends until there is none (true), or the deadline passes.
-  bool JoinTransactions(runtime::TimePoint deadline);
+  bool JoinTransactions(runtime::TimePoint deadline) override;
   // Suspends until no client has still to say ROLLBACK to a transaction that was rolled back here, or the deadline
   // passes. Its stream answers that; one that is gone would say "lost".
-  void AwaitRollbacks(runtime::TimePoint deadline);
+  void AwaitRollbacks(runtime::TimePoint deadline) override;
 
   // A plain, consistent SQLite file at `path` on this node's disk, made while the tenant is in use. Fails
   // with kExists when there is one, and as `keep_going` does, which is asked now and then. Suspends.
   Result<void> ExportTo(const std::string& path, const std::function<Result<void>()>& keep_going = {});
-  size_t exports() const { return exports_; }
+  size_t exports() const override { return exports_; }
 
   // Ends everything: requests in progress, whatever they wait for, and later ones fail with TENANT_DOWN, open
   // transactions are rolled back, connections close, and the last one checkpoints unless `keep_wal` or
   // StopCheckpoints() was called. Streams may outlive the tenant, and nothing touches its files afterwards.
   // Suspends, for no statement longer than until its next progress call.
-  void Close(bool keep_wal = false);
+  void Close(bool keep_wal = false) override;
 
   // Whether nothing speaks against closing it for idleness: no stream, no transaction that is being rolled back, no
   // export, no checkpoint; no move has to do with it, and its disk has not failed.
-  bool IsIdle() const;
-  // Closes a tenant that is idle, so that it opens and commits again as fast as can be (page_store.h, "A blank WAL").
+  bool IsIdle() const override;
+  // Closes a tenant that is idle, so that it opens and commits again as fast as can be (commit_log.h, "A blank WAL").
   // Nobody may begin to use it meanwhile; who wants to says so by `wanted`, and it stays open if that is soon
   // enough. Fails, and stays open, when its WAL cannot be copied. Suspends.
-  Result<void> CloseIdle(const std::function<bool()>& wanted);
+  Result<void> CloseIdle(const std::function<bool()>& wanted) override;
+  void HurryClosing() override { store_->HurryNextCheckpoint(); }
+  void StopWaits() override { store_->arrival().StopPulls(); }
+  std::vector<PageNumber> RecentlyUsed() const override;
 
-  const TenantName& name() const { return name_; }
+  const TenantName& name() const override { return name_; }
+  std::string_view engine() const override { return kSqliteEngine; }
   runtime::Core& core() { return core_; }
   sqlite::PageStore& store() { return *store_; }
   WriteTurn& turn() { return turn_; }
-  size_t stream_count() const { return streams_.size(); }
+  size_t stream_count() const { return streams_.size(); }  // For tests.
   bool failed() const { return failed_.has_value(); }
 
  private:

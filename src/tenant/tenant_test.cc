@@ -100,7 +100,7 @@ TEST_F(TenantTest, WhatWasCommittedIsThereWhenTheTenantOpensAgain) {
     }
     EXPECT_TRUE(core_.disk().Exists(core_.folder() + "/t.db-wal").value());
     const auto tenant = OpenTenant();
-    EXPECT_EQ(tenant->store().wal_frames(), 0u);
+    EXPECT_EQ(tenant->store().log().frames(), 0u);
     EXPECT_GE(tenant->store().page_count(), 2u);
     EXPECT_EQ(Say(*OpenStream(*tenant), "SELECT v FROM t"), "7");
     tenant->Close();

@@ -106,6 +106,7 @@ test("what is not there yet says so with exit code 4", async () => {
     ["bench", "--transport", "websocket"],
     ["tenant", "create", "m", "--engine", "mariadb"],
     ["serve", "--name", "x", "--data", join(folder, "x"), "--catalog", "etcd://127.0.0.1:2379"],
+    ["serve", "--name", "x", "--data", join(folder, "x"), "--auth-key", "tradewind.pub.pem"],
   ]) {
     const result = await run(...args);
     assert.equal(result.code, 4, args.join(" "));
@@ -330,4 +331,31 @@ test("serve refuses what it cannot do, and says what to do", async () => {
   const alone = await serve("--listen", "127.0.0.1:0", "--data", join(folder, "alone"), "--join", "http://127.0.0.1:1");
   assert.notEqual(alone.code, 0);
   assert.match(alone.stderr, /127\.0\.0\.1:1/);
+});
+
+test("tokens are made, shown, and checked without any node", async () => {
+  const keys = join(folder, "keys");
+  const made = await tradewind(["token", "keygen", keys]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.equal((await stat(join(keys, "tradewind.key.pem"))).mode & 0o777, 0o600);
+  const again = await tradewind(["token", "keygen", keys]);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /another folder/);
+  const create = (...args) => tradewind(["token", "create", "--key", join(keys, "tradewind.key.pem"), ...args]);
+  const show = (token, key = "tradewind.pub.pem") => tradewind(["token", "show", token, "--key", join(keys, key)]);
+
+  const token = (await create("--tenant", "shop:ro", "--tenant", "notes", "--no-ddl", "--expires", "30d")).stdout.trim();
+  const shown = await show(token);
+  assert.match(shown.stdout, /^notes +read, write$/m);
+  assert.match(shown.stdout, /^shop +read$/m);
+  assert.match(shown.stdout, /^any other +nothing$/m);
+  assert.equal((await show(token, "tradewind.key.pem")).code, 2);
+  const claims = JSON.parse((await create("--tenant", "*:ro", "-o", "json")).stdout).claims;
+  assert.deepEqual(claims, { a: "ro" });
+  const short = (await create("--tenant", "shop", "--expires", "1s")).stdout.trim();
+  let expired = await show(short);
+  for (let patience = 0; expired.code === 0 && patience < 100; patience++) expired = await show(short);
+  assert.match(expired.stderr, /expired/);
+  for (const wrong of [["--tenant", "shop:admin"], ["--tenant", "NO"], ["--tenant", "*", "--tenant", "a"], []])
+    assert.equal((await create(...wrong)).code, 2, wrong.join(" "));
 });

@@ -29,6 +29,14 @@ async function count(tenant) {
   assert.equal(result.code, 0, result.stderr);
   return JSON.parse(result.stdout).rows[0][0];
 }
+// Waits for a condition; fails with what `seen` says when it does not come.
+async function until(what, condition, seen) {
+  const deadline = Date.now() + 60_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) assert.fail(`not within a minute: ${what}; ${await seen()}`);
+    await pause(20);
+  }
+}
 async function exists(path) {
   return access(path).then(() => true, () => false);
 }
@@ -57,9 +65,27 @@ for sql in sys.argv[2:]:
     db.execute(sql).fetchall()
 print("ready", flush=True)
 sys.stdin.read()`;
-  const child = spawn("python3", ["-c", program, path, ...statements], { stdio: ["pipe", "pipe", "inherit"] });
-  await new Promise((resolve) => createInterface({ input: child.stdout }).once("line", resolve));
+  return staying(program, path, ...statements);
+}
+
+// One that has SQLite's shared lock of a file, whatever the file holds: that of a move under way may be shorter than it says.
+async function outsideThatLocks(path) {
+  const program = `
+import fcntl, sys
+file = open(sys.argv[1], "r+b")
+fcntl.lockf(file, fcntl.LOCK_SH, 510, 0x40000002)
+print("ready", flush=True)
+sys.stdin.read()`;
+  return staying(program, path);
+}
+
+async function staying(program, ...args) {
+  const child = spawn("python3", ["-c", program, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  let why = "";
+  child.stderr.on("data", (text) => (why += text));
   const ended = new Promise((resolve) => child.once("exit", resolve));
+  const ready = new Promise((resolve) => createInterface({ input: child.stdout }).once("line", () => resolve(true)));
+  assert.ok(await Promise.race([ready, ended.then(() => false)]), why);
   return async (signal) => {
     child.kill(signal ?? "SIGKILL");
     await ended;
@@ -219,16 +245,19 @@ test("a move goes on by itself when a program held the file at the restart of it
       const started = await run("move", "start", "between", "--to", to, "--rate", "200KB/s", "-o", "json");
       assert.equal(started.code, 0, started.stderr);
       const { id } = JSON.parse(started.stdout);
-      const phaseOf = async () => (await (await fetch(`${node.url}/v1/moves/${id}`)).json()).phase;
-      while (!["dual", "finish"].includes(await phaseOf())) await pause(20);
+      const receipt = async () => (await fetch(`${node.url}/v1/moves/${id}`)).json();
+      const phaseOf = async () => (await receipt()).phase;
+      const seen = async () => `${JSON.stringify(await receipt())}\n${second.log()}\n${node.log()}`;
+      await until(`the move to ${to} is dual`, async () => ["dual", "finish"].includes(await phaseOf()), seen);
       second.child.kill("SIGKILL");
       await second.ended;
-      const stop = await outsideThatStays(join(folder, "n2", "tenants", "between.db"), "BEGIN", "PRAGMA schema_version");
+      const stop = await outsideThatLocks(join(folder, "n2", "tenants", "between.db"));
       second = await startNode("n2", folder, node.url);
-      while (!/open in another program/.test(second.log())) await pause(20);
+      await until("n2 waits for the other program", () => /open in another program/.test(second.log()), seen);
       await stop();
-      assert.equal((await run("move", "set", id, "--rate", "none")).code, 0);
-      while ((await phaseOf()) !== "done") await pause(20);
+      const set = async () => (await run("move", "set", id, "--rate", "none")).code === 0;
+      await until("the move is under way at its source again", set, seen);
+      await until(`the move to ${to} is done`, async () => (await phaseOf()) === "done", seen);
       assert.equal(await count("between"), 3000);
     }
   } finally {

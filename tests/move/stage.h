@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "cli/admin_client.h"
-#include "cli/load/bank.h"
 #include "cli/local_cluster.h"
+#include "load/bank.h"
 #include "runtime/real_core.h"
 
 namespace tradewind::tests {

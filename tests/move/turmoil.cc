@@ -57,7 +57,7 @@ void Turmoil::Run(Round round, int& rounds) {
   }
 }
 
-Result<load::StatementResult> Turmoil::Ask(const std::string& sql, std::vector<sqlite::Value> arguments) {
+Result<load::StatementResult> Turmoil::Ask(const std::string& sql, std::vector<sql::Value> arguments) {
   load::HranaStream stream(servers_[next_server_++ % servers_.size()]);
   load::Statement statement;
   statement.sql = sql;
@@ -109,10 +109,10 @@ Result<void> Turmoil::InsertAndDelete(int round) {
 
 Result<void> Turmoil::WriteBlob(int round) {
   const int64_t slot = round % kBlobSlots;
-  const sqlite::Blob written{RandomBytes(random_, kBlobBytes)};
+  const sql::Blob written{RandomBytes(random_, kBlobBytes)};
   TW_TRY(Ask("INSERT OR REPLACE INTO blobs VALUES (?1, ?2)", {slot, written}));
   TW_TRY_ASSIGN(const auto read, Ask("SELECT body FROM blobs WHERE slot = ?1", {slot}));
-  const auto* body = read.rows.empty() ? nullptr : std::get_if<sqlite::Blob>(&read.rows.front().front());
+  const auto* body = read.rows.empty() ? nullptr : std::get_if<sql::Blob>(&read.rows.front().front());
   if (body && *body == written) return {};
   return Fail(ErrorKind::kCorrupt, "WRONG_ANSWER", fmt::format("the blob in slot {} is another one", slot));
 }

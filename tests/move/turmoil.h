@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/load/hrana_client.h"
+#include "load/hrana_client.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::tests {
@@ -43,7 +43,7 @@ class Turmoil {
   Result<void> ChangeSchema(int round);
   Result<void> InsertAndDelete(int round);
   Result<void> WriteBlob(int round);
-  Result<load::StatementResult> Ask(const std::string& sql, std::vector<sqlite::Value> arguments = {});
+  Result<load::StatementResult> Ask(const std::string& sql, std::vector<sql::Value> arguments = {});
   Result<void> Expect(const std::string& sql, int64_t expected);
 
   std::vector<load::HranaClient> servers_;

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <string>
 
-#include "cli/report/report.h"
+#include "report/report.h"
 
 int main() {
   const std::string text(std::istreambuf_iterator<char>(std::cin), {});
@@ -14,6 +14,6 @@ int main() {
     std::cerr << "render_results: stdin is not JSON: " << failed.message() << "\n";
     return 1;
   }
-  std::cout << tradewind::cli::RenderReport(results);
+  std::cout << tradewind::report::RenderReport(results);
   return std::cout.flush() ? 0 : 1;
 }

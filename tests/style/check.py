@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The house rules of docs/hacking.md that a machine can hold: include arrows between the folders of src/, what only one
-folder may touch, banned constructs with what to use instead, and the shape of a file.
+folder may touch, banned constructs with what to use instead, the shape of a file, and what nothing uses (dead.py).
 
 Usage: check.py ROOT. Prints one line a violation, as file:line: what; exits 1 when there is any.
 self_test.py shows each rule a sample that it must refuse.
@@ -10,33 +10,40 @@ import pathlib
 import re
 import sys
 
+from dead import dead
 from sources import CPP, code_only, source_files
 
 # folder of src/ -> the folders that it may include (besides its own). docs/architecture.md has the picture.
 ARROWS = {
     "base": set(),
     "runtime": {"base"},
-    "sqlite": {"base", "runtime"},
-    "tenant": {"base", "runtime", "sqlite"},
-    "cluster": {"base", "runtime", "sqlite"},
-    "pace": {"base", "runtime"},
-    "move": {"base", "runtime", "sqlite", "tenant", "cluster", "pace"},
-    "mariadb": {"base", "runtime"},
     "net": {"base", "runtime"},
-    "hrana": {"base", "runtime", "sqlite", "tenant"},
-    "node": {"base", "runtime", "sqlite", "tenant", "cluster", "pace", "move", "mariadb", "net", "hrana"},
-    "cli": {"base", "runtime", "pace", "cluster", "net", "hrana", "node"},
+    "auth": {"base"},
+    "pace": {"base", "runtime"},
+    "sql": {"base", "runtime"},
+    "sqlite": {"base", "runtime", "sql"},
+    "outside": {"base", "runtime", "sqlite"},
+    "catalog": {"base", "runtime", "net", "sql", "sqlite"},
+    "tenant": {"base", "runtime", "sql", "sqlite"},
+    "move": {"base", "runtime", "net", "pace", "catalog", "tenant"},
+    "zephyr": {"base", "runtime", "pace", "sqlite", "tenant", "move"},
+    "hrana": {"base", "runtime", "net", "sql", "sqlite", "tenant"},
+    "gateway": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "hrana"},
+    "balance": {"base", "runtime", "net", "catalog", "move", "gateway"},
+    "admin": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "gateway", "balance"},
+    "node": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "zephyr", "gateway", "balance", "admin"},
+    "load": {"base", "runtime", "net", "sql"},
+    "report": {"base"},
+    "cli": {"base", "runtime", "net", "auth", "pace", "sql", "outside", "load", "report"},
+    "program": {"base", "runtime", "net", "catalog", "node", "cli"},
 }
-
-# Headers that are free of their folder's technology, and may be included from further away.
-PLAIN = {("cli", "sqlite/" + header) for header in
-         ("value.h", "sql_text.h", "lock_bytes.h", "outside_database.h")}
 
 MOST_LINES = 600
 
 # (pattern in an include's path, places that may have it, why)
 ONLY_IN = [
-    (r"sqlite3(ext)?\.h$", ("src/sqlite/", "bench/"), "only sqlite/ speaks to SQLite"),
+    (r"sqlite3(ext)?\.h$", ("src/sqlite/", "src/outside/", "bench/"), "only sqlite/ and outside/ speak to SQLite"),
+    (r"^CLI/", ("src/cli/arguments.cc",), "only cli/arguments.cc speaks to CLI11, which takes long to compile"),
     (r"boost/beast", ("src/net/",), "only net/ speaks HTTP and WebSocket"),
     (r"boost/asio", ("src/runtime/",), "only runtime/ has an event loop; see runtime/core.h"),
     (r"boost/context", ("src/runtime/",), "only runtime/ switches stacks; see runtime/fiber.h"),
@@ -54,7 +61,7 @@ BANNED = [
      ("src/runtime/", "bench/"), "Core::Now or Core::UnixMilliseconds"),
     (r"(?<!\w)::(open|openat|creat|socket|connect|accept4?|pread|pwrite|fsync|fdatasync|unlink|rename)\s*\(",
      ("src/runtime/",), "Core::disk() and Core::network()"),
-    (r"\bstd::[io]?fstream\b|\b(std::)?fopen\s*\(", ("src/runtime/", "src/cli/", "bench/", "tests/", "*_test.cc"),
+    (r"\bstd::[io]?fstream\b|\b(std::)?fopen\s*\(", ("src/runtime/", "src/cli/", "src/program/", "bench/", "tests/", "*_test.cc"),
      "Core::disk()"),
     (r"\bstd::random_device\b|(?<![\w.>:])s?rand\s*\(", ("src/runtime/", "bench/"), "Core::FillRandom"),
     (r"\bthrow\b", ("*_test.cc", "src/base/out_of_memory.cc"), "Result<T>; exceptions end at their library"),
@@ -62,7 +69,7 @@ BANNED = [
 ]
 
 
-# The pages of src/cli/report show names and messages that anybody may have chosen.
+# The pages of src/report show names and messages that anybody may have chosen.
 _MARKUP = re.compile(r"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|fetch|XMLHttpRequest|import)\b")
 
 
@@ -98,7 +105,7 @@ def check_arrows(path, code):
         to = target.split("/")[0]
         if "/" not in target or ".." in target or to not in ARROWS:
             yield Violation(path, line, f'"{target}" must be named from src/, as in "base/result.h"')
-        elif to != folder and to not in ARROWS[folder] and (folder, target) not in PLAIN:
+        elif to != folder and to not in ARROWS[folder]:
             yield Violation(path, line, f'{folder} may not include {to} ("{target}")')
 
 
@@ -166,10 +173,15 @@ def check_file(path, text):
 
 
 def main(root):
-    files = source_files(root, CPP + (".py", ".mjs", ".js", ".sh"))
+    files = source_files(root, CPP + (".c", ".py", ".mjs", ".js", ".sh"))
     found = []
+    read = {}
     for path in files:
-        found += check_file(path.as_posix(), (pathlib.Path(root) / path).read_text(encoding="utf-8"))
+        text = (pathlib.Path(root) / path).read_text(encoding="utf-8")
+        found += check_file(path.as_posix(), text)
+        if path.suffix in CPP + (".c",):
+            read[path.as_posix()] = (text, code_only(text))
+    found += [Violation(*what) for what in dead(read)]
     for violation in found:
         print(violation)
     print(f"{len(files)} files, {len(found)} violations")

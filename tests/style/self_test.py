@@ -4,6 +4,7 @@
 import unittest
 
 import check
+from dead import dead
 from sources import code_only
 
 HEADER = "// What this is for.\n#pragma once\n"
@@ -23,15 +24,16 @@ class HouseRules(unittest.TestCase):
 
     def test_arrows_point_one_way(self):
         self.refuses("src/base/a.cc", '#include "runtime/core.h"\n', "base may not include runtime")
-        self.refuses("src/tenant/a.cc", '#include "cluster/catalog.h"\n', "tenant may not include cluster")
-        self.refuses("src/cluster/a.h", HEADER + '#include "net/http.h"\n', "cluster may not include net")
-        self.refuses("src/hrana/a_test.cc", '#include "net/http.h"\n', "hrana may not include net")
+        self.refuses("src/tenant/a.cc", '#include "catalog/catalog.h"\n', "tenant may not include catalog")
+        self.refuses("src/catalog/a.h", HEADER + '#include "move/phase.h"\n', "catalog may not include move")
+        self.refuses("src/hrana/a_test.cc", '#include "move/phase.h"\n', "hrana may not include move")
         self.refuses("src/node/a.cc", '#include "cli/args.h"\n', "node may not include cli")
         self.refuses("src/cli/a.cc", '#include "sqlite/connection.h"\n', "cli may not include sqlite")
-        self.allows("src/cli/a.cc", '#include "sqlite/value.h"\n')
-        self.allows("src/cluster/a.cc", '#include "sqlite/connection.h"\n#include "cluster/catalog.h"\n')
-        self.allows("src/move/a.cc", '#include "tenant/tenant.h"\n#include "cluster/catalog.h"\n')
-        self.allows("src/node/a.cc", '#include "net/http.h"\n#include "hrana/pipeline.h"\n')
+        self.refuses("src/cli/a.cc", '#include "node/node.h"\n', "cli may not include node")
+        self.allows("src/cli/a.cc", '#include "sql/value.h"\n')
+        self.allows("src/catalog/a.cc", '#include "sqlite/connection.h"\n#include "catalog/catalog.h"\n')
+        self.allows("src/move/a.cc", '#include "tenant/tenant.h"\n#include "catalog/catalog.h"\n')
+        self.allows("src/gateway/a.cc", '#include "net/http.h"\n#include "hrana/pipeline.h"\n')
 
     def test_every_arrow_is_held(self):
         for folder, may in check.ARROWS.items():
@@ -57,9 +59,9 @@ class HouseRules(unittest.TestCase):
         self.refuses("src/tools/a.cc", "int x;\n", "not in the table")
 
     def test_pages_take_no_markup_and_load_nothing(self):
-        self.refuses("src/cli/report/page/a.js", "// What.\nnode.innerHTML = name;\n", "banned in a page")
-        self.refuses("src/cli/report/page/a.js", '// What.\nfetch("/v1/moves");\n', "banned in a page")
-        self.allows("src/cli/report/page/a.js", "// What.\nnode.textContent = name;\n")
+        self.refuses("src/report/page/a.js", "// What.\nnode.innerHTML = name;\n", "banned in a page")
+        self.refuses("src/report/page/a.js", '// What.\nfetch("/v1/moves");\n', "banned in a page")
+        self.allows("src/report/page/a.js", "// What.\nnode.textContent = name;\n")
         self.allows("tests/report/a.js", 'import { x } from "./page.js";\n')
 
     def test_libraries_stay_in_their_folder(self):
@@ -68,6 +70,7 @@ class HouseRules(unittest.TestCase):
         self.refuses("src/net/a.cc", "#include <boost/asio.hpp>\n", "only runtime/")
         self.refuses("sim/a.cc", "#include <boost/asio/io_context.hpp>\n", "only runtime/")
         self.refuses("src/tenant/a.cc", "#include <boost/context/fiber.hpp>\n", "only runtime/")
+        self.refuses("src/cli/a.cc", "#include <CLI/CLI.hpp>\n", "only cli/arguments.cc")
         self.refuses("src/move/a.cc", "#include <sys/socket.h>\n", "runtime::Core")
         self.allows("bench/a.cc", "#include <sys/socket.h>\n")
         self.allows("src/sqlite/a_test.cc", "#include <sqlite3.h>\n")
@@ -121,6 +124,79 @@ class HouseRules(unittest.TestCase):
     def test_open_ends(self):
         for word in ("TO" + "DO", "FIX" + "ME"):
             self.refuses("src/base/a.cc", f"// {word}: later\n", "open end")
+
+
+class DeadDeclarations(unittest.TestCase):
+    def dead_in(self, files):
+        """Of {path: text}, each header included by some program and its own .cc: the sentences."""
+        program = "".join(f'#include "{path[4:]}"\n' for path in files if path.endswith(".h"))
+        read = {path: (text, code_only(text)) for path, text in {"src/node/program.cc": program, **files}.items()}
+        return [what for _, _, what in dead(read)]
+
+    def is_dead(self, name, declaration, **others):
+        found = self.dead_in({"src/base/a.h": HEADER + declaration, **self.named(others)})
+        self.assertTrue(any(f" {name} is used" in what for what in found), f"{declaration!r}: only {found}")
+
+    def lives(self, declaration, **others):
+        self.assertEqual(self.dead_in({"src/base/a.h": HEADER + declaration, **self.named(others)}), [])
+
+    def named(self, others):
+        names = {"source": "src/base/a.cc", "user": "src/net/b.cc", "test": "src/base/a_test.cc", "swarm": "sim/swarm.cc"}
+        return {names[key]: text for key, text in others.items()}
+
+    def test_functions(self):
+        self.is_dead("Open", "int Open(int number);\n")
+        self.is_dead("Open", "int Open(int number);\n", source="int Open(int number) {\n  return number;\n}\n")
+        self.is_dead("Open", "const std::vector<int>& Open();\n")
+        self.is_dead("Open", "template <typename T>\nResult<T> Open(T what);\n")
+        self.is_dead("Open", "inline int Open() { return 1; }\n")
+        self.lives("int Open(int number);\n", user="int Other() {\n  return Open(1);\n}\n")
+        self.lives("int Open(int number);\n", source="int Open(int n) {\n  return n;\n}\nint x = Open(3);\n")
+
+    def test_methods(self):
+        declaration = "class File {\n public:\n  int Read();\n  bool empty() const { return true; }\n};\n"
+        source = "int File::Read() {\n  return 1;\n}\n"
+        uses = "void Use(File& file) {\n  if (file.empty()) return;\n}\n"
+        self.is_dead("Read", declaration, source=source, user=uses)
+        self.is_dead("empty", declaration, source=source, user="void Use(File& file) {\n  file.Read();\n}\n")
+        self.lives(declaration, source=source, user="void Use(File& file) {\n  if (file.empty()) file.Read();\n}\n")
+
+    def test_overridden_methods_live_by_calls_of_the_first(self):
+        declaration = "struct Base {\n  virtual int Read() = 0;\n};\nstruct Derived : Base {\n  int Read() override;\n};\n"
+        source = "int Derived::Read() {\n  return 1;\n}\n"
+        self.is_dead("Read", declaration, source=source, user="void Use(Derived& file) {\n}\nBase b;\n")
+        self.lives(declaration, source=source, user="void Use(Derived& file, Base& base) {\n  base.Read();\n}\n")
+
+    def test_constants_enumerators_fields_macros(self):
+        self.is_dead("kMost", "inline constexpr size_t kMost = 3;\n")
+        self.is_dead("kTable", "inline constexpr std::array<int, 2> kTable{1, 2};\n")
+        self.is_dead("kSecond", "enum class Kind { kFirst, kSecond };\n", user="void Use(Kind kind) {\n  kind == Kind::kFirst;\n}\n")
+        self.is_dead("tries", "struct Options {\n  int tries = 3;\n};\n", user="Options options;\n")
+        self.is_dead("TW_TWICE", "#define TW_TWICE(x) x x\n")
+        self.lives("inline constexpr size_t kMost = 3;\nstatic_assert(kMost < 4);\n")
+        self.lives("struct Options {\n  int tries = 3;\n};\n", user="int Use(Options options) {\n  return options.tries;\n}\n")
+
+    def test_types(self):
+        self.is_dead("File", "class File {\n public:\n  File(const File&) = delete;\n  ~File();\n};\n", source="File::~File() = default;\n")
+        self.is_dead("Handler", "using Handler = std::function<void()>;\n")
+        self.lives("class File {\n public:\n  ~File();\n};\n", source="File::~File() = default;\n", user="void Use(File&) {\n}\n")
+
+    def test_what_tests_alone_use_says_so(self):
+        test = "TEST(A, B) {\n  Open(1);\n}\n"
+        self.is_dead("Open", "int Open(int number);\n", test=test)
+        self.is_dead("Open", "int Open(int number);\n", swarm=test)
+        self.lives("// For tests.\nint Open(int number);\n", test=test)
+        self.lives("int Open(int number);  // For tests.\n", test=test)
+        self.is_dead("Open", "// For tests.\nint Open(int number);\n")
+
+    def test_headers(self):
+        def dead_headers(files):
+            return [path for path, _, what in dead({path: (text, code_only(text)) for path, text in files.items()}) if "header" in what]
+
+        alone = {"src/base/a.h": HEADER, "src/base/a.cc": '#include "base/a.h"\n', "src/base/a_test.cc": '#include "base/a.h"\n'}
+        self.assertEqual(dead_headers(alone), ["src/base/a.h"])
+        self.assertEqual(dead_headers({**alone, "src/net/b.cc": '#include "base/a.h"\n'}), [])
+        self.assertEqual(dead_headers({**alone, "src/base/a.h": "// For tests.\n#pragma once\n"}), [])
 
 
 if __name__ == "__main__":

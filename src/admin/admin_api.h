@@ -1,0 +1,92 @@
+// The admin HTTP API, version 1: tenants, imports, exports, moves, nodes. The commands use it and nothing
+// else.
+//
+// Every node answers every call: one that belongs to a certain node (the owner of a tenant, the sender of a
+// move, the holder of a transfer) is sent there (forwarding.h). Errors are JSON, by api_error.h.
+//
+// This core only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/move_calls.h"
+#include "admin/transfers.h"
+#include "balance/drain.h"
+#include "catalog/catalog.h"
+#include "catalog/directory.h"
+#include "catalog/member.h"
+#include "gateway/forwarding.h"
+#include "move/moves.h"
+#include "net/http.h"
+#include "net/routes.h"
+#include "tenant/local_tenants.h"
+
+namespace tradewind::admin {
+
+class TenantMaker;
+
+class AdminApi {
+ public:
+  // What it lets callers do things with. All of it must outlive it.
+  struct Parts {
+    catalog::Directory& directory;
+    tenant::LocalTenants& tenants;
+    move::Moves& moves;
+    TenantMaker& maker;
+    balance::Drain& drain;
+    Transfers& transfers;
+    gateway::Forwarding& forwarding;
+  };
+  AdminApi(const catalog::Member& member, const Parts& parts)
+      : member_(member), parts_(parts), move_calls_(member, parts.moves, parts.forwarding) {}
+
+  // Adds all of /v1 but what nodes ask of one another, and of that the sizes of tenants. Handlers suspend.
+  void AddRoutes(net::Routes& routes);
+
+ private:
+  using Call = net::Call;
+
+  net::Answer CreateTenant(const Call& call);
+  net::Answer ListTenants(const Call& call);
+  net::Answer ShowTenant(const Call& call);
+  net::Answer SetTenant(const Call& call);
+  net::Answer DeleteTenant(const Call& call);
+
+  net::Answer BeginImport(const Call& call);
+  net::Answer WriteImport(const Call& call);
+  net::Answer CommitImport(const Call& call);
+  net::Answer DropImport(const Call& call);
+  net::Answer BeginExport(const Call& call);
+  net::Answer ReadExport(const Call& call);
+  net::Answer DropExport(const Call& call);
+
+  net::Answer StartMove(const Call& call);
+  net::Answer ListMoves(const Call& call);
+  net::Answer ShowMove(const Call& call);
+  net::Answer SetMove(const Call& call);
+  net::Answer CancelMove(const Call& call);
+
+  net::Answer ListNodes(const Call& call);
+  net::Answer ForgetNode(const Call& call);
+  net::Answer StartDrain(const Call& call);
+  net::Answer ShowDrain(const Call& call);
+  net::Answer Undrain(const Call& call);
+
+  // Runs `here` on the node that holds the transfer that the call names.
+  net::Answer AtHolder(const Call& call, runtime::Duration patience,
+                       const std::function<net::Answer()>& here);
+  // The answer that shows a tenant of this node.
+  net::HttpResponse ShowHere(int status, const catalog::TenantRecord& record);
+  // Where a new tenant goes: to the node that was named, else to this one, unless it is being drained. Fails
+  // with NODE_DRAINING, NO_NODE_TAKES_TENANTS. Suspends.
+  Result<NodeName> HomeOf(const std::optional<NodeName>& wanted, const Call& call);
+
+  const catalog::Member& member_;
+  const Parts parts_;
+  MoveCalls move_calls_;
+};
+
+}  // namespace tradewind::admin

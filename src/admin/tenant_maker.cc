@@ -1,0 +1,380 @@
+#include "admin/tenant_maker.h"
+
+#include <array>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "move/moves.h"
+#include "sqlite/database_file.h"
+
+namespace tradewind::admin {
+
+namespace {
+
+using catalog::OutcomeIsUnknown;
+using catalog::TenantRecord;
+
+tl::unexpected<Error> Exists(const TenantName& name) {
+  return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
+              "choose another name, or delete it first");
+}
+
+tl::unexpected<Error> AnswerLost(const TenantName& name, const std::string& what, const Error& cause) {
+  return Fail(ErrorKind::kTimeout, std::string(catalog::kAnswerLostCode),
+              "whether tenant " + name + " was " + what + " is not known yet (" + Describe(cause) + ")",
+              "see tradewind tenant show " + name);
+}
+
+move::JournalEntry Entry(const TenantName& name, move::Role role, Epoch epoch) {
+  return {name, role, epoch, "", "", 0};
+}
+
+}  // namespace
+
+TenantMaker::TenantMaker(const catalog::Member& member, move::Journal& journal, tenant::LocalTenants& tenants,
+                         move::Moves& moves, std::function<void(const TenantName&)> end_streams)
+    : member_(member),
+      core_(member.core),
+      journal_(journal),
+      tenants_(tenants),
+      moves_(moves),
+      end_streams_(std::move(end_streams)),
+      fibers_(core_) {}
+
+TenantMaker::~TenantMaker() = default;
+
+const move::JournalEntry* TenantMaker::EntryOf(const TenantName& name) const {
+  const auto& entries = journal_.entries();
+  const auto found = entries.find(name);
+  return found == entries.end() ? nullptr : &found->second;
+}
+
+// -- Create
+
+Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::string& file) {
+  if (!IsValidName(name))
+    return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
+                "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
+  const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
+  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(name, deadline));
+  TW_TRY(SettleIfUnfinished(name));
+  // Nobody deletes it meanwhile, so what the journal says holds in the catalog too.
+  if (const auto* entry = EntryOf(name); entry && entry->role == move::Role::kOwned) return Exists(name);
+  const auto known = member_.catalog.GetTenant(name);
+  if (known) return Exists(name);
+  if (known.error().kind != ErrorKind::kNotFound) return Fail(known.error());
+  TW_TRY(AwaitRoom(name, deadline));
+  TW_TRY_ASSIGN(const bool in_the_way, core_.disk().Exists(tenants_.PathOf(name)));
+  if (in_the_way)
+    return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
+                "the file " + tenants_.PathOf(name) + " of node " + member_.self +
+                    " belongs to no tenant that it knows",
+                "move it out of the folder");
+  TW_TRY(AwaitRoom(name, deadline));  // A copy may have begun to come meanwhile.
+  TW_TRY(journal_.Put(Entry(name, move::Role::kCreating, Epoch{})));
+  return Make(name, file);
+}
+
+// A tenant that was moved away or dropped may still be on its way out.
+Result<void> TenantMaker::AwaitRoom(const TenantName& name, runtime::TimePoint deadline) {
+  while (EntryOf(name) || tenants_.Has(name) || moves_.IsMoving(name)) {
+    if (core_.Now() >= deadline || member_.stopping())
+      return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
+                  "an earlier tenant " + name + " is still being removed at node " + member_.self,
+                  "try again");
+    runtime::SleepFor(limits::kLocatePause);
+  }
+  return {};
+}
+
+Result<TenantRecord> TenantMaker::Make(const TenantName& name, const std::string& file) {
+  if (Result<void> laid = LayFile(name, file); !laid) {
+    Undo(name);
+    return Fail(std::move(laid).error());
+  }
+  auto record = Record(name, /*may_be_sent=*/false);
+  if (!record) {
+    if (OutcomeIsUnknown(record.error())) {
+      SettleLater(name);
+      return AnswerLost(name, "made", record.error());
+    }
+    Undo(name);
+    return record;
+  }
+  if (Result<void> owned = Own(*record); !owned) {
+    SettleLater(name);
+    return Fail(std::move(owned).error());
+  }
+  return record;
+}
+
+Result<void> TenantMaker::LayFile(const TenantName& name, const std::string& file) {
+  const std::string path = tenants_.PathOf(name);
+  TW_TRY(tenants_.ClearBeside(name));
+  if (file.empty()) {
+    TW_TRY_ASSIGN(const auto made, core_.disk().Open(path, runtime::OpenMode::kCreateExclusive));
+    TW_TRY(sqlite::WriteEmptyDatabase(*made));
+    TW_TRY(made->Sync());
+  } else {
+    TW_TRY(core_.disk().Rename(file, path));
+  }
+  return core_.disk().SyncDirectory(FolderOf(path));
+}
+
+// The catalog has the tenant, as this node's, when this returns a record. An error that leaves the outcome
+// open is repeated for a while: `may_be_sent` says that such a one came before.
+Result<TenantRecord> TenantMaker::Record(const TenantName& name, bool may_be_sent) {
+  const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
+  while (true) {
+    auto record = member_.catalog.CreateTenant(name, "sqlite", member_.self);
+    if (record) return record;
+    const bool exists = record.error().kind == ErrorKind::kExists;
+    if (exists && may_be_sent) {
+      // Ours, from before: with the name claimed nobody else makes it for this node.
+      auto found = member_.catalog.GetTenant(name);
+      if (found && found->ownership.owner == member_.self) return found;
+      if (found) return record;
+      record = Fail(ErrorKind::kTimeout, std::string(catalog::kAnswerLostCode), found.error().message);
+    } else if (!OutcomeIsUnknown(record.error())) {
+      const bool was_not_asked = record.error().kind == ErrorKind::kUnavailable;
+      if (!may_be_sent || !was_not_asked) return record;
+      record = Fail(ErrorKind::kTimeout, std::string(catalog::kAnswerLostCode), record.error().message);
+    }
+    may_be_sent = true;
+    if (core_.Now() >= deadline || member_.stopping()) return record;
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+}
+
+Result<void> TenantMaker::Own(const TenantRecord& record) {
+  TW_TRY(journal_.Put(Entry(record.name, move::Role::kOwned, record.ownership.epoch)));
+  tenants_.Own(record.name, record.ownership.epoch);
+  return {};
+}
+
+// It was surely not made.
+void TenantMaker::Undo(const TenantName& name) {
+  if (Result<void> removed = RemoveUnmade(name); !removed) {
+    log::warn("what was made for tenant {} is not removed yet: {}", name, Describe(removed.error()));
+    SettleLater(name);
+  }
+}
+
+// From here on the catalog is not asked for it again: when the journal fails, what it says at the next start may be
+// that these files go.
+Result<void> TenantMaker::RemoveUnmade(const TenantName& name) {
+  unmade_.insert(name);
+  return Remove(name);
+}
+
+Result<void> TenantMaker::Remove(const TenantName& name) {
+  if (const auto* entry = EntryOf(name); entry && entry->role != move::Role::kDeleting)
+    TW_TRY(journal_.Put(Entry(name, move::Role::kDeleting, entry->epoch)));
+  end_streams_(name);
+  tenants_.CloseAndForget(name, tenant::LocalTenants::Files::kGo);
+  TW_TRY(tenants_.RemoveFiles(name));
+  TW_TRY(journal_.Erase(name));
+  unmade_.erase(name);
+  return {};
+}
+
+// -- Delete
+
+Result<void> TenantMaker::Delete(const TenantName& name) {
+  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(name, core_.Now() + limits::kNameWait));
+  TW_TRY(SettleIfUnfinished(name));
+  if (!tenants_.Has(name)) return DeleteLost(name);
+  const auto* entry = EntryOf(name);
+  if (moves_.IsCutOff(name)) return DeleteCutOff(name);
+  if (moves_.IsMoving(name) || !entry || entry->role != move::Role::kOwned)
+    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
+                "wait until the move is over");
+  return Drop(name, entry->epoch);
+}
+
+Result<void> TenantMaker::Drop(const TenantName& name, Epoch epoch) {
+  TW_TRY(journal_.Put(Entry(name, move::Role::kDropping, epoch)));
+  if (Result<void> dropped = DropRecord(name, epoch); !dropped) {
+    if (!OutcomeIsUnknown(dropped.error())) {
+      // It stays; so it is served while the journal is being told.
+      if (!journal_.Put(Entry(name, move::Role::kOwned, epoch))) SettleLater(name);
+      return dropped;
+    }
+    tenants_.RefuseUses(name);
+    SettleLater(name);
+    return AnswerLost(name, "deleted", dropped.error());
+  }
+  tenants_.RefuseUses(name);
+  tenants_.ForgetUnserved(name);
+  // It is gone, whatever becomes of the files.
+  if (Result<void> removed = Remove(name); !removed) {
+    log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
+    SettleLater(name);
+  }
+  return {};
+}
+
+// In a move: `move`.
+Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch, const MoveId& move) {
+  const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
+  bool may_be_done = false;
+  while (true) {
+    Result<void> dropped = move.empty() ? member_.catalog.DeleteTenant(name, {member_.self, epoch})
+                                        : member_.catalog.DeleteInMove(name, {member_.self, epoch}, move);
+    if (dropped || dropped.error().kind == ErrorKind::kNotFound) return {};
+    // By an attempt of before: somebody has made the name anew.
+    if (dropped.error().code == "OWNER_CHANGED" && may_be_done) return {};
+    if (!OutcomeIsUnknown(dropped.error())) {
+      if (!may_be_done || dropped.error().kind != ErrorKind::kUnavailable) return dropped;
+      dropped = Fail(ErrorKind::kTimeout, std::string(catalog::kAnswerLostCode), dropped.error().message);
+    }
+    may_be_done = true;
+    if (core_.Now() >= deadline || member_.stopping()) return dropped;
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+}
+
+// The catalog says that it is here, but it is not, or not so that it could be served.
+Result<void> TenantMaker::DeleteLost(const TenantName& name) {
+  if (!tenants_.Knows(name) || moves_.IsMoving(name))
+    return Fail(ErrorKind::kRefused, std::string(tenant::kNotHereCode),
+                "tenant " + name + " is not on this node");
+  TW_TRY_ASSIGN(const TenantRecord record, member_.catalog.GetTenant(name));
+  if (record.ownership.owner == member_.self) TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
+  tenants_.ForgetUnserved(name);
+  return EntryOf(name) ? Remove(name) : Result<void>();
+}
+
+// What is here lacks pages, and nobody knows whether they will ever come. The journal goes on saying that this node owns
+// it until the catalog has forgotten it, so a crash in between leaves the tenant as it was, or to WatchStranded().
+Result<void> TenantMaker::DeleteCutOff(const TenantName& name) {
+  TW_TRY_ASSIGN(const TenantRecord record, member_.catalog.GetTenant(name));
+  if (record.ownership.owner != member_.self || record.move.empty() || !moves_.IsCutOff(name))
+    return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
+                "wait until the move is over");
+  TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
+  tenants_.RefuseUses(name);
+  moves_.Abandon(name);
+  if (Result<void> removed = Remove(name); !removed) {
+    log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
+    SettleLater(name);
+  }
+  return {};
+}
+
+// -- Stranded
+
+Result<bool> TenantMaker::IsStranded(const move::JournalEntry& entry) {
+  const auto move = member_.catalog.GetMove(entry.move);
+  if (!move && move.error().kind != ErrorKind::kNotFound) return Fail(move.error());
+  if (move && !catalog::IsOver(move->state)) return false;
+  const auto record = member_.catalog.GetTenant(entry.tenant);
+  if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
+  return !record || record->ownership.owner != member_.self;
+}
+
+void TenantMaker::WatchStranded(const move::JournalEntry& entry) {
+  fibers_.Spawn("watch " + entry.tenant, [this, entry] {
+    const auto takes_part = [&] {
+      const auto* now = EntryOf(entry.tenant);
+      return now && now->move == entry.move;
+    };
+    while (!member_.stopping() && takes_part()) {
+      if (const Result<bool> stranded = IsStranded(entry); stranded && *stranded && takes_part()) {
+        if (const auto claim = tenants_.ClaimName(entry.tenant, core_.Now()); claim && takes_part()) {
+          log::warn("move {} of tenant {} is over, and its copy here is removed", entry.move, entry.tenant);
+          tenants_.ForgetUnserved(entry.tenant);
+          moves_.Abandon(entry.tenant);
+          if (!Remove(entry.tenant)) SettleLater(entry.tenant);
+          return;
+        }
+      }
+      stopping_.WaitUntil(core_.Now() + limits::kCatalogWatch);
+    }
+  });
+}
+
+// -- Unfinished
+
+Result<void> TenantMaker::SettleIfUnfinished(const TenantName& name) {
+  return unfinished_.contains(name) ? Settle(name) : Result<void>();
+}
+
+// Requires the claim.
+Result<void> TenantMaker::Settle(const TenantName& name) {
+  const auto* entry = EntryOf(name);
+  if (entry) {
+    switch (entry->role) {
+      case move::Role::kCreating:
+        TW_TRY(unmade_.contains(name) ? RemoveUnmade(name) : SettleCreating(name));
+        break;
+      case move::Role::kDropping: TW_TRY(SettleDropping(name, entry->epoch)); break;
+      case move::Role::kDeleting: TW_TRY(Remove(name)); break;
+      default: break;
+    }
+  }
+  unfinished_.erase(name);
+  return {};
+}
+
+Result<void> TenantMaker::SettleCreating(const TenantName& name) {
+  auto record = member_.catalog.GetTenant(name);
+  if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
+  const Result<void> whole = sqlite::CheckMadeDatabase(core_.disk(), tenants_.PathOf(name));
+  if (!whole && whole.error().code != sqlite::kFileGoneCode) return whole;
+  const bool is_ours = record && record->ownership.owner == member_.self;
+  // The catalog was asked only once the file was whole.
+  if (!is_ours && (record || !whole)) return RemoveUnmade(name);
+  // An earlier process may have ended between the file's writes and their sync.
+  if (whole) TW_TRY(sqlite::MakeDurable(core_.disk(), tenants_.PathOf(name)));
+  if (is_ours) return Own(*record);
+  record = Record(name, /*may_be_sent=*/true);
+  if (record) return Own(*record);
+  if (OutcomeIsUnknown(record.error())) return Fail(record.error());
+  return RemoveUnmade(name);
+}
+
+// Nobody was told that it was deleted, so it is kept if it is still there; at a new epoch, so that a delete
+// that is still on its way finds another tenant than it expects.
+Result<void> TenantMaker::SettleDropping(const TenantName& name, Epoch epoch) {
+  const auto fenced = member_.catalog.Fence(name, {member_.self, epoch}, "");
+  if (!fenced && fenced.error().kind != ErrorKind::kNotFound) return Fail(fenced.error());
+  if (fenced && fenced->record.ownership.owner == member_.self) return Own(fenced->record);
+  return Remove(name);
+}
+
+void TenantMaker::SettleLater(const TenantName& name) {
+  if (!unfinished_.insert(name).second) return;
+  fibers_.Spawn("settle " + name, [this, name] {
+    bool said = false;
+    while (!member_.stopping() && unfinished_.contains(name)) {
+      if (const auto claim = tenants_.ClaimName(name, core_.Now() + limits::kReconnectPause)) {
+        const Result<void> settled = SettleIfUnfinished(name);
+        if (settled) return;
+        if (!std::exchange(said, true))
+          log::warn("what was begun with tenant {} is not finished yet: {}", name, Describe(settled.error()));
+      }
+      runtime::SleepFor(limits::kReconnectPause);
+    }
+  });
+}
+
+// -- Lost
+
+void TenantMaker::NoteIfLost(const TenantName& name) {
+  const auto known = [&] { return EntryOf(name) || tenants_.Knows(name) || moves_.IsMoving(name); };
+  if (known() || tenants_.IsClaimed(name)) return;
+  // With the claim nothing begins here while the catalog's answer is on its way.
+  const auto claim = tenants_.ClaimName(name, core_.Now());
+  if (!claim) return;
+  const auto record = member_.catalog.GetTenant(name);
+  if (!record || record->ownership.owner != member_.self || known()) return;
+  Error missing = tenant::TenantFileMissing(name, "the catalog says that it is on node " + member_.self +
+                                                      ", whose data folder knows nothing of it");
+  log::error("{}", Describe(missing));
+  tenants_.AddUnserved(name, std::move(missing));
+}
+
+}  // namespace tradewind::admin

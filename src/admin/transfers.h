@@ -1,0 +1,104 @@
+// Plain SQLite files on their way in and out, in pieces, so that a database of any size needs little memory.
+//
+//   import   begin, pieces in their order, commit: checked, made durable, and renamed to be a tenant
+//   export   begin: a consistent copy, made while the tenant is in use; then any ranges of it
+//
+// The files lie in a folder of their own. Nothing in it outlives the process: a client whose node went down
+// begins over, so what is found at the start is removed. A transfer that nobody touches for
+// limits::kTransferIdle ends by itself.
+//
+// Errors besides those named below: TRANSFER_NOT_FOUND; TRANSFER_BUSY (kRefused: one call at a time);
+// NODE_STOPPING; DISK_FULL (kTooLarge), after which the transfer is gone and its file removed.
+//
+// This core only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "catalog/catalog.h"
+#include "catalog/member.h"
+#include "runtime/core.h"
+#include "runtime/disk.h"
+#include "runtime/fiber.h"
+#include "tenant/local_tenants.h"
+
+namespace tradewind::admin {
+
+class TenantMaker;
+
+class Transfers {
+ public:
+  enum class Kind { kImport, kExport };
+
+  Transfers(const catalog::Member& member, tenant::LocalTenants& tenants, TenantMaker& maker,
+            std::string folder, runtime::Duration idle = limits::kTransferIdle);
+  ~Transfers();  // Requires: Stop() has returned.
+
+  // Removes what an earlier process left, and begins to watch for idle transfers. Suspends.
+  Result<void> Start();
+  // Has calls in progress fail soon, and later ones at once. Does not suspend.
+  void BeginStop();
+  // Ends all transfers and removes their files. Suspends.
+  void Stop();
+
+  // The node that holds a transfer, from its id: "n1.<random>"; none when it is no id.
+  static std::optional<NodeName> HolderOf(std::string_view id);
+
+  // Fails with TENANT_EXISTS, IMPORT_EMPTY (kInvalid), TOO_MANY_TRANSFERS. Suspends.
+  Result<std::string> BeginImport(const TenantName& tenant, uint64_t size_bytes);
+  // Takes the next piece; one that was taken before is fine (its answer was lost), and is not written again.
+  // Fails with CHUNK_TOO_LARGE, OFFSET_INVALID. Suspends.
+  Result<void> Write(const std::string& id, uint64_t offset, std::string_view bytes);
+  // Fails with TRANSFER_INCOMPLETE, and the transfer goes on; or as CheckImport and TenantMaker::Create
+  // do, and it is gone. Suspends.
+  Result<catalog::TenantRecord> Commit(const std::string& id);
+
+  struct Begun {
+    std::string id;
+    uint64_t size_bytes = 0;
+  };
+  // Fails as LocalTenants::Find and tenant::Tenant::ExportTo do, or with TOO_MANY_TRANSFERS. Suspends.
+  Result<Begun> BeginExport(const TenantName& tenant);
+  // Up to `length` bytes, fewer only at the end. Fails with CHUNK_TOO_LARGE, OFFSET_INVALID. Suspends.
+  Result<std::string> Read(const std::string& id, uint64_t offset, uint64_t length);
+
+  // Ends a transfer and removes its file.
+  Result<void> Drop(Kind kind, const std::string& id);
+
+  size_t open() const { return transfers_.size(); }
+
+ private:
+  struct Transfer;
+  class Use;
+
+  Result<std::shared_ptr<Transfer>> Add(Kind kind, const TenantName& tenant, uint64_t size_bytes);
+  Result<std::shared_ptr<Transfer>> Find(Kind kind, const std::string& id);
+  void Forget(const Transfer& transfer);
+  Result<void> CheckSpace(uint64_t wanted) const;
+  Result<void> CheckRunning() const;
+  void SweepIdle();
+
+  const catalog::Member& member_;
+  runtime::Core& core_;
+  tenant::LocalTenants& tenants_;
+  TenantMaker& maker_;
+  const std::string folder_;
+  const runtime::Duration idle_;
+  std::map<std::string, std::shared_ptr<Transfer>> transfers_;  // By id.
+  bool stopping_ = false;
+  runtime::WaitQueue stop_;
+  runtime::WaitQueue use_ended_;
+  size_t uses_ = 0;
+  runtime::TaskGroup fibers_;
+};
+
+}  // namespace tradewind::admin

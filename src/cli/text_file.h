@@ -1,0 +1,12 @@
+// A file that a user has named.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace tradewind::cli {
+
+// Its bytes; nothing where it is not there or cannot be read (a folder, or what this user may not).
+std::optional<std::string> TextOfFile(const std::string& path);
+
+}  // namespace tradewind::cli

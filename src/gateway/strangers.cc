@@ -1,0 +1,130 @@
+#include "gateway/strangers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tradewind::gateway {
+
+namespace {
+
+constexpr size_t kQuotedBytes = 100;
+
+// What a stranger wrote, fit to stand in a sentence.
+std::string Quoted(std::string_view text) {
+  std::string quoted(text.substr(0, kQuotedBytes));
+  for (char& c : quoted)
+    if (c < ' ' || c > '~') c = '?';
+  return '\'' + quoted + (text.size() > kQuotedBytes ? "...'" : "'");
+}
+
+// Calls `look` with each field of the name, until one fails.
+Result<void> EachField(const net::Headers& headers, std::string_view wanted, const auto& look) {
+  for (size_t index = 0; index < headers.size(); ++index) {
+    const auto [name, value] = headers[index];
+    const bool same = std::equal(name.begin(), name.end(), wanted.begin(), wanted.end(),
+                                 [](char a, char b) { return (a >= 'A' && a <= 'Z' ? (a | 0x20) : a) == b; });
+    if (same) TW_TRY(look(value));
+  }
+  return {};
+}
+
+// The authority of a target in absolute form, which counts for more than the Host field.
+std::optional<std::string_view> AuthorityIn(std::string_view target) {
+  const size_t slashes = target.find("://");
+  if (target.starts_with('/') || slashes == std::string_view::npos) return std::nullopt;
+  target.remove_prefix(slashes + 3);
+  return target.substr(0, target.find_first_of("/?#"));
+}
+
+}  // namespace
+
+Result<std::string> ParseDomain(std::string_view text) {
+  std::string_view name = text;
+  if (name.starts_with("*.")) name.remove_prefix(2);
+  const auto host = net::ParseHost(name);
+  if (host && !host->port && name.find(':') == std::string_view::npos) return host->name;
+  if (host && host->is_address && !host->port) return host->name;
+  return Fail(ErrorKind::kInvalid, "DOMAIN_INVALID", fmt::format("--domain {} is no name", Quoted(text)),
+              "give a name such as db.example.com, without scheme, port or path");
+}
+
+Strangers::Strangers(const std::vector<std::string>& addresses, std::vector<std::string> domains)
+    : domains_(std::move(domains)) {
+  for (const std::string& address : addresses) {
+    auto host = net::ParseHost(address);
+    if (!host) continue;
+    any_address_ |= host->name == "0.0.0.0" || host->name == "::";
+    own_.push_back(*std::move(host));
+  }
+}
+
+bool Strangers::IsOwn(const net::Host& host) const {
+  return net::IsLoopback(host) || (any_address_ && host.is_address) ||
+         std::any_of(own_.begin(), own_.end(), [&](const auto& own) { return own.name == host.name; }) ||
+         std::any_of(domains_.begin(), domains_.end(),
+                     [&](const auto& domain) { return net::IsWithin(host.name, domain); });
+}
+
+Result<void> Strangers::CheckHost(std::string_view text) const {
+  const auto host = net::ParseHost(text);
+  if (host && IsOwn(*host)) return {};
+  return Fail(
+      ErrorKind::kRefused, "HOST_NOT_ALLOWED",
+      "the request is for the host " + Quoted(text) + ", which is no name of this node",
+      "use its address or localhost; or start it with --domain NAME if that name is meant to lead here");
+}
+
+Result<void> Strangers::CheckOrigin(std::string_view text, const std::optional<net::Host>& host) const {
+  const net::Origin origin = net::ParseOrigin(text);
+  const auto& from = origin.host;
+  const bool of_domain = from && std::any_of(domains_.begin(), domains_.end(), [&](const auto& domain) {
+                           return net::IsWithin(from->name, domain);
+                         });
+  const uint16_t asked = host ? host->port.value_or(origin.is_https ? 443 : 80) : 0;
+  if (of_domain || (from && IsOwn(*from) && origin.port == asked)) return {};
+  return Fail(ErrorKind::kRefused, "ORIGIN_NOT_ALLOWED",
+              "the request comes from a web page of another origin, " + Quoted(text),
+              "send it from a program and not from a page; or start the node with --domain NAME if pages of "
+              "that name may use it");
+}
+
+Result<void> Strangers::Check(const net::HttpRequest& request) const {
+  std::optional<net::Host> host;
+  if (const auto authority = AuthorityIn(request.target)) {
+    TW_TRY(CheckHost(*authority));
+    host = net::ParseHost(*authority);
+  }
+  size_t hosts = 0;
+  const auto look_at_host = [&](std::string_view value) -> Result<void> {
+    if (++hosts > 1)
+      return Fail(ErrorKind::kRefused, "HOST_NOT_ALLOWED", "the request names its host twice",
+                  "name it once");
+    TW_TRY(CheckHost(value));
+    if (!host) host = net::ParseHost(value);
+    return {};
+  };
+  TW_TRY(EachField(request.headers, "host", look_at_host));
+  TW_TRY(EachField(request.headers, "origin",
+                   [&](std::string_view value) -> Result<void> { return CheckOrigin(value, host); }));
+  return EachField(request.headers, "sec-fetch-site", [](std::string_view value) -> Result<void> {
+    if (value != "cross-site") return {};
+    return Fail(ErrorKind::kRefused, "CROSS_SITE_REQUEST",
+                "a browser sent the request for a web page of another site",
+                "send it from a program, or type the address");
+  });
+}
+
+std::optional<std::string> Strangers::TenantIn(std::string_view host_field) const {
+  const auto host = net::ParseHost(host_field);
+  if (!host || host->is_address) return std::nullopt;
+  const size_t dot = host->name.find('.');
+  if (dot == std::string::npos) return std::nullopt;
+  const bool is_own =
+      std::any_of(own_.begin(), own_.end(), [&](const auto& own) { return own.name == host->name; }) ||
+      std::find(domains_.begin(), domains_.end(), host->name) != domains_.end();
+  return is_own ? std::nullopt : std::optional(host->name.substr(0, dot));
+}
+
+}  // namespace tradewind::gateway

@@ -1,0 +1,66 @@
+// A call to the owner of a tenant: run these requests on a stream there. The gateway makes it, on its own
+// node directly and to another node as the body of POST /v1/internal/streams.
+//
+// On the wire a call or an answer is one line of JSON (the fields below, and "lengths": the byte lengths of
+// the texts that follow), a line feed, and then those texts, one after the other, as they are: results go
+// from the owner to the client without being parsed on the way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "hrana/request.h"
+#include "hrana/run.h"
+#include "sqlite/session_state.h"
+
+namespace tradewind::gateway {
+
+// What a stream at the owner belongs to: the gateway's node, and the process of it that opened the stream
+// ("n1.<random>", runtime/random_id.h). A node that was restarted is another gateway.
+using GatewayId = std::string;
+// 128 random bits, drawn by the gateway: never used again, also after a restart of either node.
+using StreamId = std::string;
+
+struct StreamCall {
+  TenantName tenant;
+  GatewayId gateway;
+  StreamId stream;
+  bool opens = false;  // Else the stream is open there, and the call is lost if it does not fit it in all.
+  Epoch epoch;         // To open one: the newest that the caller knows of. Else the stream's own.
+  bool keep = false;   // The client goes on with the stream: keep its connection even without a transaction.
+  // Of a stream that is opened: how it begins (tenant::Stream::Resume).
+  sqlite::SessionState session;
+  std::vector<std::string> begun;
+  std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved. None: the stream is to be closed.
+  hrana::Progress progress;                    // Of the first request.
+  uint64_t answered_bytes = 0;                 // Of the results that the pipeline has by now.
+};
+
+struct StreamAnswer {
+  enum class Status {
+    kDone,   // Every request has its result.
+    kMoved,  // The tenant is elsewhere: the requests after the results are to be run there, the first with
+             // `progress`.
+    kLost,   // There is no such stream here: its transaction, if it had one, was rolled back.
+  };
+  Status status = Status::kDone;
+  Epoch epoch;        // At which this node owns or owned the tenant; 0 if it knows of none.
+  bool open = false;  // The stream goes on.
+  bool autocommit = true;
+  sqlite::SessionState session;
+  std::vector<std::string> begun;
+  std::vector<std::string> results;
+  hrana::Progress progress;
+};
+
+std::string Encode(const StreamCall& call);
+std::string Encode(const StreamAnswer& answer);
+// Fail with code STREAM_CALL_INVALID (kInvalid).
+Result<StreamCall> DecodeStreamCall(std::string_view text);
+Result<StreamAnswer> DecodeStreamAnswer(std::string_view text);
+
+}  // namespace tradewind::gateway

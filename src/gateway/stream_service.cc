@@ -1,0 +1,272 @@
+#include "gateway/stream_service.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/memory_pool.h"
+#include "base/planted_bug.h"
+#include "hrana/encode.h"
+#include "hrana/tenant_session.h"
+#include "net/api_error.h"
+#include "runtime/off_core.h"
+#include "runtime/turns.h"
+#include "sqlite/error_code.h"
+
+namespace tradewind::gateway {
+
+namespace {
+
+Error AnswersTooLarge(uint64_t bytes) {
+  return {ErrorKind::kTooLarge, "PIPELINE_ANSWERS_TOO_LARGE",
+          "the request was not run: the results before it have " + std::to_string(bytes) +
+              " bytes, and its own might not fit into the answer",
+          "send it in a pipeline of its own"};
+}
+
+Error NoRoom() {
+  return {ErrorKind::kInternal, "OUT_OF_MEMORY", "it ran, and there is no memory for its result",
+          "do not repeat what writes; ask for less at a time"};
+}
+
+Error NoMemoryForAnswer() {
+  return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+          "the request was not run: its result, with those before it, might need more memory than is left of "
+          "what the "
+          "server may have",
+          "try again when less is going on, in smaller pipelines"};
+}
+
+// Runs whatever the results before it have: a stream must be closed when its client says so.
+bool IsSmall(const hrana::StreamRequest& request) {
+  return std::holds_alternative<hrana::Close>(request) ||
+         std::holds_alternative<hrana::GetAutocommit>(request);
+}
+
+}  // namespace
+
+struct StreamService::OpenStream {
+  StreamId id;
+  TenantName tenant;
+  GatewayId gateway;
+  Epoch epoch;  // Of this node's ownership.
+  tenant::LocalTenants::Use use;
+  std::unique_ptr<tenant::Stream> stream;  // Null once it has ended, and its last answer waits for the disk.
+  bool busy = false;
+  bool doomed = false;  // To be closed once the call that runs has ended.
+  runtime::TimePoint last_used;
+
+  // Requires: busy.
+  void Doom() {
+    doomed = true;
+    if (stream) stream->Cancel();
+  }
+};
+
+StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves,
+                             pace::Sensor& sensor)
+    : core_(core), tenants_(tenants), moves_(moves), sensor_(sensor), fibers_(core) {
+  fibers_.Spawn("idle streams", [this] { SweepIdle(); });
+}
+
+StreamService::~StreamService() = default;
+
+std::shared_ptr<StreamService::OpenStream> StreamService::Find(const StreamCall& call) const {
+  const auto found = streams_.find(call.stream);
+  if (found == streams_.end()) return nullptr;
+  const OpenStream& open = *found->second;
+  const bool fits = open.tenant == call.tenant && open.gateway == call.gateway && open.epoch == call.epoch;
+  return fits ? found->second : nullptr;
+}
+
+Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const StreamCall& call) {
+  // A copy that is on its way here serves in a moment, and at the epoch that the catalog shows already.
+  if (!tenants_.Has(call.tenant) || tenants_.EpochOf(call.tenant) < call.epoch)
+    TW_TRY(moves_.AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
+  TW_TRY_ASSIGN(auto use, tenants_.Find(call.tenant));
+  if (use->gate() == tenant::Gate::kMoved || use.epoch() < call.epoch)
+    return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");
+  TW_TRY_ASSIGN(auto stream, use->OpenStream());
+  TW_TRY(stream->Resume(call.session, call.begun));
+  const Epoch epoch = use.epoch();
+  return std::make_shared<OpenStream>(OpenStream{call.stream, call.tenant, call.gateway, epoch,
+                                                 std::move(use), std::move(stream), false, false,
+                                                 core_.Now()});
+}
+
+Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* caller) {
+  StreamAnswer answer;
+  answer.progress = call.progress;
+  answer.status = StreamAnswer::Status::kLost;
+  if (!call.opens) {
+    const auto open = Find(call);
+    if (open && !open->busy) return RunOn(open, call, caller);
+    Close(call);  // A gateway that calls twice at once has given up the first call: lost is what it is.
+    return answer;
+  }
+  auto opened = Open(call);
+  if (!opened && (opened.error().code == tenant::kNotHereCode || opened.error().code == tenant::kMovedCode)) {
+    answer.status = StreamAnswer::Status::kMoved;
+    answer.epoch = tenants_.EpochOf(call.tenant);
+    answer.session = call.session;
+    answer.begun = call.begun;
+    answer.autocommit = call.begun.empty();
+    return answer;
+  }
+  TW_TRY(opened);
+  if (!streams_.emplace(call.stream, *opened).second) return answer;  // The number has been used.
+  return RunOn(*opened, call, caller);
+}
+
+Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
+                                          net::Caller* caller) {
+  open->busy = true;
+  const net::Caller::Watch watch(caller, [&open] { open->Doom(); });
+  auto answer = sqlite::OrOutOfMemory<StreamAnswer>([&] { return AnswerOf(*open, call); });
+  open->busy = false;
+  open->last_used = core_.Now();
+  if (answer) answer->open = answer->open && !open->doomed && !stopping_;
+  if (!answer || !answer->open) CloseStream(open);
+  if (!answer) return Fail(NoRoom());
+  return answer;
+}
+
+Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall& call) {
+  StreamAnswer answer;
+  answer.progress = call.progress;
+  answer.epoch = open.epoch;
+  MemoryCharge held(MemoryKind::kAnswers);
+  RunRequests(open, call, answer, held);
+  answer.autocommit = open.stream->autocommit();
+  answer.session = open.stream->session();
+  answer.begun = open.stream->begun();
+  const bool moved = answer.status == StreamAnswer::Status::kMoved;
+  answer.open = !moved && !open.doomed && (!answer.autocommit || (call.keep && answer.session.is_dear()));
+  // A disk takes as long as many statements, and others can use the connection meanwhile.
+  if (!answer.open) open.stream.reset();
+  if (Planted(PlantedBug::kAnswersBeforeSync)) return answer;
+  if (const Result<void> durable = open.use->WaitDurable(); !durable) {
+    // Nobody knows what the disk holds: no result may be believed.
+    for (std::string& result : answer.results) result = hrana::EncodeErrorResult(durable.error());
+  } else if (!answer.results.empty()) {
+    open.use.NoteAnswer();
+  }
+  return answer;
+}
+
+void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer,
+                                MemoryCharge& held) {
+  hrana::TenantSession session(*open.stream);
+  uint64_t answered = std::min<uint64_t>(call.answered_bytes, limits::kPipelineAnswerBytes);
+  for (const hrana::StreamRequest& request : call.requests) {
+    runtime::YieldIfTurnIsOver();
+    if (open.doomed) return;  // Its gateway has given the call up.
+    // What began at another node is brought to its end.
+    const bool begins = answer.progress.steps.empty() && answer.progress.sequence_bytes == 0;
+    const bool may_not_fit = answered + limits::kResponseBytes > limits::kPipelineAnswerBytes;
+    // Many pipelines at once may each have their results, but not all the memory.
+    const bool no_memory =
+        !Memory().MayTake(held.bytes(), limits::kResponseBytes) && held.bytes() >= limits::kSpareMemoryBytes;
+    if ((may_not_fit || no_memory) && begins && !IsSmall(request)) {
+      if (!may_not_fit) Memory().NoteRefusal();
+      answer.results.push_back(
+          hrana::EncodeErrorResult(may_not_fit ? AnswersTooLarge(answered) : NoMemoryForAnswer()));
+      continue;
+    }
+    Result<hrana::RunOutcome> ran = sqlite::OrOutOfMemory<hrana::RunOutcome>(
+        [&]() -> Result<hrana::RunOutcome> { return hrana::Run(request, session, answer.progress); });
+    hrana::RunOutcome outcome =
+        ran ? *std::move(ran) : hrana::RunOutcome{false, hrana::EncodeErrorResult(NoRoom())};
+    if (outcome.moved) {
+      answer.status = StreamAnswer::Status::kMoved;
+      return;
+    }
+    answer.progress = {};
+    answered += outcome.result.size();
+    held.Set(held.bytes() + outcome.result.size());
+    answer.results.push_back(std::move(outcome.result));
+    if (std::holds_alternative<hrana::Close>(request)) {
+      open.doomed = true;
+      return;
+    }
+  }
+}
+
+void StreamService::CloseStream(const std::shared_ptr<OpenStream>& stream) {
+  streams_.erase(stream->id);
+  stream->busy = true;  // Whoever still holds it must not use it.
+  stream->stream.reset();
+}
+
+void StreamService::Close(const StreamCall& call) {
+  const auto open = Find(call);
+  if (!open) return;
+  if (!open->busy) return CloseStream(open);
+  open->Doom();
+}
+
+void StreamService::EndAllOf(const TenantName& tenant) {
+  EndAll([&](const OpenStream& stream) { return stream.tenant == tenant; });
+}
+
+// A statement that runs is cancelled, and its stream closed once it has answered.
+void StreamService::EndAll(const std::function<bool(const OpenStream&)>& is_meant) {
+  while (true) {
+    std::vector<std::shared_ptr<OpenStream>> meant;
+    for (const auto& [id, stream] : streams_)
+      if (is_meant(*stream)) meant.push_back(stream);
+    if (meant.empty()) return;
+    for (const auto& stream : meant) {
+      if (!stream->busy)
+        CloseStream(stream);
+      else if (stream->stream)
+        stream->stream->Cancel();
+    }
+    meant.clear();
+    runtime::SleepFor(limits::kTimeSlice);
+  }
+}
+
+void StreamService::AddRoutes(net::Routes& routes) {
+  routes.Add({"POST", std::string(kStreamsPath),
+              [this](const net::Call& call) { return Handle(call.request); }, net::Route::Body::kAnything});
+}
+
+net::Answer StreamService::Handle(const net::HttpRequest& request) {
+  Result<StreamCall> call =
+      runtime::OffCoreIfLarge(request.body.size(), [&] { return DecodeStreamCall(request.body); });
+  if (!call) return Fail(std::move(call).error());
+  if (call->requests.empty() && !call->opens) {
+    Close(*call);
+    return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
+  }
+  const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
+  const runtime::Turns turns(call->tenant);
+  Result<StreamAnswer> answer = Run(*call, request.caller);
+  runtime::DiscardOffCoreIfLarge(request.body.size(), call->requests);
+  if (!answer) return Fail(std::move(answer).error());
+  auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
+  if (text) return net::HttpResponse::Text(200, *std::move(text));
+  for (std::string& result : answer->results) result = hrana::EncodeErrorResult(NoRoom());
+  return net::HttpResponse::Text(200, Encode(*answer));
+}
+
+void StreamService::SweepIdle() {
+  while (!stopping_) {
+    stop_.WaitUntil(core_.Now() + limits::kStreamSweep);
+    std::vector<std::shared_ptr<OpenStream>> idle;
+    for (const auto& [id, stream] : streams_)
+      if (!stream->busy && stream->last_used + limits::kStreamIdle <= core_.Now()) idle.push_back(stream);
+    for (const auto& stream : idle) CloseStream(stream);
+  }
+}
+
+void StreamService::Stop() {
+  stopping_ = true;
+  stop_.NotifyAll();
+  fibers_.Join();
+  EndAll([](const OpenStream&) { return true; });
+}
+
+}  // namespace tradewind::gateway

@@ -1,0 +1,85 @@
+// The streams that are open on this node's tenants, and the one place where client statements run.
+//
+// An answer leaves only when it is durable: every result waits for all commits that finished before it was
+// computed (I4). A stream without a transaction ends before its answer waits for the disk: its session goes to
+// the gateway with the answer and comes back with the next call, so that a few connections do for any number of
+// clients. One that the client keeps stays only if its session is dear to restore (a setting was changed). Idle
+// ones end after limits::kStreamIdle.
+//
+// A call goes on with a stream only if it fits it in all: its number, its tenant, the gateway and its process
+// that opened it, the epoch at which it was opened. Any other is answered kLost, as if there were no such
+// stream. A call that opens one is answered kMoved unless this node owns the tenant, and at no earlier epoch
+// than the caller knows of (docs/move.md, step 11).
+//
+// This core only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string_view>
+
+#include "gateway/stream_call.h"
+#include "move/moves.h"
+#include "net/http.h"
+#include "net/routes.h"
+#include "pace/sensor.h"
+#include "runtime/fiber.h"
+#include "tenant/local_tenants.h"
+
+namespace tradewind {
+class MemoryCharge;
+}
+
+namespace tradewind::gateway {
+
+inline constexpr std::string_view kStreamsPath = "/v1/internal/streams";
+
+class StreamService {
+ public:
+  StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves, pace::Sensor& sensor);
+  ~StreamService();  // Requires: Stop() has returned.
+
+  // Runs the call if the tenant is here, else answers kMoved. The results of one pipeline have
+  // limits::kPipelineAnswerBytes together: a request whose result might not fit is not run, and answered with
+  // PIPELINE_ANSWERS_TOO_LARGE. Suspends. Fails only when the tenant's file cannot be opened. If the caller goes,
+  // what runs is cancelled, the rest not begun, and the stream closed.
+  Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
+  // Adds the same for another node's gateway, at kStreamsPath.
+  void AddRoutes(net::Routes& routes);
+  // Ends the stream of the call, rolling back what it has open; a statement that runs on it is cancelled.
+  void Close(const StreamCall& call);
+  // Ends every stream of a tenant, rolling back what it has open. Suspends.
+  void EndAllOf(const TenantName& tenant);
+  // Ends every stream. Suspends.
+  void Stop();
+
+  size_t open_streams() const { return streams_.size(); }
+
+ private:
+  struct OpenStream;
+
+  net::Answer Handle(const net::HttpRequest& request);
+  Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
+  // The stream that the call fits; null if there is none.
+  std::shared_ptr<OpenStream> Find(const StreamCall& call) const;
+  Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
+                             net::Caller* caller);
+  Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
+  void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer, MemoryCharge& held);
+  void SweepIdle();
+  void CloseStream(const std::shared_ptr<OpenStream>& stream);
+  void EndAll(const std::function<bool(const OpenStream&)>& is_meant);
+
+  runtime::Core& core_;
+  tenant::LocalTenants& tenants_;
+  move::Moves& moves_;
+  pace::Sensor& sensor_;
+  std::map<StreamId, std::shared_ptr<OpenStream>> streams_;
+  bool stopping_ = false;
+  runtime::WaitQueue stop_;
+  runtime::TaskGroup fibers_;
+};
+
+}  // namespace tradewind::gateway

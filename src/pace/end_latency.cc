@@ -1,0 +1,135 @@
+#include "pace/end_latency.h"
+
+#include <boost/json.hpp>
+
+namespace tradewind::pace {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr double kMostBackSeconds = 60;
+
+tl::unexpected<Error> Corrupt() {
+  return Fail(ErrorKind::kCorrupt, "LATENCY_MESSAGE",
+              "another node sent a message about latency that makes no sense",
+              "the nodes may be of different versions");
+}
+
+json::object Json(const Reading& reading) {
+  return {{"samples", reading.samples},
+          {"mean_ms", reading.mean_ms},
+          {"p95_ms", reading.p95_ms},
+          {"p99_ms", reading.p99_ms}};
+}
+
+// Numbers of an object, of which none is negative.
+class Numbers {
+ public:
+  explicit Numbers(const json::value* value) : object_(value ? value->if_object() : nullptr) {}
+  double At(const char* name) {
+    const json::value* member = object_ ? object_->if_contains(name) : nullptr;
+    const double number = member && member->is_number() ? member->to_number<double>() : -1;
+    good_ = good_ && number >= 0 && number < 1e15;
+    return number;
+  }
+  bool good() const { return good_; }
+
+ private:
+  const json::object* object_;
+  bool good_ = true;
+};
+
+Result<Reading> ReadingIn(const json::value* value) {
+  Numbers numbers(value);
+  const double samples = numbers.At("samples");
+  const double mean = numbers.At("mean_ms"), p95 = numbers.At("p95_ms"), p99 = numbers.At("p99_ms");
+  if (!numbers.good()) return Corrupt();
+  return Reading{static_cast<uint64_t>(samples), mean, p95, p99};
+}
+
+Result<Activity> ActivityIn(const json::value* value) {
+  Numbers numbers(value);
+  const double under_way = numbers.At("under_way"), lately = numbers.At("lately");
+  const double quiet = numbers.At("quiet_s"), gap = numbers.At("gap_s");
+  if (!numbers.good()) return Corrupt();
+  return Activity{static_cast<uint64_t>(under_way), static_cast<uint64_t>(lately), quiet, gap};
+}
+
+// An object.
+Result<json::value> ValueIn(std::string_view text) {
+  json::error_code failed;
+  json::value value = json::parse(text, failed);
+  if (failed || !value.is_object()) return Corrupt();
+  return value;
+}
+
+}  // namespace
+
+EndLatency ReadEnd(runtime::Core& core, Sensor& sensor, const LatencyCall& call) {
+  const runtime::TimePoint since = call.back ? core.Now() - *call.back : runtime::TimePoint{};
+  EndLatency latency{sensor.Read(since), sensor.ReadUsual(), sensor.ReadActivity(), {}};
+  sensor.NoteMove();
+  for (const TenantName& tenant : call.tenants) latency.tenants[tenant] = sensor.ReadTenant(tenant, since);
+  return latency;
+}
+
+std::string Encode(const LatencyCall& call) {
+  json::object object{{"tenants", json::array(call.tenants.begin(), call.tenants.end())}};
+  if (call.back) object["back_s"] = std::chrono::duration<double>(*call.back).count();
+  return json::serialize(object);
+}
+
+Result<LatencyCall> DecodeLatencyCall(std::string_view text) {
+  TW_TRY_ASSIGN(const json::value value, ValueIn(text));
+  const json::object& object = value.get_object();
+  const json::value* list = object.if_contains("tenants");
+  if (!list || !list->is_array()) return Corrupt();
+  LatencyCall call;
+  for (const json::value& name : list->get_array()) {
+    if (!name.is_string() || !IsValidName(std::string_view(name.get_string()))) return Corrupt();
+    call.tenants.emplace_back(name.get_string());
+  }
+  if (const json::value* back = object.if_contains("back_s")) {
+    const double seconds = back->is_number() ? back->to_number<double>() : -1;
+    if (!(seconds >= 0)) return Corrupt();
+    // Longer than any sensor looks back, and short enough to be subtracted from a clock that begins at zero.
+    if (seconds < kMostBackSeconds)
+      call.back = std::chrono::duration_cast<runtime::Duration>(std::chrono::duration<double>(seconds));
+  }
+  return call;
+}
+
+std::string Encode(const EndLatency& latency) {
+  json::object tenants;
+  for (const auto& [tenant, reading] : latency.tenants) tenants[tenant] = Json(reading);
+  const Activity& activity = latency.activity;
+  return json::serialize(json::object{{"now", Json(latency.now)},
+                                      {"usual_p95_ms", latency.usual_p95_ms},
+                                      {"activity",
+                                       {{"under_way", activity.under_way},
+                                        {"lately", activity.lately},
+                                        {"quiet_s", activity.quiet_s},
+                                        {"gap_s", activity.gap_s}}},
+                                      {"tenants", std::move(tenants)}});
+}
+
+Result<EndLatency> DecodeEndLatency(std::string_view text) {
+  TW_TRY_ASSIGN(const json::value value, ValueIn(text));
+  EndLatency latency;
+  Numbers numbers(&value);
+  latency.usual_p95_ms = numbers.At("usual_p95_ms");
+  if (!numbers.good()) return Corrupt();
+  const json::object& object = value.get_object();
+  TW_TRY_ASSIGN(latency.now, ReadingIn(object.if_contains("now")));
+  TW_TRY_ASSIGN(latency.activity, ActivityIn(object.if_contains("activity")));
+  const json::value* tenants = object.if_contains("tenants");
+  if (!tenants || !tenants->is_object()) return Corrupt();
+  for (const auto& member : tenants->get_object()) {
+    if (!IsValidName(std::string_view(member.key()))) return Corrupt();
+    TW_TRY_ASSIGN(latency.tenants[TenantName(member.key())], ReadingIn(&member.value()));
+  }
+  return latency;
+}
+
+}  // namespace tradewind::pace

@@ -1,0 +1,47 @@
+#include "program/program.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "program/config_file.h"
+
+namespace tradewind::program {
+
+int RunCommandLine(int argc, const char* const* argv) {
+  cli::Arguments arguments(
+      "Tradewind hosts many small databases on a few servers, and moves any of them to another server while "
+      "it is being used.",
+      "tradewind");
+  const cli::Command app = arguments.root();
+  cli::CommandLine line;
+  app.AddOption("--server", line.global.server, "URL of any node of the cluster")
+      .FromEnvironment("TRADEWIND_URL")
+      .ShowDefault()
+      .ValueName("URL");
+  app.AddOption("--token", line.global.token, "Token for the admin API and for tenants").ValueName("TOKEN");
+  std::string output;
+  app.AddOption("-o,--output", output, "How results are printed: table (default) or json")
+      .OneOf({"table", "json"})
+      .ValueName("FORMAT");
+  app.RequireCommand();
+  app.FallThrough();
+  AddServeCommand(app, line);
+  cli::AddTenantCommands(app, line);
+  cli::AddSqlCommand(app, line);
+  cli::AddMoveCommands(app, line);
+  cli::AddNodeCommands(app, line);
+  AddRepairCommand(app.Find("node"), line);
+  cli::AddDemoCommand(app, line);
+  cli::AddBenchCommand(app, line);
+  cli::AddTokenCommands(app, line);
+  cli::AddCompletionCommand(app, line);
+  AddConfigCommand(app, line);
+  auto words = WithConfig(std::vector<std::string>(argv + 1, argv + argc), app);
+  if (!words) return static_cast<int>(cli::Report(words.error()));
+  if (const auto over = arguments.Parse(std::move(*words))) return static_cast<int>(*over);
+  if (output == "json") line.global.output = cli::OutputFormat::kJson;
+  return static_cast<int>(line.action());
+}
+
+}  // namespace tradewind::program

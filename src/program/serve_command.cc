@@ -1,0 +1,245 @@
+// tradewind serve: runs a node until SIGTERM or SIGINT, then drains it. A second signal ends the process at
+// once; nothing acknowledged is lost by that either.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/memory_pool.h"
+#include "base/units.h"
+#include "cli/cluster_secret_file.h"
+#include "node/node.h"
+#include "program/folder_lock.h"
+#include "program/listen_address.h"
+#include "program/private_folder.h"
+#include "program/program.h"
+#include "runtime/cores.h"
+#include "runtime/fiber.h"
+
+namespace tradewind::program {
+namespace {
+
+struct ServeOptions {
+  std::string name;
+  std::string listen = "127.0.0.1:8080";
+  std::string data;
+  std::string join;
+  std::string advertise;
+  std::string catalog;
+  std::string config;  // Its settings are among the arguments already (config_file.h).
+  std::vector<std::string> domains;
+  std::string cluster_secret_file;
+  std::vector<std::string> auth_keys;
+  std::string memory;
+  bool insecure = false;
+  bool replace_node = false;
+  std::optional<size_t> open_tenants;
+  size_t cores = 1;
+};
+
+// For tests: ends this process as a crash does, at the named step of a move ("NAME", or "NAME:3" for the
+// third time).
+node::StepTrap TrapFromEnvironment() {
+  node::StepTrap trap;
+  const char* const text = std::getenv("TRADEWIND_KILL_AT");
+  if (!text) return trap;
+  trap.step = text;
+  if (const size_t colon = trap.step.find(':'); colon != std::string::npos) {
+    trap.times = std::atoi(trap.step.c_str() + colon + 1);
+    trap.step.resize(colon);
+  }
+  trap.run = [] { ::kill(::getpid(), SIGKILL); };
+  return trap;
+}
+
+// All but the secret, which may be made.
+Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
+  if (!options.catalog.empty()) return cli::NotThereYet("--catalog (the catalog in etcd)");
+  if (options.cores > 1) return cli::NotThereYet("--cores above 1 (one node on several processors)");
+  if (!options.auth_keys.empty()) return cli::NotThereYet("--auth-key (a node that asks for tokens)");
+  node::NodeOptions node;
+  node.name = options.name;
+  node.data_folder = options.data;
+  if (!options.join.empty()) node.join_url = options.join;
+  if (!options.advertise.empty()) node.advertise_url = options.advertise;
+  node.replace_node = options.replace_node;
+  node.open_tenants = options.open_tenants;
+  node.trap = TrapFromEnvironment();
+  for (const std::string& text : options.domains) {
+    TW_TRY_ASSIGN(std::string domain, gateway::ParseDomain(text));
+    node.domains.push_back(std::move(domain));
+  }
+  TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
+  if (!IsLoopback(node.listen) && !options.insecure) {
+    return Fail(
+        ErrorKind::kInvalid, "LISTEN_INSECURE",
+        fmt::format("--listen {} can be reached by other machines, and this node asks nobody for a token",
+                    options.listen),
+        "listen on 127.0.0.1, or give --insecure if the network is trusted");
+  }
+  return node;
+}
+
+// The number that a file of this process's control group holds; the largest there is for "max".
+uint64_t NumberIn(const char* path) {
+  std::ifstream file(path);
+  uint64_t number = 0;
+  return file >> number ? number : std::numeric_limits<uint64_t>::max();
+}
+
+Result<uint64_t> MemoryBound(const std::string& size) {
+  if (size.empty()) {
+    const uint64_t machine = std::min({MemoryOfMachine(), NumberIn("/sys/fs/cgroup/memory.max"),
+                                       NumberIn("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+    return std::max(limits::kLeastMemoryBytes, machine / limits::kMemoryShareOfMachine);
+  }
+  TW_TRY_ASSIGN(const uint64_t bound, ParseSize(size));
+  if (bound < limits::kLeastMemoryBytes)
+    return Fail(ErrorKind::kInvalid, "MEMORY_TOO_SMALL",
+                fmt::format("--memory {} is less than a server needs", size),
+                fmt::format("give it at least {}", FormatSize(limits::kLeastMemoryBytes)));
+  return bound;
+}
+
+// As many as this user may have: the soft limit is for programs that use select(2).
+void AllowAllFiles() {
+  rlimit files = {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+Error Explain(Error error, const ServeOptions& options) {
+  if (error.code == "ADDRESS_IN_USE") {
+    error.message = fmt::format("another process listens on {} already", options.listen);
+    error.action = "stop it, or give another port with --listen (port 0: any free one)";
+  }
+  return error;
+}
+
+cli::ExitCode Serve(const ServeOptions& options) {
+  auto node_options = CheckedOptions(options);
+  if (!node_options) return cli::Report(node_options.error());
+  auto secret = cli::LoadClusterSecret(options.cluster_secret_file);
+  if (!secret) return cli::Report(secret.error());
+  node_options->cluster_secret = std::move(*secret);
+  const auto memory = MemoryBound(options.memory);
+  if (!memory) return cli::Report(memory.error());
+  Memory().SetBound(*memory);
+  MakePrivateFiles();
+  const auto lock = FolderLock::Take(options.data);
+  if (!lock) return cli::Report(lock.error());
+  const auto narrowed = KeepPrivate(options.data);
+  if (!narrowed) return cli::Report(narrowed.error());
+  if (narrowed->entries > 0)
+    log::warn("other users had rights to {} files and folders in {}; they have none any more",
+              narrowed->entries, options.data);
+  if (narrowed->shares_folder)
+    log::warn(
+        "the data folder {} has other things in it, and can be looked into by other users; what a node keeps "
+        "there "
+        "cannot be read by them",
+        options.data);
+  // A reader of our output that has gone is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
+  AllowAllFiles();
+  runtime::Cores cores(options.cores);
+  runtime::RealCore& core = cores[0];
+  cli::ExitCode exit_code = cli::ExitCode::kDone;
+  const auto ran = cores.RunUntilReturned("serve", [&] {
+    runtime::Event stop;
+    core.OnSignal([&stop](int) {
+      if (stop.is_set()) _exit(static_cast<int>(cli::ExitCode::kFailed));
+      stop.Set();
+    });
+    auto node = node::Node::Start(core, *node_options);
+    if (!node) {
+      exit_code = cli::Report(Explain(std::move(node).error(), options));
+      return;
+    }
+    fmt::print("ready {} {}\n", options.name, (*node)->url());
+    std::fflush(stdout);
+    stop.Wait();
+    (*node)->Stop(core.Now() + limits::kDrain);
+  });
+  return ran ? exit_code : cli::Report(ran.error());
+}
+
+}  // namespace
+
+std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine& line) {
+  const cli::Command serve = app.AddCommand("serve", "Run a node");
+  auto options = std::make_shared<ServeOptions>();
+  serve.AddOption("--name", options->name, "The node's name, its own in the cluster").Required();
+  serve.AddOption("--listen", options->listen, "Where it serves clients and other nodes")
+      .ShowDefault()
+      .ValueName("HOST:PORT");
+  serve.AddOption("--data", options->data, "Its data folder; made when it is missing")
+      .Required()
+      .ValueName("DIR");
+  serve
+      .AddOption("--join", options->join,
+                 "Any node of the cluster to join; default: host a new cluster's catalog")
+      .ValueName("URL");
+  serve.AddOption("--advertise", options->advertise, "How other nodes reach this one; default: as it listens")
+      .ValueName("URL");
+  serve
+      .AddOption(
+          "--memory", options->memory,
+          "What statements, results, bodies and links may take together; default: half of what there is")
+      .ValueName("SIZE");
+  serve.AddOption("--catalog", options->catalog, "A catalog outside the nodes (not there yet)");
+  serve
+      .AddOption(
+          "--config", options->config,
+          "A configuration file (TOML) with a setting for each flag; what is given here comes before it")
+      .ValueName("FILE");
+  serve
+      .AddOption(
+          "--domain", options->domains,
+          "A name that leads here, with all below it: NAME is a tenant at NAME.DOMAIN. Requests for other "
+          "names than this node's own, localhost and those below it are refused, and those of web pages "
+          "of other names. Repeat it, or put commas between several")
+      .SeparatedBy(',')
+      .ValueName("NAME");
+  cli::AddClusterSecretOption(serve, options->cluster_secret_file);
+  serve
+      .AddOption("--auth-key", options->auth_keys,
+                 "Public keys of the tokens that clients show (not there yet)")
+      .ValueName("FILE");
+  serve.AddFlag("--insecure", options->insecure,
+                "Listen on an address that other machines reach, without tokens");
+  serve.AddFlag("--replace-node", options->replace_node,
+                "Take the name over from a data folder that is lost; what it owned stays listed as missing");
+  serve
+      .AddOption("--open-tenants", options->open_tenants,
+                 "How many tenants may be open at a time; others open when they are used [10000, or as the "
+                 "limit of open files allows]")
+      .ValueName("N")
+      .Positive();
+  serve
+      .AddOption("--cores", options->cores, "How many processors the node uses; more than one: not there yet")
+      .ShowDefault()
+      .ValueName("N")
+      .Positive();
+  serve.OnGiven([&line, options] { line.action = [options] { return Serve(*options); }; });
+  return [options]() -> Result<void> {
+    TW_TRY(CheckedOptions(*options));
+    TW_TRY(MemoryBound(options->memory));
+    return {};
+  };
+}
+
+}  // namespace tradewind::program

@@ -1,0 +1,333 @@
+#include "tenant/local_tenants.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/memory_pool.h"
+#include "sqlite/database_file.h"
+
+namespace tradewind::tenant {
+
+namespace {
+
+constexpr size_t kClosers = 8;
+// Of those that were used least recently; few of them are not idle.
+constexpr size_t kLooksForIdle = 64;
+
+}  // namespace
+
+Error TenantFileMissing(const TenantName& name, const std::string& what) {
+  return {ErrorKind::kCorrupt, std::string(kFileMissingCode), "tenant " + name + " cannot be served: " + what,
+          "stop the node and put the file back as it was, or delete the tenant and import a backup"};
+}
+
+Tenant& SqliteTenant(HostedTenant& tenant) {
+  TW_CHECK(tenant.engine() == kSqliteEngine, "a tenant of another engine is taken for one of SQLite");
+  return static_cast<Tenant&>(tenant);
+}
+
+LocalTenants::Claim::~Claim() {
+  if (!tenants_) return;
+  tenants_->claimed_.erase(name_);
+  tenants_->claim_ended_.NotifyAll();
+}
+
+Result<LocalTenants::Claim> LocalTenants::ClaimName(const TenantName& name, runtime::TimePoint deadline) {
+  if (!WaitForUntil(claim_ended_, deadline, [&] { return !IsClaimed(name); }))
+    return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
+                "tenant " + name + " is being made, deleted or moved by somebody else", "try again");
+  claimed_.insert(name);
+  return Claim(*this, name);
+}
+
+LocalTenants::Use::Use(LocalTenants& home, std::shared_ptr<Entry> entry)
+    : home_(&home), entry_(std::move(entry)) {
+  ++entry_->uses;
+  home.Unlist(*entry_);
+}
+
+LocalTenants::Use::~Use() {
+  if (!entry_) return;
+  --entry_->uses;
+  home_->ListIfUnused(*entry_);
+  Changed(*entry_);
+}
+
+void LocalTenants::Use::NoteAnswer() const {
+  if (!entry_->memory || !entry_->memory->first_answer) return;
+  const auto first_answer = std::exchange(entry_->memory->first_answer, {});
+  first_answer();
+}
+
+// -- Who is here
+
+LocalTenants::LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed, Options options)
+    : core_(core),
+      folder_(std::move(folder)),
+      removed_(removed),
+      options_(std::move(options)),
+      relief_(core.descriptors().AddRelief([this] { return CloseOneIdle(); })),
+      fibers_(core) {}
+
+LocalTenants::Entry& LocalTenants::Add(const TenantName& name, Epoch epoch) {
+  auto entry = std::make_shared<Entry>();
+  entry->epoch = epoch;
+  const auto [place, added] = entries_.emplace(name, std::move(entry));
+  TW_CHECK(added, "a tenant is added twice");
+  place->second->name = &place->first;
+  unserved_.erase(name);
+  return *place->second;
+}
+
+void LocalTenants::AddOwned(const TenantName& name, Epoch epoch) {
+  Add(name, epoch);
+}
+
+void LocalTenants::Own(const TenantName& name, Epoch epoch) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return AddOwned(name, epoch);
+  found->second->epoch = epoch;
+  found->second->closing = found->second->leaving;
+}
+
+void LocalTenants::Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch,
+                         std::function<void()> first_answer) {
+  Entry& entry = Add(tenant->name(), epoch);
+  entry.tenant = std::move(tenant);
+  entry.memory = std::make_unique<Memory>(Memory{std::move(first_answer), {}});
+  ++open_;
+  ListIfUnused(entry);
+  CloseSomeIfMany();
+}
+
+Epoch LocalTenants::EpochOf(const TenantName& name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? Epoch{} : found->second->epoch;
+}
+
+std::vector<TenantName> LocalTenants::names() const {
+  std::vector<TenantName> names;
+  for (const auto& [name, entry] : entries_) names.push_back(name);
+  return names;
+}
+
+// -- Opening and closing
+
+template <typename Condition>
+void LocalTenants::Await(Entry& entry, Condition condition) {
+  while (!condition()) {
+    if (!entry.changed) entry.changed = std::make_unique<runtime::WaitQueue>();
+    entry.changed->Wait();
+  }
+}
+
+void LocalTenants::Changed(Entry& entry) {
+  if (entry.changed) entry.changed->NotifyAll();
+}
+
+void LocalTenants::ListIfUnused(Entry& entry) {
+  if (entry.listed || entry.uses > 0 || !entry.tenant || entry.leaving) return;
+  entry.place = unused_.insert(unused_.end(), &entry);
+  entry.listed = true;
+}
+
+void LocalTenants::Unlist(Entry& entry) {
+  if (std::exchange(entry.listed, false)) unused_.erase(entry.place);
+}
+
+Result<std::unique_ptr<HostedTenant>> LocalTenants::OpenSqlite(const TenantName& name,
+                                                               const std::string& path,
+                                                               std::vector<PageNumber> recently_used) {
+  if (Result<void> there = sqlite::CheckDatabaseFile(core_.disk(), path); !there) {
+    if (there.error().code != sqlite::kFileGoneCode) return Fail(std::move(there).error());
+    return Fail(TenantFileMissing(name, there.error().message));
+  }
+  TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(core_, path, runtime::OpenMode::kExisting));
+  if (!recently_used.empty()) store->RememberHotPages(recently_used);
+  TW_TRY_ASSIGN(auto tenant, Tenant::Open(core_, name, std::move(store)));
+  return std::unique_ptr<HostedTenant>(std::move(tenant));
+}
+
+Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
+  std::vector<PageNumber> recently_used;
+  if (entry.memory) recently_used = std::exchange(entry.memory->recently_used, {});
+  auto opened = options_.open ? options_.open(name, PathOf(name), std::move(recently_used))
+                              : OpenSqlite(name, PathOf(name), std::move(recently_used));
+  TW_TRY_ASSIGN(entry.tenant, std::move(opened));
+  ++counters_.openings;
+  return {};
+}
+
+Result<void> LocalTenants::AwaitRoomToOpen() {
+  if (open_ < options_.most_open) return {};
+  ++counters_.waits;
+  const runtime::TimePoint deadline = core_.Now() + limits::kOpenTenantWait;
+  while (open_ >= options_.most_open) {
+    if (CloseOneIdle()) continue;
+    if (stopping_ || core_.Now() >= deadline)
+      return Fail(ErrorKind::kUnavailable, "TENANTS_IN_USE",
+                  "all " + std::to_string(open_) + " tenants that this node may have open are in use",
+                  "try again; give serve a larger --open-tenants, or raise ulimit -n");
+    closed_one_.WaitUntil(core_.Now() + limits::kDescriptorPause);
+  }
+  return {};
+}
+
+void LocalTenants::SetClosed(Entry& entry) {
+  entry.tenant.reset();
+  --open_;
+  closed_one_.NotifyAll();
+}
+
+Tenant* LocalTenants::IfOpen(const TenantName& name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end() || found->second->closing || found->second->idling) return nullptr;
+  return found->second->tenant ? &SqliteTenant(*found->second->tenant) : nullptr;
+}
+
+void LocalTenants::RefuseUses(const TenantName& name) {
+  if (const auto found = entries_.find(name); found != entries_.end()) found->second->closing = true;
+}
+
+Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
+  if (const auto unserved = unserved_.find(name); unserved != unserved_.end()) return Fail(unserved->second);
+  const auto found = entries_.find(name);
+  if (found == entries_.end())
+    return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is not on this node");
+  const std::shared_ptr<Entry> entry = found->second;
+  if (entry->idling) {
+    ++counters_.waits;
+    entry->wanted = true;
+    entry->tenant->HurryClosing();
+  }
+  Await(*entry, [&] { return !entry->opening && !entry->idling; });
+  if (entry->closing)
+    return Fail(ErrorKind::kRefused, std::string(kNotHereCode), "tenant " + name + " is leaving this node");
+  if (!entry->tenant) {
+    entry->opening = true;
+    Result<void> opened = AwaitRoomToOpen();
+    if (opened) {
+      ++open_;
+      opened = Open(name, *entry);
+      if (!opened) SetClosed(*entry);
+    }
+    entry->opening = false;
+    Changed(*entry);
+    TW_TRY(opened);
+  }
+  Use use(*this, entry);
+  CloseSomeIfMany();
+  return use;
+}
+
+void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return;
+  const std::shared_ptr<Entry> entry = found->second;
+  entry->closing = true;
+  if (std::exchange(entry->leaving, true)) {
+    Await(*entry, [&] { return entry->gone; });
+    return;
+  }
+  Await(*entry, [&] { return !entry->opening && !entry->idling; });
+  Unlist(*entry);
+  if (entry->tenant) entry->tenant->Close(/*keep_wal=*/files == Files::kGo);
+  Await(*entry, [&] { return entry->uses == 0; });
+  if (entry->tenant) SetClosed(*entry);
+  entries_.erase(name);
+  entry->gone = true;
+  Changed(*entry);
+}
+
+// -- Idle ones
+
+bool LocalTenants::MayIdle(const Entry& entry) const {
+  return entry.tenant && entry.uses == 0 && !entry.opening && !entry.idling && !entry.closing &&
+         entry.tenant->IsIdle() && !IsClaimed(*entry.name) && !options_.is_busy(*entry.name);
+}
+
+bool LocalTenants::CloseIdle(const std::shared_ptr<Entry>& entry) {
+  Unlist(*entry);
+  entry->idling = true;
+  entry->wanted = false;
+  std::vector<PageNumber> recently_used = entry->tenant->RecentlyUsed();
+  const Result<void> closed = entry->tenant->CloseIdle([&entry] { return entry->wanted || entry->closing; });
+  if (closed) {
+    if (!recently_used.empty() && !entry->memory) entry->memory = std::make_unique<Memory>();
+    if (!recently_used.empty()) entry->memory->recently_used = std::move(recently_used);
+    ++counters_.closings;
+    SetClosed(*entry);
+  } else if (closed.error().code != kWantedCode) {
+    log::warn("tenant {} stays open, though nobody uses it: {}", *entry->name, Describe(closed.error()));
+  }
+  entry->idling = false;
+  ListIfUnused(*entry);
+  Changed(*entry);
+  return closed.has_value();
+}
+
+bool LocalTenants::CloseOneIdle() {
+  for (size_t looks = std::min(unused_.size(), kLooksForIdle); looks > 0 && !stopping_; --looks) {
+    if (unused_.empty()) break;
+    Entry& entry = *unused_.front();
+    if (!MayIdle(entry))
+      unused_.splice(unused_.end(), unused_, unused_.begin());
+    else if (CloseIdle(entries_.at(*entry.name)))
+      return true;
+  }
+  return false;
+}
+
+// In the background, so that who opens the next one need not wait for it.
+void LocalTenants::CloseSomeIfMany() {
+  const size_t spare = std::min(limits::kOpenTenantsSpare, options_.most_open / 8);
+  const auto are_many = [this, spare] {
+    return open_ + spare > options_.most_open ||
+           tradewind::Memory().used() > tradewind::Memory().bound() / 4 * 3;
+  };
+  for (; closers_ < kClosers && are_many() && !unused_.empty() && !stopping_; ++closers_)
+    fibers_.Spawn("close idle tenants", [this, are_many] {
+      while (are_many() && CloseOneIdle()) {
+      }
+      --closers_;
+    });
+}
+
+Result<void> LocalTenants::ClearBeside(const TenantName& name) {
+  for (const char* suffix : {"-wal", "-journal", "-presence", "-shm"})
+    TW_TRY(removed_.Take(PathOf(name) + suffix));
+  return {};
+}
+
+Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
+  TW_TRY(ClearBeside(name));
+  TW_TRY(removed_.Take(PathOf(name)));
+  return core_.disk().SyncDirectory(folder_);
+}
+
+void LocalTenants::StopWaits() {
+  stopping_ = true;
+  closed_one_.NotifyAll();
+  for (const auto& [name, entry] : entries_)
+    if (entry->tenant) entry->tenant->StopWaits();
+}
+
+void LocalTenants::CloseAll() {
+  StopWaits();
+  fibers_.Join();
+  std::vector<TenantName> left = names();
+  runtime::TaskGroup group(core_);
+  for (size_t at = 0, fibers = std::min(limits::kTenantsClosedAtOnce, left.size()); at < fibers; ++at)
+    group.Spawn("close tenants", [&] {
+      while (!left.empty()) {
+        const TenantName name = std::move(left.back());
+        left.pop_back();
+        CloseAndForget(name, Files::kStay);
+      }
+    });
+  group.Join();
+}
+
+}  // namespace tradewind::tenant

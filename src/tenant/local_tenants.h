@@ -1,0 +1,225 @@
+// The tenants whose files are on this node and that it serves: opened at first use, found by name.
+//
+// A name is claimed by whoever makes or deletes its tenant, or starts to move it, before that first suspends:
+// one at a time. So no two of them touch one another's file or journal entry. A copy that comes here in a move
+// waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
+//
+// No more than a bound of them are open at a time: beyond it, when a descriptor is wanted elsewhere, and while little
+// memory is left, those that nobody has used for longest are closed. One of which anybody holds a Use is not (a stream, a transaction, a move,
+// an export hold one), nor one that takes part in a move, is claimed, or is not idle for a reason of its own
+// (Tenant::IsIdle). Closing for idleness is nothing that anybody is told of: the tenant stays owned here, Find()
+// waits until it is closed, and opens it again.
+//
+// What is on disk when, and what a crash leaves. Closing for idleness changes no byte that a commit or a move relies on
+// (I1 to I5): the journal and the catalog are not touched, so the owner and its epoch stay; a checkpoint copies what
+// is committed into the main file before the WAL is made blank, in the order that commit_log.h gives. A crash at any
+// point leaves a tenant that was open (its WAL is replayed), or one that is closed.
+//
+// This core only. A Use keeps its tenant in memory, and open but for CloseAndForget(): that ends the requests that run
+// on it, so whoever holds one gives it back soon.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "runtime/descriptors.h"
+#include "runtime/fiber.h"
+#include "tenant/removed_files.h"
+#include "tenant/tenant.h"
+
+namespace tradewind::tenant {
+
+inline constexpr std::string_view kNotHereCode = "TENANT_NOT_HERE";
+
+// Another program has the tenant's file open.
+inline constexpr std::string_view kFileInUseCode = sqlite::kFileInUseCode;
+
+inline constexpr std::string_view kFileMissingCode = "TENANT_FILE_MISSING";
+
+// What a tenant's requests are told whose file is not what it must be: `what` says that.
+Error TenantFileMissing(const TenantName& name, const std::string& what);
+
+// Requires: its engine is SQLite.
+Tenant& SqliteTenant(HostedTenant& tenant);
+
+class LocalTenants {
+ private:
+  // What few of them have.
+  struct Memory {
+    std::function<void()> first_answer;
+    std::vector<PageNumber> recently_used;  // Of a closed one.
+  };
+  // A node may have a great many of them that are closed: what only an open one needs is elsewhere.
+  struct Entry {
+    std::unique_ptr<HostedTenant> tenant;  // Null while it is closed.
+    Epoch epoch;
+    uint32_t uses = 0;
+    bool opening = false;
+    bool idling = false;                          // It is being closed for idleness: who wants it waits,
+    bool wanted = false;                          // and says so.
+    bool listed = false;                          // In unused_.
+    bool closing = false;                         // Nobody begins to use it.
+    bool leaving = false;                         // CloseAndForget() is at it,
+    bool gone = false;                            // and is done.
+    std::unique_ptr<runtime::WaitQueue> changed;  // While anybody waits.
+    std::unique_ptr<Memory> memory;
+    const TenantName* name = nullptr;  // The key in entries_.
+    std::list<Entry*>::iterator place;
+  };
+
+ public:
+  struct Options {
+    size_t most_open = limits::kOpenTenants;
+    // What else keeps a tenant from being idle.
+    std::function<bool(const TenantName&)> is_busy = [](const TenantName&) { return false; };
+    // Opens one whose file is at the path; `recently_used` is what it said of itself when it was closed last. Without
+    // it they are SQLite's. Suspends.
+    std::function<Result<std::unique_ptr<HostedTenant>>(const TenantName& name, const std::string& path,
+                                                        std::vector<PageNumber> recently_used)>
+        open = {};
+  };
+  LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed, Options options);
+
+  class Use {
+   public:
+    Use(Use&& other) noexcept : home_(other.home_), entry_(std::exchange(other.entry_, nullptr)) {}
+    Use& operator=(Use&&) = delete;
+    ~Use();
+    // What every tenant has. For what only those of SQLite have the tenant must be one.
+    HostedTenant& hosted() const { return *entry_->tenant; }
+    Tenant& operator*() const { return SqliteTenant(*entry_->tenant); }
+    Tenant* operator->() const { return &SqliteTenant(*entry_->tenant); }
+    Epoch epoch() const { return entry_->epoch; }
+    // A transaction was answered: whoever waits for the first one is told.
+    void NoteAnswer() const;
+
+   private:
+    friend class LocalTenants;
+    Use(LocalTenants& home, std::shared_ptr<Entry> entry);
+    LocalTenants* home_;
+    std::shared_ptr<Entry> entry_;
+  };
+
+  // The right to make, delete or move the tenant of a name, until it goes away.
+  class Claim {
+   public:
+    Claim(Claim&& other) noexcept
+        : tenants_(std::exchange(other.tenants_, nullptr)), name_(std::move(other.name_)) {}
+    Claim& operator=(Claim&&) = delete;
+    ~Claim();
+
+   private:
+    friend class LocalTenants;
+    Claim(LocalTenants& tenants, TenantName name) : tenants_(&tenants), name_(std::move(name)) {}
+    LocalTenants* tenants_;
+    TenantName name_;
+  };
+  // Fails with NAME_BUSY (kUnavailable) when somebody else has it until the deadline. Suspends.
+  Result<Claim> ClaimName(const TenantName& name, runtime::TimePoint deadline);
+  bool IsClaimed(const TenantName& name) const { return claimed_.contains(name); }
+  // Suspends while anybody has it, at most until the deadline.
+  void AwaitClaim(const TenantName& name, runtime::TimePoint deadline) {
+    WaitForUntil(claim_ended_, deadline, [&] { return !IsClaimed(name); });
+  }
+
+  // Where the main file of a tenant is.
+  std::string PathOf(const TenantName& name) const { return folder_ + "/" + name + ".db"; }
+
+  // A tenant that this node owns (from the journal); it is opened when it is used. Requires, as Adopt() does,
+  // that it is not here: the claim and the journal, which has one entry a name, see to that.
+  void AddOwned(const TenantName& name, Epoch epoch);
+  // The same; but one that is here already goes on at this epoch, and is used again if that was refused.
+  void Own(const TenantName& name, Epoch epoch);
+  // A tenant that is open already (a move's destination).
+  void Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch, std::function<void()> first_answer);
+  // A tenant of this node that cannot be served, and why: Find() says that, whatever else is known of it, until
+  // it is added or adopted, or ForgetUnserved() is called.
+  void AddUnserved(const TenantName& name, Error why) { unserved_.insert_or_assign(name, std::move(why)); }
+  void ForgetUnserved(const TenantName& name) { unserved_.erase(name); }
+  bool Has(const TenantName& name) const { return entries_.contains(name); }
+  bool Knows(const TenantName& name) const { return Has(name) || unserved_.contains(name); }
+  Epoch EpochOf(const TenantName& name) const;
+  std::vector<TenantName> names() const;
+  size_t count() const { return entries_.size(); }
+
+  // Fails with TENANT_NOT_HERE, TENANT_FILE_MISSING, or what AddUnserved() was given; with TENANTS_IN_USE
+  // (kUnavailable) when as many as may be open are in use for limits::kOpenTenantWait. Opens the tenant if need be:
+  // suspends.
+  Result<Use> Find(const TenantName& name);
+  // The tenant if it is open; null otherwise. Valid until the caller suspends.
+  Tenant* IfOpen(const TenantName& name) const;
+  // From now on Find() says TENANT_NOT_HERE, until Own(). Who uses the tenant goes on.
+  void RefuseUses(const TenantName& name);
+  // Ends what runs on the tenant, closes it, waits until its streams are gone (StreamService::EndAllOf comes
+  // first), and forgets it. Its files stay, but need not be in order when they go. Suspends.
+  enum class Files { kStay, kGo };
+  void CloseAndForget(const TenantName& name, Files files);
+  // Removes what lies beside the place of a tenant's file that is about to be made: a WAL or a journal of an
+  // earlier one would be applied to it. Durable once the folder is synced. Suspends.
+  Result<void> ClearBeside(const TenantName& name);
+  // Removes the files of a tenant that is not open. Suspends.
+  Result<void> RemoveFiles(const TenantName& name);
+  // Whoever waits for a page of another node, or for room to open a tenant, gets an error instead, now and later.
+  // Does not suspend.
+  void StopWaits();
+  // Closes the one that has been idle for longest; false if there is none. Suspends.
+  bool CloseOneIdle();
+  // Closes all. Suspends.
+  void CloseAll();
+
+  struct Counters {
+    uint64_t openings = 0;
+    uint64_t closings = 0;  // For idleness.
+    uint64_t waits = 0;     // For one that was being closed for idleness, or for room to open it.
+  };
+  const Counters& counters() const { return counters_; }
+  size_t open_count() const { return open_; }
+  size_t most_open() const { return options_.most_open; }
+
+ private:
+  Result<void> Open(const TenantName& name, Entry& entry);
+  Result<std::unique_ptr<HostedTenant>> OpenSqlite(const TenantName& name, const std::string& path,
+                                                   std::vector<PageNumber> recently_used);
+  Result<void> AwaitRoomToOpen();
+  void CloseSomeIfMany();
+  bool MayIdle(const Entry& entry) const;
+  bool CloseIdle(const std::shared_ptr<Entry>& entry);
+  Entry& Add(const TenantName& name, Epoch epoch);
+  void SetClosed(Entry& entry);
+  void ListIfUnused(Entry& entry);
+  void Unlist(Entry& entry);
+  static void Changed(Entry& entry);
+  template <typename Condition>
+  static void Await(Entry& entry, Condition condition);
+
+  runtime::Core& core_;
+  const std::string folder_;
+  RemovedFiles& removed_;
+  const Options options_;
+  std::map<TenantName, std::shared_ptr<Entry>> entries_;
+  std::list<Entry*> unused_;  // Those that are open and that nobody uses, by the time of their last use.
+  size_t open_ = 0;           // Those that are being opened or closed included.
+  size_t closers_ = 0;
+  bool stopping_ = false;
+  runtime::WaitQueue closed_one_;
+  Counters counters_;
+  std::map<TenantName, Error> unserved_;
+  std::set<TenantName> claimed_;
+  runtime::WaitQueue claim_ended_;
+  runtime::Descriptors::Registration relief_;
+  runtime::TaskGroup fibers_;
+};
+
+}  // namespace tradewind::tenant
