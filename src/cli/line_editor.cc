@@ -69,6 +69,8 @@ LineEditor::Input LineEditor::Read(const std::string& prompt, std::string& line)
   state_->prompt = prompt;
   state_->interrupted = false;
   int length = 0;
+  // Before the prompt is shown, so that Ctrl-C and Ctrl-D are keys from then on: el_gets alone shows it first.
+  el_set(state_->editor, EL_PREP_TERM, 1);
   const char* const text = el_gets(state_->editor, &length);
   if (state_->interrupted) {
     std::fputs("^C\n", stdout);
