@@ -93,7 +93,7 @@ class Run {
     cluster_.InNode("n1", [&](node::Node& node) {
       move::MoveOptions options;
       options.pace.rate_bytes_per_s = crash_.going_back ? kRateOfCancelled : kRate;
-      const auto receipt = node.moves().Start({"shop", "n2", options});
+      const auto receipt = node.parts().moves().Start({"shop", "n2", options});
       ASSERT_TRUE(receipt) << Describe(receipt.error());
       id = receipt->id;
     });
@@ -113,7 +113,7 @@ class Run {
       EXPECT_NE(phase(), "done") << "too late to cancel";
     });
     cluster_.InNode("n2", [&](node::Node& node) {
-      const auto cancelled = node.moves().Cancel(id);
+      const auto cancelled = node.parts().moves().Cancel(id);
       // When a node goes down in the middle of it the answer may be lost; the move then says what became of
       // it.
       if (!cancelled && !cluster_.went_down()) ADD_FAILURE() << Describe(cancelled.error());

@@ -137,7 +137,7 @@ class FullDisks {
       owner = std::string(tenant.at("owner").as_string());
     });
     cluster_.InNode(owner, [&](node::Node& node) {
-      const auto found = node.tenants().Find(name);
+      const auto found = node.parts().tenants().Find(name);
       EXPECT_TRUE(found) << Describe(found.error());
     });
   }

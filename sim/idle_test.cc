@@ -148,8 +148,8 @@ class Crowd {
   void CheckCounters() {
     for (const char* host : {"n1", "n2"})
       cluster_.InNode(host, [&](node::Node& node) {
-        EXPECT_GT(node.tenants().counters().closings, 20u) << host;
-        EXPECT_LE(node.tenants().open_count(), node.tenants().most_open() + 2) << host;
+        EXPECT_GT(node.parts().tenants().counters().closings, 20u) << host;
+        EXPECT_LE(node.parts().tenants().open_count(), node.parts().tenants().most_open() + 2) << host;
       });
   }
 

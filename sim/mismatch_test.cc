@@ -59,7 +59,7 @@ class Mismatch : public testing::Test {
   // At n2, once the page has come: its content too, or only what is noted of it.
   void Damage(bool content) {
     cluster_.InNode("n2", [&](node::Node& node) {
-      auto use = node.tenants().Find("shop");
+      auto use = node.parts().tenants().Find("shop");
       ASSERT_TRUE(use) << Describe(use.error());
       const auto* const known = (*use)->store().arrival().presence();
       ASSERT_NE(known, nullptr);

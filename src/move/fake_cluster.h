@@ -269,7 +269,7 @@ inline void FakeNode::Start() {
   moves_->AllowStarts();
 }
 
-// As node/node.cc does.
+// As node/recovery.cc does.
 inline void FakeNode::CancelForgotten() {
   const auto records = catalog_.ListLiveMoves().value();
   for (const catalog::MoveRecord& record : records) {

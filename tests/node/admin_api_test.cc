@@ -207,7 +207,7 @@ TEST_F(AdminApiTest, RefusesMovesThatMakeNoSense) {
 
 // A tenant of this many bytes, more or less.
 void Fill(Node& node, const std::string& tenant, size_t bytes) {
-  auto use = node.tenants().Find(tenant);
+  auto use = node.parts().tenants().Find(tenant);
   ASSERT_TRUE(use) << Describe(use.error());
   auto connection = sqlite::Connection::Open((*use)->store());
   ASSERT_TRUE(connection) << Describe(connection.error());

@@ -84,7 +84,7 @@ TEST_F(DataFolderTest, TakingANameOverIsAskedForAndLeavesItsTenantsMissingAndNot
     EXPECT_THAT(TryStart({"n2", "new", n1_->url(), true}), HasSubstr("NODE_RUNS_ELSEWHERE"));
     Stop(n2_);
     ASSERT_EQ(TryStart({"n2", "new", n1_->url(), true}), "");
-    Await([&] { return started_->tenants().Knows("shop"); });
+    Await([&] { return started_->parts().tenants().Knows("shop"); });
     EXPECT_THAT(Sql(*n1_, "shop", "SELECT 1"), HasSubstr("TENANT_FILE_MISSING"));
     EXPECT_EQ(catalog::CodeOf(n1_->maker().Create("shop", "")), "TENANT_EXISTS");
     // The folder that was given up is not taken back by itself.

@@ -33,7 +33,7 @@ class EndingTest : public TwoNodes {
   }
   static void AwaitStatement(Node& node) {
     Await([&] {
-      const auto use = node.tenants().Find("shop");
+      const auto use = node.parts().tenants().Find("shop");
       return use && (*use)->open_transactions() > 0;
     });
   }
@@ -54,7 +54,7 @@ TEST_F(EndingTest, AStatementThatReadsNoTableKeepsNoHandOverWaiting) {
     AwaitStatement(*n1_);
     Json(202, Call(*n1_, "POST", "/v1/moves", R"({"tenant":"shop","to":"n2"})"));
     EXPECT_LT(TimeOf([&] {
-                Await([&] { return n2_->tenants().Has("shop"); });
+                Await([&] { return n2_->parts().tenants().Has("shop"); });
                 const auto answer = Call(*n1_, "POST", kPipeline, kOne);
                 EXPECT_EQ(answer.status, 200);
                 EXPECT_NE(answer.body.find("\"value\":\"1\""), std::string::npos) << answer.body;
@@ -74,7 +74,7 @@ TEST_F(EndingTest, ATenantIsDeletedSoonWhateverIsOpenInIt) {
     for (int client = 0; client < 3; ++client) SendInBackground(group, *n1_, kEndless);
     SendInBackground(group, *n2_, kEndless);
     SendInBackground(group, *n2_, kBegin);  // Waits for the turn.
-    Await([&] { return n1_->tenants().Find("shop").value()->stream_count() == 6; });
+    Await([&] { return n1_->parts().tenants().Find("shop").value()->stream_count() == 6; });
     EXPECT_LT(TimeOf([&] { EXPECT_EQ(Call(*n1_, "DELETE", "/v1/tenants/shop").status, 204); }), 5s);
     group.Join();
     EXPECT_EQ(answers_.size(), 5u);
@@ -129,7 +129,7 @@ TEST_F(EndingTest, AClientThatGoesTakesItsStatementItsTransactionAndTheWriteTurn
     };
     for (Node* gateway : {n1_.get(), n2_.get()})
       for (const std::string& pipeline : pipelines) {
-        SCOPED_TRACE(gateway->self() + " " + pipeline);
+        SCOPED_TRACE(gateway->parts().self() + " " + pipeline);
         auto client = catalog::Need(core_->network().Connect(AddressOf(*gateway), core_->Now() + 10s));
         const std::string body = Pipeline(pipeline);
         const std::string request =
@@ -138,7 +138,7 @@ TEST_F(EndingTest, AClientThatGoesTakesItsStatementItsTransactionAndTheWriteTurn
             std::to_string(body.size()) + "\r\n\r\n" + body;
         catalog::Need(client->Write(std::as_bytes(std::span(request))));
         AwaitStatement(*n1_);
-        const auto tenant = n1_->tenants().Find("shop");
+        const auto tenant = n1_->parts().tenants().Find("shop");
         Await([&] { return (*tenant)->turn().holder() != nullptr; });
         client->Close();
         // Others get the turn, and find nothing of it.

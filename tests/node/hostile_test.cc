@@ -203,7 +203,7 @@ class HostileTest : public TwoNodes {
   }
   void Move(const TenantName& tenant) {
     Json(202, Call(*n1_, "POST", "/v1/moves", R"({"tenant":")" + tenant + R"(","to":"n2"})"));
-    Await([&] { return n2_->tenants().Has(tenant); });
+    Await([&] { return n2_->parts().tenants().Has(tenant); });
   }
 };
 

@@ -146,8 +146,8 @@ TEST_F(RepairOfANode, MakesAJournalWithWhichEveryTenantIsServedAgain) {
 
     n2_ = Start("n2", n1_->url());
     ASSERT_TRUE(n2_);
-    EXPECT_EQ(n2_->tenants().names(), (std::vector<TenantName>{"a", "b", "c"}));
-    for (const char* tenant : {"a", "b", "c"}) EXPECT_TRUE(n2_->tenants().Find(tenant));
+    EXPECT_EQ(n2_->parts().tenants().names(), (std::vector<TenantName>{"a", "b", "c"}));
+    for (const char* tenant : {"a", "b", "c"}) EXPECT_TRUE(n2_->parts().tenants().Find(tenant));
   });
 }
 

@@ -48,10 +48,10 @@ TEST_F(ResumeTest, ACopyThatIsBeingOpenedOutlivesASenderThatAsksForIt) {
       n2_ = Start("n2", n1_->url());
       ASSERT_TRUE(n2_);
       // It has tried, and tries again: from here on it waits for the file.
-      Await([&] { return n2_->moves().IsMoving("shop"); });
+      Await([&] { return n2_->parts().moves().IsMoving("shop"); });
       const runtime::TimePoint until = core_->Now() + 4 * limits::kReconnectPause;
-      while (core_->Now() < until && n2_->moves().IsMoving("shop")) runtime::Yield();
-      EXPECT_TRUE(n2_->moves().IsMoving("shop"));
+      while (core_->Now() < until && n2_->parts().moves().IsMoving("shop")) runtime::Yield();
+      EXPECT_TRUE(n2_->parts().moves().IsMoving("shop"));
     }
     Json(200, Call(*n1_, "PATCH", "/v1/moves/" + move, R"({"rate_bytes_per_s":null})"));
     Await([&] { return PhaseOf(move) == "done"; });

@@ -172,7 +172,7 @@ TEST_F(Streams, AreLostToCallsThatDoNotFitThem) {
     const gateway::StreamAnswer opened = CallStreams(*n2_, opening);
     ASSERT_EQ(opened.status, gateway::StreamAnswer::Status::kDone);
     EXPECT_TRUE(opened.open);
-    EXPECT_EQ(opened.epoch, n2_->tenants().EpochOf("alpha"));
+    EXPECT_EQ(opened.epoch, n2_->parts().tenants().EpochOf("alpha"));
 
     gateway::StreamCall right = opening;
     right.opens = false;
@@ -203,10 +203,10 @@ TEST_F(Streams, AreNotOpenedForACallerThatKnowsOfALaterOwner) {
   WithNodes([&] {
     Make(*n1_, "alpha", "n2");
     gateway::StreamCall call = OpeningCall("alpha");
-    call.epoch = n2_->tenants().EpochOf("alpha").Next();
+    call.epoch = n2_->parts().tenants().EpochOf("alpha").Next();
     EXPECT_EQ(CallStreams(*n2_, call).status, gateway::StreamAnswer::Status::kMoved);
     EXPECT_EQ(CallStreams(*n1_, call).status, gateway::StreamAnswer::Status::kMoved);
-    call.epoch = n2_->tenants().EpochOf("alpha");
+    call.epoch = n2_->parts().tenants().EpochOf("alpha");
     EXPECT_EQ(CallStreams(*n2_, call).status, gateway::StreamAnswer::Status::kDone);
   });
 }
@@ -261,7 +261,7 @@ TEST_F(Streams, TakeNothingFromAnotherNodeThatIsNotSealed) {
 TEST_F(Streams, HoldNoConnectionBetweenRequestsUnlessTheyHaveWhatItAloneHas) {
   WithNodes([&] {
     Make(*n1_, "alpha", "n1");
-    const auto open = [&] { return (*n1_->tenants().Find("alpha"))->stream_count(); };
+    const auto open = [&] { return (*n1_->parts().tenants().Find("alpha"))->stream_count(); };
     json::value baton = Run(*n1_, "alpha", {"INSERT INTO note(rowid, text) VALUES(77, 'a')"});
     EXPECT_EQ(open(), 0u);
     const json::value counted =
@@ -290,7 +290,7 @@ TEST_F(Streams, HoldNoConnectionBetweenRequestsUnlessTheyHaveWhatItAloneHas) {
 TEST_F(Streams, HoldNoConnectionWhileTheirCommitWaitsForTheDisk) {
   WithNodes([&] {
     Make(*n1_, "alpha", "n1");
-    const auto use = n1_->tenants().Find("alpha");
+    const auto use = n1_->parts().tenants().Find("alpha");
     ASSERT_TRUE(use);
     const auto waits = [&] {
       const sqlite::CommitLog& log = (*use)->store().log();

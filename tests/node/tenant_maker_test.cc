@@ -40,7 +40,7 @@ class TenantMakerTest : public TwoNodes {
     return answer.body;
   }
   std::string CodeOfMove(Node& node, const std::string& tenant, const std::string& to) {
-    return CodeOf(node.moves().RunToEnd({tenant, to, {}}));
+    return CodeOf(node.parts().moves().RunToEnd({tenant, to, {}}));
   }
 };
 
@@ -85,7 +85,7 @@ TEST_F(TenantMakerTest, CreatesAndDeletesInALoopNeitherEndTheNodeNorLeaveAnythin
       }
       return "";
     });
-    if (n2_->tenants().Has("shop")) Need(n2_->maker().Delete("shop"));
+    if (n2_->parts().tenants().Has("shop")) Need(n2_->maker().Delete("shop"));
     EXPECT_TRUE(std::filesystem::is_empty(folder_.File("n2") + "/tenants"));
     EXPECT_TRUE(n2_->journal().entries().empty());
   });
@@ -124,7 +124,7 @@ TEST_F(TenantMakerTest, WritesOverNoFileThatItDoesNotKnow) {
     EXPECT_EQ(CodeOf(n1_->maker().Create("a", "")), "FILE_IN_THE_WAY");
     EXPECT_EQ(std::filesystem::file_size(File("n1", "a")), 8u);
     Need(n2_->maker().Create("a", ""));
-    const auto moved = n2_->moves().RunToEnd({"a", "n1", {}});
+    const auto moved = n2_->parts().moves().RunToEnd({"a", "n1", {}});
     ASSERT_TRUE(moved);
     EXPECT_EQ(moved->phase, move::Phase::kCancelled);
     EXPECT_THAT(moved->error, HasSubstr("FILE_IN_THE_WAY"));
@@ -160,9 +160,9 @@ TEST_F(TenantMakerTest, FinishesWhatARestartFindsHalfMade) {
     Await([&] {
       for (const auto& [name, left] : n2_->journal().entries())
         if (left.role != move::Role::kOwned) return false;
-      return n2_->tenants().names().size() == 3;
+      return n2_->parts().tenants().names().size() == 3;
     });
-    EXPECT_EQ(n2_->tenants().names(), (std::vector<TenantName>{"made", "stays", "whole"}));
+    EXPECT_EQ(n2_->parts().tenants().names(), (std::vector<TenantName>{"made", "stays", "whole"}));
     EXPECT_EQ(Need(n1_->catalog().GetTenant("whole")).ownership.owner, "n2");
     EXPECT_FALSE(std::filesystem::exists(File("n2", "gone")));
     for (const char* name : {"made", "stays", "whole"})
@@ -206,7 +206,7 @@ class LostInAMove : public TenantMakerTest {
     EXPECT_THAT(Sql(from, "shop", "CREATE TABLE t AS SELECT zeroblob(3000000)"), HasSubstr("\"ok\""));
     move::MoveRequest request{"shop", to, {}};
     request.options.pace.rate_bytes_per_s = 50'000;
-    const std::string id = Need(from.moves().Start(request)).id;
+    const std::string id = Need(from.parts().moves().Start(request)).id;
     Await([&] { return Need(n1_->catalog().GetTenant("shop")).ownership.owner == to; });
     return id;
   }
@@ -214,8 +214,10 @@ class LostInAMove : public TenantMakerTest {
     EXPECT_EQ(CodeOf(n1_->catalog().GetTenant("shop")), "TENANT_NOT_FOUND");
     EXPECT_EQ(Need(n1_->catalog().GetMove(move)).state, catalog::MoveState::kCancelled);
     for (Node* node : {n1_.get(), n2_.get()}) {
-      Await([&] { return !node->journal().entries().contains("shop") && !node->tenants().Knows("shop"); });
-      EXPECT_FALSE(node->moves().IsMoving("shop"));
+      Await([&] {
+        return !node->journal().entries().contains("shop") && !node->parts().tenants().Knows("shop");
+      });
+      EXPECT_FALSE(node->parts().moves().IsMoving("shop"));
     }
     for (const char* node : {"n1", "n2"}) EXPECT_FALSE(std::filesystem::exists(File(node, "shop"))) << node;
     for (Node* node : {n1_.get(), n2_.get()}) {
@@ -302,7 +304,7 @@ TEST_F(TenantMakerTest, ATenantThatTheCatalogHasHereAndNobodyKnowsIsSaidToBeMiss
     Stop(n2_);
     n2_ = Start("n2", n1_->url());
     ASSERT_TRUE(n2_);
-    Await([&] { return n2_->tenants().Knows("lost"); });
+    Await([&] { return n2_->parts().tenants().Knows("lost"); });
     EXPECT_THAT(Sql(*n1_, "lost", "SELECT 1"), HasSubstr("TENANT_FILE_MISSING"));
     EXPECT_EQ(CodeOf(n2_->maker().Create("lost", "")), "TENANT_EXISTS");
     Need(n1_->catalog().CreateTenant("later", "sqlite", "n2"));

@@ -1,0 +1,119 @@
+// What a node has on each of its cores: the tenants that are pinned there, what runs their statements and moves them,
+// and the clients whose connections were dealt to it. What a node has once is in node.h.
+//
+// This core only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "catalog/catalog.h"
+#include "catalog/directory.h"
+#include "catalog/member.h"
+#include "gateway/forwarding.h"
+#include "gateway/gateway.h"
+#include "gateway/stream_service.h"
+#include "move/host.h"
+#include "move/moves.h"
+#include "move/peer_links.h"
+#include "net/http_client.h"
+#include "net/routes.h"
+#include "node/node_options.h"
+#include "node/reception.h"
+#include "pace/pacer.h"
+#include "pace/sensor.h"
+#include "runtime/core.h"
+#include "tenant/local_tenants.h"
+#include "tenant/removed_files.h"
+#include "zephyr/engine.h"
+
+namespace tradewind::node {
+
+class CoreParts final : public move::MoveHost {
+ public:
+  // What its node has once and the parts of a core use. All of it outlives them.
+  struct Once {
+    catalog::Catalog& catalog;
+    move::Journal& journal;
+    pace::Pacer& pacer;
+    std::function<void(const TenantName&)> note_if_lost;  // gateway::Forwarding::NoteIfLost.
+    std::function<void(move::Step)> reached;              // Must not suspend.
+  };
+
+  // What can be there before the node has its catalog. The options and the removed files outlive it.
+  CoreParts(runtime::Core& core, const NodeOptions& options, tenant::RemovedFiles& removed);
+  ~CoreParts() override;  // Requires: it was ended, or Connect() was never called.
+  // The rest; once. Nothing of it is reached before AddRoutes(). Does not suspend.
+  void Connect(Once once);
+  // Adds what is asked of this core: by clients, and by other nodes for its tenants.
+  void AddRoutes();
+
+  NodeState& state() { return state_; }
+  Reception& reception() { return reception_; }
+  net::HttpClient& client() { return client_; }
+  pace::Sensor& sensor() { return sensor_; }
+  tenant::LocalTenants& tenants() { return tenants_; }
+  // Requires, as all below: Connect() was called.
+  const catalog::Member& member() const { return *member_; }
+  catalog::Directory& directory() { return *directory_; }
+  gateway::Forwarding& forwarding() { return *forwarding_; }
+  move::Moves& moves() { return *moves_; }
+  gateway::Gateway& gateway() { return *gateway_; }
+  // Ends every stream on a tenant that is here. Suspends.
+  void EndStreamsOf(const TenantName& tenant);
+
+  // -- The end, step by step; no step is taken before the one above it is done on every core. Each is right whatever
+  // is there.
+  // From here on nothing waits for another node, nor for a client. Does not suspend.
+  void StopWaits();
+  // Nothing runs for clients any more, and no other node is called. Suspends.
+  void EndStreams();
+  // No move goes on; the journal says how to resume them. Suspends.
+  void EndMoves();
+  // No connection is left. Suspends.
+  void EndConnections();
+
+  // -- MoveHost
+  runtime::Core& core() override { return core_; }
+  catalog::Catalog& catalog() override { return once_->catalog; }
+  move::Journal& journal() override { return once_->journal; }
+  const NodeName& self() const override { return options_.name; }
+  std::string TenantPath(const TenantName& tenant) const override { return tenants_.PathOf(tenant); }
+  Result<std::unique_ptr<move::MoveChannel>> OpenChannel(const NodeName& peer,
+                                                         runtime::TimePoint deadline) override;
+  pace::TokenBucket& paced_bucket() override { return once_->pacer.bucket(); }
+  move::Engine* FindEngine(std::string_view name) override;
+  // SQLite is the only one so far.
+  move::Engine& EngineOf(const TenantName&) override { return zephyr_; }
+  void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
+             std::function<void()> first_answer) override;
+  void Reached(move::Step step) override { once_->reached(step); }
+  bool stopping() const override { return state_.stopping; }
+
+ private:
+  tenant::LocalTenants::Options TenantBounds() const;
+
+  runtime::Core& core_;
+  const NodeOptions& options_;
+  NodeState state_;
+  net::HttpClient client_;
+  pace::Sensor sensor_;
+  tenant::LocalTenants tenants_;
+  Reception reception_;
+  zephyr::Engine zephyr_;
+  std::optional<Once> once_;
+  std::optional<catalog::Member> member_;
+  std::unique_ptr<catalog::Directory> directory_;
+  std::unique_ptr<move::Moves> moves_;
+  std::unique_ptr<gateway::Forwarding> forwarding_;
+  std::unique_ptr<move::PeerLinks> links_;
+  std::unique_ptr<gateway::StreamService> streams_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+};
+
+}  // namespace tradewind::node

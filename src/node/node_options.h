@@ -1,0 +1,38 @@
+// How a node is started.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "net/cluster_secret.h"
+#include "runtime/network.h"
+
+namespace tradewind::node {
+
+// For tests: something happens at a step of a move (move/step.h) that this node takes part in.
+struct StepTrap {
+  std::string step;           // Empty: none.
+  int times = 1;              // At the first, second, ... time.
+  std::function<void()> run;  // Must not suspend.
+};
+
+struct NodeOptions {
+  NodeName name;
+  runtime::Address listen;
+  std::string data_folder;
+  std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
+  std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
+  std::optional<size_t> open_tenants;        // At a time, at most; by default limits::kOpenTenants.
+  bool replace_node = false;                 // Takes the name over from a data folder that is lost.
+  std::vector<std::string> domains;          // Names that lead here too (strangers.h), from ParseDomain().
+  std::optional<int64_t> sqlite_version;     // For tests: says that it has another SQLite than it has.
+  net::ClusterSecret cluster_secret;         // Without one every node is believed, as in a simulation.
+  StepTrap trap;
+};
+
+}  // namespace tradewind::node

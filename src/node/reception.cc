@@ -1,0 +1,108 @@
+#include "node/reception.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "gateway/forwarding.h"
+#include "net/api_error.h"
+#include "net/seal.h"
+
+namespace tradewind::node {
+
+namespace {
+
+// Of a URL: what stands between "//" and the path.
+std::string HostIn(std::string_view url) {
+  url.remove_prefix(std::min(url.size(), url.find("//") + 2));
+  return std::string(url.substr(0, url.find('/')));
+}
+
+net::HttpResponse Refuse(const Error& why, int status) {
+  net::HttpResponse refusal = net::ErrorResponse(why);
+  refusal.status = status;
+  return refusal;
+}
+
+}  // namespace
+
+std::string HealthText(const NodeName& name) {
+  return R"({"status":"ok","node":")" + name + "\"}";
+}
+
+Reception::Reception(runtime::Core& core, const NodeOptions& options, const NodeState& state)
+    : core_(core), options_(options), state_(state) {}
+
+Reception::~Reception() = default;
+
+Result<void> Reception::Listen() {
+  TW_TRY_ASSIGN(server_, net::HttpServer::Start(
+                             core_, options_.listen,
+                             [this](const net::HttpRequest& request) { return Handle(request); },
+                             options_.cluster_secret));
+  url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
+  strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
+                     options_.domains);
+  return {};
+}
+
+void Reception::AddHealthRoute() {
+  routes_.Add({"GET", "/health", [this](const net::Call&) { return Health(); }, net::Route::Body::kAnything,
+               net::Route::Needs::kNothing});
+}
+
+std::optional<Error> Reception::WhyNoNodesCall(const net::HttpRequest& request) const {
+  if (request.proven) return std::nullopt;
+  if (options_.cluster_secret.empty())
+    return Error{ErrorKind::kInvalid, "CALL_UNSEALED",
+                 "a call between nodes must bear the hash of what it says",
+                 "run the same version of tradewind on all nodes"};
+  return Error{
+      ErrorKind::kRefused, std::string(net::kSecretWrongCode),
+      "this is for the nodes of the cluster, and who calls does not prove that it knows their secret",
+      std::string(net::kSecretWrongAction)};
+}
+
+net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
+  if (!request.proven) {
+    if (const auto known = strangers_->Check(request); !known) return Refuse(known.error(), 403);
+  }
+  const net::Routes::Found found = routes_.Find(request);
+  // What another node says is looked at only if it is known to be what that has sent.
+  if (found.for_nodes || gateway::IsForwarded(request)) {
+    if (const auto why = WhyNoNodesCall(request)) {
+      net::HttpResponse refusal =
+          Refuse(*why, why->code == net::kSecretWrongCode ? 403 : net::StatusOf(*why));
+      refusal.refuses_unsealed = true;
+      return refusal;
+    }
+  }
+  if (!found.route || found.route->needs == net::Route::Needs::kServing) {
+    if (!state_.serving)
+      return net::ErrorResponse(Error{ErrorKind::kUnavailable, "NODE_STARTING",
+                                      "node " + options_.name + " is starting", "try again"});
+    if (state_.refused) return net::ErrorResponse(*state_.refused);
+  }
+  if (!found.route) return net::Routes::Refusal(request, found);
+  if (const auto readable = net::Routes::CheckBody(*found.route, request); !readable)
+    return Refuse(readable.error(), 415);
+  net::Answer answer = found.route->run({request, found.name});
+  return answer ? *std::move(answer) : net::ErrorResponse(answer.error());
+}
+
+net::Answer Reception::Health() const {
+  if (state_.refused) return Fail(*state_.refused);
+  if (state_.serving && !state_.stopping) return net::HttpResponse::Json(200, HealthText(options_.name));
+  return net::HttpResponse::Json(503,
+                                 state_.stopping ? R"({"status":"draining"})" : R"({"status":"starting"})");
+}
+
+void Reception::Drain(runtime::TimePoint deadline) {
+  if (server_) server_->Drain(deadline);
+}
+
+void Reception::Stop() {
+  if (server_) server_->Stop();
+}
+
+}  // namespace tradewind::node

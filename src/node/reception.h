@@ -1,0 +1,70 @@
+// What comes in over HTTP at one core of a node: who may ask, whether the node serves yet, and which line of the table
+// of routes answers.
+//
+// This core only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "gateway/strangers.h"
+#include "net/http.h"
+#include "net/http_server.h"
+#include "net/routes.h"
+#include "node/node_options.h"
+#include "runtime/core.h"
+
+namespace tradewind::node {
+
+// How far a node is.
+struct NodeState {
+  bool serving = false;  // What is on its disk has been recovered.
+  bool stopping = false;
+  std::optional<Error> refused;  // The catalog does not take this node: nothing is served any more.
+};
+
+// What a node that serves says of its health.
+std::string HealthText(const NodeName& name);
+
+class Reception {
+ public:
+  // Both must outlive it; `state` is looked at for each request.
+  Reception(runtime::Core& core, const NodeOptions& options, const NodeState& state);
+  ~Reception();  // Requires: Stop() has returned.
+
+  // Listens where the options say. Until the node serves, whoever asks is told that it is starting. Fails as
+  // net::HttpServer::Start does. Does not suspend.
+  Result<void> Listen();
+  // Requires, as strangers() does: Listen() has succeeded.
+  const std::string& url() const { return url_; }
+  const gateway::Strangers& strangers() const { return *strangers_; }
+
+  // Each part of the node adds its own.
+  net::Routes& routes() { return routes_; }
+  // Adds GET /health.
+  void AddHealthRoute();
+
+  // Lets requests in progress end, at most until the deadline. Suspends.
+  void Drain(runtime::TimePoint deadline);
+  // Ends all connections. Suspends.
+  void Stop();
+
+ private:
+  net::HttpResponse Handle(const net::HttpRequest& request);
+  // None for a call that a node of this cluster has sent as it came.
+  std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;
+  net::Answer Health() const;
+
+  runtime::Core& core_;
+  const NodeOptions& options_;
+  const NodeState& state_;
+  std::string url_;
+  std::optional<gateway::Strangers> strangers_;
+  net::Routes routes_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace tradewind::node

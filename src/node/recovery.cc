@@ -1,0 +1,121 @@
+#include "node/recovery.h"
+
+#include <map>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "move/receipt.h"
+#include "runtime/fiber.h"
+#include "sqlite/database_file.h"
+
+namespace tradewind::node {
+
+// -- The journal
+
+Result<void> Recovery::FollowJournal() {
+  const std::map<TenantName, move::JournalEntry> entries = parts_.journal.entries();
+  for (const auto& [tenant, entry] : entries) {
+    switch (entry.role) {
+      case move::Role::kCreating:
+      case move::Role::kDropping: parts_.maker.Resume(entry); break;
+      case move::Role::kOwned: parts_.tenants.AddOwned(tenant, entry.epoch); break;
+      case move::Role::kDeleting:
+        TW_TRY(parts_.tenants.RemoveFiles(tenant));
+        TW_TRY(parts_.journal.Erase(tenant));
+        break;
+      case move::Role::kSwapping:
+      case move::Role::kDual:
+      case move::Role::kReceiving:
+      case move::Role::kReady:
+      case move::Role::kFrozen:
+      case move::Role::kOwner:
+      case move::Role::kMismatch: ResumeMove(entry); break;
+    }
+  }
+  return {};
+}
+
+// One damaged copy does not keep the others from being served.
+void Recovery::ResumeMove(const move::JournalEntry& entry) {
+  if (Result<void> resumed = parts_.moves.Resume(entry); !resumed) {
+    log::error("tenant {} is not served here: {}", entry.tenant, Describe(resumed.error()));
+    const Error& why = resumed.error();
+    if (why.code == sqlite::kFileInUseCode) return parts_.moves.ResumeWhenFree(entry);
+    const bool missing = why.code == sqlite::kFileGoneCode || why.kind == ErrorKind::kNotFound;
+    parts_.tenants.AddUnserved(entry.tenant,
+                               missing ? tenant::TenantFileMissing(entry.tenant, why.message) : why);
+    parts_.maker.WatchStranded(entry);
+  } else if (entry.role != move::Role::kSwapping && entry.role != move::Role::kDual) {
+    parts_.maker.WatchStranded(entry);  // A sender looks by itself.
+  }
+}
+
+// -- The catalog
+
+void Recovery::FollowCatalog() {
+  while (!member_.stopping()) {
+    const Result<void> looked = LookForLostTenants();
+    if (looked) break;
+    log::warn("which tenants are on this node is not compared with the catalog yet: {}",
+              Describe(looked.error()));
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+  while (!member_.stopping()) {
+    const Result<void> cancelled = CancelForgottenMoves();
+    if (cancelled) break;
+    log::warn("moves of before the restart wait for the catalog: {}", Describe(cancelled.error()));
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+  parts_.moves.AllowStarts();
+  ResumeDrain();
+}
+
+// What the catalog says to be here and nobody here knows of: the folder was lost, or is an older one.
+Result<void> Recovery::LookForLostTenants() {
+  TW_TRY_ASSIGN(const auto records, member_.catalog.ListTenants());
+  for (const catalog::TenantRecord& record : records)
+    if (record.ownership.owner == member_.self) parts_.maker.NoteIfLost(record.name);
+  return {};
+}
+
+// Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
+// (docs/move.md, step 1).
+Result<void> Recovery::CancelForgottenMoves() {
+  Result<std::vector<catalog::MoveRecord>> records = member_.catalog.ListLiveMoves();
+  if (!records) return Fail(records.error());
+  for (const catalog::MoveRecord& record : *records) {
+    if (record.source != member_.self || record.state != catalog::MoveState::kForward) continue;
+    if (parts_.moves.IsMoving(record.tenant) || !parts_.tenants.Has(record.tenant)) continue;
+    move::Receipt receipt;
+    receipt.id = record.id;
+    receipt.tenant = record.tenant;
+    receipt.source = record.source;
+    receipt.destination = record.destination;
+    receipt.epoch = record.epoch_before;
+    receipt.phase = move::Phase::kCancelled;
+    receipt.started_at = record.started_at_ms;
+    receipt.ended_at = member_.core.UnixMilliseconds();
+    receipt.error = "node " + member_.self + " ended before the hand-over; the tenant stayed there";
+    auto set = member_.catalog.SetMoveState(record.id, catalog::MoveState::kForward,
+                                            catalog::MoveState::kCancelled, move::ToJson(receipt));
+    // Refused: somebody else has seen to it.
+    if (!set && set.error().kind != ErrorKind::kRefused && set.error().kind != ErrorKind::kNotFound)
+      return Fail(set.error());
+  }
+  return {};
+}
+
+void Recovery::ResumeDrain() {
+  while (!member_.stopping()) {
+    const auto nodes = member_.catalog.Nodes();
+    if (!nodes) {
+      runtime::SleepFor(limits::kReconnectPause);
+      continue;
+    }
+    for (const catalog::NodeRecord& node : *nodes)
+      if (node.name == member_.self && node.draining) parts_.drain.Resume();
+    return;
+  }
+}
+
+}  // namespace tradewind::node
