@@ -35,7 +35,7 @@ Cluster::Cluster(uint64_t seed, std::vector<std::string> hosts, NodeBounds bound
   sqlite::InitializeSqlite();
   sqlite::ResetRandomness();
   for (const std::string& host : hosts_) {
-    world_.AddCore(host);
+    world_.AddCore(host, bounds_.cores);
     MustStart(Start(host));
   }
   client_core_ = &world_.AddCore("client");
@@ -93,7 +93,8 @@ Result<void> Cluster::Start(const std::string& host) {
       started = Fail(node.error());
   });
   // Later, so that the node has not heard of it.
-  if (bounds_.descriptors) core.descriptors().SetLimit(*bounds_.descriptors);
+  if (bounds_.descriptors)
+    for (runtime::Core* const each : core.siblings()) each->descriptors().SetLimit(*bounds_.descriptors);
   return started;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,7 +24,8 @@ namespace tradewind::sim {
 
 struct NodeBounds {
   std::optional<size_t> open_tenants = {};
-  std::optional<uint64_t> descriptors = {};  // Of each node, which has not reckoned with so few.
+  std::optional<uint64_t> descriptors = {};  // Of each core of a node, which has not reckoned with so few.
+  size_t cores = 1;                          // Of each node.
 };
 
 class Cluster {

@@ -28,10 +28,10 @@ constexpr int kKeptNames = 2;  // The first of them are never deleted.
 
 class Race {
  public:
-  explicit Race(uint64_t seed, bool with_crashes)
+  Race(uint64_t seed, bool with_crashes, size_t cores)
       : with_crashes_(with_crashes),
         cluster_(seed, {"n1", "n2"},
-                 {.open_tenants = seed % 2 == 0 ? std::optional<size_t>(1) : std::nullopt}),
+                 {.open_tenants = seed % 2 == 0 ? std::optional<size_t>(1) : std::nullopt, .cores = cores}),
         clients_(cluster_.client()) {}
 
   void Play() {
@@ -194,11 +194,11 @@ class Race {
   std::vector<Deletion> deletions_;
 };
 
-void PlayRaces(bool with_crashes) {
+void PlayRaces(bool with_crashes, size_t cores = 1) {
   size_t acknowledged = 0;
   for (uint64_t seed = 1; seed <= 25; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    Race race(seed, with_crashes);
+    Race race(seed, with_crashes, cores);
     race.Play();
     acknowledged += race.acknowledged();
     if (testing::Test::HasFailure()) return;
@@ -212,6 +212,14 @@ TEST(SimulatedNames, AreMadeOnceEachAndKeepTheirRows) {
 
 TEST(SimulatedNames, AreMadeOnceEachAndKeepTheirRowsAlsoWhenNodesGoDown) {
   PlayRaces(true);
+}
+
+TEST(SimulatedNames, AreMadeOnceEachAndKeepTheirRowsOnNodesOfTwoCores) {
+  PlayRaces(false, 2);
+}
+
+TEST(SimulatedNames, AreMadeOnceEachAndKeepTheirRowsWhenNodesOfThreeCoresGoDown) {
+  PlayRaces(true, 3);
 }
 
 TEST(SimulatedNames, OfTwoNodesTheFirstHasItUntilAnotherIsToldToTakeIt) {

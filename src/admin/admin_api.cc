@@ -22,7 +22,6 @@
 #include "move/receipt.h"
 #include "net/api_error.h"
 #include "runtime/fiber.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::admin {
 
@@ -72,7 +71,7 @@ void AdminApi::AddRoutes(net::Routes& routes) {
   add("DELETE", "/v1/nodes/*/drain", &AdminApi::Undrain);
   routes.Add({"GET", std::string(kSizesPath),
               [this](const Call&) -> net::Answer {
-                return net::HttpResponse::Json(200, EncodeSizes(SizesHere(member_.core, parts_.tenants)));
+                return net::HttpResponse::Json(200, EncodeSizes(SizesHere(parts_.tenants)));
               },
               Body::kAnything});
 }
@@ -80,11 +79,13 @@ void AdminApi::AddRoutes(net::Routes& routes) {
 // -- Tenants
 
 net::HttpResponse AdminApi::ShowHere(int status, const catalog::TenantRecord& record) {
-  std::optional<TenantSize> size;
-  if (const auto tenant = parts_.tenants.Find(record.name))
-    size = SizeOf((*tenant)->store());
-  else
-    log::warn("the size of tenant {} is not known: {}", record.name, Describe(tenant.error()));
+  const auto size =
+      parts_.tenants.At(record.name, [&](gateway::CoreTenants& home) -> std::optional<TenantSize> {
+        const auto tenant = home.tenants.Find(record.name);
+        if (tenant) return SizeOf((*tenant)->store());
+        log::warn("the size of tenant {} is not known: {}", record.name, Describe(tenant.error()));
+        return std::nullopt;
+      });
   return Json(status, TenantJson(record, size));
 }
 
@@ -234,11 +235,12 @@ net::Answer AdminApi::DropExport(const Call& call) {
 
 net::Answer AdminApi::StartMove(const Call& call) {
   TW_TRY_ASSIGN(const move::MoveRequest request, ParseMove(call.request.body));
-  return parts_.forwarding.AtOwner(request.tenant, call.request, limits::kForwardedCall,
-                                   [&](const catalog::TenantRecord&) -> net::Answer {
-                                     TW_TRY_ASSIGN(const move::Receipt receipt, parts_.moves.Start(request));
-                                     return net::HttpResponse::Json(202, move::ToJson(receipt));
-                                   });
+  return parts_.forwarding.AtOwner(
+      request.tenant, call.request, limits::kForwardedCall, [&](const catalog::TenantRecord&) -> net::Answer {
+        const auto start = [&](gateway::CoreTenants& home) { return home.moves.Start(request); };
+        TW_TRY_ASSIGN(const move::Receipt receipt, parts_.tenants.At(request.tenant, start));
+        return net::HttpResponse::Json(202, move::ToJson(receipt));
+      });
 }
 
 net::Answer AdminApi::ListMoves(const Call&) {

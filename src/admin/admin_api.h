@@ -4,7 +4,7 @@
 // Every node answers every call: one that belongs to a certain node (the owner of a tenant, the sender of a
 // move, the holder of a transfer) is sent there (forwarding.h). Errors are JSON, by api_error.h.
 //
-// This core only.
+// Core 0 only: what comes in on another one is sent there.
 #pragma once
 
 #include <optional>
@@ -19,10 +19,10 @@
 #include "catalog/directory.h"
 #include "catalog/member.h"
 #include "gateway/forwarding.h"
+#include "gateway/node_tenants.h"
 #include "move/moves.h"
 #include "net/http.h"
 #include "net/routes.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::admin {
 
@@ -33,8 +33,8 @@ class AdminApi {
   // What it lets callers do things with. All of it must outlive it.
   struct Parts {
     catalog::Directory& directory;
-    tenant::LocalTenants& tenants;
-    move::Moves& moves;
+    gateway::NodeTenants& tenants;
+    move::Moves& moves;  // Of core 0.
     TenantMaker& maker;
     balance::Drain& drain;
     Transfers& transfers;

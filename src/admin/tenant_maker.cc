@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "move/moves.h"
 #include "sqlite/database_file.h"
 
 namespace tradewind::admin {
@@ -15,6 +14,7 @@ namespace {
 
 using catalog::OutcomeIsUnknown;
 using catalog::TenantRecord;
+using gateway::CoreTenants;
 
 tl::unexpected<Error> Exists(const TenantName& name) {
   return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
@@ -33,14 +33,13 @@ move::JournalEntry Entry(const TenantName& name, move::Role role, Epoch epoch) {
 
 }  // namespace
 
-TenantMaker::TenantMaker(const catalog::Member& member, move::Journal& journal, tenant::LocalTenants& tenants,
-                         move::Moves& moves, std::function<void(const TenantName&)> end_streams)
+TenantMaker::TenantMaker(const catalog::Member& member, move::Journal& journal, tenant::NameClaims& claims,
+                         gateway::NodeTenants& tenants)
     : member_(member),
       core_(member.core),
       journal_(journal),
+      claims_(claims),
       tenants_(tenants),
-      moves_(moves),
-      end_streams_(std::move(end_streams)),
       fibers_(core_) {}
 
 TenantMaker::~TenantMaker() = default;
@@ -51,14 +50,37 @@ const move::JournalEntry* TenantMaker::EntryOf(const TenantName& name) const {
   return found == entries.end() ? nullptr : &found->second;
 }
 
+// -- On the core of the tenant
+
+bool TenantMaker::IsMoving(const TenantName& name) {
+  return tenants_.At(name, [&](CoreTenants& home) { return home.moves.IsMoving(name); });
+}
+
+bool TenantMaker::IsCutOff(const TenantName& name) {
+  return tenants_.At(name, [&](CoreTenants& home) { return home.moves.IsCutOff(name); });
+}
+
+void TenantMaker::RefuseUses(const TenantName& name) {
+  tenants_.At(name, [&](CoreTenants& home) { home.tenants.RefuseUses(name); });
+}
+
+void TenantMaker::ForgetUnserved(const TenantName& name) {
+  tenants_.At(name, [&](CoreTenants& home) { home.tenants.ForgetUnserved(name); });
+}
+
+void TenantMaker::Abandon(const TenantName& name) {
+  tenants_.At(name, [&](CoreTenants& home) { home.moves.Abandon(name); });
+}
+
 // -- Create
 
 Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::string& file) {
+  core_.AssertHere();
   if (!IsValidName(name))
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
   const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
-  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(name, deadline));
+  TW_TRY_ASSIGN(const auto claim, claims_.ClaimName(name, deadline));
   TW_TRY(SettleIfUnfinished(name));
   // Nobody deletes it meanwhile, so what the journal says holds in the catalog too.
   if (const auto* entry = EntryOf(name); entry && entry->role == move::Role::kOwned) return Exists(name);
@@ -73,13 +95,17 @@ Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::stri
                     " belongs to no tenant that it knows",
                 "move it out of the folder");
   TW_TRY(AwaitRoom(name, deadline));  // A copy may have begun to come meanwhile.
-  TW_TRY(journal_.Put(Entry(name, move::Role::kCreating, Epoch{})));
+  tenants_.table().Assign(name);
+  if (Result<void> noted = journal_.Put(Entry(name, move::Role::kCreating, Epoch{})); !noted) {
+    tenants_.table().Release(name);
+    return Fail(std::move(noted).error());
+  }
   return Make(name, file);
 }
 
 // A tenant that was moved away or dropped may still be on its way out.
 Result<void> TenantMaker::AwaitRoom(const TenantName& name, runtime::TimePoint deadline) {
-  while (EntryOf(name) || tenants_.Has(name) || moves_.IsMoving(name)) {
+  while (EntryOf(name) || tenants_.Has(name) || IsMoving(name)) {
     if (core_.Now() >= deadline || member_.stopping())
       return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
                   "an earlier tenant " + name + " is still being removed at node " + member_.self,
@@ -112,7 +138,7 @@ Result<TenantRecord> TenantMaker::Make(const TenantName& name, const std::string
 
 Result<void> TenantMaker::LayFile(const TenantName& name, const std::string& file) {
   const std::string path = tenants_.PathOf(name);
-  TW_TRY(tenants_.ClearBeside(name));
+  TW_TRY(tenants_.files().ClearBeside(name));
   if (file.empty()) {
     TW_TRY_ASSIGN(const auto made, core_.disk().Open(path, runtime::OpenMode::kCreateExclusive));
     TW_TRY(sqlite::WriteEmptyDatabase(*made));
@@ -150,7 +176,9 @@ Result<TenantRecord> TenantMaker::Record(const TenantName& name, bool may_be_sen
 
 Result<void> TenantMaker::Own(const TenantRecord& record) {
   TW_TRY(journal_.Put(Entry(record.name, move::Role::kOwned, record.ownership.epoch)));
-  tenants_.Own(record.name, record.ownership.epoch);
+  // One of before a restart has no core yet.
+  if (!tenants_.table().Find(record.name)) tenants_.table().Assign(record.name);
+  tenants_.At(record.name, [&](CoreTenants& home) { home.tenants.Own(record.name, record.ownership.epoch); });
   return {};
 }
 
@@ -172,10 +200,13 @@ Result<void> TenantMaker::RemoveUnmade(const TenantName& name) {
 Result<void> TenantMaker::Remove(const TenantName& name) {
   if (const auto* entry = EntryOf(name); entry && entry->role != move::Role::kDeleting)
     TW_TRY(journal_.Put(Entry(name, move::Role::kDeleting, entry->epoch)));
-  end_streams_(name);
-  tenants_.CloseAndForget(name, tenant::LocalTenants::Files::kGo);
-  TW_TRY(tenants_.RemoveFiles(name));
+  tenants_.At(name, [&](CoreTenants& home) {
+    home.streams.EndAllOf(name);
+    home.tenants.CloseAndForget(name, tenant::LocalTenants::Files::kGo);
+  });
+  TW_TRY(tenants_.files().RemoveFiles(name));
   TW_TRY(journal_.Erase(name));
+  tenants_.table().Release(name);
   unmade_.erase(name);
   return {};
 }
@@ -183,12 +214,14 @@ Result<void> TenantMaker::Remove(const TenantName& name) {
 // -- Delete
 
 Result<void> TenantMaker::Delete(const TenantName& name) {
-  TW_TRY_ASSIGN(const auto claim, tenants_.ClaimName(name, core_.Now() + limits::kNameWait));
+  core_.AssertHere();
+  TW_TRY_ASSIGN(const auto claim, claims_.ClaimName(name, core_.Now() + limits::kNameWait));
   TW_TRY(SettleIfUnfinished(name));
   if (!tenants_.Has(name)) return DeleteLost(name);
+  if (IsCutOff(name)) return DeleteCutOff(name);
+  const bool moving = IsMoving(name);
   const auto* entry = EntryOf(name);
-  if (moves_.IsCutOff(name)) return DeleteCutOff(name);
-  if (moves_.IsMoving(name) || !entry || entry->role != move::Role::kOwned)
+  if (moving || !entry || entry->role != move::Role::kOwned)
     return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
                 "wait until the move is over");
   return Drop(name, entry->epoch);
@@ -202,12 +235,12 @@ Result<void> TenantMaker::Drop(const TenantName& name, Epoch epoch) {
       if (!journal_.Put(Entry(name, move::Role::kOwned, epoch))) SettleLater(name);
       return dropped;
     }
-    tenants_.RefuseUses(name);
+    RefuseUses(name);
     SettleLater(name);
     return AnswerLost(name, "deleted", dropped.error());
   }
-  tenants_.RefuseUses(name);
-  tenants_.ForgetUnserved(name);
+  RefuseUses(name);
+  ForgetUnserved(name);
   // It is gone, whatever becomes of the files.
   if (Result<void> removed = Remove(name); !removed) {
     log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
@@ -238,12 +271,12 @@ Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch, const 
 
 // The catalog says that it is here, but it is not, or not so that it could be served.
 Result<void> TenantMaker::DeleteLost(const TenantName& name) {
-  if (!tenants_.Knows(name) || moves_.IsMoving(name))
+  if (!tenants_.Knows(name) || IsMoving(name))
     return Fail(ErrorKind::kRefused, std::string(tenant::kNotHereCode),
                 "tenant " + name + " is not on this node");
   TW_TRY_ASSIGN(const TenantRecord record, member_.catalog.GetTenant(name));
   if (record.ownership.owner == member_.self) TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
-  tenants_.ForgetUnserved(name);
+  ForgetUnserved(name);
   return EntryOf(name) ? Remove(name) : Result<void>();
 }
 
@@ -251,12 +284,12 @@ Result<void> TenantMaker::DeleteLost(const TenantName& name) {
 // it until the catalog has forgotten it, so a crash in between leaves the tenant as it was, or to WatchStranded().
 Result<void> TenantMaker::DeleteCutOff(const TenantName& name) {
   TW_TRY_ASSIGN(const TenantRecord record, member_.catalog.GetTenant(name));
-  if (record.ownership.owner != member_.self || record.move.empty() || !moves_.IsCutOff(name))
+  if (record.ownership.owner != member_.self || record.move.empty() || !IsCutOff(name))
     return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
                 "wait until the move is over");
   TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
-  tenants_.RefuseUses(name);
-  moves_.Abandon(name);
+  RefuseUses(name);
+  Abandon(name);
   if (Result<void> removed = Remove(name); !removed) {
     log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
     SettleLater(name);
@@ -283,10 +316,10 @@ void TenantMaker::WatchStranded(const move::JournalEntry& entry) {
     };
     while (!member_.stopping() && takes_part()) {
       if (const Result<bool> stranded = IsStranded(entry); stranded && *stranded && takes_part()) {
-        if (const auto claim = tenants_.ClaimName(entry.tenant, core_.Now()); claim && takes_part()) {
+        if (const auto claim = claims_.ClaimName(entry.tenant, core_.Now()); claim && takes_part()) {
           log::warn("move {} of tenant {} is over, and its copy here is removed", entry.move, entry.tenant);
-          tenants_.ForgetUnserved(entry.tenant);
-          moves_.Abandon(entry.tenant);
+          ForgetUnserved(entry.tenant);
+          Abandon(entry.tenant);
           if (!Remove(entry.tenant)) SettleLater(entry.tenant);
           return;
         }
@@ -350,7 +383,7 @@ void TenantMaker::SettleLater(const TenantName& name) {
   fibers_.Spawn("settle " + name, [this, name] {
     bool said = false;
     while (!member_.stopping() && unfinished_.contains(name)) {
-      if (const auto claim = tenants_.ClaimName(name, core_.Now() + limits::kReconnectPause)) {
+      if (const auto claim = claims_.ClaimName(name, core_.Now() + limits::kReconnectPause)) {
         const Result<void> settled = SettleIfUnfinished(name);
         if (settled) return;
         if (!std::exchange(said, true))
@@ -364,17 +397,18 @@ void TenantMaker::SettleLater(const TenantName& name) {
 // -- Lost
 
 void TenantMaker::NoteIfLost(const TenantName& name) {
-  const auto known = [&] { return EntryOf(name) || tenants_.Knows(name) || moves_.IsMoving(name); };
-  if (known() || tenants_.IsClaimed(name)) return;
+  core_.AssertHere();
+  const auto known = [&] { return EntryOf(name) || tenants_.Knows(name) || IsMoving(name); };
+  if (known() || claims_.IsClaimed(name)) return;
   // With the claim nothing begins here while the catalog's answer is on its way.
-  const auto claim = tenants_.ClaimName(name, core_.Now());
+  const auto claim = claims_.ClaimName(name, core_.Now());
   if (!claim) return;
   const auto record = member_.catalog.GetTenant(name);
   if (!record || record->ownership.owner != member_.self || known()) return;
   Error missing = tenant::TenantFileMissing(name, "the catalog says that it is on node " + member_.self +
                                                       ", whose data folder knows nothing of it");
   log::error("{}", Describe(missing));
-  tenants_.AddUnserved(name, std::move(missing));
+  tenants_.At(name, [&](CoreTenants& home) { home.tenants.AddUnserved(name, std::move(missing)); });
 }
 
 }  // namespace tradewind::admin

@@ -1,5 +1,6 @@
 // Makes and deletes the tenants of this node: the name's claim, its file, its journal entry and the catalog's
-// record, in an order that a crash, a full disk or a lost answer at any line leaves consistent.
+// record, in an order that a crash, a full disk or a lost answer at any line leaves consistent. What runs on the core of
+// the tenant (it is served, closed, forgotten) is called there.
 //
 // Create. Order: the claim; nothing of the name is known here or in the catalog; the journal says creating; the
 // file is whole and durable; the catalog has the tenant (from here on it exists); the journal says owned. Of
@@ -17,10 +18,9 @@
 // sent is fenced off, and the tenant kept if it is still there. The journal and the disk may fail meanwhile, so this
 // is tried until it succeeds, and whoever wants the name tries as well.
 //
-// This core only.
+// Core 0 only.
 #pragma once
 
-#include <functional>
 #include <set>
 #include <string>
 
@@ -28,18 +28,18 @@
 #include "base/result.h"
 #include "catalog/catalog.h"
 #include "catalog/member.h"
+#include "gateway/node_tenants.h"
 #include "move/journal.h"
-#include "move/moves.h"
 #include "runtime/fiber.h"
-#include "tenant/local_tenants.h"
+#include "tenant/name_claims.h"
 
 namespace tradewind::admin {
 
 class TenantMaker {
  public:
-  // `end_streams` ends every stream on a tenant of this node; it suspends.
-  TenantMaker(const catalog::Member& member, move::Journal& journal, tenant::LocalTenants& tenants,
-              move::Moves& moves, std::function<void(const TenantName&)> end_streams);
+  // All of it outlives it.
+  TenantMaker(const catalog::Member& member, move::Journal& journal, tenant::NameClaims& claims,
+              gateway::NodeTenants& tenants);
   ~TenantMaker();  // Requires: Join() has returned.
 
   // Makes a tenant here: empty, or, when `file` names one, with a file of this node's disk that is checked,
@@ -88,13 +88,17 @@ class TenantMaker {
   Result<void> SettleIfUnfinished(const TenantName& name);
   void SettleLater(const TenantName& name);
   const move::JournalEntry* EntryOf(const TenantName& name) const;
+  bool IsMoving(const TenantName& name);
+  bool IsCutOff(const TenantName& name);
+  void RefuseUses(const TenantName& name);
+  void ForgetUnserved(const TenantName& name);
+  void Abandon(const TenantName& name);
 
   const catalog::Member& member_;
   runtime::Core& core_;
   move::Journal& journal_;
-  tenant::LocalTenants& tenants_;
-  move::Moves& moves_;
-  const std::function<void(const TenantName&)> end_streams_;
+  tenant::NameClaims& claims_;
+  gateway::NodeTenants& tenants_;
   std::set<TenantName> unfinished_;
   // The catalog will never have them, and what was made of them is not all removed yet.
   std::set<TenantName> unmade_;

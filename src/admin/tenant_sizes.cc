@@ -30,18 +30,20 @@ std::optional<TenantSize> SizeOfOne(runtime::Core& core, tenant::LocalTenants& t
 
 }  // namespace
 
-TenantSizes SizesHere(runtime::Core& core, tenant::LocalTenants& tenants) {
+TenantSizes SizesHere(gateway::NodeTenants& tenants) {
   TenantSizes sizes;
   size_t looked_at = 0;
-  for (const TenantName& name : tenants.names()) {
-    if (const auto size = SizeOfOne(core, tenants, name)) sizes[name] = *size;
-    if (++looked_at % 64 == 0) runtime::Yield();
-  }
+  tenants.OnEach([&](gateway::CoreTenants& here) {
+    for (const TenantName& name : here.tenants.names()) {
+      if (const auto size = SizeOfOne(here.core, here.tenants, name)) sizes[name] = *size;
+      if (++looked_at % 64 == 0) runtime::Yield();
+    }
+  });
   return sizes;
 }
 
 TenantSizes SizesEverywhere(const catalog::Member& member, catalog::Directory& directory,
-                            tenant::LocalTenants& tenants,
+                            gateway::NodeTenants& tenants,
                             const std::vector<catalog::TenantRecord>& records) {
   std::set<NodeName> owners;
   for (const catalog::TenantRecord& record : records) owners.insert(record.ownership.owner);
@@ -50,7 +52,7 @@ TenantSizes SizesEverywhere(const catalog::Member& member, catalog::Directory& d
   for (const NodeName& owner : owners) {
     calls.Spawn("sizes of " + owner, [&, owner] {
       if (owner == member.self) {
-        told[owner] = SizesHere(member.core, tenants);
+        told[owner] = SizesHere(tenants);
         return;
       }
       net::HttpRequest request;

@@ -51,7 +51,7 @@ class Transfers::Use {
   const std::shared_ptr<Transfer> transfer_;
 };
 
-Transfers::Transfers(const catalog::Member& member, tenant::LocalTenants& tenants, TenantMaker& maker,
+Transfers::Transfers(const catalog::Member& member, gateway::NodeTenants& tenants, TenantMaker& maker,
                      std::string folder, runtime::Duration idle)
     : member_(member),
       core_(member.core),
@@ -75,6 +75,7 @@ Result<void> Transfers::Start() {
 }
 
 void Transfers::BeginStop() {
+  core_.AssertHere();
   stopping_ = true;
   stop_.NotifyAll();
 }
@@ -165,6 +166,7 @@ Result<void> Transfers::CheckSpace(uint64_t wanted) const {
 // -- Imports
 
 Result<std::string> Transfers::BeginImport(const TenantName& tenant, uint64_t size_bytes) {
+  core_.AssertHere();
   if (size_bytes == 0)
     return Fail(ErrorKind::kInvalid, "IMPORT_EMPTY", "an empty file is no SQLite database",
                 "make an empty tenant with tradewind tenant create");
@@ -211,6 +213,7 @@ Result<void> Transfers::Write(const std::string& id, uint64_t offset, std::strin
 }
 
 Result<catalog::TenantRecord> Transfers::Commit(const std::string& id) {
+  core_.AssertHere();
   TW_TRY_ASSIGN(const auto transfer, Find(Kind::kImport, id));
   if (transfer->received != transfer->size_bytes)
     return Fail(ErrorKind::kRefused, "TRANSFER_INCOMPLETE",
@@ -230,12 +233,20 @@ Result<catalog::TenantRecord> Transfers::Commit(const std::string& id) {
 // -- Exports
 
 Result<Transfers::Begun> Transfers::BeginExport(const TenantName& tenant) {
-  TW_TRY_ASSIGN(const auto source, tenants_.Find(tenant));
-  const uint64_t estimate = uint64_t{source->store().page_size()} * source->store().page_count();
+  core_.AssertHere();
+  const auto size_at = [&](gateway::CoreTenants& home) -> Result<uint64_t> {
+    TW_TRY_ASSIGN(const auto source, home.tenants.Find(tenant));
+    return uint64_t{source->store().page_size()} * source->store().page_count();
+  };
+  TW_TRY_ASSIGN(const uint64_t estimate, tenants_.At(tenant, size_at));
   TW_TRY_ASSIGN(const auto transfer, Add(Kind::kExport, tenant, estimate));
   const Use use(*this, transfer);
+  const auto copy_at = [&](gateway::CoreTenants& home) -> Result<void> {
+    TW_TRY_ASSIGN(const auto source, home.tenants.Find(tenant));
+    return source->ExportTo(transfer->path, [this] { return CheckRunning(); });
+  };
   const auto copy = [&]() -> Result<Begun> {
-    TW_TRY(source->ExportTo(transfer->path, [this] { return CheckRunning(); }));
+    TW_TRY(tenants_.At(tenant, copy_at));
     TW_TRY_ASSIGN(transfer->file, core_.disk().Open(transfer->path, runtime::OpenMode::kExisting));
     TW_TRY_ASSIGN(transfer->size_bytes, transfer->file->Size());
     return Begun{transfer->id, transfer->size_bytes};

@@ -10,9 +10,10 @@
 // Errors besides those named below: TRANSFER_NOT_FOUND; TRANSFER_BUSY (kRefused: one call at a time);
 // NODE_STOPPING; DISK_FULL (kTooLarge), after which the transfer is gone and its file removed.
 //
-// This core only.
+// Core 0 only; an export is read on the core of its tenant.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -26,10 +27,10 @@
 #include "base/result.h"
 #include "catalog/catalog.h"
 #include "catalog/member.h"
+#include "gateway/node_tenants.h"
 #include "runtime/core.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::admin {
 
@@ -39,7 +40,7 @@ class Transfers {
  public:
   enum class Kind { kImport, kExport };
 
-  Transfers(const catalog::Member& member, tenant::LocalTenants& tenants, TenantMaker& maker,
+  Transfers(const catalog::Member& member, gateway::NodeTenants& tenants, TenantMaker& maker,
             std::string folder, runtime::Duration idle = limits::kTransferIdle);
   ~Transfers();  // Requires: Stop() has returned.
 
@@ -89,12 +90,12 @@ class Transfers {
 
   const catalog::Member& member_;
   runtime::Core& core_;
-  tenant::LocalTenants& tenants_;
+  gateway::NodeTenants& tenants_;
   TenantMaker& maker_;
   const std::string folder_;
   const runtime::Duration idle_;
   std::map<std::string, std::shared_ptr<Transfer>> transfers_;  // By id.
-  bool stopping_ = false;
+  std::atomic<bool> stopping_ = false;  // Looked at while an export is made, on any core.
   runtime::WaitQueue stop_;
   runtime::WaitQueue use_ended_;
   size_t uses_ = 0;

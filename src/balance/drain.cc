@@ -73,6 +73,7 @@ Drain::~Drain() = default;
 // -- Commands
 
 Result<void> Drain::Start(const DrainRequest& request) {
+  core_.AssertHere();
   TW_TRY_ASSIGN(const std::vector<NodePlace> places, callbacks_.places());
   for (const NodeName& to : request.to) {
     if (to == self_)
@@ -138,6 +139,7 @@ void Drain::Begin(const DrainRequest& request) {
 }
 
 Result<void> Drain::Undrain() {
+  core_.AssertHere();
   runtime::WaitFor(changed_, [this] { return !changing_; });
   changing_ = true;
   const Result<void> recorded = callbacks_.record(false);

@@ -55,6 +55,7 @@ tl::unexpected<Error> MoveInProgress(const TenantRecord& tenant) {
 class EmbeddedCatalog::Turn {
  public:
   explicit Turn(EmbeddedCatalog& catalog) : catalog_(catalog) {
+    catalog_.core_.AssertHere();
     if (catalog_.turn_taken_)
       catalog_.turn_.Wait();  // Given on by the one before, still taken.
     else

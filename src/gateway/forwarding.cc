@@ -66,6 +66,7 @@ net::Answer Forwarding::Send(const NodeName& to, const net::HttpRequest& request
 
 net::Answer Forwarding::AtNode(const NodeName& to, const net::HttpRequest& request,
                                runtime::Duration patience, const std::function<net::Answer()>& here) {
+  member_.core.AssertHere();
   if (to == member_.self) return here();
   if (IsForwarded(request))
     return Fail(ErrorKind::kUnavailable, "WRONG_NODE", "this is node " + member_.self + " and not " + to,
@@ -92,6 +93,7 @@ net::Answer Forwarding::TryAtOwner(const catalog::TenantRecord& record, const ne
 
 net::Answer Forwarding::AtOwner(const TenantName& tenant, const net::HttpRequest& request,
                                 runtime::Duration patience, const AtHome& here) {
+  member_.core.AssertHere();
   const runtime::TimePoint deadline = member_.core.Now() + limits::kNodeCall;
   runtime::Duration pause = limits::kLocatePause;
   bool was_unreachable = false;

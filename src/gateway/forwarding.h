@@ -3,7 +3,7 @@
 // it is never sent on again, so no call circles: when the thing is not here (any more), the answer says so,
 // and the node that was asked first looks again.
 //
-// This core only.
+// Core 0 only.
 #pragma once
 
 #include <functional>
@@ -15,9 +15,9 @@
 #include "catalog/catalog.h"
 #include "catalog/directory.h"
 #include "catalog/member.h"
+#include "gateway/node_tenants.h"
 #include "net/http.h"
 #include "runtime/core.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::gateway {
 
@@ -31,10 +31,10 @@ bool IsForwarded(const net::HttpRequest& request);
 class Forwarding {
  public:
   // `note_if_lost` is told of a tenant that is this node's by the catalog, and not here: if its files were lost,
-  // `tenants` knows it from then on, and why it cannot be served.
+  // `tenants` know it from then on, and why it cannot be served.
   using NoteIfLost = std::function<void(const TenantName&)>;
-  Forwarding(const catalog::Member& member, catalog::Directory& directory,
-             const tenant::LocalTenants& tenants, NoteIfLost note_if_lost)
+  Forwarding(const catalog::Member& member, catalog::Directory& directory, NodeTenants& tenants,
+             NoteIfLost note_if_lost)
       : member_(member), directory_(directory), tenants_(tenants), note_if_lost_(std::move(note_if_lost)) {}
 
   // Runs `here` if this is the node, else sends the call there. Fails with NODE_NOT_FOUND, PEER_UNREACHABLE,
@@ -58,7 +58,7 @@ class Forwarding {
 
   const catalog::Member& member_;
   catalog::Directory& directory_;
-  const tenant::LocalTenants& tenants_;
+  NodeTenants& tenants_;
   const NoteIfLost note_if_lost_;
 };
 

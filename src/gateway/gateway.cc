@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "base/limits.h"
 #include "catalog/directory.h"
@@ -14,12 +15,12 @@
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
 #include "net/api_error.h"
+#include "net/call_for.h"
 #include "net/seal.h"
 #include "runtime/off_core.h"
 #include "runtime/random_id.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::gateway {
 
@@ -130,18 +131,17 @@ struct Gateway::ClientStream {
   bool InTransaction() const { return !autocommit && begun.empty(); }
 };
 
-Gateway::Gateway(const catalog::Member& member, catalog::Directory& directory,
-                 const tenant::LocalTenants& tenants, const Strangers& strangers, StreamService& streams,
-                 pace::Sensor& sensor)
+Gateway::Gateway(const catalog::Member& member, GatewayId id, catalog::Directory& directory,
+                 NodeTenants& tenants, const Strangers& strangers, pace::Sensor& sensor)
     : member_(member),
       core_(member.core),
       directory_(directory),
       tenants_(tenants),
       strangers_(strangers),
-      streams_(streams),
       sensor_(sensor),
       locations_(limits::kCachedLocations),
-      id_(member.self + "." + runtime::RandomId(core_)),
+      id_(std::move(id)),
+      next_stream_(core_.number() == 0 ? core_.siblings().size() : core_.number()),  // 0 is none.
       fibers_(core_) {
   fibers_.Spawn("idle client streams", [this] { SweepIdle(); });
 }
@@ -188,6 +188,7 @@ void Gateway::AddRoutes(net::Routes& routes) {
 }
 
 net::HttpResponse Gateway::HandlePipeline(const net::Call& call) {
+  core_.AssertHere();
   ++requests_;
   const net::HttpRequest& request = call.request;
   const Result<TenantName> tenant = TenantOf(call);
@@ -281,23 +282,39 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
     runtime::DiscardOffCoreIfLarge(request.body.size(), pipeline->requests);
     return Failure(sized.error());
   }
-  std::shared_ptr<ClientStream> stream;
+  Gateway* home = this;
   if (pipeline->baton) {
+    const auto baton = ParseBaton(*pipeline->baton);
     // That gateway has its own patience with the owner, and answers when it ends.
-    if (const auto baton = ParseBaton(*pipeline->baton); baton && baton->node != member_.self)
+    if (baton && baton->node != member_.self)
       return PassOn(request, tenant, baton->node, 2 * Patience(pipeline->requests));
-    auto found = FindStream(*pipeline->baton, tenant);
+    if (baton) home = gateways_[baton->stream % gateways_.size()];
+  }
+  if (home == this) return RunOn(*pipeline, tenant, request.body.size(), request.caller);
+  return net::CallOnFor(home->core_, request.caller, [&](net::Caller* there) {
+    const runtime::Turns turns(tenant);
+    const runtime::Activity activity("pipeline");
+    return home->RunOn(*pipeline, tenant, request.body.size(), there);
+  });
+}
+
+net::HttpResponse Gateway::RunOn(hrana::PipelineRequest& pipeline, const TenantName& tenant,
+                                 size_t body_bytes, net::Caller* caller) {
+  core_.AssertHere();
+  std::shared_ptr<ClientStream> stream;
+  if (pipeline.baton) {
+    auto found = FindStream(*pipeline.baton, tenant);
     if (!found) return Failure(found.error());
     stream = *found;
   } else {
     stream = std::make_shared<ClientStream>();
-    stream->id = next_stream_++;
+    stream->id = std::exchange(next_stream_, next_stream_ + core_.siblings().size());
     stream->tenant = tenant;
   }
 
   stream->busy = true;
   auto ran = sqlite::OrOutOfMemory<net::HttpResponse>(
-      [&] { return RunPipeline(stream, *pipeline, request.body.size(), request.caller); });
+      [&] { return RunPipeline(stream, pipeline, body_bytes, caller); });
   if (ran) return *std::move(ran);
   Forget(*stream, Ending::kFailed);
   CloseInBackground(stream);
@@ -343,15 +360,20 @@ Result<net::HttpResponse> Gateway::RunPipeline(const std::shared_ptr<ClientStrea
   net::HttpResponse response =
       net::HttpResponse::Json(200, hrana::EncodePipelineResponse(NewBaton(*stream), results));
   if (stream->InTransaction())
-    response.undelivered = [this, stream, baton = stream->baton] { EndUndelivered(stream, baton); };
+    response.undelivered = [this, id = stream->id, baton = stream->baton] { EndUndelivered(id, baton); };
   return response;
 }
 
-void Gateway::EndUndelivered(const std::shared_ptr<ClientStream>& stream, const std::string& baton) {
-  if (stream->busy || stream->baton != baton || !client_streams_.contains(stream->id)) return;
-  Forget(*stream, Ending::kFailed);
-  stream->busy = true;
-  CloseInBackground(stream);
+void Gateway::EndUndelivered(uint64_t stream_id, const std::string& baton) {
+  runtime::CallOn(core_, [&] {
+    const auto found = client_streams_.find(stream_id);
+    if (found == client_streams_.end()) return;
+    const std::shared_ptr<ClientStream> stream = found->second;
+    if (stream->busy || stream->baton != baton) return;
+    Forget(*stream, Ending::kFailed);
+    stream->busy = true;
+    CloseInBackground(stream);
+  });
 }
 
 // -- Running
@@ -385,7 +407,7 @@ Result<catalog::Ownership> Gateway::Locate(const TenantName& tenant, Epoch newer
 
 Result<StreamAnswer> Gateway::CallOwner(const NodeName& owner, const StreamCall& call,
                                         runtime::TimePoint deadline, net::Caller* caller) {
-  if (owner == member_.self) return streams_.Run(call, caller);
+  if (owner == member_.self) return tenants_.Run(call, caller);
   ++forwarded_;
   net::HttpRequest request;
   request.method = "POST";
@@ -489,7 +511,7 @@ void Gateway::CloseAtOwner(const ClientStream& stream) {
   call.gateway = id_;
   call.stream = stream.owner_stream;
   call.epoch = stream.owner_epoch;
-  if (stream.owner == member_.self) return streams_.Close(call);
+  if (stream.owner == member_.self) return tenants_.Close(call);
   // If the call is lost, the owner ends the stream by itself when it has been idle long enough.
   static_cast<void>(CallOwner(stream.owner, call, core_.Now() + limits::kNodeCall));
 }
@@ -515,6 +537,7 @@ void Gateway::SweepIdle() {
 }
 
 std::vector<net::MetricSample> Gateway::Metrics() const {
+  core_.AssertHere();
   return {
       {"tradewind_requests_total",
        net::MetricSample::Kind::kCounter,
@@ -531,11 +554,6 @@ std::vector<net::MetricSample> Gateway::Metrics() const {
        "Streams of clients that this gateway holds.",
        {},
        static_cast<double>(client_streams_.size())},
-      {"tradewind_open_streams",
-       net::MetricSample::Kind::kGauge,
-       "Streams open on tenants of this node.",
-       {},
-       static_cast<double>(streams_.open_streams())},
       {"tradewind_fibers",
        net::MetricSample::Kind::kGauge,
        "Fibers that run or wait.",

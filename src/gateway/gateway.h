@@ -5,7 +5,8 @@
 // A client's stream belongs to the gateway that opened it; its baton says which, and which process of it:
 // "<node>.<random of the process>.<stream>.<random>". Another gateway that is given it passes the whole
 // request on. The baton changes with every answer, so that each is used once; none is ever made a second
-// time, also after a restart.
+// time, also after a restart. A node has a gateway on each core, and one process id for all of them: the number of a
+// stream modulo the cores is its core, and what comes in elsewhere goes there (docs/decisions/0008-cores.md).
 //
 // What a client is told does not depend on which node it asks. A call to the owner has as long as its
 // statements may take (Patience), and carries whatever the owner may answer; what bounds a pipeline is
@@ -33,14 +34,13 @@
 #include "catalog/directory.h"
 #include "catalog/location_cache.h"
 #include "catalog/member.h"
-#include "gateway/stream_service.h"
+#include "gateway/node_tenants.h"
 #include "hrana/sql_store.h"
 #include "net/http.h"
 #include "net/metrics.h"
 #include "net/routes.h"
 #include "pace/sensor.h"
 #include "runtime/fiber.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::gateway {
 
@@ -48,9 +48,14 @@ class Strangers;
 
 class Gateway {
  public:
-  Gateway(const catalog::Member& member, catalog::Directory& directory, const tenant::LocalTenants& tenants,
-          const Strangers& strangers, StreamService& streams, pace::Sensor& sensor);
+  // `id` is that of all gateways of the node.
+  Gateway(const catalog::Member& member, GatewayId id, catalog::Directory& directory, NodeTenants& tenants,
+          const Strangers& strangers, pace::Sensor& sensor);
   ~Gateway();  // Requires: Stop() has returned.
+
+  // All gateways of the node, by the numbers of their cores, itself among them; before it has a route. They outlive its
+  // requests.
+  void SetGateways(std::vector<Gateway*> gateways) { gateways_ = std::move(gateways); }
 
   // Adds what clients speak: under /db/NAME/ (or /dev/NAME/), or with the tenant named by x-namespace or the Host.
   void AddRoutes(net::Routes& routes);
@@ -66,11 +71,14 @@ class Gateway {
   Result<TenantName> TenantOf(const net::Call& call) const;
   net::HttpResponse HandlePipeline(const net::Call& call);
   net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
+  // On the core of the stream, or of a new one's connection.
+  net::HttpResponse RunOn(hrana::PipelineRequest& pipeline, const TenantName& tenant, size_t body_bytes,
+                          net::Caller* caller);
   Result<net::HttpResponse> RunPipeline(const std::shared_ptr<ClientStream>& stream,
                                         hrana::PipelineRequest& pipeline, size_t body_bytes,
                                         net::Caller* caller);
-  // The client went before it had the baton with which it could go on.
-  void EndUndelivered(const std::shared_ptr<ClientStream>& stream, const std::string& baton);
+  // The client went before it had the baton with which it could go on. On any core. Suspends.
+  void EndUndelivered(uint64_t stream, const std::string& baton);
   Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
   std::string NewBaton(ClientStream& stream);
   // Bytes of SQL that the tenant's streams have stored here.
@@ -97,16 +105,16 @@ class Gateway {
   const catalog::Member& member_;
   runtime::Core& core_;
   catalog::Directory& directory_;
-  const tenant::LocalTenants& tenants_;
+  NodeTenants& tenants_;
   const Strangers& strangers_;
-  StreamService& streams_;
   pace::Sensor& sensor_;
   catalog::LocationCache locations_;
   const GatewayId id_;
+  std::vector<Gateway*> gateways_;  // By core.
   std::map<uint64_t, std::shared_ptr<ClientStream>> client_streams_;
   std::map<uint64_t, Ending> ended_;  // The newest, limits::kRememberedStreams of them.
   std::map<TenantName, std::weak_ptr<uint64_t>> stored_sql_;
-  uint64_t next_stream_ = 1;
+  uint64_t next_stream_;
   uint64_t requests_ = 0;
   uint64_t forwarded_ = 0;
   bool stopping_ = false;

@@ -9,8 +9,6 @@
 #include "base/planted_bug.h"
 #include "hrana/encode.h"
 #include "hrana/tenant_session.h"
-#include "net/api_error.h"
-#include "runtime/off_core.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
 
@@ -23,11 +21,6 @@ Error AnswersTooLarge(uint64_t bytes) {
           "the request was not run: the results before it have " + std::to_string(bytes) +
               " bytes, and its own might not fit into the answer",
           "send it in a pipeline of its own"};
-}
-
-Error NoRoom() {
-  return {ErrorKind::kInternal, "OUT_OF_MEMORY", "it ran, and there is no memory for its result",
-          "do not repeat what writes; ask for less at a time"};
 }
 
 Error NoMemoryForAnswer() {
@@ -45,6 +38,11 @@ bool IsSmall(const hrana::StreamRequest& request) {
 }
 
 }  // namespace
+
+Error NoMemoryForResult() {
+  return {ErrorKind::kInternal, "OUT_OF_MEMORY", "it ran, and there is no memory for its result",
+          "do not repeat what writes; ask for less at a time"};
+}
 
 struct StreamService::OpenStream {
   StreamId id;
@@ -64,9 +62,8 @@ struct StreamService::OpenStream {
   }
 };
 
-StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves,
-                             pace::Sensor& sensor)
-    : core_(core), tenants_(tenants), moves_(moves), sensor_(sensor), fibers_(core) {
+StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves)
+    : core_(core), tenants_(tenants), moves_(moves), fibers_(core) {
   fibers_.Spawn("idle streams", [this] { SweepIdle(); });
 }
 
@@ -96,6 +93,7 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
 }
 
 Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* caller) {
+  core_.AssertHere();
   StreamAnswer answer;
   answer.progress = call.progress;
   answer.status = StreamAnswer::Status::kLost;
@@ -128,7 +126,7 @@ Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& ope
   open->last_used = core_.Now();
   if (answer) answer->open = answer->open && !open->doomed && !stopping_;
   if (!answer || !answer->open) CloseStream(open);
-  if (!answer) return Fail(NoRoom());
+  if (!answer) return Fail(NoMemoryForResult());
   return answer;
 }
 
@@ -177,7 +175,7 @@ void StreamService::RunRequests(OpenStream& open, const StreamCall& call, Stream
     Result<hrana::RunOutcome> ran = sqlite::OrOutOfMemory<hrana::RunOutcome>(
         [&]() -> Result<hrana::RunOutcome> { return hrana::Run(request, session, answer.progress); });
     hrana::RunOutcome outcome =
-        ran ? *std::move(ran) : hrana::RunOutcome{false, hrana::EncodeErrorResult(NoRoom())};
+        ran ? *std::move(ran) : hrana::RunOutcome{false, hrana::EncodeErrorResult(NoMemoryForResult())};
     if (outcome.moved) {
       answer.status = StreamAnswer::Status::kMoved;
       return;
@@ -200,6 +198,7 @@ void StreamService::CloseStream(const std::shared_ptr<OpenStream>& stream) {
 }
 
 void StreamService::Close(const StreamCall& call) {
+  core_.AssertHere();
   const auto open = Find(call);
   if (!open) return;
   if (!open->busy) return CloseStream(open);
@@ -207,6 +206,7 @@ void StreamService::Close(const StreamCall& call) {
 }
 
 void StreamService::EndAllOf(const TenantName& tenant) {
+  core_.AssertHere();
   EndAll([&](const OpenStream& stream) { return stream.tenant == tenant; });
 }
 
@@ -228,28 +228,13 @@ void StreamService::EndAll(const std::function<bool(const OpenStream&)>& is_mean
   }
 }
 
-void StreamService::AddRoutes(net::Routes& routes) {
-  routes.Add({"POST", std::string(kStreamsPath),
-              [this](const net::Call& call) { return Handle(call.request); }, net::Route::Body::kAnything});
-}
-
-net::Answer StreamService::Handle(const net::HttpRequest& request) {
-  Result<StreamCall> call =
-      runtime::OffCoreIfLarge(request.body.size(), [&] { return DecodeStreamCall(request.body); });
-  if (!call) return Fail(std::move(call).error());
-  if (call->requests.empty() && !call->opens) {
-    Close(*call);
-    return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
-  }
-  const pace::Sensor::Measurement measured(sensor_, call->tenant, request.arrived, request.body.size());
-  const runtime::Turns turns(call->tenant);
-  Result<StreamAnswer> answer = Run(*call, request.caller);
-  runtime::DiscardOffCoreIfLarge(request.body.size(), call->requests);
-  if (!answer) return Fail(std::move(answer).error());
-  auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
-  if (text) return net::HttpResponse::Text(200, *std::move(text));
-  for (std::string& result : answer->results) result = hrana::EncodeErrorResult(NoRoom());
-  return net::HttpResponse::Text(200, Encode(*answer));
+net::MetricSample StreamService::Metric() const {
+  core_.AssertHere();
+  return {"tradewind_open_streams",
+          net::MetricSample::Kind::kGauge,
+          "Streams open on tenants of this node.",
+          {},
+          static_cast<double>(streams_.size())};
 }
 
 void StreamService::SweepIdle() {
@@ -263,6 +248,7 @@ void StreamService::SweepIdle() {
 }
 
 void StreamService::Stop() {
+  core_.AssertHere();
   stopping_ = true;
   stop_.NotifyAll();
   fibers_.Join();

@@ -1,4 +1,5 @@
-// The streams that are open on this node's tenants, and the one place where client statements run.
+// The streams that are open on the tenants of this core, and the one place where client statements run. Who has a call
+// for a tenant of the node finds its core by node_tenants.h.
 //
 // An answer leaves only when it is durable: every result waits for all commits that finished before it was
 // computed (I4). A stream without a transaction ends before its answer waits for the disk: its session goes to
@@ -20,11 +21,11 @@
 #include <memory>
 #include <string_view>
 
+#include "base/result.h"
 #include "gateway/stream_call.h"
 #include "move/moves.h"
 #include "net/http.h"
-#include "net/routes.h"
-#include "pace/sensor.h"
+#include "net/metrics.h"
 #include "runtime/fiber.h"
 #include "tenant/local_tenants.h"
 
@@ -36,9 +37,12 @@ namespace tradewind::gateway {
 
 inline constexpr std::string_view kStreamsPath = "/v1/internal/streams";
 
+// The result of a request that ran and for whose result there is no memory.
+Error NoMemoryForResult();
+
 class StreamService {
  public:
-  StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves, pace::Sensor& sensor);
+  StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves);
   ~StreamService();  // Requires: Stop() has returned.
 
   // Runs the call if the tenant is here, else answers kMoved. The results of one pipeline have
@@ -46,8 +50,6 @@ class StreamService {
   // PIPELINE_ANSWERS_TOO_LARGE. Suspends. Fails only when the tenant's file cannot be opened. If the caller goes,
   // what runs is cancelled, the rest not begun, and the stream closed.
   Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
-  // Adds the same for another node's gateway, at kStreamsPath.
-  void AddRoutes(net::Routes& routes);
   // Ends the stream of the call, rolling back what it has open; a statement that runs on it is cancelled.
   void Close(const StreamCall& call);
   // Ends every stream of a tenant, rolling back what it has open. Suspends.
@@ -55,12 +57,11 @@ class StreamService {
   // Ends every stream. Suspends.
   void Stop();
 
-  size_t open_streams() const { return streams_.size(); }
+  net::MetricSample Metric() const;  // How many are open.
 
  private:
   struct OpenStream;
 
-  net::Answer Handle(const net::HttpRequest& request);
   Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
   // The stream that the call fits; null if there is none.
   std::shared_ptr<OpenStream> Find(const StreamCall& call) const;
@@ -75,7 +76,6 @@ class StreamService {
   runtime::Core& core_;
   tenant::LocalTenants& tenants_;
   move::Moves& moves_;
-  pace::Sensor& sensor_;
   std::map<StreamId, std::shared_ptr<OpenStream>> streams_;
   bool stopping_ = false;
   runtime::WaitQueue stop_;

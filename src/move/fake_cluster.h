@@ -23,6 +23,7 @@
 #include "move/moves.h"
 #include "runtime/test_core.h"
 #include "tenant/local_tenants.h"
+#include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
 
 namespace tradewind::move {
@@ -156,6 +157,7 @@ class FakeNode final : public MoveHost {
   pace::TokenBucket bucket_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<tenant::RemovedFiles> removed_;
+  std::unique_ptr<tenant::NameClaims> claims_;
   std::unique_ptr<tenant::LocalTenants> tenants_;
   std::unique_ptr<Moves> moves_;
 };
@@ -245,14 +247,16 @@ inline void FakeNode::Start() {
   journal_ = Journal::Open(core(), folder_ + "/journal").value();
   removed_ = std::make_unique<tenant::RemovedFiles>(core(), folder_ + "/removed" + std::to_string(++lives_));
   EXPECT_TRUE(removed_->Start());
+  claims_ = std::make_unique<tenant::NameClaims>(core());
   tenant::LocalTenants::Options options;
+  options.claims = claims_.get();
   options.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
   options.open = [this](const TenantName& tenant, const std::string& path, std::vector<PageNumber>) {
     return cluster_.engine.Open(core(), tenant, path);
   };
   tenants_ = std::make_unique<tenant::LocalTenants>(core(), folder_ + "/tenants", *removed_, options);
   moves_ = std::make_unique<Moves>(
-      *this, *tenants_, [](const TenantName&) {}, [] {});
+      *this, *tenants_, *claims_, [](const TenantName&) {}, [] {});
   const JournalEntries entries = journal_->entries();
   for (const auto& [tenant, entry] : entries) {
     if (entry.role == Role::kOwned) {
@@ -293,6 +297,7 @@ inline void FakeNode::Stop() {
   journal_->Close();
   moves_.reset();
   tenants_.reset();
+  claims_.reset();
   removed_.reset();
   journal_.reset();
 }

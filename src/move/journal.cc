@@ -136,6 +136,7 @@ void Journal::Close() {
 // -- Records
 
 Result<void> Journal::Put(const JournalEntry& entry) {
+  core_.AssertHere();
   const auto before = entries_.find(entry.tenant);
   TW_CHECK(IsLegal(before == entries_.end() ? std::nullopt : std::optional(before->second.role), entry.role),
            "an illegal step between the roles of a journal");
@@ -143,6 +144,7 @@ Result<void> Journal::Put(const JournalEntry& entry) {
 }
 
 Result<void> Journal::Erase(const TenantName& tenant) {
+  core_.AssertHere();
   return Append({tenant, std::nullopt}, false);
 }
 
@@ -250,6 +252,7 @@ void Journal::SealWhenQuiet() {
 // -- Writing anew
 
 Result<void> Journal::Settle() {
+  core_.AssertHere();
   while (rewriting_ || (distrusted_ && syncing_)) changed_.Wait();
   if (closed_)
     return Fail(ErrorKind::kIo, std::string(kJournalFailedCode), "the node's journal is closed", "try again");

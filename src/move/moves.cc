@@ -31,10 +31,11 @@ tl::unexpected<Error> NotHere(const MoveId& id, const NodeName& self) {
 
 }  // namespace
 
-Moves::Moves(MoveHost& host, tenant::LocalTenants& tenants,
+Moves::Moves(MoveHost& host, tenant::LocalTenants& tenants, tenant::NameClaims& claims,
              std::function<void(const TenantName&)> end_streams, std::function<void()> pace_changed)
     : host_(host),
       tenants_(tenants),
+      claims_(claims),
       end_streams_(std::move(end_streams)),
       pace_changed_(std::move(pace_changed)),
       fibers_(host.core()) {}
@@ -49,13 +50,19 @@ void Moves::AllowStarts() {
 }
 
 Result<Receipt> Moves::Start(const MoveRequest& request) {
+  host_.core().AssertHere();
+  // Journal, claims and links are core 0's.
+  if (host_.core().number() != 0)
+    return Fail(ErrorKind::kRefused, "NOT_THERE_YET",
+                fmt::format("tenant {} is on core {} of node {}, and only those of core 0 can be moved",
+                            request.tenant, host_.core().number(), host_.self()));
   const auto may_start = [this] { return starts_allowed_ || host_.stopping(); };
   if (!WaitForUntil(changed_, host_.core().Now() + limits::kNodeCall, may_start) || host_.stopping())
     return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "node " + host_.self() + " is starting or ending",
                 "try again");
   // Nobody deletes it, or makes it anew, until its move is known here.
-  TW_TRY_ASSIGN(auto claimed, tenants_.ClaimName(request.tenant, host_.core().Now() + limits::kNameWait));
-  const auto claim = std::make_shared<tenant::LocalTenants::Claim>(std::move(claimed));
+  TW_TRY_ASSIGN(auto claimed, claims_.ClaimName(request.tenant, host_.core().Now() + limits::kNameWait));
+  const auto claim = std::make_shared<tenant::NameClaims::Claim>(std::move(claimed));
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
   TW_TRY_ASSIGN(Engine* const engine, KnownEngine(use.hosted().engine()));
   TW_TRY(engine->CheckMovable(use.hosted()));
@@ -90,7 +97,7 @@ Result<Receipt> Moves::Start(const MoveRequest& request) {
 // The catalog has the move when this returns it. When that is not known, it is asked again, and in the end the
 // move is given up: left alone, it would keep the tenant from being moved and deleted until this node restarts.
 Result<catalog::MoveRecord> Moves::Begin(const catalog::MoveRecord& record,
-                                         std::shared_ptr<tenant::LocalTenants::Claim> claim) {
+                                         std::shared_ptr<tenant::NameClaims::Claim> claim) {
   const runtime::TimePoint deadline = host_.core().Now() + limits::kNameWait;
   bool may_be_sent = false;
   while (true) {
@@ -128,8 +135,7 @@ Result<void> Moves::AwaitEndOfArrival(const TenantName& tenant) {
 
 // With the claim, so that nothing else begins with the tenant meanwhile. The beginning may still be on its way;
 // sent again it is there, and can be cancelled.
-void Moves::GiveUpLater(const catalog::MoveRecord& record,
-                        std::shared_ptr<tenant::LocalTenants::Claim> claim) {
+void Moves::GiveUpLater(const catalog::MoveRecord& record, std::shared_ptr<tenant::NameClaims::Claim> claim) {
   fibers_.Spawn("give up move of " + record.tenant, [this, record, claim = std::move(claim)] {
     Receipt receipt = ReceiptFor(record, record.epoch_before);
     receipt.phase = Phase::kCancelled;
@@ -201,12 +207,14 @@ void Moves::EndSource(const TenantName& tenant, Direction direction, MoveSource:
 }
 
 bool Moves::IsCutOff(const TenantName& tenant) const {
+  host_.core().AssertHere();
   const auto found = incoming_.find(tenant);
   return found != incoming_.end() && !outgoing_.contains(tenant) && IsOwner(found->second->state()) &&
          found->second->state() != DestinationState::kTurned && !found->second->has_channel();
 }
 
 void Moves::Abandon(const TenantName& tenant) {
+  host_.core().AssertHere();
   WaitFor(changed_, [&] { return !resuming_.contains(tenant); });
   const auto found = incoming_.find(tenant);
   if (found == incoming_.end()) return;
@@ -251,6 +259,7 @@ std::vector<std::shared_ptr<MoveSource>> Moves::sources() const {
 }
 
 std::vector<Receipt> Moves::LiveReceipts() const {
+  host_.core().AssertHere();
   std::vector<Receipt> receipts;
   for (const auto& [tenant, outgoing] : outgoing_) receipts.push_back(outgoing.source->receipt());
   return receipts;
@@ -259,6 +268,7 @@ std::vector<Receipt> Moves::LiveReceipts() const {
 // -- Cancel, set
 
 Result<Receipt> Moves::Cancel(const MoveId& id) {
+  host_.core().AssertHere();
   if (const Outgoing* outgoing = FindOutgoing(id)) {
     TW_TRY(outgoing->source->Cancel());
     return outgoing->source->receipt();
@@ -350,7 +360,7 @@ Result<void> Moves::AwaitRoom(const TenantName& tenant) {
   const runtime::TimePoint deadline = host_.core().Now() + limits::kReadyWait;
   const auto in_the_way = [&] {
     const auto found = incoming_.find(tenant);
-    return tenants_.IsClaimed(tenant) || tenants_.Has(tenant) || host_.journal().entries().contains(tenant) ||
+    return claims_.IsClaimed(tenant) || tenants_.Has(tenant) || host_.journal().entries().contains(tenant) ||
            (found != incoming_.end() && found->second->state() != DestinationState::kOver);
   };
   while (in_the_way()) {
@@ -457,6 +467,7 @@ void Moves::DropIfOver(const Destination& destination) {
 }
 
 void Moves::ServeChannel(std::unique_ptr<MoveChannel> channel) {
+  host_.core().AssertHere();
   channels_[channel.get()] = "";
   if (Result<void> served = host_.stopping() ? Result<void>() : ServeOffered(*channel); !served) {
     log::warn("the channel of a move: {}", Describe(served.error()));
@@ -469,14 +480,16 @@ void Moves::ServeChannel(std::unique_ptr<MoveChannel> channel) {
 }
 
 bool Moves::IsMoving(const TenantName& tenant) const {
+  host_.core().AssertHere();
   const auto found = incoming_.find(tenant);
   return outgoing_.contains(tenant) ||
          (found != incoming_.end() && found->second->state() != DestinationState::kOver);
 }
 
 Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline) {
+  host_.core().AssertHere();
   // The catalog has a new tenant a moment before its node serves it.
-  tenants_.AwaitClaim(tenant, deadline);
+  claims_.AwaitClaim(tenant, deadline);
   const auto found = incoming_.find(tenant);
   if (found == incoming_.end()) return {};
   const Destination destination = found->second;
@@ -486,6 +499,7 @@ Result<void> Moves::AwaitArrival(const TenantName& tenant, runtime::TimePoint de
 // -- Restart and end
 
 Result<void> Moves::Resume(const JournalEntry& entry) {
+  host_.core().AssertHere();
   if (entry.role == Role::kSwapping || entry.role == Role::kDual) return ResumeSource(entry);
   const Destination destination =
       MakeDestination(entry.move, entry.tenant, entry.peer, host_.EngineOf(entry.tenant),
@@ -564,6 +578,7 @@ void Moves::StopWaits() {
 }
 
 void Moves::Stop() {
+  host_.core().AssertHere();
   for (const auto& [channel, tenant] : channels_) channel->Close();
   for (const auto& [tenant, outgoing] : outgoing_) outgoing.source->Stop();
   changed_.NotifyAll();

@@ -19,6 +19,7 @@
 #include "move/move_source.h"
 #include "runtime/fiber.h"
 #include "tenant/local_tenants.h"
+#include "tenant/name_claims.h"
 
 namespace tradewind::move {
 
@@ -34,8 +35,8 @@ class Moves {
  public:
   // `end_streams` is called before a tenant that has moved away is closed here: every stream on it ends.
   // `pace_changed` is told when this node begins to send, or sends at another pace.
-  Moves(MoveHost& host, tenant::LocalTenants& tenants, std::function<void(const TenantName&)> end_streams,
-        std::function<void()> pace_changed);
+  Moves(MoveHost& host, tenant::LocalTenants& tenants, tenant::NameClaims& claims,
+        std::function<void(const TenantName&)> end_streams, std::function<void()> pace_changed);
   ~Moves();  // Requires: Stop() has returned.
 
   // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves.
@@ -45,7 +46,8 @@ class Moves {
   // Moves can be started from now on: those that an earlier process of this node left have been seen to.
   void AllowStarts();
   // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND,
-  // TENANT_NOT_HERE, MOVE_ENDING (kUnavailable: the journal cannot yet note the end of the one before). Suspends.
+  // TENANT_NOT_HERE, MOVE_ENDING (kUnavailable: the journal cannot yet note the end of the one before); with
+  // NOT_THERE_YET on another core than the first. Suspends.
   Result<Receipt> Start(const MoveRequest& request);
   // The same, and suspends until it is over; its last receipt.
   Result<Receipt> RunToEnd(const MoveRequest& request);
@@ -98,8 +100,8 @@ class Moves {
   using Destination = std::shared_ptr<MoveDestination>;
 
   Result<catalog::MoveRecord> Begin(const catalog::MoveRecord& record,
-                                    std::shared_ptr<tenant::LocalTenants::Claim> claim);
-  void GiveUpLater(const catalog::MoveRecord& record, std::shared_ptr<tenant::LocalTenants::Claim> claim);
+                                    std::shared_ptr<tenant::NameClaims::Claim> claim);
+  void GiveUpLater(const catalog::MoveRecord& record, std::shared_ptr<tenant::NameClaims::Claim> claim);
   Result<void> AwaitEndOfArrival(const TenantName& tenant);
   Outgoing& Run(const TenantName& tenant, tenant::LocalTenants::Use use, Receipt start, MoveOptions options,
                 Direction direction, std::optional<Role> resumed);
@@ -124,6 +126,7 @@ class Moves {
 
   MoveHost& host_;
   tenant::LocalTenants& tenants_;
+  tenant::NameClaims& claims_;
   const std::function<void(const TenantName&)> end_streams_;
   const std::function<void()> pace_changed_;
   std::map<TenantName, Outgoing> outgoing_;

@@ -34,6 +34,7 @@ PeerLinks::~PeerLinks() = default;
 
 Result<std::unique_ptr<MoveChannel>> PeerLinks::OpenChannel(const NodeName& peer,
                                                             runtime::TimePoint deadline) {
+  core_.AssertHere();
   TW_TRY_ASSIGN(const Link link, LinkTo(peer, deadline));
   return link->Open();
 }
@@ -91,6 +92,7 @@ void PeerLinks::AddRoutes(net::Routes& routes) {
 }
 
 net::Answer PeerLinks::Accept(const net::HttpRequest& request) {
+  core_.AssertHere();
   const std::string id = QueryText(request, "id");
   const std::string lane = QueryText(request, "lane");
   if (!runtime::IsRandomId(id) || (lane != kLanes[0] && lane != kLanes[1]))
@@ -107,6 +109,7 @@ net::Answer PeerLinks::Accept(const net::HttpRequest& request) {
 }
 
 void PeerLinks::ServeIncoming(const std::string& id, Urgency lane, net::UpgradedConnection upgraded) {
+  core_.AssertHere();
   if (closed_) return;
   Link& entry = incoming_[id];
   if (!entry) entry = std::make_shared<PeerLink>(core_, on_opened_);

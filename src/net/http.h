@@ -102,7 +102,7 @@ struct HttpRequest {
 };
 
 // A connection that has left HTTP by an upgrade, and what the peer sent right behind the handshake: read
-// `already_read` first.
+// `already_read` first. It can be detached (runtime/detached_connection.h).
 struct UpgradedConnection {
   std::unique_ptr<runtime::Connection> connection;
   std::string already_read;
@@ -126,7 +126,8 @@ struct HttpResponse {
   // Set: the server answers 101 if the request asked for this protocol, else 426; status and body are
   // ignored.
   std::optional<Upgrade> upgrade;
-  // Called by the server if the caller went before it could get the answer, as far as is known when it is written.
+  // Called by the server if the caller went before it could get the answer, as far as is known when it is written. May
+  // suspend.
   std::function<void()> undelivered;
 
   static HttpResponse Json(int status, std::string body);

@@ -83,6 +83,7 @@ Result<HttpResponse> HttpClient::Call(std::string_view url, HttpRequest request,
 
 Result<HttpResponse> HttpClient::Call(const runtime::Address& address, const HttpRequest& request,
                                       runtime::TimePoint deadline) {
+  core_.AssertHere();
   for (int tries = 1;; ++tries) {
     Result<HttpResponse> response = CallOnce(address, request, deadline);
     if (response || peers_ == Peers::kAny || tries == limits::kDamagedCallTries || closed_) return response;
@@ -115,6 +116,7 @@ Result<UpgradedConnection> HttpClient::Upgrade(std::string_view url, std::string
 
 Result<UpgradedConnection> HttpClient::Upgrade(const runtime::Address& address, const HttpRequest& request,
                                                std::string_view protocol, runtime::TimePoint deadline) {
+  core_.AssertHere();
   TW_TRY_ASSIGN(LinkPointer link, Connect(address, deadline));
   TW_TRY_ASSIGN(HttpResponse response, Exchange(link, request, deadline, protocol));
   if (response.status != 101 || !response.headers.HasToken("Upgrade", protocol)) {

@@ -22,7 +22,7 @@ namespace tradewind::net {
 namespace {
 
 // What an upgrade's callback gets: the session keeps the connection too, so that Stop() can close it.
-class LentConnection : public runtime::Connection {
+class LentConnection : public runtime::Connection, public runtime::Detachable {
  public:
   explicit LentConnection(std::shared_ptr<runtime::Connection> connection)
       : connection_(std::move(connection)) {}
@@ -37,6 +37,8 @@ class LentConnection : public runtime::Connection {
   void SetReadDeadline(runtime::TimePoint deadline) override { connection_->SetReadDeadline(deadline); }
   void Close() override { connection_->Close(); }
   runtime::Address peer() const override { return connection_->peer(); }
+  // What the session keeps is closed then.
+  std::unique_ptr<runtime::DetachedConnection> Detach() override { return runtime::Detach(*connection_); }
 
  private:
   std::shared_ptr<runtime::Connection> connection_;
@@ -118,7 +120,7 @@ HttpServer::HttpServer(runtime::Core& core, const runtime::Address& local, HttpH
       handler_(std::move(handler)),
       secret_(std::move(secret)),
       most_sessions_(std::min<uint64_t>(
-          limits::kHttpConnections,
+          limits::kHttpConnections / core.siblings().size(),
           std::max(limits::kLeastHttpConnections, core.descriptors().shares().connections))),
       relief_(core.descriptors().AddRelief([this] { return DropOneIdle(); })),
       fibers_(core) {}

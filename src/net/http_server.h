@@ -13,7 +13,7 @@
 // the first bytes of the answer, which are always the same, with a reset. A client that has ended its side only, and
 // still reads, does not: it gets the rest.
 //
-// It takes no more connections than limits::kHttpConnections, nor than their share of the process's descriptors
+// It takes no more connections than its core's part of limits::kHttpConnections, nor than their share of the process's descriptors
 // (runtime/descriptors.h). A client that comes when all are taken waits for one: that which has been idle for longest is
 // closed for it, if any has been for limits::kHttpLeastIdle.
 //

@@ -3,31 +3,38 @@
 #include <algorithm>
 #include <utility>
 
+#include "admin/move_metrics.h"
+#include "admin/tenant_metrics.h"
+#include "admin/turn_metrics.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "pace/end_latency.h"
 #include "runtime/descriptors.h"
 
 namespace tradewind::node {
 
-CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::RemovedFiles& removed)
+CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::RemovedFiles& removed,
+                     tenant::NameClaims& claims, tenant::TenantCores& table)
     : core_(core),
       options_(options),
+      claims_(claims),
       client_(core, net::HttpClient::Peers::kNodes, options.cluster_secret),
       sensor_(core),
-      tenants_(core, options.data_folder + "/tenants", removed, TenantBounds()),
+      tenants_(core, options.data_folder + "/tenants", removed, TenantBounds(table)),
       reception_(core, options, state_) {}
 
 CoreParts::~CoreParts() = default;
 
-tenant::LocalTenants::Options CoreParts::TenantBounds() const {
+// What a node may have open is shared out between its cores.
+tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table) const {
   const uint64_t by_descriptors = core_.descriptors().shares().tenants / limits::kFilesPerTenant;
-  const uint64_t wanted = options_.open_tenants.value_or(limits::kOpenTenants);
+  const uint64_t wanted = options_.open_tenants.value_or(limits::kOpenTenants) / core_.siblings().size();
   if (options_.open_tenants && wanted > by_descriptors)
     log::warn("no more than {} of the {} tenants of --open-tenants can be open: the limit of files is {}",
               by_descriptors, wanted, core_.descriptors().limit());
   tenant::LocalTenants::Options bounds;
   bounds.most_open = std::max<uint64_t>(1, std::min(wanted, by_descriptors));
+  if (core_.number() == 0) bounds.claims = &claims_;
+  bounds.cores = &table;
   bounds.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
   return bounds;
 }
@@ -38,26 +45,38 @@ void CoreParts::Connect(Once once) {
   member_.emplace(catalog::Member{core_, options_.name, once_->catalog, [this] { return state_.stopping; }});
   directory_ = std::make_unique<catalog::Directory>(once_->catalog, client_);
   moves_ = std::make_unique<move::Moves>(
-      *this, tenants_, [this](const TenantName& tenant) { EndStreamsOf(tenant); },
+      *this, tenants_, claims_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
       [this] { once_->pacer.Wake(); });
-  forwarding_ = std::make_unique<gateway::Forwarding>(*member_, *directory_, tenants_, once_->note_if_lost);
   links_ = std::make_unique<move::PeerLinks>(
       core_, *directory_, client_,
       [this](std::unique_ptr<move::MoveChannel> channel) { moves_->ServeChannel(std::move(channel)); });
-  streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_, sensor_);
-  gateway_ = std::make_unique<gateway::Gateway>(*member_, *directory_, tenants_, reception_.strangers(),
-                                                *streams_, sensor_);
+  streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_);
+  gateway_ = std::make_unique<gateway::Gateway>(*member_, once_->gateway, *directory_, once_->tenants,
+                                                reception_.strangers(), sensor_);
+}
+
+gateway::CoreTenants CoreParts::OfTenants() {
+  return {core_, tenants_, *moves_, *streams_};
 }
 
 void CoreParts::AddRoutes() {
-  net::Routes& routes = reception_.routes();
-  links_->AddRoutes(routes);
-  streams_->AddRoutes(routes);
-  gateway_->AddRoutes(routes);
+  reception_.AddHealthRoute();
+  once_->tenants.AddRoutes(reception_.routes(), sensor_);
+  gateway_->AddRoutes(reception_.routes());
 }
 
-void CoreParts::EndStreamsOf(const TenantName& tenant) {
-  if (streams_) streams_->EndAllOf(tenant);
+void CoreParts::AddMoveRoutes() {
+  links_->AddRoutes(reception_.routes());
+}
+
+std::vector<net::MetricSample> CoreParts::Metrics() {
+  core_.AssertHere();
+  std::vector<net::MetricSample> samples = gateway_->Metrics();
+  samples.push_back(streams_->Metric());
+  for (auto& more : {admin::TurnMetrics(core_), admin::TenantMetrics(tenants_, core_),
+                     admin::MoveMetrics(moves_->LiveReceipts())})
+    samples.insert(samples.end(), more.begin(), more.end());
+  return samples;
 }
 
 // -- The end

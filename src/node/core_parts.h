@@ -9,27 +9,30 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
 #include "catalog/catalog.h"
 #include "catalog/directory.h"
 #include "catalog/member.h"
-#include "gateway/forwarding.h"
 #include "gateway/gateway.h"
+#include "gateway/node_tenants.h"
 #include "gateway/stream_service.h"
 #include "move/host.h"
 #include "move/moves.h"
 #include "move/peer_links.h"
 #include "net/http_client.h"
-#include "net/routes.h"
+#include "net/metrics.h"
 #include "node/node_options.h"
 #include "node/reception.h"
 #include "pace/pacer.h"
 #include "pace/sensor.h"
 #include "runtime/core.h"
 #include "tenant/local_tenants.h"
+#include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
+#include "tenant/tenant_cores.h"
 #include "zephyr/engine.h"
 
 namespace tradewind::node {
@@ -38,20 +41,26 @@ class CoreParts final : public move::MoveHost {
  public:
   // What its node has once and the parts of a core use. All of it outlives them.
   struct Once {
-    catalog::Catalog& catalog;
-    move::Journal& journal;
+    catalog::Catalog& catalog;  // May be called on this core.
+    move::Journal& journal;     // Core 0 only, as the pacer.
     pace::Pacer& pacer;
-    std::function<void(const TenantName&)> note_if_lost;  // gateway::Forwarding::NoteIfLost.
-    std::function<void(move::Step)> reached;              // Must not suspend.
+    gateway::NodeTenants& tenants;
+    gateway::GatewayId gateway;               // Of all gateways of the node.
+    std::function<void(move::Step)> reached;  // Must not suspend.
   };
 
-  // What can be there before the node has its catalog. The options and the removed files outlive it.
-  CoreParts(runtime::Core& core, const NodeOptions& options, tenant::RemovedFiles& removed);
+  // What can be there before the node has its catalog. All of it outlives it.
+  CoreParts(runtime::Core& core, const NodeOptions& options, tenant::RemovedFiles& removed,
+            tenant::NameClaims& claims, tenant::TenantCores& table);
   ~CoreParts() override;  // Requires: it was ended, or Connect() was never called.
   // The rest; once. Nothing of it is reached before AddRoutes(). Does not suspend.
   void Connect(Once once);
-  // Adds what is asked of this core: by clients, and by other nodes for its tenants.
+  gateway::CoreTenants OfTenants();
+  // Adds what is asked on this core: by clients, and by other nodes for the node's tenants.
   void AddRoutes();
+  // Adds what is asked of other nodes' moves on core 0.
+  void AddMoveRoutes();
+  std::vector<net::MetricSample> Metrics();
 
   NodeState& state() { return state_; }
   Reception& reception() { return reception_; }
@@ -61,11 +70,8 @@ class CoreParts final : public move::MoveHost {
   // Requires, as all below: Connect() was called.
   const catalog::Member& member() const { return *member_; }
   catalog::Directory& directory() { return *directory_; }
-  gateway::Forwarding& forwarding() { return *forwarding_; }
   move::Moves& moves() { return *moves_; }
   gateway::Gateway& gateway() { return *gateway_; }
-  // Ends every stream on a tenant that is here. Suspends.
-  void EndStreamsOf(const TenantName& tenant);
 
   // -- The end, step by step; no step is taken before the one above it is done on every core. Each is right whatever
   // is there.
@@ -96,10 +102,11 @@ class CoreParts final : public move::MoveHost {
   bool stopping() const override { return state_.stopping; }
 
  private:
-  tenant::LocalTenants::Options TenantBounds() const;
+  tenant::LocalTenants::Options TenantBounds(tenant::TenantCores& table) const;
 
   runtime::Core& core_;
   const NodeOptions& options_;
+  tenant::NameClaims& claims_;
   NodeState state_;
   net::HttpClient client_;
   pace::Sensor sensor_;
@@ -110,7 +117,6 @@ class CoreParts final : public move::MoveHost {
   std::optional<catalog::Member> member_;
   std::unique_ptr<catalog::Directory> directory_;
   std::unique_ptr<move::Moves> moves_;
-  std::unique_ptr<gateway::Forwarding> forwarding_;
   std::unique_ptr<move::PeerLinks> links_;
   std::unique_ptr<gateway::StreamService> streams_;
   std::unique_ptr<gateway::Gateway> gateway_;

@@ -6,17 +6,18 @@
 
 #include "admin/memory_metrics.h"
 #include "admin/move_metrics.h"
-#include "admin/tenant_metrics.h"
-#include "admin/turn_metrics.h"
 #include "balance/placement.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "catalog/catalog_on_core.h"
 #include "catalog/catalog_service.h"
 #include "catalog/embedded_catalog.h"
 #include "net/api_error.h"
 #include "net/metrics.h"
 #include "net/seal.h"
 #include "pace/end_latency.h"
+#include "runtime/call_on.h"
+#include "runtime/random_id.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::node {
@@ -28,13 +29,29 @@ constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 }  // namespace
 
 Node::Node(runtime::Core& core, NodeOptions options)
-    : core_(core), options_(std::move(options)), fibers_(core) {}
+    : core_(core),
+      options_(std::move(options)),
+      claims_(core),
+      table_(core),
+      tenants_(table_),
+      fibers_(core) {}
 
 Node::~Node() = default;
+
+void Node::OnEachCore(const std::function<void(CoreParts&)>& work) {
+  runtime::TaskGroup calls(core_);
+  for (size_t number = 1; number < parts_.size(); ++number)
+    calls.Spawn("each core", [&work, parts = parts_[number].get()] {
+      runtime::CallOn(parts->core(), [&] { work(*parts); });
+    });
+  if (!parts_.empty()) work(first());
+  calls.Join();
+}
 
 // -- Start
 
 Result<std::unique_ptr<Node>> Node::Start(runtime::Core& core, NodeOptions options) {
+  core.AssertHere();
   if (!IsValidName(options.name))
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + options.name + "' is no name for a node",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
@@ -58,10 +75,14 @@ Result<void> Node::Open() {
   TW_TRY(removed_->Start());
   // A folder may have been copied here: that of a WAL that says so is taken for durable (sqlite/commit_log.h).
   TW_TRY(core_.disk().SyncDirectory(options_.data_folder + "/tenants"));
-  parts_ = std::make_unique<CoreParts>(core_, options_, *removed_);
+  for (runtime::Core* const core : core_.siblings())
+    runtime::CallOn(*core, [&] {
+      parts_.push_back(std::make_unique<CoreParts>(*core, options_, *removed_, claims_, table_));
+    });
   // The port comes first, so that its number is known; requests get 503 until everything is there.
-  TW_TRY(parts_->reception().Listen());
+  TW_TRY(first().reception().Listen());
   TW_TRY(OpenCatalog());
+  ConnectCores();
   Connect();
   TW_TRY(transfers_->Start());
   AddRoutes();
@@ -74,7 +95,7 @@ Result<void> Node::Open() {
   // A node that has tenants serves them even while the catalog is away (docs/move.md, step 5).
   if (!registered && !had_tenants) return registered;
   if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
-  parts_->state().serving = true;
+  OnEachCore([](CoreParts& parts) { parts.state().serving = true; });
   fibers_.Spawn("register " + options_.name, [this] { RegisterAndTidy(); });
   return {};
 }
@@ -99,7 +120,7 @@ Result<void> Node::OpenJournal() {
 }
 
 Result<void> Node::OpenCatalog() {
-  net::Routes& routes = parts_->reception().routes();
+  net::Routes& routes = first().reception().routes();
   if (!options_.join_url) {
     TW_TRY_ASSIGN(auto embedded, catalog::EmbeddedCatalog::Open(core_, folder_->CatalogPath()));
     embedded_ = embedded.get();
@@ -107,41 +128,63 @@ Result<void> Node::OpenCatalog() {
     catalog::AddCatalogRoute(routes, embedded_);
     return {};
   }
-  catalog_ = catalog::CatalogAt(core_, parts_->client(), *options_.join_url);
+  catalog_ = catalog::CatalogAt(core_, first().client(), *options_.join_url);
   catalog::AddCatalogRoute(routes, nullptr);
   return {};
 }
 
+// Core 0 goes first. From the end on connections are dealt to all.
+void Node::ConnectCores() {
+  called_catalog_ = std::make_unique<catalog::CatalogOnCore>(core_, *catalog_);
+  pacer_ = std::make_unique<pace::Pacer>(core_, options_.name, first().sensor(), CallbacksForPacer());
+  const gateway::GatewayId gateway = options_.name + "." + runtime::RandomId(core_);
+  std::vector<gateway::Gateway*> gateways;
+  for (const auto& parts : parts_) {
+    catalog::Catalog& catalog = parts == parts_.front() ? *catalog_ : *called_catalog_;
+    runtime::CallOn(parts->core(), [&] {
+      if (parts != parts_.front()) parts->reception().ListenBeside(first().reception());
+      parts->Connect(
+          {catalog, *journal_, *pacer_, tenants_, gateway, [this](move::Step step) { Reached(step); }});
+    });
+    tenants_.Add(parts->OfTenants());
+    gateways.push_back(&parts->gateway());
+  }
+  std::vector<Reception*> receptions;
+  for (const auto& parts : parts_) {
+    runtime::CallOn(parts->core(), [&] { parts->gateway().SetGateways(gateways); });
+    receptions.push_back(&parts->reception());
+  }
+  for (size_t number = 1; number < parts_.size(); ++number)
+    runtime::CallOn(parts_[number]->core(), [&] { parts_[number]->AddRoutes(); });
+  first().reception().DealTo(receptions);
+}
+
 void Node::Connect() {
-  CoreParts& parts = *parts_;
-  pacer_ = std::make_unique<pace::Pacer>(core_, options_.name, parts.sensor(), CallbacksForPacer());
-  parts.Connect({*catalog_, *journal_, *pacer_,
-                 [this](const TenantName& tenant) { maker_->NoteIfLost(tenant); },
-                 [this](move::Step step) { Reached(step); }});
-  maker_ = std::make_unique<admin::TenantMaker>(
-      parts.member(), *journal_, parts.tenants(), parts.moves(),
-      [this](const TenantName& tenant) { parts_->EndStreamsOf(tenant); });
-  transfers_ = std::make_unique<admin::Transfers>(parts.member(), parts.tenants(), *maker_,
+  CoreParts& parts = first();
+  forwarding_ =
+      std::make_unique<gateway::Forwarding>(parts.member(), parts.directory(), tenants_,
+                                            [this](const TenantName& tenant) { maker_->NoteIfLost(tenant); });
+  maker_ = std::make_unique<admin::TenantMaker>(parts.member(), *journal_, claims_, tenants_);
+  transfers_ = std::make_unique<admin::Transfers>(parts.member(), tenants_, *maker_,
                                                   options_.data_folder + "/transfers");
   drain_ = std::make_unique<balance::Drain>(core_, options_.name, options_.data_folder + "/drain",
                                             CallbacksForDrain());
   admin_ = std::make_unique<admin::AdminApi>(
-      parts.member(), admin::AdminApi::Parts{parts.directory(), parts.tenants(), parts.moves(), *maker_,
-                                             *drain_, *transfers_, parts.forwarding()});
+      parts.member(), admin::AdminApi::Parts{parts.directory(), tenants_, parts.moves(), *maker_, *drain_,
+                                             *transfers_, *forwarding_});
   enrolment_.emplace(parts.member(), options_, url(), *folder_, parts.client());
-  recovery_.emplace(parts.member(),
-                    Recovery::Parts{*journal_, parts.tenants(), parts.moves(), *maker_, *drain_});
+  recovery_.emplace(parts.member(), Recovery::Parts{*journal_, tenants_, parts.moves(), *maker_, *drain_});
 }
 
 // What needs the catalog and may wait for it.
 void Node::RegisterAndTidy() {
-  const NodeState& state = parts_->state();
+  const NodeState& state = first().state();
   while (!state.stopping) {
     const Result<void> registered = enrolment_->Register();
     if (registered) break;
     if (Enrolment::IsRefusal(registered.error())) {
       log::error("this node serves nothing any more: {}", Describe(registered.error()));
-      parts_->state().refused = registered.error();
+      OnEachCore([&](CoreParts& parts) { parts.state().refused = registered.error(); });
       return;
     }
     log::warn("the node is not registered yet: {}", Describe(registered.error()));
@@ -153,7 +196,7 @@ void Node::RegisterAndTidy() {
 pace::Pacer::Callbacks Node::CallbacksForPacer() {
   pace::Pacer::Callbacks callbacks;
   callbacks.moves = [this] {
-    const auto sources = parts_->moves().sources();
+    const auto sources = first().moves().sources();
     return pace::Pacer::Moves(sources.begin(), sources.end());
   };
   callbacks.ask = [this](const NodeName& node, const pace::LatencyCall& call) -> Result<pace::EndLatency> {
@@ -163,7 +206,7 @@ pace::Pacer::Callbacks Node::CallbacksForPacer() {
     request.body = Encode(call);
     request.idempotent = true;
     TW_TRY_ASSIGN(const auto answer,
-                  parts_->directory().Call(node, std::move(request), core_.Now() + limits::kNodeProbe));
+                  first().directory().Call(node, std::move(request), core_.Now() + limits::kNodeProbe));
     if (answer.status != 200) return Fail(net::ParseErrorResponse(answer));
     return pace::DecodeEndLatency(answer.body);
   };
@@ -180,26 +223,26 @@ pace::Pacer::Callbacks Node::CallbacksForPacer() {
 
 balance::Drain::Callbacks Node::CallbacksForDrain() {
   balance::Drain::Callbacks callbacks;
-  callbacks.tenants = [this] { return parts_->tenants().names(); };
+  callbacks.tenants = [this] { return tenants_.names(); };
   callbacks.bytes_of = [this](const TenantName& tenant) -> uint64_t {
     uint64_t bytes = 0;
     for (const char* suffix : {"", "-wal"}) {
-      const auto file =
-          core_.disk().Open(parts_->tenants().PathOf(tenant) + suffix, runtime::OpenMode::kExisting);
+      const auto file = core_.disk().Open(tenants_.PathOf(tenant) + suffix, runtime::OpenMode::kExisting);
       if (!file) continue;
       bytes += (*file)->Size().value_or(0);
     }
     return bytes;
   };
-  callbacks.places = [this] { return balance::FetchPlaces(parts_->member(), parts_->forwarding()); };
+  callbacks.places = [this] { return balance::FetchPlaces(first().member(), *forwarding_); };
   callbacks.record = [this](bool draining) { return catalog_->SetDraining(options_.name, draining); };
   callbacks.move_to_end = [this](const move::MoveRequest& request) {
-    return parts_->moves().RunToEnd(request);
+    return tenants_.At(request.tenant,
+                       [&](gateway::CoreTenants& home) { return home.moves.RunToEnd(request); });
   };
   callbacks.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
-    for (const move::Receipt& receipt : parts_->moves().LiveReceipts())
+    for (const move::Receipt& receipt : first().moves().LiveReceipts())
       if (receipt.tenant == tenant)
-        if (auto set = parts_->moves().SetPace(receipt.id, pace); !set)
+        if (auto set = first().moves().SetPace(receipt.id, pace); !set)
           log::warn("the pace of move {} could not be set: {}", receipt.id, Describe(set.error()));
   };
   return callbacks;
@@ -212,27 +255,35 @@ void Node::Reached(move::Step step) {
 // -- Requests
 
 void Node::AddRoutes() {
-  net::Routes& routes = parts_->reception().routes();
-  parts_->reception().AddHealthRoute();
+  net::Routes& routes = first().reception().routes();
   routes.Add(
       {"GET", "/metrics", [this](const net::Call&) { return Metrics(); }, net::Route::Body::kAnything});
   routes.Add({"POST", std::string(kLatencyPath),
               [this](const net::Call& call) -> net::Answer {
                 TW_TRY_ASSIGN(const auto asked, pace::DecodeLatencyCall(call.request.body));
                 return net::HttpResponse::Json(200,
-                                               pace::Encode(pace::ReadEnd(core_, parts_->sensor(), asked)));
+                                               pace::Encode(pace::ReadEnd(core_, first().sensor(), asked)));
               },
               net::Route::Body::kAnything});
-  parts_->AddRoutes();
+  first().AddRoutes();
+  first().AddMoveRoutes();
   admin_->AddRoutes(routes);
 }
 
-net::Answer Node::Metrics() const {
-  std::vector<net::MetricSample> samples = parts_->gateway().Metrics();
+// What each core has is told apart by its number where there are several.
+net::Answer Node::Metrics() {
+  std::vector<net::MetricSample> samples;
+  for (const auto& parts : parts_) {
+    runtime::Core& core = parts->core();
+    auto of_core = runtime::CallOn(core, [&] { return parts->Metrics(); });
+    if (parts_.size() > 1)
+      for (net::MetricSample& sample : of_core)
+        sample.labels.emplace_back("core", std::to_string(core.number()));
+    samples.insert(samples.end(), of_core.begin(), of_core.end());
+  }
   for (auto& more :
-       {admin::TurnMetrics(core_), admin::TenantMetrics(parts_->tenants(), core_),
-        admin::MoveMetrics(parts_->moves().LiveReceipts()), admin::DrainMetrics(drain_->progress()),
-        admin::PaceMetrics(parts_->sensor().Read(), pacer_->bucket().rate(), pacer_->worst_ratio()),
+       {admin::DrainMetrics(drain_->progress()),
+        admin::PaceMetrics(first().sensor().Read(), pacer_->bucket().rate(), pacer_->worst_ratio()),
         admin::MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, net::RenderMetrics(samples));
@@ -242,24 +293,32 @@ net::Answer Node::Metrics() const {
 
 // -- End
 
+// Each step is taken on all cores before the next one: none closes a tenant while another one still serves.
 void Node::Stop(runtime::TimePoint drain_until) {
-  if (parts_) parts_->reception().Drain(drain_until);
-  if (parts_) parts_->StopWaits();
+  OnEachCore([&](CoreParts& parts) { parts.reception().Drain(drain_until); });
+  OnEachCore([](CoreParts& parts) { parts.StopWaits(); });
   if (transfers_) transfers_->BeginStop();
-  if (parts_) parts_->EndStreams();
+  OnEachCore([](CoreParts& parts) { parts.EndStreams(); });
   if (drain_) drain_->Stop();
   if (pacer_) pacer_->Stop();
-  if (parts_) parts_->EndMoves();
+  OnEachCore([](CoreParts& parts) { parts.EndMoves(); });
   if (drain_) drain_->Join();
   if (maker_) maker_->Join();
   if (pacer_) pacer_->Join();
   if (transfers_) transfers_->Stop();
-  if (parts_) parts_->EndConnections();
+  OnEachCore([](CoreParts& parts) { parts.EndConnections(); });
   fibers_.Join();
   if (removed_) removed_->Stop();
-  if (parts_) parts_->tenants().CloseAll();
+  OnEachCore([](CoreParts& parts) { parts.tenants().CloseAll(); });
   if (journal_) journal_->Close();
   if (embedded_) embedded_->Close();
+  for (size_t number = parts_.size(); number-- > 0;)
+    runtime::CallOn(parts_[number]->core(), [&] { table_.Join(); });
+  while (parts_.size() > 1) {
+    std::unique_ptr<CoreParts> last = std::move(parts_.back());
+    parts_.pop_back();
+    runtime::CallOn(last->core(), [&] { last.reset(); });
+  }
 }
 
 }  // namespace tradewind::node

@@ -8,15 +8,19 @@
 //   DATA/tenants/*.db    the tenants, with -wal and, during a move, -presence beside them
 //   DATA/transfers/*     files on their way in or out (import, export)
 //
-// Here is what a node has once; what it has on each core is in core_parts.h.
+// Here is what a node has once; what it has on each core is in core_parts.h. It uses all cores that core 0 has beside it
+// (docs/decisions/0008-cores.md). Tenants of another core than 0 cannot be moved yet, so `serve` takes one core only.
 //
 // Core 0 only.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "admin/admin_api.h"
 #include "admin/tenant_maker.h"
@@ -24,6 +28,8 @@
 #include "balance/drain.h"
 #include "base/result.h"
 #include "catalog/catalog.h"
+#include "gateway/forwarding.h"
+#include "gateway/node_tenants.h"
 #include "move/journal.h"
 #include "net/http.h"
 #include "node/core_parts.h"
@@ -34,7 +40,9 @@
 #include "pace/pacer.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
+#include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
+#include "tenant/tenant_cores.h"
 
 namespace tradewind::catalog {
 class EmbeddedCatalog;
@@ -47,6 +55,7 @@ class Node {
   // Recovers what is on disk, goes on with moves that were under way, and serves. Fails with NAME_INVALID,
   // ADDRESS_IN_USE, CLUSTER_UNREACHABLE, as DataFolder and Catalog::RegisterNode do, with NODE_RUNS_ELSEWHERE
   // (a node of that name answers at the address that it registered last), or as the disk does. Suspends.
+  // `core` is core 0.
   static Result<std::unique_ptr<Node>> Start(runtime::Core& core, NodeOptions options);
   ~Node();  // Requires: Stop() has returned.
   Node(const Node&) = delete;
@@ -56,12 +65,13 @@ class Node {
   // the next start. Suspends.
   void Stop(runtime::TimePoint drain_until);
 
-  std::string url() const { return parts_->reception().url(); }
+  std::string url() const { return first().reception().url(); }
   // For tests: what happens at each step of a move from now on.
   void SetTrap(StepTrap trap) { options_.trap = std::move(trap); }
   runtime::Core& core() { return core_; }
-  CoreParts& parts() { return *parts_; }
-  // For tests, all three.
+  // For tests, all of them. Of a core by its number, on which they are to be used.
+  CoreParts& parts(size_t number = 0) { return *parts_[number]; }
+  gateway::NodeTenants& tenants() { return tenants_; }
   catalog::Catalog& catalog() { return *catalog_; }
   move::Journal& journal() { return *journal_; }
   admin::TenantMaker& maker() { return *maker_; }
@@ -71,12 +81,16 @@ class Node {
   Result<void> Open();
   Result<void> OpenJournal();
   Result<void> OpenCatalog();
+  CoreParts& first() const { return *parts_.front(); }
+  // Runs `work` for the parts of each core, there, all at the same time. Suspends.
+  void OnEachCore(const std::function<void(CoreParts&)>& work);
+  void ConnectCores();
   void Connect();
   void RegisterAndTidy();
   pace::Pacer::Callbacks CallbacksForPacer();
   balance::Drain::Callbacks CallbacksForDrain();
   void AddRoutes();
-  net::Answer Metrics() const;
+  net::Answer Metrics();
   void Reached(move::Step step);
 
   runtime::Core& core_;
@@ -84,10 +98,15 @@ class Node {
   std::optional<DataFolder> folder_;
   std::unique_ptr<move::Journal> journal_;
   std::unique_ptr<tenant::RemovedFiles> removed_;
-  std::unique_ptr<CoreParts> parts_;
+  tenant::NameClaims claims_;
+  tenant::TenantCores table_;
+  gateway::NodeTenants tenants_;
+  std::vector<std::unique_ptr<CoreParts>> parts_;  // By core.
   std::unique_ptr<catalog::Catalog> catalog_;
-  catalog::EmbeddedCatalog* embedded_ = nullptr;  // What other nodes ask here; null elsewhere.
+  std::unique_ptr<catalog::Catalog> called_catalog_;  // The same, for other cores than 0.
+  catalog::EmbeddedCatalog* embedded_ = nullptr;      // What other nodes ask here; null elsewhere.
   std::unique_ptr<pace::Pacer> pacer_;
+  std::unique_ptr<gateway::Forwarding> forwarding_;
   std::unique_ptr<admin::TenantMaker> maker_;
   std::unique_ptr<admin::Transfers> transfers_;
   std::unique_ptr<balance::Drain> drain_;

@@ -4,9 +4,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "gateway/forwarding.h"
 #include "net/api_error.h"
+#include "net/call_for.h"
 #include "net/seal.h"
+#include "runtime/call_on.h"
+#include "runtime/detached_connection.h"
 
 namespace tradewind::node {
 
@@ -46,6 +50,24 @@ Result<void> Reception::Listen() {
   return {};
 }
 
+void Reception::ListenBeside(Reception& first) {
+  core_.AssertHere();
+  first_ = &first;
+  url_ = first.url_;
+  strangers_.emplace(*first.strangers_);
+  server_ = net::HttpServer::StartBeside(
+      core_, first.server_->local(), [this](const net::HttpRequest& request) { return Handle(request); },
+      options_.cluster_secret);
+}
+
+void Reception::DealTo(const std::vector<Reception*>& all) {
+  core_.AssertHere();
+  std::vector<net::HttpServer*> others;
+  for (const Reception* const reception : all)
+    if (reception != this) others.push_back(reception->server_.get());
+  server_->DealTo(std::move(others));
+}
+
 void Reception::AddHealthRoute() {
   routes_.Add({"GET", "/health", [this](const net::Call&) { return Health(); }, net::Route::Body::kAnything,
                net::Route::Needs::kNothing});
@@ -63,11 +85,34 @@ std::optional<Error> Reception::WhyNoNodesCall(const net::HttpRequest& request) 
       std::string(net::kSecretWrongAction)};
 }
 
+// The request is copied here, so that core 0 does not have to; of the answer only values cross.
+net::HttpResponse Reception::AtFirst(const net::HttpRequest& request) {
+  net::HttpRequest there = request;
+  net::HttpResponse response = net::CallOnFor(first_->core_, request.caller, [&](net::Caller* caller) {
+    there.caller = caller;
+    return first_->Handle(there);
+  });
+  if (!response.upgrade) return response;
+  response.upgrade->run = [&core = first_->core_,
+                           run = std::move(response.upgrade->run)](net::UpgradedConnection upgraded) {
+    const auto detached = runtime::Detach(std::move(upgraded.connection));
+    if (!detached) return;
+    runtime::CallOn(core, [&] {
+      auto connection = detached->Attach(core);
+      if (connection) return run({*std::move(connection), std::move(upgraded.already_read)});
+      log::warn("a connection of another node is lost: {}", Describe(connection.error()));
+    });
+  };
+  return response;
+}
+
 net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
+  core_.AssertHere();
   if (!request.proven) {
     if (const auto known = strangers_->Check(request); !known) return Refuse(known.error(), 403);
   }
   const net::Routes::Found found = routes_.Find(request);
+  if (!found.route && first_) return AtFirst(request);
   // What another node says is looked at only if it is known to be what that has sent.
   if (found.for_nodes || gateway::IsForwarded(request)) {
     if (const auto why = WhyNoNodesCall(request)) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -38,7 +39,12 @@ class Reception {
   // Listens where the options say. Until the node serves, whoever asks is told that it is starting. Fails as
   // net::HttpServer::Start does. Does not suspend.
   Result<void> Listen();
-  // Requires, as strangers() does: Listen() has succeeded.
+  // On another core than the first: takes the connections that the first one deals, and sends there what this core has
+  // no route for; a connection that leaves HTTP then goes there for good. Does not suspend.
+  void ListenBeside(Reception& first);
+  // Deals the connections that come from now on to all of them, itself among them. They outlive its Stop().
+  void DealTo(const std::vector<Reception*>& all);
+  // Requires, as strangers() does: it listens.
   const std::string& url() const { return url_; }
   const gateway::Strangers& strangers() const { return *strangers_; }
 
@@ -54,6 +60,7 @@ class Reception {
 
  private:
   net::HttpResponse Handle(const net::HttpRequest& request);
+  net::HttpResponse AtFirst(const net::HttpRequest& request);
   // None for a call that a node of this cluster has sent as it came.
   std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;
   net::Answer Health() const;
@@ -65,6 +72,7 @@ class Reception {
   std::optional<gateway::Strangers> strangers_;
   net::Routes routes_;
   std::unique_ptr<net::HttpServer> server_;
+  Reception* first_ = nullptr;  // Of core 0, on another one.
 };
 
 }  // namespace tradewind::node

@@ -1,6 +1,7 @@
 #include "node/recovery.h"
 
 #include <map>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -14,13 +15,16 @@ namespace tradewind::node {
 
 Result<void> Recovery::FollowJournal() {
   const std::map<TenantName, move::JournalEntry> entries = parts_.journal.entries();
+  std::map<const runtime::Core*, std::vector<const move::JournalEntry*>> owned;
   for (const auto& [tenant, entry] : entries) {
     switch (entry.role) {
       case move::Role::kCreating:
       case move::Role::kDropping: parts_.maker.Resume(entry); break;
-      case move::Role::kOwned: parts_.tenants.AddOwned(tenant, entry.epoch); break;
+      case move::Role::kOwned:
+        owned[member_.core.siblings()[parts_.tenants.table().Assign(tenant)]].push_back(&entry);
+        break;
       case move::Role::kDeleting:
-        TW_TRY(parts_.tenants.RemoveFiles(tenant));
+        TW_TRY(parts_.tenants.files().RemoveFiles(tenant));
         TW_TRY(parts_.journal.Erase(tenant));
         break;
       case move::Role::kSwapping:
@@ -32,6 +36,12 @@ Result<void> Recovery::FollowJournal() {
       case move::Role::kMismatch: ResumeMove(entry); break;
     }
   }
+  parts_.tenants.OnEach([&](gateway::CoreTenants& home) {
+    const auto here = owned.find(&home.core);
+    if (here == owned.end()) return;
+    for (const move::JournalEntry* const entry : here->second)
+      home.tenants.AddOwned(entry->tenant, entry->epoch);
+  });
   return {};
 }
 
@@ -42,8 +52,10 @@ void Recovery::ResumeMove(const move::JournalEntry& entry) {
     const Error& why = resumed.error();
     if (why.code == sqlite::kFileInUseCode) return parts_.moves.ResumeWhenFree(entry);
     const bool missing = why.code == sqlite::kFileGoneCode || why.kind == ErrorKind::kNotFound;
-    parts_.tenants.AddUnserved(entry.tenant,
+    parts_.tenants.At(entry.tenant, [&](gateway::CoreTenants& home) {
+      home.tenants.AddUnserved(entry.tenant,
                                missing ? tenant::TenantFileMissing(entry.tenant, why.message) : why);
+    });
     parts_.maker.WatchStranded(entry);
   } else if (entry.role != move::Role::kSwapping && entry.role != move::Role::kDual) {
     parts_.maker.WatchStranded(entry);  // A sender looks by itself.

@@ -7,9 +7,9 @@
 #include "balance/drain.h"
 #include "base/result.h"
 #include "catalog/member.h"
+#include "gateway/node_tenants.h"
 #include "move/journal.h"
 #include "move/moves.h"
-#include "tenant/local_tenants.h"
 
 namespace tradewind::node {
 
@@ -18,8 +18,8 @@ class Recovery {
   // What it hands the tenants to. All of it outlives it.
   struct Parts {
     move::Journal& journal;
-    tenant::LocalTenants& tenants;
-    move::Moves& moves;
+    gateway::NodeTenants& tenants;
+    move::Moves& moves;  // Of core 0, where all are.
     admin::TenantMaker& maker;
     balance::Drain& drain;
   };

@@ -107,6 +107,7 @@ void Sensor::NoteGap() {
 Sensor::Measurement::Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived,
                                  size_t request_bytes)
     : sensor_(sensor), tenant_(tenant), arrived_(arrived), bulk_(request_bytes > kBulkBytes) {
+  sensor_.core_.AssertHere();
   sensor_.NoteGap();
   sensor_.all_.under_way.insert(arrived_);
   if (const auto found = sensor_.followed_.find(tenant_); found != sensor_.followed_.end())

@@ -29,5 +29,7 @@ class Detachable {
 // Takes the connection from its core, which is the caller's; what came and was not read comes along. Null, and closed,
 // if it was closed already. Requires: no call in progress, and a connection of a Network. Does not suspend.
 std::unique_ptr<DetachedConnection> Detach(std::unique_ptr<Connection> connection);
+// The same; what is left of the connection is closed.
+std::unique_ptr<DetachedConnection> Detach(Connection& connection);
 
 }  // namespace tradewind::runtime

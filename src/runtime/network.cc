@@ -11,7 +11,11 @@ std::string Address::ToString() const {
 }
 
 std::unique_ptr<DetachedConnection> Detach(std::unique_ptr<Connection> connection) {
-  auto* const detachable = dynamic_cast<Detachable*>(connection.get());
+  return Detach(*connection);
+}
+
+std::unique_ptr<DetachedConnection> Detach(Connection& connection) {
+  auto* const detachable = dynamic_cast<Detachable*>(&connection);
   TW_CHECK(detachable, "only a connection of a network goes from core to core");
   return detachable->Detach();
 }

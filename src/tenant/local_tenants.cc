@@ -28,20 +28,6 @@ Tenant& SqliteTenant(HostedTenant& tenant) {
   return static_cast<Tenant&>(tenant);
 }
 
-LocalTenants::Claim::~Claim() {
-  if (!tenants_) return;
-  tenants_->claimed_.erase(name_);
-  tenants_->claim_ended_.NotifyAll();
-}
-
-Result<LocalTenants::Claim> LocalTenants::ClaimName(const TenantName& name, runtime::TimePoint deadline) {
-  if (!WaitForUntil(claim_ended_, deadline, [&] { return !IsClaimed(name); }))
-    return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
-                "tenant " + name + " is being made, deleted or moved by somebody else", "try again");
-  claimed_.insert(name);
-  return Claim(*this, name);
-}
-
 LocalTenants::Use::Use(LocalTenants& home, std::shared_ptr<Entry> entry)
     : home_(&home), entry_(std::move(entry)) {
   ++entry_->uses;
@@ -50,6 +36,7 @@ LocalTenants::Use::Use(LocalTenants& home, std::shared_ptr<Entry> entry)
 
 LocalTenants::Use::~Use() {
   if (!entry_) return;
+  home_->core_.AssertHere();
   --entry_->uses;
   home_->ListIfUnused(*entry_);
   Changed(*entry_);
@@ -72,12 +59,14 @@ LocalTenants::LocalTenants(runtime::Core& core, std::string folder, RemovedFiles
       fibers_(core) {}
 
 LocalTenants::Entry& LocalTenants::Add(const TenantName& name, Epoch epoch) {
+  core_.AssertHere();
   auto entry = std::make_shared<Entry>();
   entry->epoch = epoch;
   const auto [place, added] = entries_.emplace(name, std::move(entry));
   TW_CHECK(added, "a tenant is added twice");
   place->second->name = &place->first;
   unserved_.erase(name);
+  if (options_.cores) options_.cores->NoteServed(name, epoch);
   return *place->second;
 }
 
@@ -86,10 +75,12 @@ void LocalTenants::AddOwned(const TenantName& name, Epoch epoch) {
 }
 
 void LocalTenants::Own(const TenantName& name, Epoch epoch) {
+  core_.AssertHere();
   const auto found = entries_.find(name);
   if (found == entries_.end()) return AddOwned(name, epoch);
   found->second->epoch = epoch;
   found->second->closing = found->second->leaving;
+  if (options_.cores) options_.cores->NoteServed(name, epoch);
 }
 
 void LocalTenants::Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch,
@@ -102,12 +93,29 @@ void LocalTenants::Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch,
   CloseSomeIfMany();
 }
 
+void LocalTenants::AddUnserved(const TenantName& name, Error why) {
+  core_.AssertHere();
+  unserved_.insert_or_assign(name, std::move(why));
+}
+
+void LocalTenants::ForgetUnserved(const TenantName& name) {
+  core_.AssertHere();
+  unserved_.erase(name);
+}
+
+bool LocalTenants::Has(const TenantName& name) const {
+  core_.AssertHere();
+  return entries_.contains(name);
+}
+
 Epoch LocalTenants::EpochOf(const TenantName& name) const {
+  core_.AssertHere();
   const auto found = entries_.find(name);
   return found == entries_.end() ? Epoch{} : found->second->epoch;
 }
 
 std::vector<TenantName> LocalTenants::names() const {
+  core_.AssertHere();
   std::vector<TenantName> names;
   for (const auto& [name, entry] : entries_) names.push_back(name);
   return names;
@@ -182,16 +190,19 @@ void LocalTenants::SetClosed(Entry& entry) {
 }
 
 Tenant* LocalTenants::IfOpen(const TenantName& name) const {
+  core_.AssertHere();
   const auto found = entries_.find(name);
   if (found == entries_.end() || found->second->closing || found->second->idling) return nullptr;
   return found->second->tenant ? &SqliteTenant(*found->second->tenant) : nullptr;
 }
 
 void LocalTenants::RefuseUses(const TenantName& name) {
+  core_.AssertHere();
   if (const auto found = entries_.find(name); found != entries_.end()) found->second->closing = true;
 }
 
 Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
+  core_.AssertHere();
   if (const auto unserved = unserved_.find(name); unserved != unserved_.end()) return Fail(unserved->second);
   const auto found = entries_.find(name);
   if (found == entries_.end())
@@ -223,6 +234,7 @@ Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
 }
 
 void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
+  core_.AssertHere();
   const auto found = entries_.find(name);
   if (found == entries_.end()) return;
   const std::shared_ptr<Entry> entry = found->second;
@@ -237,6 +249,7 @@ void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
   Await(*entry, [&] { return entry->uses == 0; });
   if (entry->tenant) SetClosed(*entry);
   entries_.erase(name);
+  if (options_.cores && !stopping_) options_.cores->NoteGone(name, entry->epoch);
   entry->gone = true;
   Changed(*entry);
 }
@@ -245,7 +258,8 @@ void LocalTenants::CloseAndForget(const TenantName& name, Files files) {
 
 bool LocalTenants::MayIdle(const Entry& entry) const {
   return entry.tenant && entry.uses == 0 && !entry.opening && !entry.idling && !entry.closing &&
-         entry.tenant->IsIdle() && !IsClaimed(*entry.name) && !options_.is_busy(*entry.name);
+         entry.tenant->IsIdle() && !(options_.claims && options_.claims->IsClaimed(*entry.name)) &&
+         !options_.is_busy(*entry.name);
 }
 
 bool LocalTenants::CloseIdle(const std::shared_ptr<Entry>& entry) {
@@ -269,6 +283,7 @@ bool LocalTenants::CloseIdle(const std::shared_ptr<Entry>& entry) {
 }
 
 bool LocalTenants::CloseOneIdle() {
+  core_.AssertHere();
   for (size_t looks = std::min(unused_.size(), kLooksForIdle); looks > 0 && !stopping_; --looks) {
     if (unused_.empty()) break;
     Entry& entry = *unused_.front();
@@ -308,6 +323,7 @@ Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
 }
 
 void LocalTenants::StopWaits() {
+  core_.AssertHere();
   stopping_ = true;
   closed_one_.NotifyAll();
   for (const auto& [name, entry] : entries_)
@@ -315,6 +331,7 @@ void LocalTenants::StopWaits() {
 }
 
 void LocalTenants::CloseAll() {
+  core_.AssertHere();
   StopWaits();
   fibers_.Join();
   std::vector<TenantName> left = names();

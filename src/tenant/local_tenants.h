@@ -1,8 +1,4 @@
-// The tenants whose files are on this node and that it serves: opened at first use, found by name.
-//
-// A name is claimed by whoever makes or deletes its tenant, or starts to move it, before that first suspends:
-// one at a time. So no two of them touch one another's file or journal entry. A copy that comes here in a move
-// waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
+// The tenants of one core, whose files are on this node and that it serves: opened at first use, found by name.
 //
 // No more than a bound of them are open at a time: beyond it, when a descriptor is wanted elsewhere, and while little
 // memory is left, those that nobody has used for longest are closed. One of which anybody holds a Use is not (a stream, a transaction, a move,
@@ -25,7 +21,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,8 +31,10 @@
 #include "base/result.h"
 #include "runtime/descriptors.h"
 #include "runtime/fiber.h"
+#include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
 #include "tenant/tenant.h"
+#include "tenant/tenant_cores.h"
 
 namespace tradewind::tenant {
 
@@ -82,6 +79,11 @@ class LocalTenants {
  public:
   struct Options {
     size_t most_open = limits::kOpenTenants;
+    // One that is claimed stays open. On core 0; elsewhere whoever has the claim and closes the tenant waits for what
+    // is under way with it.
+    const NameClaims* claims = nullptr;
+    // Is told which tenants are here.
+    TenantCores* cores = nullptr;
     // What else keeps a tenant from being idle.
     std::function<bool(const TenantName&)> is_busy = [](const TenantName&) { return false; };
     // Opens one whose file is at the path; `recently_used` is what it said of itself when it was closed last. Without
@@ -112,28 +114,6 @@ class LocalTenants {
     std::shared_ptr<Entry> entry_;
   };
 
-  // The right to make, delete or move the tenant of a name, until it goes away.
-  class Claim {
-   public:
-    Claim(Claim&& other) noexcept
-        : tenants_(std::exchange(other.tenants_, nullptr)), name_(std::move(other.name_)) {}
-    Claim& operator=(Claim&&) = delete;
-    ~Claim();
-
-   private:
-    friend class LocalTenants;
-    Claim(LocalTenants& tenants, TenantName name) : tenants_(&tenants), name_(std::move(name)) {}
-    LocalTenants* tenants_;
-    TenantName name_;
-  };
-  // Fails with NAME_BUSY (kUnavailable) when somebody else has it until the deadline. Suspends.
-  Result<Claim> ClaimName(const TenantName& name, runtime::TimePoint deadline);
-  bool IsClaimed(const TenantName& name) const { return claimed_.contains(name); }
-  // Suspends while anybody has it, at most until the deadline.
-  void AwaitClaim(const TenantName& name, runtime::TimePoint deadline) {
-    WaitForUntil(claim_ended_, deadline, [&] { return !IsClaimed(name); });
-  }
-
   // Where the main file of a tenant is.
   std::string PathOf(const TenantName& name) const { return folder_ + "/" + name + ".db"; }
 
@@ -146,9 +126,9 @@ class LocalTenants {
   void Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch, std::function<void()> first_answer);
   // A tenant of this node that cannot be served, and why: Find() says that, whatever else is known of it, until
   // it is added or adopted, or ForgetUnserved() is called.
-  void AddUnserved(const TenantName& name, Error why) { unserved_.insert_or_assign(name, std::move(why)); }
-  void ForgetUnserved(const TenantName& name) { unserved_.erase(name); }
-  bool Has(const TenantName& name) const { return entries_.contains(name); }
+  void AddUnserved(const TenantName& name, Error why);
+  void ForgetUnserved(const TenantName& name);
+  bool Has(const TenantName& name) const;
   bool Knows(const TenantName& name) const { return Has(name) || unserved_.contains(name); }
   Epoch EpochOf(const TenantName& name) const;
   std::vector<TenantName> names() const;
@@ -216,8 +196,6 @@ class LocalTenants {
   runtime::WaitQueue closed_one_;
   Counters counters_;
   std::map<TenantName, Error> unserved_;
-  std::set<TenantName> claimed_;
-  runtime::WaitQueue claim_ended_;
   runtime::Descriptors::Registration relief_;
   runtime::TaskGroup fibers_;
 };

@@ -110,7 +110,8 @@ TEST_F(LocalTenantsTest, OneThatIsInUseStaysOpen) {
 
 TEST_F(LocalTenantsTest, OneThatIsClaimedOrMovesOrIsNotIdleForItselfStaysOpen) {
   bool busy = false;
-  WithTenants(1, {.is_busy = [&](const TenantName&) { return busy; }}, [&] {
+  NameClaims claims(core_);
+  WithTenants(1, {.claims = &claims, .is_busy = [&](const TenantName&) { return busy; }}, [&] {
     const auto stays = [&](const char* why) {
       EXPECT_FALSE(tenants_->CloseOneIdle()) << why;
       EXPECT_TRUE(IsOpen(0)) << why;
@@ -119,7 +120,7 @@ TEST_F(LocalTenantsTest, OneThatIsClaimedOrMovesOrIsNotIdleForItselfStaysOpen) {
     stays("a move");
     busy = false;
     {
-      const auto claim = tenants_->ClaimName("t0", core_.Now() + 1s).value();
+      const auto claim = claims.ClaimName("t0", core_.Now() + 1s).value();
       stays("a claim");
     }
     Tenant* const tenant = tenants_->IfOpen("t0");

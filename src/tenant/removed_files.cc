@@ -26,6 +26,7 @@ Result<void> RemovedFiles::Start() {
 }
 
 Result<void> RemovedFiles::Take(const std::string& path) {
+  core_.AssertHere();
   runtime::Disk& disk = core_.disk();
   const auto file = disk.Open(path, runtime::OpenMode::kExisting);
   if (!file && file.error().kind == ErrorKind::kNotFound) return {};

@@ -21,7 +21,7 @@ class TransfersTest : public TwoNodes {
   void WithTransfers(const std::function<void(admin::Transfers&)>& body,
                      runtime::Duration idle = limits::kTransferIdle) {
     WithNodes([&] {
-      admin::Transfers transfers(n1_->parts().member(), n1_->parts().tenants(), n1_->maker(), folder(), idle);
+      admin::Transfers transfers(n1_->parts().member(), n1_->tenants(), n1_->maker(), folder(), idle);
       Need(transfers.Start());
       body(transfers);
       transfers.Stop();

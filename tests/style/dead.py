@@ -11,8 +11,7 @@ from collections import defaultdict
 
 # folder of src/ -> why its declarations are not looked at.
 STILL_TO_COME = {
-    "runtime": "gets several cores, which nothing uses yet",
-    "net": "gets them too",
+    "runtime": "serve --cores will use SpawnOn() and UsableProcessors()",
 }
 
 # name -> who uses it, where no name can be seen.

@@ -1,0 +1,82 @@
+// The tenants of this node, whichever of its cores has them: finds the core that a tenant is pinned to, and works there.
+// What goes across are values; everything of a tenant is touched by its own core alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "gateway/stream_call.h"
+#include "gateway/stream_service.h"
+#include "move/moves.h"
+#include "net/http.h"
+#include "net/routes.h"
+#include "pace/sensor.h"
+#include "runtime/call_on.h"
+#include "runtime/core.h"
+#include "tenant/local_tenants.h"
+#include "tenant/tenant_cores.h"
+
+namespace tradewind::gateway {
+
+// What one core has of them. This core only.
+struct CoreTenants {
+  runtime::Core& core;
+  tenant::LocalTenants& tenants;
+  move::Moves& moves;
+  StreamService& streams;
+};
+
+class NodeTenants {
+ public:
+  // The table outlives it.
+  explicit NodeTenants(tenant::TenantCores& table) : table_(table) {}
+  // What the next core has, in the order of their numbers; all of them before anything else is called.
+  void Add(const CoreTenants& core) { cores_.push_back(core); }
+
+  // -- On any core
+  // The newest epoch at which this node serves the tenant, as far as this core knows; 0: it knows of none.
+  Epoch EpochOf(const TenantName& tenant) const;
+  // StreamService::Run() on the tenant's core. Suspends.
+  Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
+  // StreamService::Close() there. Suspends.
+  void Close(const StreamCall& call);
+  // Adds the same two for another node's gateway, at kStreamsPath, to the routes of a core with this sensor.
+  void AddRoutes(net::Routes& routes, pace::Sensor& sensor);
+
+  // -- On core 0
+  // Runs `work(CoreTenants&)` on the tenant's core, and returns what it returned; on core 0 for a tenant that no core
+  // has. Suspends.
+  template <typename Work>
+  auto At(const TenantName& tenant, Work work) {
+    CoreTenants& home = cores_[table_.CoreOf(tenant)];
+    return runtime::CallOn(home.core, [&] { return work(home); });
+  }
+  // The same on each core, one after the other.
+  template <typename Work>
+  void OnEach(Work work) {
+    for (CoreTenants& home : cores_) runtime::CallOn(home.core, [&] { work(home); });
+  }
+  // Whether any core knows the tenant (LocalTenants::Knows). Suspends.
+  bool Knows(const TenantName& tenant);
+  // Whether any serves it. Suspends.
+  bool Has(const TenantName& tenant);
+  // Those that any serves. Does not suspend.
+  std::vector<TenantName> names() const;
+  std::string PathOf(const TenantName& tenant) const { return cores_.front().tenants.PathOf(tenant); }
+  // The table of the cores, and what is the same wherever the tenant is: its files.
+  tenant::TenantCores& table() { return table_; }
+  tenant::LocalTenants& files() { return cores_.front().tenants; }
+
+ private:
+  // Where the call's tenant is, as far as this core knows; else as core 0 does.
+  size_t CoreFor(const TenantName& tenant) const;
+  Result<StreamAnswer> RunAt(size_t core, const StreamCall& call, net::Caller* caller);
+  net::Answer Handle(const net::HttpRequest& request, pace::Sensor& sensor);
+
+  tenant::TenantCores& table_;
+  std::vector<CoreTenants> cores_;
+};
+
+}  // namespace tradewind::gateway
