@@ -2,7 +2,7 @@
 """What a neighbour feels beside everything that could hold a node's core: its p50, p99 and longest wait, beside what
 they are alone in the same run, the node's longest turn by its own count, and its peak of memory.
 
-Usage: neighbour.py PROGRAM PROBE [--only TEXT] [--seconds 4] [--json FILE] [--markdown] [--no-judgement]
+Usage: neighbour.py PROGRAM PROBE [--only TEXT] [--seconds 4] [--json FILE] [--no-judgement]
 
 PROGRAM is a tradewind, PROBE the neighbour_probe beside it. A folder of data is made once; for each input a node
 starts on a copy of it, a neighbour reads points of its own tenant for a second alone, and then while the input runs

@@ -90,7 +90,9 @@ insert_behind("  while( 1 /*exit by \"goto whitespace_done\"*/ ){" "TW_STEP;")
 # Full text: its tokenizers, what is found in a text, and what shows that.
 insert_behind("    rc = xToken(pCtx, 0, aBuf, zOut-aBuf, aStart[0], iNext);" "TW_WORK(4);")
 insert_behind("        if( iBest<0 ) break;\n\n        nInst++;" "TW_WORK(1);")
-insert_behind("  if( CsrFlagTest(pCsr, FTS5CSR_REQUIRE_INST)==0\n   || SQLITE_OK==(rc = fts5CacheInstArray(pCsr))\n  ){" "TW_WORK(1);" 2)
+# A snippet of a text with millions of what is looked for asks for each of them again and again, and for no memory.
+insert_behind("  if( CsrFlagTest(pCsr, FTS5CSR_REQUIRE_INST)==0\n   || SQLITE_OK==(rc = fts5CacheInstArray(pCsr))\n  ){"
+              "TW_WORK(1); if( sqlite3_is_interrupted(((Fts5Table*)pCsr->base.pVtab)->pConfig->db) ) return SQLITE_INTERRUPT;" 2)
 insert_behind("    /* Skip any separator characters. */\n    while( 1 ){" "TW_STEP;")
 insert_behind("      /* Grow the output buffer so that there is sufficient space to fit the\n      ** largest possible utf-8 character.  */" "TW_STEP;")
 insert_behind("    while( is<nText && ((pText[is]&0x80)==0 && a[(int)pText[is]]==0) ){" "TW_STEP;")
