@@ -1,5 +1,7 @@
 #include "catalog/embedded_catalog.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/check.h"
@@ -50,29 +52,6 @@ tl::unexpected<Error> MoveInProgress(const TenantRecord& tenant) {
 }
 
 }  // namespace
-
-// The right to use the connection, handed on in the order of asking.
-class EmbeddedCatalog::Turn {
- public:
-  explicit Turn(EmbeddedCatalog& catalog) : catalog_(catalog) {
-    catalog_.core_.AssertHere();
-    if (catalog_.turn_taken_)
-      catalog_.turn_.Wait();  // Given on by the one before, still taken.
-    else
-      catalog_.turn_taken_ = true;
-  }
-  ~Turn() {
-    if (catalog_.turn_.empty())
-      catalog_.turn_taken_ = false;
-    else
-      catalog_.turn_.NotifyOne();
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  EmbeddedCatalog& catalog_;
-};
 
 Result<std::unique_ptr<EmbeddedCatalog>> EmbeddedCatalog::Open(runtime::Core& core, const std::string& path) {
   std::unique_ptr<EmbeddedCatalog> catalog(new EmbeddedCatalog(core));
@@ -161,7 +140,8 @@ template <typename T>
 Result<T> EmbeddedCatalog::Read(std::function<Result<T>()> body) {
   ++calls_;
   Result<T> outcome = [&]() -> Result<T> {
-    const Turn turn(*this);
+    core_.AssertHere();
+    const runtime::FairLock::Hold turn(turn_);
     TW_TRY(CheckUp());
     return body();
   }();
@@ -232,7 +212,7 @@ Result<EmbeddedCatalog::Rows> EmbeddedCatalog::Run(std::string_view sql, Row arg
 }
 
 Result<NodeRecord> EmbeddedCatalog::FindNode(const NodeName& name) {
-  TW_TRY_ASSIGN(const Rows rows, Run(std::string(kNodeColumns) + " WHERE name=?1", {name}));
+  TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} WHERE name=?1", kNodeColumns), {name}));
   if (rows.empty())
     return Fail(ErrorKind::kNotFound, "NODE_NOT_FOUND", "there is no node " + name,
                 "tradewind node list shows the nodes");
@@ -240,7 +220,7 @@ Result<NodeRecord> EmbeddedCatalog::FindNode(const NodeName& name) {
 }
 
 Result<TenantRecord> EmbeddedCatalog::FindTenant(const TenantName& name) {
-  TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " WHERE name=?1", {name}));
+  TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} WHERE name=?1", kTenantColumns), {name}));
   if (rows.empty())
     return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "there is no tenant " + name,
                 "tradewind tenant list shows the tenants");
@@ -253,7 +233,7 @@ Result<TenantRecord> EmbeddedCatalog::FindTenant(const TenantName& name) {
 }
 
 Result<MoveRecord> EmbeddedCatalog::FindMove(const MoveId& id) {
-  TW_TRY_ASSIGN(const Rows rows, Run(std::string(kMoveColumns) + " WHERE id=?1", {id}));
+  TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} WHERE id=?1", kMoveColumns), {id}));
   if (rows.empty())
     return Fail(ErrorKind::kNotFound, "MOVE_NOT_FOUND", "there is no move " + id,
                 "tradewind move list shows the moves");
@@ -313,7 +293,7 @@ Result<void> EmbeddedCatalog::SetDraining(const NodeName& name, bool draining) {
 
 Result<std::vector<NodeRecord>> EmbeddedCatalog::Nodes() {
   return Read<std::vector<NodeRecord>>([&]() -> Result<std::vector<NodeRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kNodeColumns) + " ORDER BY name"));
+    TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} ORDER BY name", kNodeColumns)));
     return AllOf<NodeRecord>(rows, NodeOf);
   });
 }
@@ -322,7 +302,7 @@ Result<uint64_t> EmbeddedCatalog::ForgetNode(const NodeName& name, bool delete_t
   return Change<uint64_t>([&]() -> Result<uint64_t> {
     TW_TRY(FindNode(name));
     TW_TRY_ASSIGN(const Rows rows,
-                  Run(std::string(kTenantColumns) + " WHERE owner=?1 ORDER BY name", {name}));
+                  Run(fmt::format("{} WHERE owner=?1 ORDER BY name", kTenantColumns), {name}));
     TW_TRY_ASSIGN(const std::vector<TenantRecord> tenants, AllOf<TenantRecord>(rows, TenantOf));
     if (!tenants.empty() && !delete_tenants) return Fail(NodeHasTenants(name, tenants));
     for (const TenantRecord& tenant : tenants) {
@@ -332,9 +312,10 @@ Result<uint64_t> EmbeddedCatalog::ForgetNode(const NodeName& name, bool delete_t
       }
       TW_TRY(Drop(tenant));
     }
-    TW_TRY_ASSIGN(const Rows live, Run(std::string(kMoveColumns) +
-                                           " WHERE ended_at_ms = 0 AND (source=?1 OR destination=?1) LIMIT 1",
-                                       {name}));
+    TW_TRY_ASSIGN(
+        const Rows live,
+        Run(fmt::format("{} WHERE ended_at_ms = 0 AND (source=?1 OR destination=?1) LIMIT 1", kMoveColumns),
+            {name}));
     if (!live.empty()) {
       TW_TRY_ASSIGN(const MoveRecord move, MoveOf(live[0]));
       return Fail(NodeInMove(name, move));
@@ -378,14 +359,15 @@ Result<TenantRecord> EmbeddedCatalog::GetTenant(const TenantName& name) {
 
 Result<std::vector<TenantRecord>> EmbeddedCatalog::ListTenants() {
   return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " ORDER BY name"));
+    TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} ORDER BY name", kTenantColumns)));
     return AllOf<TenantRecord>(rows, TenantOf);
   });
 }
 
 Result<std::vector<TenantRecord>> EmbeddedCatalog::ListObjectives() {
   return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kTenantColumns) + " WHERE objective <> '' ORDER BY name"));
+    TW_TRY_ASSIGN(const Rows rows,
+                  Run(fmt::format("{} WHERE objective <> '' ORDER BY name", kTenantColumns)));
     return AllOf<TenantRecord>(rows, TenantOf);
   });
 }
@@ -577,7 +559,7 @@ Result<MoveRecord> EmbeddedCatalog::GetMove(const MoveId& id) {
 
 Result<std::vector<MoveRecord>> EmbeddedCatalog::ListMoves() {
   return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run(std::string(kMoveColumns) + " ORDER BY number DESC LIMIT ?1",
+    TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} ORDER BY number DESC LIMIT ?1", kMoveColumns),
                                        {static_cast<int64_t>(limits::kListedMoves)}));
     return AllOf<MoveRecord>(rows, MoveOf);
   });
@@ -586,7 +568,7 @@ Result<std::vector<MoveRecord>> EmbeddedCatalog::ListMoves() {
 Result<std::vector<MoveRecord>> EmbeddedCatalog::ListLiveMoves() {
   return Read<std::vector<MoveRecord>>([&]() -> Result<std::vector<MoveRecord>> {
     TW_TRY_ASSIGN(const Rows rows,
-                  Run(std::string(kMoveColumns) + " WHERE ended_at_ms = 0 ORDER BY number DESC"));
+                  Run(fmt::format("{} WHERE ended_at_ms = 0 ORDER BY number DESC", kMoveColumns)));
     return AllOf<MoveRecord>(rows, MoveOf);
   });
 }

@@ -19,6 +19,7 @@
 
 #include "catalog/catalog.h"
 #include "runtime/core.h"
+#include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
 #include "sql/value.h"
 #include "sqlite/connection.h"
@@ -67,7 +68,7 @@ class EmbeddedCatalog final : public Catalog {
   using Row = std::vector<sql::Value>;
   using Rows = std::vector<Row>;
 
-  explicit EmbeddedCatalog(runtime::Core& core) : core_(core) {}
+  explicit EmbeddedCatalog(runtime::Core& core) : core_(core), turn_(core) {}
   Result<void> OpenFile(const std::string& path);
   Result<void> CheckContent();
   void Close(bool seal);
@@ -100,11 +101,9 @@ class EmbeddedCatalog final : public Catalog {
   std::unique_ptr<sqlite::PageStore> store_;
   std::unique_ptr<sqlite::Connection> connection_;
   std::optional<Error> down_;
-  bool turn_taken_ = false;
-  runtime::WaitQueue turn_;
-  size_t calls_ = 0;  // In progress, those that wait for a sync included.
+  runtime::FairLock turn_;  // To use the connection.
+  size_t calls_ = 0;        // In progress, those that wait for a sync included.
   runtime::WaitQueue calls_ended_;
-  class Turn;
 };
 
 }  // namespace tradewind::catalog

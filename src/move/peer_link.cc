@@ -42,7 +42,7 @@ void PeerLink::Serve(Urgency kind, std::unique_ptr<runtime::Connection> connecti
   if (lost_ || lane.connection) return;  // Lost meanwhile; a second connection for one lane is refused.
   lane.connection = std::move(connection);
   lane.serving = true;
-  lane.turn.NotifyAll();
+  lane.connected.NotifyAll();
   // What the other node sends may ask for more memory than there is: that costs the link.
   Result<void> read;
   try {
@@ -51,8 +51,10 @@ void PeerLink::Serve(Urgency kind, std::unique_ptr<runtime::Connection> connecti
     read = Fail(ErrorKind::kIo, "OUT_OF_MEMORY", "there is no memory for a frame of the peer link");
   }
   if (!read) Lose(std::move(read).error());
-  WaitFor(lane.turn, [&] { return !lane.sending; });  // The connection goes away when this returns.
-  lane.connection.reset();
+  {
+    const runtime::FairLock::Hold nobody_sends(lane.sending);
+    lane.connection.reset();
+  }
   lane.serving = false;
   served_.NotifyAll();
 }
@@ -145,18 +147,15 @@ Result<bool> PeerLink::TakeNumber(uint32_t channel) {
 
 Result<void> PeerLink::Send(const std::vector<std::byte>& frame, Urgency kind, uint64_t& bytes_sent) {
   Lane& lane = lanes_[static_cast<size_t>(kind)];
-  while ((lane.sending || !lane.connection) && !lost_) lane.turn.Wait();
+  const runtime::FairLock::Hold turn(lane.sending);
+  WaitFor(lane.connected, [&] { return lane.connection || lost_; });
   if (lost_) return Fail(*lost_);
-  lane.sending = true;
   lane.connection->SetWriteDeadline(FrameDeadline(core_.Now(), frame.size()));
   Result<void> written = lane.connection->Write(frame);
-  lane.sending = false;
-  if (!written) Lose(written.error());
-  if (lost_)
-    lane.turn.NotifyAll();
-  else
-    lane.turn.NotifyOne();
-  if (!written) return written;
+  if (!written) {
+    Lose(written.error());
+    return written;
+  }
   bytes_sent += frame.size();
   return {};
 }
@@ -189,7 +188,7 @@ void PeerLink::Lose(Error why) {
   lost_ = std::move(why);
   for (Lane& lane : lanes_) {
     if (lane.connection) lane.connection->Close();
-    lane.turn.NotifyAll();
+    lane.connected.NotifyAll();
   }
   for (const auto& [number, channel] : channels_) channel->EndWith(*lost_);
 }

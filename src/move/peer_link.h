@@ -27,6 +27,7 @@
 #include "move/messages.h"
 #include "move/move_channel.h"
 #include "runtime/core.h"
+#include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
 
@@ -38,7 +39,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   using OnOpened = std::function<void(std::unique_ptr<MoveChannel>)>;
 
   explicit PeerLink(runtime::Core& core, OnOpened on_opened = {})
-      : core_(core), on_opened_(std::move(on_opened)), fibers_(core) {}
+      : core_(core), on_opened_(std::move(on_opened)), lanes_{Lane(core), Lane(core)}, fibers_(core) {}
   ~PeerLink();  // Requires: Join() has returned.
 
   // Takes one of the link's connections and reads it until the link is lost. `leftover`: bytes of the peer
@@ -59,10 +60,11 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
  private:
   friend class MoveChannel;
   struct Lane {
+    explicit Lane(runtime::Core& core) : sending(core) {}
     std::unique_ptr<runtime::Connection> connection;
-    bool sending = false;
     bool serving = false;
-    runtime::WaitQueue turn;
+    runtime::WaitQueue connected;  // Or lost.
+    runtime::FairLock sending;
   };
 
   // Suspends until the frame is with the transport.

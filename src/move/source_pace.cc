@@ -1,19 +1,11 @@
 #include "move/source_pace.h"
 
-#include "base/limits.h"
-
 namespace tradewind::move {
-
-namespace {
-
-constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
-
-}  // namespace
 
 SourcePace::SourcePace(runtime::Core& core, pace::TokenBucket& shared, const MoveOptions& options)
     : core_(core),
       options_(options),
-      own_bucket_(core, static_cast<double>(options.pace.rate_bytes_per_s.value_or(0)), kBurstBytes),
+      own_bucket_(core, static_cast<double>(options.pace.rate_bytes_per_s.value_or(0)), pace::kBurstBytes),
       shared_bucket_(shared),
       bottleneck_(core.Now()) {}
 

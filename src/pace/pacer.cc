@@ -22,7 +22,6 @@ constexpr std::chrono::seconds kTrust{1};
 // After the last move.
 constexpr std::chrono::seconds kLinger{15};
 constexpr std::chrono::seconds kObjectivesEvery{5};
-constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
 // Of the time until a deadline: what the last look and the end of a move take, and a share for what may come
 // in between.
 constexpr double kDeadlineReserveSeconds = 0.75;

@@ -18,7 +18,8 @@ TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t 
       burst_(static_cast<double>(burst_bytes)),
       tokens_(burst_),
       filled_at_(core.Now()),
-      rate_since_(filled_at_) {}
+      rate_since_(filled_at_),
+      turn_(core) {}
 
 void TokenBucket::Refill() {
   const runtime::TimePoint now = core_.Now();
@@ -38,18 +39,18 @@ double TokenBucket::most_debt() const {
 }
 
 void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
-  const uint64_t ticket = next_ticket_++;
-  waiting_.insert(ticket);
-  WaitFor(turn_changed_, [&] { return *waiting_.begin() == ticket || given_up(); });
-  while (rate_ > 0 && !given_up()) {
+  const Push push{given_up};
+  pushes_.push_back(&push);
+  const bool has_turn = !given_up() && turn_.Acquire(&push);
+  while (has_turn && rate_ > 0 && !given_up()) {
     Refill();
     if (tokens_ > 0) break;
     const std::chrono::duration<double> until_paid((1 - tokens_) / rate_);
     rate_changed_.WaitUntil(core_.Now() + std::chrono::ceil<std::chrono::microseconds>(until_paid));
   }
-  waiting_.erase(ticket);
-  turn_changed_.NotifyAll();  // Not only the next: it may have given up.
-  if (given_up()) return;
+  std::erase(pushes_, &push);
+  turn_.Release(&push);
+  if (!has_turn || given_up()) return;
   if (rate_ > 0) CheckHandedOut();
   TakeUrgent(bytes);
 }
@@ -85,7 +86,8 @@ void TokenBucket::SetRate(double bytes_per_second) {
 }
 
 void TokenBucket::Wake() {
-  turn_changed_.NotifyAll();
+  for (const Push* push : pushes_)
+    if (push->given_up()) turn_.GiveUp(push);
   rate_changed_.NotifyAll();
 }
 

@@ -6,12 +6,17 @@
 
 #include <cstdint>
 #include <functional>
-#include <set>
+#include <vector>
 
+#include "base/limits.h"
 #include "runtime/core.h"
+#include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::pace {
+
+// What a bucket of moves begins with.
+inline constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
 
 class TokenBucket {
  public:
@@ -52,9 +57,11 @@ class TokenBucket {
   runtime::TimePoint rate_since_;
   double handed_out_ = 0;
   double let_off_ = 0;  // Of debts.
-  uint64_t next_ticket_ = 0;
-  std::set<uint64_t> waiting_;  // Tickets; the lowest has its turn.
-  runtime::WaitQueue turn_changed_;
+  struct Push {
+    const std::function<bool()>& given_up;
+  };
+  std::vector<const Push*> pushes_;  // In progress.
+  runtime::FairLock turn_;
   runtime::WaitQueue rate_changed_;
 };
 

@@ -231,7 +231,7 @@ Result<void> Stream::Admit(Entrant entrant) {
 }
 
 Result<void> Stream::AcquireTurn() {
-  WriteTurn& turn = tenant_->turn_;
+  runtime::FairLock& turn = tenant_->turn_;
   if (turn.holder()) tenant_->WatchTurn();
   if (turn.Acquire(connection_.get(), tenant_->core().Now() + limits::kWriteTurnWait)) return {};
   TW_TRY(tenant_->CheckUp());

@@ -35,12 +35,12 @@
 #include "base/ids.h"
 #include "base/limits.h"
 #include "base/result.h"
+#include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
 #include "sqlite/connection.h"
 #include "sqlite/page_store.h"
 #include "tenant/hosted_tenant.h"
 #include "tenant/stream.h"
-#include "tenant/write_turn.h"
 
 namespace tradewind::tenant {
 
@@ -129,7 +129,7 @@ class Tenant final : public HostedTenant {
   std::string_view engine() const override { return kSqliteEngine; }
   runtime::Core& core() { return core_; }
   sqlite::PageStore& store() { return *store_; }
-  WriteTurn& turn() { return turn_; }
+  runtime::FairLock& turn() { return turn_; }
   size_t stream_count() const { return streams_.size(); }  // For tests.
   bool failed() const { return failed_.has_value(); }
 
@@ -181,7 +181,7 @@ class Tenant final : public HostedTenant {
   size_t opening_ = 0;                                         // Streams that are being opened, and exports.
   size_t exports_ = 0;
 
-  WriteTurn turn_;
+  runtime::FairLock turn_;  // To write.
   bool watching_turn_ = false;
   Stream* rolled_back_ =
       nullptr;  // Its connection is being rolled back, in streamless_; null when it has gone.

@@ -1,12 +1,12 @@
-#include "tenant/write_turn.h"
+#include "runtime/fair_lock.h"
 
 #include <algorithm>
 
 #include "base/check.h"
 
-namespace tradewind::tenant {
+namespace tradewind::runtime {
 
-bool WriteTurn::Acquire(const void* holder, runtime::TimePoint deadline) {
+bool FairLock::Acquire(const void* holder, TimePoint deadline) {
   if (holder_ == holder) return true;
   if (!holder_) {
     Grant(holder);
@@ -14,12 +14,16 @@ bool WriteTurn::Acquire(const void* holder, runtime::TimePoint deadline) {
   }
   Waiter waiter{holder};
   queue_.push_back(&waiter);
+  if (deadline == TimePoint::max()) {
+    waiter.decided.Wait();
+    return !waiter.given_up;
+  }
   if (waiter.decided.WaitUntil(deadline)) return !waiter.given_up;
   queue_.erase(std::find(queue_.begin(), queue_.end(), &waiter));
   return false;
 }
 
-void WriteTurn::Release(const void* holder) {
+void FairLock::Release(const void* holder) {
   if (holder_ != holder) return;
   holder_ = nullptr;
   if (queue_.empty()) return;
@@ -30,7 +34,7 @@ void WriteTurn::Release(const void* holder) {
   next->decided.Set();
 }
 
-void WriteTurn::GiveUp(const void* holder) {
+void FairLock::GiveUp(const void* holder) {
   const auto found = std::find_if(queue_.begin(), queue_.end(),
                                   [&](const Waiter* waiter) { return waiter->holder == holder; });
   if (found == queue_.end()) return;
@@ -40,14 +44,18 @@ void WriteTurn::GiveUp(const void* holder) {
   waiter->decided.Set();
 }
 
-void WriteTurn::GiveUpAll() {
+void FairLock::GiveUpAll() {
   while (!queue_.empty()) GiveUp(queue_.front()->holder);
 }
 
-void WriteTurn::Grant(const void* holder) {
-  TW_CHECK(holder != nullptr, "the write turn needs a holder");
+FairLock::Hold::Hold(FairLock& lock) : lock_(lock) {
+  TW_CHECK(lock_.Acquire(this), "nobody may end the wait for this lock");
+}
+
+void FairLock::Grant(const void* holder) {
+  TW_CHECK(holder != nullptr, "a lock needs a holder");
   holder_ = holder;
   held_since_ = core_.Now();
 }
 
-}  // namespace tradewind::tenant
+}  // namespace tradewind::runtime
