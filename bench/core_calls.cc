@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "base/nearest_rank.h"
 #include "runtime/call_on.h"
 #include "runtime/cores.h"
 #include "runtime/fiber.h"
@@ -70,10 +71,7 @@ void Measure(Cores& cores, const Run& run, Duration length) {
   const double seconds = std::chrono::duration<double>(here.Now() - began).count();
   const RealCore::Mail after = mail();
   std::sort(samples.begin(), samples.end());
-  const auto at = [&](double part) {
-    return static_cast<double>(samples[static_cast<size_t>(part * static_cast<double>(samples.size() - 1))]) /
-           1000;
-  };
+  const auto at = [&](double share) { return static_cast<double>(NearestRank(samples, share)) / 1000; };
   fmt::print("{:14}  p50 {:8.2f} us  p99 {:8.2f} us  {:10.0f} calls/s  {:.3f} wakes a call\n", run.name,
              at(0.5), at(0.99), static_cast<double>(samples.size()) / seconds,
              run.to == 0 ? 0.0

@@ -2,20 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
+#include <utility>
+
+#include "median.h"
 
 namespace tradewind::bench {
 
 namespace json = boost::json;
 
 double IdlePairs::median_ratio() const {
-  if (pairs.empty()) return 0;
   std::vector<double> ratios;
   for (const IdlePair& pair : pairs) ratios.push_back(pair.ratio());
-  std::sort(ratios.begin(), ratios.end());
-  const size_t half = ratios.size() / 2;
-  return ratios.size() % 2 == 1 ? ratios[half] : (ratios[half - 1] + ratios[half]) / 2;
+  return Median(std::move(ratios));
 }
 
 std::string Text(const IdlePairs& series) {

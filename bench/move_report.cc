@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cli/client_command.h"
 #include "cli/table.h"
+#include "median.h"
 
 namespace tradewind::bench {
 namespace {
@@ -119,13 +120,6 @@ json::object Json(const MoveFigures& move) {
 }
 
 }  // namespace
-
-double Median(std::vector<double> numbers) {
-  if (numbers.empty()) return 0;
-  std::sort(numbers.begin(), numbers.end());
-  const size_t middle = numbers.size() / 2;
-  return numbers.size() % 2 == 1 ? numbers[middle] : (numbers[middle - 1] + numbers[middle]) / 2;
-}
 
 double RawComparison::ratio() const {
   const auto sum = [](const std::vector<double>& seconds) {

@@ -28,8 +28,6 @@ struct MoveReport {
   bool ok() const;
 };
 
-double Median(std::vector<double> numbers);
-
 std::string Text(const MoveReport& report);
 boost::json::value Json(const MoveReport& report);
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/nearest_rank.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
 #include "runtime/real_core.h"
@@ -88,10 +89,7 @@ void Run(runtime::Core& core, uint16_t port, const std::string& tenant, double s
     waits.push_back(std::chrono::duration<double, std::micro>(core.Now() - sent).count());
   }
   std::sort(waits.begin(), waits.end());
-  const auto at = [&](double part) {
-    const auto place = static_cast<size_t>(part * static_cast<double>(waits.size()));
-    return waits.empty() ? 0.0 : waits[std::min(waits.size() - 1, place)];
-  };
+  const auto at = [&](double share) { return waits.empty() ? 0.0 : NearestRank(waits, share); };
   fmt::print("{{\"count\": {}, \"p50\": {:.1f}, \"p99\": {:.1f}, \"longest\": {:.1f}, \"failed\": {}}}\n",
              waits.size(), at(0.5), at(0.99), at(1), failed);
 }

@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "median.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
 #include "sqlite/page_store.h"
@@ -20,6 +20,7 @@
 
 namespace {
 
+using tradewind::bench::Median;
 using tradewind::runtime::Core;
 using tradewind::sqlite::PageStore;
 
@@ -64,11 +65,6 @@ double Time(Core& core, sqlite3* db, const char* sql, int count) {
   }
   sqlite3_finalize(statement);
   return std::chrono::duration<double, std::micro>(core.Now() - started).count() / count;
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 void Compare(Core& core, sqlite3* ours, sqlite3* theirs, const char* name, const char* sql, int count) {

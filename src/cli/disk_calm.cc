@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/nearest_rank.h"
 #include "runtime/disk.h"
 
 namespace tradewind::cli {
@@ -33,7 +34,7 @@ runtime::Duration SyncTimes::typical() const {
   TW_CHECK(!recent_.empty(), "no sync was added");
   std::vector<runtime::Duration> sorted(recent_.begin(), recent_.end());
   std::sort(sorted.begin(), sorted.end());
-  return sorted[sorted.size() / 2];
+  return NearestRank(sorted, 0.5);
 }
 
 Result<SyncTimes> WaitUntilCalm(runtime::Core& core, const std::string& folder, runtime::Duration patience,

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/nearest_rank.h"
 #include "base/out_of_memory.h"
 #include "move/host.h"
 #include "tenant/tenant.h"
@@ -13,15 +14,6 @@
 namespace tradewind::zephyr {
 
 using move::OutOfTurn;
-
-namespace {
-
-uint32_t Percentile(const std::vector<uint32_t>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  return sorted[static_cast<size_t>(share * static_cast<double>(sorted.size() - 1))];
-}
-
-}  // namespace
 
 Destination::Destination(const move::DestinationMove& move)
     : move_(move), core_(move.host.core()), path_(move.host.TenantPath(move.tenant)), fibers_(core_) {}
@@ -189,7 +181,8 @@ move::Part Destination::DescribeDone() const {
   const auto& counters = served_->arrival().pull_counters();
   std::vector<uint32_t> latencies = counters.latencies_us;
   std::sort(latencies.begin(), latencies.end());
-  return EncodePart(FiguresPart{counters.pulls, Percentile(latencies, 0.5), Percentile(latencies, 0.99)});
+  const auto percentile = [&](double share) { return latencies.empty() ? 0 : NearestRank(latencies, share); };
+  return EncodePart(FiguresPart{counters.pulls, percentile(0.5), percentile(0.99)});
 }
 
 void Destination::Settle() {
