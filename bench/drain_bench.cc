@@ -21,8 +21,8 @@
 #include "cli/client_command.h"
 #include "cli/table.h"
 #include "idle_pairs.h"
-#include "load/mixed_load.h"
 #include "local_nodes.h"
+#include "mixed_load.h"
 #include "net/http_client.h"
 #include "outcome.h"
 #include "runtime/fiber.h"
@@ -73,8 +73,8 @@ struct Report {
   json::value progress;  // The node's own, at the end.
   load::LatencySummary before, during, after;
   runtime::Duration longest_gap{};
-  load::MixedLoadCounts counts;
-  load::MixedLoad::Findings findings;
+  MixedLoadCounts counts;
+  MixedRequests::Findings findings;
   std::vector<std::string> complaints;
   std::string stop_error;  // A node did not end as it must when it was asked to.
 
@@ -129,12 +129,12 @@ class DrainBench {
   }
 
   Result<void> DrainUnderLoad() {
-    load::MixedLoadOptions load;
-    load.tenants = names_;
-    load.servers = nodes_->urls();
-    load.items = file_.items;
-    load.arrivals.per_second = options_.per_second;
-    TW_TRY_ASSIGN(const auto mixed, load::MixedLoad::Make(core_, http_, load));
+    MixedLoadOptions options;
+    options.tenants = names_;
+    options.servers = nodes_->urls();
+    options.items = file_.items;
+    options.per_second = options_.per_second;
+    TW_TRY_ASSIGN(const auto mixed, MixedLoad::Make(core_, http_, options));
     mixed->Start();
     runtime::SleepFor(kWarmUp);
     const runtime::TimePoint began = core_.Now();
@@ -148,10 +148,11 @@ class DrainBench {
     TW_TRY(std::move(drained));
     report_.per_second = options_.per_second;
     report_.drained = done - command;
-    report_.before = mixed->samples().SummarizeSentIn({began, command});
-    report_.during = mixed->samples().SummarizeSentIn({command, done});
-    report_.after = mixed->samples().SummarizeSentIn({done, ended});
-    report_.longest_gap = mixed->samples().LongestGap({command, done});
+    const load::Samples samples = mixed->samples();
+    report_.before = samples.SummarizeSentIn({began, command});
+    report_.during = samples.SummarizeSentIn({command, done});
+    report_.after = samples.SummarizeSentIn({done, ended});
+    report_.longest_gap = samples.LongestGap({command, done});
     report_.counts = mixed->counts();
     report_.complaints = mixed->complaints();
     TW_TRY_ASSIGN(report_.findings, mixed->Verify());

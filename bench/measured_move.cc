@@ -125,7 +125,7 @@ Result<MoveFigures> MoveIdle(runtime::Core& core, const LocalNodes& nodes, const
 }
 
 Result<MoveFigures> MoveUnderLoad(runtime::Core& core, net::HttpClient& http, const LocalNodes& nodes,
-                                  const MoveToMeasure& move, load::MixedLoad& load) {
+                                  const MoveToMeasure& move, MixedLoad& load) {
   MoveFigures figures = FiguresOf(nodes, move);
   TW_TRY(Settle(core, nodes.FileOf(move.tenant, move.from)));
   ReliefProbe probe(core, http, nodes, move);
@@ -145,7 +145,7 @@ Result<MoveFigures> MoveUnderLoad(runtime::Core& core, net::HttpClient& http, co
   figures.refusal = std::move(run->refusal);
   if (!figures.verified()) figures.relief_seen.reset();
   LoadFigures& seen = figures.load.emplace();
-  const load::Samples& samples = load.samples();
+  const load::Samples samples = load.samples();
   seen.before = samples.SummarizeSentIn({began, run->window.from});
   seen.during = samples.SummarizeSentIn(run->window);
   seen.after = samples.SummarizeSentIn({run->window.to, ended});

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "load/mixed_load.h"
 #include "local_nodes.h"
+#include "mixed_load.h"
 #include "runtime/core.h"
 
 namespace tradewind::bench {
@@ -18,8 +18,8 @@ struct LoadFigures {
   load::LatencySummary during;
   load::LatencySummary after;
   runtime::Duration longest_gap{};  // Between successful answers, from the command to the end of the move.
-  load::MixedLoadCounts counts;
-  load::MixedLoad::Findings findings;
+  MixedLoadCounts counts;
+  MixedRequests::Findings findings;
   std::vector<std::string> complaints;
 };
 
@@ -54,7 +54,7 @@ Result<MoveFigures> MoveIdle(runtime::Core& core, const LocalNodes& nodes, const
 // The same with `load` running from a while before to a while after. Takes the load's table of tenants as its
 // one tenant.
 Result<MoveFigures> MoveUnderLoad(runtime::Core& core, net::HttpClient& http, const LocalNodes& nodes,
-                                  const MoveToMeasure& move, load::MixedLoad& load);
+                                  const MoveToMeasure& move, MixedLoad& load);
 
 // Before a measurement: the disk is settled (settled_disk.h), and the file is in the page cache.
 Result<void> Settle(runtime::Core& core, const std::string& file);

@@ -170,15 +170,16 @@ class MoveBench {
 
   Result<void> MoveLoaded(uint64_t size, const std::string& method) {
     const MoveToMeasure move = Next(size, method);
-    load::MixedLoadOptions options;
+    MixedLoadOptions options;
     options.tenants = {tenant_};
     options.servers = nodes_->urls();
     options.items = items_;
-    options.arrivals = {options_.per_second, options_.connections};
+    options.per_second = options_.per_second;
+    options.workers = options_.connections;
     options.keys = options_.keys == "uniform" ? load::KeyChoice::kUniform : load::KeyChoice::kZipfian;
     options.seed = report_.under_load.size() + 1;
     options.last_event = last_event_;
-    TW_TRY_ASSIGN(const auto load, load::MixedLoad::Make(core_, http_, options));
+    TW_TRY_ASSIGN(const auto load, MixedLoad::Make(core_, http_, options));
     TW_TRY_ASSIGN(MoveFigures figures, MoveUnderLoad(core_, http_, *nodes_, move, *load));
     last_event_ = load->last_event();
     Conclude(move, figures);

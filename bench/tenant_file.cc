@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "load/mixed_load.h"
+#include "mixed_load.h"
 
 namespace tradewind::bench {
 namespace {
@@ -40,17 +40,17 @@ Result<void> Fill(sqlite3* database, int64_t items) {
   };
   // Nobody needs this file after a crash.
   TW_TRY(run("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN"));
-  TW_TRY(run(std::string(load::kMixedLoadTables).c_str()));
+  TW_TRY(run(std::string(kMixedLoadTables).c_str()));
   sqlite3_stmt* prepared = nullptr;
   TW_TRY(Check(database, sqlite3_prepare_v2(database, "INSERT INTO items VALUES (?1, ?2, ?3)", -1, &prepared,
                                             nullptr)));
   const std::unique_ptr<sqlite3_stmt, Close> insert(prepared);
   const std::vector<char> noise = Noise();
   for (int64_t id = 1; id <= items; ++id) {
-    const size_t at = static_cast<size_t>(id) * 617 % (kNoiseBytes - load::kItemBytes);
+    const size_t at = static_cast<size_t>(id) * 617 % (kNoiseBytes - kItemBytes);
     sqlite3_bind_int64(prepared, 1, id);
-    sqlite3_bind_int64(prepared, 2, id * load::kTwinFactor);
-    sqlite3_bind_blob(prepared, 3, noise.data() + at, static_cast<int>(load::kItemBytes), SQLITE_STATIC);
+    sqlite3_bind_int64(prepared, 2, id * kTwinFactor);
+    sqlite3_bind_blob(prepared, 3, noise.data() + at, static_cast<int>(kItemBytes), SQLITE_STATIC);
     TW_TRY(Check(database, sqlite3_step(prepared)));
     sqlite3_reset(prepared);
   }

@@ -1,4 +1,4 @@
-// An SQLite file with the tables of cli/load/mixed_load.h, made for a measurement. Blocks its thread.
+// An SQLite file with the tables of mixed_load.h, made for a measurement. Blocks its thread.
 #pragma once
 
 #include <cstdint>

@@ -105,7 +105,8 @@ class Bench {
     TW_TRY_ASSIGN(json::object request, MoveRequest());
     if (options_.load || options_.load_only) TW_TRY(LoadTenants());
     if (options_.load_only) return {};
-    TW_TRY(generator_->CheckTables());
+    for (size_t tenant = 0; tenant < run_.tenants.size(); ++tenant)
+      TW_TRY(workload_->CheckTables(generator_->client_of(tenant), tenant));
     observer_ =
         std::make_unique<MoveObserver>(context_.core, context_.admin, [this] { return generator_->now_s(); });
     run_.started_at = context_.core.UnixMilliseconds();

@@ -101,7 +101,7 @@ class Demo {
       display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(size)));
       return CheckInterrupted();
     }));
-    TW_TRY(generator_->CheckTables());
+    TW_TRY(workload_->CheckTables(generator_->client_of(0), 0));
     TW_TRY_ASSIGN(const json::value tenant, admin_->Get(fmt::format("/v1/tenants/{}", kTenant)));
     display_.Say(fmt::format("tenant   {} on n1: a bank of {} entries, {} in {:.0f} pages, filled in {}",
                              kTenant, workload.records,
@@ -205,7 +205,7 @@ class Demo {
     observer_->Follow(receipt);
     while (!observer_->over()) {
       const json::value* now = observer_->running();
-      const bool handed_over = now && TextAt(*now, "phase") != "init" && TextAt(*now, "phase") != "handover";
+      const bool handed_over = now && TextAt(*now, "phase") != "init";
       TW_TRY(Look(handed_over ? to : from, now));
       if (core_.Now() - began > kMovePatience)
         return Fail(ErrorKind::kTimeout, "MOVE_STUCK",

@@ -17,9 +17,9 @@ constexpr size_t kComplaints = 10;
 constexpr runtime::Duration kRequestTimeout = std::chrono::seconds(120);
 }  // namespace
 
-Generator::Generator(runtime::Core& core, Workload& workload, GeneratorOptions options)
+Generator::Generator(runtime::Core& core, Requests& requests, GeneratorOptions options)
     : core_(core),
-      workload_(workload),
+      requests_(requests),
       options_(std::move(options)),
       tenant_picker_(options_.skewed_tenants ? KeyChoice::kZipfian : KeyChoice::kUniform,
                      static_cast<int64_t>(options_.tenants.size())),
@@ -31,10 +31,10 @@ Generator::~Generator() {
 }
 
 Result<std::unique_ptr<Generator>> Generator::Make(runtime::Core& core, net::HttpClient& http,
-                                                   Workload& workload, GeneratorOptions options) {
+                                                   Requests& requests, GeneratorOptions options) {
   TW_CHECK(!options.servers.empty() && !options.tenants.empty() && options.workers > 0,
            "such a load has nobody to ask");
-  std::unique_ptr<Generator> generator(new Generator(core, workload, std::move(options)));
+  std::unique_ptr<Generator> generator(new Generator(core, requests, std::move(options)));
   for (const std::string& tenant : generator->options_.tenants)
     for (const std::string& server : generator->options_.servers) {
       TW_TRY_ASSIGN(auto client, HranaClient::Make(core, http, server, tenant, generator->options_.token));
@@ -42,12 +42,6 @@ Result<std::unique_ptr<Generator>> Generator::Make(runtime::Core& core, net::Htt
       generator->clients_.push_back(std::move(client));
     }
   return generator;
-}
-
-Result<void> Generator::CheckTables() {
-  for (size_t tenant = 0; tenant < options_.tenants.size(); ++tenant)
-    TW_TRY(workload_.CheckTables(client_of(tenant), tenant));
-  return {};
 }
 
 double Generator::now_s() const {
@@ -84,7 +78,7 @@ void Generator::Send(double at_s) {
   const auto tenant = static_cast<size_t>(tenant_picker_.Pick(random_) - 1);
   const HranaClient& client =
       clients_[tenant * options_.servers.size() + arrival_++ % options_.servers.size()];
-  const Workload::Request request = workload_.Draw(tenant, random_);
+  const Requests::Request request = requests_.Draw(tenant, random_);
   const Result<void> done = request.run(client);
   const RequestOutcome outcome = done                                ? RequestOutcome::kSucceeded
                                  : done.error().code == kAbortedCode ? RequestOutcome::kAborted

@@ -1,4 +1,4 @@
-// Sends the requests of a workload when they are to be sent, each through the next node in turn, and keeps
+// Sends requests, such as those of a workload, when they are to be sent, each through the next node in turn, and keeps
 // what became of every one. Open loop: latency counts from the moment at which a request was meant to be
 // sent.
 //
@@ -43,13 +43,10 @@ struct GeneratorOptions {
 
 class Generator {
  public:
-  // Fails with URL_INVALID. The HTTP client and the workload must outlive it. Requires: a tenant, a server.
+  // Fails with URL_INVALID. The HTTP client and the requests must outlive it. Requires: a tenant, a server.
   static Result<std::unique_ptr<Generator>> Make(runtime::Core& core, net::HttpClient& http,
-                                                 Workload& workload, GeneratorOptions options);
+                                                 Requests& requests, GeneratorOptions options);
   ~Generator();  // Requires: Stop() has returned, or Start() was never called.
-
-  // Through the first server. Suspends.
-  Result<void> CheckTables();
 
   void Start(std::unique_ptr<Arrivals> arrivals);
   // Sends nothing that is due later than now. Suspends until every request is answered.
@@ -62,21 +59,22 @@ class Generator {
   const std::vector<Sent>& sent() const { return sent_; }  // In the order of their answers.
   const std::vector<std::string>& operations() const { return operations_; }
   const std::vector<std::string>& complaints() const { return complaints_; }  // The first failures.
+  // Asks the first server.
   const HranaClient& client_of(size_t tenant) const { return clients_[tenant * options_.servers.size()]; }
-  Workload::Random& random() { return random_; }
+  Requests::Random& random() { return random_; }
 
  private:
-  Generator(runtime::Core& core, Workload& workload, GeneratorOptions options);
+  Generator(runtime::Core& core, Requests& requests, GeneratorOptions options);
   void Work();
   void Send(double at_s);
   uint16_t OperationNumber(const char* name);
 
   runtime::Core& core_;
-  Workload& workload_;
+  Requests& requests_;
   const GeneratorOptions options_;
   std::vector<HranaClient> clients_;  // By tenant, then by server.
   KeyPicker tenant_picker_;
-  Workload::Random random_;
+  Requests::Random random_;
   std::unique_ptr<Arrivals> arrivals_;
   std::optional<double> next_;
   uint64_t arrival_ = 0;

@@ -35,23 +35,29 @@ struct WorkloadChecks {
   boost::json::object figures;
 };
 
-class Workload {
+// Draws one request after the other.
+class Requests {
  public:
   using Random = std::mt19937_64;
-  using Progress = std::function<Result<void>(uint64_t bytes)>;
 
-  virtual ~Workload() = default;
-  virtual std::string name() const = 0;
-  // Makes the tables of an empty tenant and fills them. An error of `progress` ends it.
-  virtual Result<void> Fill(const HranaClient& client, Random& random, const Progress& progress) = 0;
-  // Fails with WORKLOAD_TABLES (kRefused) when the tenant was not filled for this workload and its options.
-  virtual Result<void> CheckTables(const HranaClient& client, size_t tenant) = 0;
+  virtual ~Requests() = default;
 
   struct Request {
     const char* operation;  // Its name in the results.
     std::function<Result<void>(const HranaClient&)> run;
   };
   virtual Request Draw(size_t tenant, Random& random) = 0;
+};
+
+class Workload : public Requests {
+ public:
+  using Progress = std::function<Result<void>(uint64_t bytes)>;
+
+  virtual std::string name() const = 0;
+  // Makes the tables of an empty tenant and fills them. An error of `progress` ends it.
+  virtual Result<void> Fill(const HranaClient& client, Random& random, const Progress& progress) = 0;
+  // Fails with WORKLOAD_TABLES (kRefused) when the tenant was not filled for this workload and its options.
+  virtual Result<void> CheckTables(const HranaClient& client, size_t tenant) = 0;
 
   // After the last request. `client_of` gives a client of a tenant. None: it checks nothing beyond the
   // answers.
