@@ -251,9 +251,7 @@ inline void FakeNode::Start() {
   tenant::LocalTenants::Options options;
   options.claims = claims_.get();
   options.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
-  options.open = [this](const TenantName& tenant, const std::string& path, std::vector<PageNumber>) {
-    return cluster_.engine.Open(core(), tenant, path);
-  };
+  options.files = &cluster_.engine;
   tenants_ = std::make_unique<tenant::LocalTenants>(core(), folder_ + "/tenants", *removed_, options);
   moves_ = std::make_unique<Moves>(
       *this, *tenants_, *claims_, [](const TenantName&) {}, [] {});

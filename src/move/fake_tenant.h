@@ -20,6 +20,7 @@
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 #include "tenant/hosted_tenant.h"
+#include "tenant/tenant_files.h"
 
 namespace tradewind::move {
 
@@ -136,19 +137,24 @@ class FakeTenant final : public tenant::HostedTenant {
 };
 
 // An engine whose tenants are those.
-class FakeEngine : public Engine {
+class FakeEngine : public Engine, public tenant::TenantFiles {
  public:
   Result<void> CheckMovable(tenant::HostedTenant&) const override { return {}; }
   Result<std::unique_ptr<tenant::HostedTenant>> Open(runtime::Core& core, const TenantName& tenant,
-                                                     const std::string& path) {
+                                                     const std::string& path,
+                                                     const std::vector<PageNumber>&) override {
     auto copy = std::make_shared<FakeCopy>(core, path);
     TW_TRY(copy->Load());
     return std::unique_ptr<tenant::HostedTenant>(
         std::make_unique<FakeTenant>(tenant, std::string(name()), std::move(copy)));
   }
+  Result<void> ClearBeside(const std::string&, tenant::RemovedFiles&) override { return {}; }
+  Result<void> Remove(const std::string& path, tenant::RemovedFiles& removed) override {
+    return removed.Take(path);
+  }
   Result<std::unique_ptr<tenant::HostedTenant>> OpenToSendBack(MoveHost& host,
                                                                const TenantName& tenant) override {
-    return Open(host.core(), tenant, host.TenantPath(tenant));
+    return Open(host.core(), tenant, host.TenantPath(tenant), {});
   }
   Result<void> CheckFrozen(MoveHost& host, const TenantName& tenant) override {
     TW_TRY_ASSIGN(const bool there, host.core().disk().Exists(host.TenantPath(tenant)));

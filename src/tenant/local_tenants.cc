@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/memory_pool.h"
-#include "sqlite/database_file.h"
 
 namespace tradewind::tenant {
 
@@ -55,6 +54,7 @@ LocalTenants::LocalTenants(runtime::Core& core, std::string folder, RemovedFiles
       folder_(std::move(folder)),
       removed_(removed),
       options_(std::move(options)),
+      files_(options_.files ? *options_.files : sqlite_files_),
       relief_(core.descriptors().AddRelief([this] { return CloseOneIdle(); })),
       fibers_(core) {}
 
@@ -145,25 +145,10 @@ void LocalTenants::Unlist(Entry& entry) {
   if (std::exchange(entry.listed, false)) unused_.erase(entry.place);
 }
 
-Result<std::unique_ptr<HostedTenant>> LocalTenants::OpenSqlite(const TenantName& name,
-                                                               const std::string& path,
-                                                               std::vector<PageNumber> recently_used) {
-  if (Result<void> there = sqlite::CheckDatabaseFile(core_.disk(), path); !there) {
-    if (there.error().code != sqlite::kFileGoneCode) return Fail(std::move(there).error());
-    return Fail(TenantFileMissing(name, there.error().message));
-  }
-  TW_TRY_ASSIGN(auto store, sqlite::PageStore::Open(core_, path, runtime::OpenMode::kExisting));
-  if (!recently_used.empty()) store->RememberHotPages(recently_used);
-  TW_TRY_ASSIGN(auto tenant, Tenant::Open(core_, name, std::move(store)));
-  return std::unique_ptr<HostedTenant>(std::move(tenant));
-}
-
 Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
   std::vector<PageNumber> recently_used;
   if (entry.memory) recently_used = std::exchange(entry.memory->recently_used, {});
-  auto opened = options_.open ? options_.open(name, PathOf(name), std::move(recently_used))
-                              : OpenSqlite(name, PathOf(name), std::move(recently_used));
-  TW_TRY_ASSIGN(entry.tenant, std::move(opened));
+  TW_TRY_ASSIGN(entry.tenant, files_.Open(core_, name, PathOf(name), recently_used));
   ++counters_.openings;
   return {};
 }
@@ -311,14 +296,11 @@ void LocalTenants::CloseSomeIfMany() {
 }
 
 Result<void> LocalTenants::ClearBeside(const TenantName& name) {
-  for (const char* suffix : {"-wal", "-journal", "-presence", "-shm"})
-    TW_TRY(removed_.Take(PathOf(name) + suffix));
-  return {};
+  return files_.ClearBeside(PathOf(name), removed_);
 }
 
 Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
-  TW_TRY(ClearBeside(name));
-  TW_TRY(removed_.Take(PathOf(name)));
+  TW_TRY(files_.Remove(PathOf(name), removed_));
   return core_.disk().SyncDirectory(folder_);
 }
 

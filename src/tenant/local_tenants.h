@@ -33,8 +33,10 @@
 #include "runtime/fiber.h"
 #include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
+#include "tenant/sqlite_files.h"
 #include "tenant/tenant.h"
 #include "tenant/tenant_cores.h"
+#include "tenant/tenant_files.h"
 
 namespace tradewind::tenant {
 
@@ -86,11 +88,8 @@ class LocalTenants {
     TenantCores* cores = nullptr;
     // What else keeps a tenant from being idle.
     std::function<bool(const TenantName&)> is_busy = [](const TenantName&) { return false; };
-    // Opens one whose file is at the path; `recently_used` is what it said of itself when it was closed last. Without
-    // it they are SQLite's. Suspends.
-    std::function<Result<std::unique_ptr<HostedTenant>>(const TenantName& name, const std::string& path,
-                                                        std::vector<PageNumber> recently_used)>
-        open = {};
+    // Those of closed tenants; outlives them. Null: they are SQLite's.
+    TenantFiles* files = nullptr;
   };
   LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed, Options options);
 
@@ -146,8 +145,8 @@ class LocalTenants {
   // first), and forgets it. Its files stay, but need not be in order when they go. Suspends.
   enum class Files { kStay, kGo };
   void CloseAndForget(const TenantName& name, Files files);
-  // Removes what lies beside the place of a tenant's file that is about to be made: a WAL or a journal of an
-  // earlier one would be applied to it. Durable once the folder is synced. Suspends.
+  // Removes what lies beside the place of a tenant's file that is about to be made, and would be taken for its own.
+  // Durable once the folder is synced. Suspends.
   Result<void> ClearBeside(const TenantName& name);
   // Removes the files of a tenant that is not open. Suspends.
   Result<void> RemoveFiles(const TenantName& name);
@@ -170,8 +169,6 @@ class LocalTenants {
 
  private:
   Result<void> Open(const TenantName& name, Entry& entry);
-  Result<std::unique_ptr<HostedTenant>> OpenSqlite(const TenantName& name, const std::string& path,
-                                                   std::vector<PageNumber> recently_used);
   Result<void> AwaitRoomToOpen();
   void CloseSomeIfMany();
   bool MayIdle(const Entry& entry) const;
@@ -188,6 +185,8 @@ class LocalTenants {
   const std::string folder_;
   RemovedFiles& removed_;
   const Options options_;
+  SqliteFiles sqlite_files_;
+  TenantFiles& files_;
   std::map<TenantName, std::shared_ptr<Entry>> entries_;
   std::list<Entry*> unused_;  // Those that are open and that nobody uses, by the time of their last use.
   size_t open_ = 0;           // Those that are being opened or closed included.
