@@ -2,6 +2,7 @@
 """Shows each house rule a sample that it must refuse, and one like it that it must let pass."""
 
 import unittest
+import unittest.mock
 
 import check
 from dead import dead
@@ -197,6 +198,13 @@ class DeadDeclarations(unittest.TestCase):
         self.assertEqual(dead_headers(alone), ["src/base/a.h"])
         self.assertEqual(dead_headers({**alone, "src/net/b.cc": '#include "base/a.h"\n'}), [])
         self.assertEqual(dead_headers({**alone, "src/base/a.h": "// For tests.\n#pragma once\n"}), [])
+
+    def test_what_is_still_to_come_is_on_the_list_until_it_is_used(self):
+        with unittest.mock.patch.dict("dead.STILL_TO_COME", {"src/base/a.h Open": "issue 1"}):
+            self.lives("int Open(int number);\n")
+            found = self.dead_in({"src/base/a.h": HEADER + "int Open(int n);\n", "src/net/b.cc": "int x = Open(1);\n"})
+            self.assertTrue(any("take it out of STILL_TO_COME" in what for what in found), found)
+            self.is_dead("Close", "int Open(int number);\nint Close(int number);\n")
 
 
 if __name__ == "__main__":
