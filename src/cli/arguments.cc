@@ -5,6 +5,27 @@
 #include <utility>
 
 namespace tradewind::cli {
+namespace {
+
+// Tells `end` why the program is not to run: a mistake in the words, or help that was asked for.
+template <typename End>
+void ParseWords(CLI::App& app, std::vector<std::string> words, const End& end) {
+  std::reverse(words.begin(), words.end());  // As the parser wants them.
+  try {
+    app.parse(std::move(words));
+  } catch (const CLI::RequiredError& error) {
+    // What nobody knows is the likelier mistake, or the reason why something else is missing.
+    const std::vector<std::string> unknown = app.remaining(true);
+    if (unknown.empty())
+      end(error);
+    else
+      end(CLI::ExtrasError(app.get_name(), unknown));
+  } catch (const CLI::ParseError& error) {
+    end(error);
+  }
+}
+
+}  // namespace
 
 Option Option::Required() const {
   option_->required();
@@ -184,32 +205,18 @@ std::optional<ExitCode> Arguments::Parse(int argc, const char* const* argv) {
   return Parse(std::vector<std::string>(argv + std::min(argc, 1), argv + argc));
 }
 
-std::optional<std::string> Arguments::MistakeIn(std::vector<std::string> words) {
-  std::reverse(words.begin(), words.end());  // As the parser wants them.
-  try {
-    app_->parse(std::move(words));
-  } catch (const CLI::ParseError& error) {
-    return error.what();
-  }
-  return std::nullopt;
+std::optional<ExitCode> Arguments::Parse(std::vector<std::string> words) {
+  std::optional<ExitCode> over;
+  ParseWords(*app_, std::move(words), [&](const CLI::ParseError& error) {
+    over = app_->exit(error) == 0 ? ExitCode::kDone : ExitCode::kUsage;
+  });
+  return over;
 }
 
-std::optional<ExitCode> Arguments::Parse(std::vector<std::string> words) {
-  std::reverse(words.begin(), words.end());
-  try {
-    app_->parse(std::move(words));
-  } catch (const CLI::RequiredError& error) {
-    // What nobody knows is the likelier mistake, or the reason why something else is missing.
-    const std::vector<std::string> unknown = app_->remaining(true);
-    if (unknown.empty())
-      app_->exit(error);
-    else
-      app_->exit(CLI::ExtrasError(app_->get_name(), unknown));
-    return ExitCode::kUsage;
-  } catch (const CLI::ParseError& error) {
-    return app_->exit(error) == 0 ? ExitCode::kDone : ExitCode::kUsage;
-  }
-  return std::nullopt;
+std::optional<std::string> Arguments::MistakeIn(std::vector<std::string> words) {
+  std::optional<std::string> mistake;
+  ParseWords(*app_, std::move(words), [&](const CLI::ParseError& error) { mistake = error.what(); });
+  return mistake;
 }
 
 }  // namespace tradewind::cli
