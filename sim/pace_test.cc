@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "base/json_fields.h"
 #include "load/bank.h"
 #include "sim/cluster.h"
 
@@ -19,13 +20,11 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 
 double NumberAt(const json::object& receipt, const char* name) {
-  const json::value* value = receipt.if_contains(name);
-  return value && value->is_number() ? value->to_number<double>() : 0;
+  return FindReal(receipt, name).value_or(0);
 }
 
 std::string TextAt(const json::object& receipt, const char* name) {
-  const json::value* value = receipt.if_contains(name);
-  return value && value->is_string() ? std::string(value->get_string()) : "";
+  return std::string(FindText(receipt, name).value_or(""));
 }
 
 // The lowest: that of a move whose pages nobody waits for, as with a warm-up of them all.

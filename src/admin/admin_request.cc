@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_fields.h"
+
 namespace tradewind::admin {
 
 namespace {
@@ -49,10 +51,7 @@ class Body {
   // Whether the field is there, be it null.
   bool Mentions(std::string_view name) const { return object_.contains(name); }
 
-  bool IsTrue(std::string_view name) const {
-    const json::value* member = Find(name);
-    return member && member->is_bool() && member->get_bool();
-  }
+  bool IsTrue(std::string_view name) const { return FindFlag(object_, name).value_or(false); }
 
   Result<std::optional<std::string>> Text(std::string_view name) const {
     const json::value* member = Find(name);
@@ -113,10 +112,7 @@ class Body {
   }
 
  private:
-  const json::value* Find(std::string_view name) const {
-    const json::value* member = object_.if_contains(name);
-    return member && !member->is_null() ? member : nullptr;
-  }
+  const json::value* Find(std::string_view name) const { return FindField(object_, name); }
 
   json::object object_;
 };

@@ -8,7 +8,10 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "base/ascii.h"
+#include "base/base64.h"
 #include "base/check.h"
+#include "base/json_fields.h"
 
 namespace tradewind::auth {
 
@@ -38,42 +41,12 @@ tl::unexpected<Error> InvalidKey(std::string why,
   return Fail(ErrorKind::kInvalid, "KEY_INVALID", std::move(why), std::move(action));
 }
 
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
-// -- base64url without padding (RFC 7515, section 2)
-
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 std::string EncodeUrl(std::string_view bytes) {
-  std::string text;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char byte : bytes) {
-    bits = bits << 8 | static_cast<unsigned char>(byte);
-    for (count += 8; count >= 6; count -= 6) text += kAlphabet[bits >> (count - 6) & 63];
-  }
-  if (count > 0) text += kAlphabet[bits << (6 - count) & 63];
-  return text;
+  return EncodeBase64(Base64::kUrl, bytes);
 }
 
 std::optional<std::string> DecodeUrl(std::string_view text) {
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    if ((count += 6) >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 255);
-  }
-  if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;  // Another text of the same bytes.
-  return bytes;
+  return DecodeBase64(Base64::kUrl, text);
 }
 
 // -- Keys
@@ -129,12 +102,12 @@ bool TakeSeconds(const json::object& claims, std::string_view name, std::optiona
 
 // {"ns": [...]}; a scope without it names nobody.
 bool TakeScope(const json::object& scopes, std::string_view name, std::set<TenantName>& into) {
-  const json::value* scope = scopes.if_contains(name);
-  if (!scope || scope->is_null()) return true;
+  const json::value* scope = FindField(scopes, name);
+  if (!scope) return true;
   const json::object* object = scope->if_object();
   if (!object) return false;
-  const json::value* names = object->if_contains("ns");
-  if (!names || names->is_null()) return true;
+  const json::value* names = FindField(*object, "ns");
+  if (!names) return true;
   const json::array* list = names->if_array();
   if (!list) return false;
   for (const json::value& one : *list) {
@@ -182,32 +155,29 @@ std::string ToClaims(const Token& token) {
 }
 
 Result<Token> ParseClaims(std::string_view text) {
-  boost::system::error_code failed;
-  const json::value parsed = json::parse(text, failed);
-  const json::object* claims = failed ? nullptr : parsed.if_object();
+  const auto claims = ParseJsonObject(text);
   if (!claims) return InvalidToken("its claims are no JSON object");
   Token token;
   if (!TakeSeconds(*claims, "exp", token.expires_at_s) || !TakeSeconds(*claims, "nbf", token.not_before_s))
     return InvalidToken("a time of it is no number");
-  if (const json::value* p = claims->if_contains("p"); p && !p->is_null()) {
+  if (const json::value* p = FindField(*claims, "p")) {
     const json::object* scopes = p->if_object();
     if (!scopes) return InvalidToken("its p is no object");
     bool right = true;
     for (const char* name : {"ro", "roa"}) right = right && TakeScope(*scopes, name, token.readable);
     for (const char* name : {"rw", "rwa"}) right = right && TakeScope(*scopes, name, token.writable);
-    if (const json::value* ddl = scopes->if_contains("ddl"); ddl && !ddl->is_null())
-      right = right && TakeScope(*scopes, "ddl", token.schemas.emplace());
+    if (FindField(*scopes, "ddl")) right = right && TakeScope(*scopes, "ddl", token.schemas.emplace());
     if (!right) return InvalidToken("its p has something other than lists of tenants");
     return token;
   }
   Access access = Access::kWrite;
-  if (const json::value* a = claims->if_contains("a"); a && !a->is_null()) {
+  if (const json::value* a = FindField(*claims, "a")) {
     const json::string* name = a->if_string();
     if (!name || (*name != "ro" && *name != "rw")) return InvalidToken("its a is neither ro nor rw");
     if (*name == "ro") access = Access::kRead;
   }
-  const json::value* id = claims->if_contains("id");
-  if (!id || id->is_null()) {
+  const json::value* id = FindField(*claims, "id");
+  if (!id) {
     token.everywhere = access;
     return token;
   }
@@ -299,13 +269,9 @@ Result<Token> VerifyingKeys::Verify(std::string_view jwt, int64_t now_s) const {
   const auto claims = DecodeUrl(jwt.substr(first + 1, last - first - 1));
   const auto signature = DecodeUrl(jwt.substr(last + 1));
   if (!header || !claims || !signature) return InvalidToken("a part of it is no base64 for URLs");
-  boost::system::error_code failed;
-  const json::value parsed = json::parse(*header, failed);
-  const json::object* fields = failed ? nullptr : parsed.if_object();
+  const auto fields = ParseJsonObject(*header);
   if (!fields) return InvalidToken("its header is no JSON object");
-  const json::value* algorithm = fields->if_contains("alg");
-  if (!algorithm || !algorithm->is_string() || algorithm->get_string() != "EdDSA")
-    return InvalidToken("it is not signed with EdDSA");
+  if (FindText(*fields, "alg") != "EdDSA") return InvalidToken("it is not signed with EdDSA");
   if (fields->contains("crit")) return InvalidToken("its header demands what nobody here knows");
   const std::string_view message = jwt.substr(0, last);
   const bool is_signed =

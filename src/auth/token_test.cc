@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+
 namespace tradewind::auth {
 namespace {
 
@@ -24,16 +26,7 @@ class Tokens : public testing::Test {
 };
 
 std::string Base64Url(std::string_view bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t group = 0;
-    for (size_t i = 0; i < 3; ++i)
-      group = group << 8 | (at + i < bytes.size() ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    for (size_t i = 0; i < std::min<size_t>(bytes.size() - at, 3) + 1; ++i)
-      text += kAlphabet[group >> (18 - 6 * i) & 63];
-  }
-  return text;
+  return EncodeBase64(Base64::kUrl, bytes);
 }
 
 TEST_F(Tokens, LetTheirBearerDoWhatTheyWereMadeFor) {

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/hash.h"
+#include "base/json_fields.h"
 
 namespace tradewind::balance {
 
@@ -31,18 +32,17 @@ std::optional<DrainRequest> ParseDrainFile(std::string_view text) {
     if (text.substr(end + 1) != SumOf(text.substr(0, end)) + "\n") return std::nullopt;
     text = text.substr(0, end);
   }
-  json::error_code failed;
-  const json::value value = json::parse(json::string_view(text.data(), text.size()), failed);
-  const json::object* object = failed ? nullptr : value.if_object();
-  const json::value* to = object ? object->if_contains("to") : nullptr;
-  const json::value* options = object ? object->if_contains("options") : nullptr;
-  if (!to || !to->is_array() || !options || !options->is_string()) return std::nullopt;
+  const auto object = ParseJsonObject(text);
+  if (!object) return std::nullopt;
+  const json::array* const to = FindArray(*object, "to");
+  const auto options = FindText(*object, "options");
+  if (!to || !options) return std::nullopt;
   DrainRequest request;
-  for (const json::value& name : to->get_array()) {
+  for (const json::value& name : *to) {
     if (!name.is_string() || !IsValidName(name.get_string())) return std::nullopt;
     request.to.emplace_back(name.get_string());
   }
-  const auto parsed = move::ParseMoveOptions(options->get_string());
+  const auto parsed = move::ParseMoveOptions(*options);
   if (!parsed) return std::nullopt;
   request.pace = parsed->pace;
   return request;

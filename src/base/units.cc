@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
+
+#include "base/ascii.h"
 
 namespace tradewind {
 namespace {
@@ -33,12 +34,6 @@ tl::unexpected<Error> Invalid(std::string_view what, std::string_view text, std:
               fmt::format("write a number and a unit, such as {}", example));
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& letter : lower) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return lower;
-}
-
 // The number times its unit's factor, rounded; false when `text` is no such thing or does not fit into 63
 // bits.
 template <size_t N>
@@ -53,7 +48,7 @@ bool Parse(std::string_view text, const std::array<Unit, N>& units, bool any_cas
     return number == 0;
   }
   if (text.front() == ' ') text.remove_prefix(1);
-  const std::string name = any_case ? Lower(text) : std::string(text);
+  const std::string name = any_case ? LowerCase(text) : std::string(text);
   for (const Unit& unit : units) {
     if (unit.name != name) continue;
     const double scaled = std::round(number * unit.factor);

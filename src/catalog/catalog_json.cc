@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "base/json_fields.h"
+
 namespace tradewind::catalog {
 
 namespace {
@@ -15,9 +17,9 @@ constexpr std::array kKinds = {
 };
 
 Result<int64_t> IntegerField(const JsonObject& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_int64()) return MessageCorrupt(name);
-  return value->get_int64();
+  const std::optional<int64_t> number = FindInteger(object, name);
+  if (!number) return MessageCorrupt(name);
+  return *number;
 }
 
 Result<Epoch> EpochField(const JsonObject& object, std::string_view name) {
@@ -117,28 +119,27 @@ JsonObject ToJson(const Error& error) {
 }
 
 Result<JsonObject> ParseObject(std::string_view text) {
-  boost::system::error_code failure;
-  boost::json::value value = boost::json::parse(text, failure);
-  if (failure || !value.is_object()) return MessageCorrupt("JSON object");
-  return std::move(value.get_object());
+  std::optional<JsonObject> object = ParseJsonObject(text);
+  if (!object) return MessageCorrupt("JSON object");
+  return *std::move(object);
 }
 
 Result<std::string> TextField(const JsonObject& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return MessageCorrupt(name);
-  return std::string(value->get_string());
+  const std::optional<std::string_view> text = FindText(object, name);
+  if (!text) return MessageCorrupt(name);
+  return std::string(*text);
 }
 
 Result<bool> BooleanField(const JsonObject& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_bool()) return MessageCorrupt(name);
-  return value->get_bool();
+  const std::optional<bool> flag = FindFlag(object, name);
+  if (!flag) return MessageCorrupt(name);
+  return *flag;
 }
 
 Result<const JsonObject*> ObjectField(const JsonObject& object, std::string_view name) {
-  const boost::json::value* value = object.if_contains(name);
-  if (value == nullptr || !value->is_object()) return MessageCorrupt(name);
-  return &value->get_object();
+  const JsonObject* const field = FindObject(object, name);
+  if (field == nullptr) return MessageCorrupt(name);
+  return field;
 }
 
 Result<MoveState> StateField(const JsonObject& object, std::string_view name) {

@@ -1,9 +1,8 @@
 #include "cli/admin_client.h"
 
-#include <fmt/format.h>
-
 #include <boost/json.hpp>
-#include <cctype>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 
 #include "net/api_error.h"
 #include "net/http_client.h"
@@ -26,15 +25,7 @@ Result<json::value> ParseJson(const std::string& text) {
 }  // namespace
 
 std::string EscapeSegment(std::string_view text) {
-  std::string escaped;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_' || c == '~')
-      escaped += c;
-    else
-      escaped += fmt::format("%{:02X}", byte);
-  }
-  return escaped;
+  return boost::urls::encode(text, boost::urls::unreserved_chars);
 }
 
 Result<AdminClient> AdminClient::Make(runtime::Core& core, net::HttpClient& http, const std::string& server,

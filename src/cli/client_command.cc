@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "base/json_fields.h"
 #include "net/http_client.h"
 
 namespace tradewind::cli {
@@ -41,7 +42,7 @@ bool ProgressIsWanted() {
 const json::value& MemberAt(const json::value& object, std::string_view name) {
   static const json::value kNull;
   const json::object* members = object.if_object();
-  const json::value* member = members ? members->if_contains(name) : nullptr;
+  const json::value* member = members ? FindField(*members, name) : nullptr;
   return member ? *member : kNull;
 }
 

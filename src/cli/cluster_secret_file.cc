@@ -14,6 +14,9 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/ascii.h"
+#include "base/path.h"
+
 namespace tradewind::cli {
 namespace {
 
@@ -47,11 +50,6 @@ class Descriptor {
   const int descriptor_;
 };
 
-std::string FolderOf(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path();
-  return folder.empty() ? "." : folder;
-}
-
 // Nobody else may put another file in its place.
 Result<void> CheckFolder(const std::string& path) {
   const std::string folder = FolderOf(path);
@@ -67,13 +65,6 @@ Result<void> CheckFolder(const std::string& path) {
   return Exposed(
       path, fmt::format("others may write to the folder {}", folder),
       "chmod go-w " + folder + ", or name a file in a folder of your own with --cluster-secret-file");
-}
-
-std::string Trimmed(const std::string& text) {
-  constexpr const char* kSpace = " \t\r\n";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
 }
 
 // Makes one folder for this user alone; an existing one stays as it is.
@@ -180,7 +171,7 @@ Result<net::ClusterSecret> ReadClusterSecret(const std::string& path) {
   if (size < 0) return Unreadable("read", path);
   text.resize(static_cast<size_t>(size));
   const bool too_long = text.size() > kSecretFileBytes;
-  text = Trimmed(text);
+  text = std::string(Trimmed(text));
   if (too_long || text.size() < kSecretBytes)
     return Fail(
         ErrorKind::kRefused, "CLUSTER_SECRET_INVALID",

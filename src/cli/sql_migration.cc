@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "cli/live_line.h"
 #include "cli/sql_split.h"
 #include "cli/table.h"
@@ -41,15 +42,15 @@ constexpr runtime::Duration kPauseBetweenTries = 1s;
 
 bool StartsWithOneOf(std::string_view word, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(),
-                     [&](std::string_view one) { return sql::EqualsIgnoringCase(word, one); });
+                     [&](std::string_view one) { return EqualsIgnoringCase(word, one); });
 }
 
 bool IsForeignKeysPragma(std::string_view statement) {
   const std::string_view pragma = sql::FirstWord(statement);
-  if (!sql::EqualsIgnoringCase(pragma, "PRAGMA")) return false;
+  if (!EqualsIgnoringCase(pragma, "PRAGMA")) return false;
   const std::string_view rest =
       statement.substr(static_cast<size_t>(pragma.data() + pragma.size() - statement.data()));
-  return sql::EqualsIgnoringCase(sql::FirstWord(rest), "FOREIGN_KEYS");
+  return EqualsIgnoringCase(sql::FirstWord(rest), "FOREIGN_KEYS");
 }
 
 // It is worth another try: the tenant moves, its node starts, others write, or nobody knows whether it was applied, which

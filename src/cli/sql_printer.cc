@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/base64.h"
 #include "cli/table.h"
-#include "net/base64.h"
 
 namespace tradewind::cli {
 namespace {
@@ -33,7 +33,7 @@ json::value CellJson(const sql::Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return *number;
   if (const auto* text = std::get_if<std::string>(&value)) return json::value(*text);
   if (const auto* blob = std::get_if<sql::Blob>(&value))
-    return json::object{{"base64", net::EncodeBase64(blob->bytes)}};
+    return json::object{{"base64", EncodeBase64(Base64::kStandard, blob->bytes)}};
   return nullptr;
 }
 

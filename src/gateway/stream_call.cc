@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/json_fields.h"
 #include "hrana/decode.h"
 #include "hrana/encode.h"
 #include "runtime/random_id.h"
@@ -43,27 +44,25 @@ struct Parts {
   std::vector<std::string_view> texts;
 
   Result<std::string> Text(const char* key) const {
-    const json::value* found = header.if_contains(key);
-    if (!found || !found->is_string()) return Invalid();
-    return std::string(found->get_string());
+    const auto text = FindText(header, key);
+    if (!text) return Invalid();
+    return std::string(*text);
   }
   Result<uint64_t> Number(const char* key) const {
-    const json::value* found = header.if_contains(key);
-    json::error_code failed;
-    const auto number = found ? found->to_number<uint64_t>(failed) : 0;
-    if (!found || failed || found->is_double()) return Invalid();
-    return number;
+    const auto number = FindUnsigned(header, key);
+    if (!number) return Invalid();
+    return *number;
   }
   Result<bool> Flag(const char* key) const {
-    const json::value* found = header.if_contains(key);
-    if (!found || !found->is_bool()) return Invalid();
-    return found->get_bool();
+    const auto flag = FindFlag(header, key);
+    if (!flag) return Invalid();
+    return *flag;
   }
   Result<std::vector<std::string>> Texts(const char* key) const {
-    const json::value* found = header.if_contains(key);
-    if (!found || !found->is_array()) return Invalid();
+    const json::array* const found = FindArray(header, key);
+    if (!found) return Invalid();
     std::vector<std::string> list;
-    for (const json::value& text : found->get_array()) {
+    for (const json::value& text : *found) {
       if (!text.is_string()) return Invalid();
       list.emplace_back(text.get_string());
     }
@@ -77,10 +76,9 @@ bool DecodeSession(const json::value& value, sqlite::SessionState& session) {
   const json::object* fields = value.if_object();
   if (!fields) return false;
   const auto read = [&](const char* key, int64_t& into) {
-    const json::value* found = fields->if_contains(key);
-    const int64_t* number = found ? found->if_int64() : nullptr;
-    if (number) into = *number;
-    return number != nullptr;
+    const auto number = FindInteger(*fields, key);
+    into = number.value_or(into);
+    return number.has_value();
   };
   int64_t data_version = 0;
   if (!read("last_insert_rowid", session.last_insert_rowid) || !read("changes", session.changes) ||
@@ -88,9 +86,9 @@ bool DecodeSession(const json::value& value, sqlite::SessionState& session) {
     return false;
   if (data_version < 0 || data_version > std::numeric_limits<uint32_t>::max()) return false;
   session.data_version = static_cast<uint32_t>(data_version);
-  const json::value* settings = fields->if_contains("settings");
-  if (!settings || !settings->is_object()) return false;
-  for (const auto& [name, setting] : settings->get_object()) {
+  const json::object* const settings = FindObject(*fields, "settings");
+  if (!settings) return false;
+  for (const auto& [name, setting] : *settings) {
     const std::optional<size_t> known = sqlite::FindSetting(name);
     if (!known || !setting.is_int64()) return false;
     session.settings.emplace_back(*known, setting.get_int64());
@@ -106,14 +104,13 @@ bool Parts::ReadSession(sqlite::SessionState& session) const {
 std::optional<Parts> Split(std::string_view text) {
   const size_t end = text.find('\n');
   if (end == std::string_view::npos) return std::nullopt;
-  boost::system::error_code failure;
-  const json::value value = json::parse(text.substr(0, end), failure);
-  if (failure || !value.is_object()) return std::nullopt;
-  Parts parts{value.get_object(), {}};
-  const json::value* lengths = parts.header.if_contains("lengths");
-  if (!lengths || !lengths->is_array()) return std::nullopt;
+  std::optional<json::object> header = ParseJsonObject(text.substr(0, end));
+  if (!header) return std::nullopt;
+  Parts parts{*std::move(header), {}};
+  const json::array* const lengths = FindArray(parts.header, "lengths");
+  if (!lengths) return std::nullopt;
   std::string_view rest = text.substr(end + 1);
-  for (const json::value& length : lengths->get_array()) {
+  for (const json::value& length : *lengths) {
     if (!length.is_int64() || length.get_int64() < 0) return std::nullopt;
     const auto bytes = static_cast<size_t>(length.get_int64());
     if (bytes > rest.size()) return std::nullopt;

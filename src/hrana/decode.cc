@@ -9,10 +9,10 @@
 #include <new>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/memory_pool.h"
 #include "base/out_of_memory.h"
 #include "hrana/json_parse.h"
-#include "net/base64.h"
 #include "sqlite/error_code.h"
 
 namespace tradewind::hrana {
@@ -209,7 +209,7 @@ class Decoder {
     if (type == "float") return ReadFloat(*content, at, out.emplace<double>());
     if (type == "text") return Text(*content, at, out.emplace<std::string>());
     if (!content->is_string()) return Wrong(at, "must be a string");
-    auto bytes = net::DecodeBase64(ToStd(content->get_string()));
+    auto bytes = DecodeBase64(Base64::kStandard, ToStd(content->get_string()));
     if (!bytes) return Wrong(at, "is not base64");
     out = sql::Blob{std::move(*bytes)};
     return true;

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "base/base64.h"
 #include "hrana/error_codes.h"
-#include "net/base64.h"
 #include "net/json_text.h"
 #include "runtime/turns.h"
 
@@ -12,6 +12,8 @@ namespace {
 
 // In which others run meanwhile: an answer may have megabytes.
 constexpr size_t kBytesBetweenLooks = 16u << 10;
+constexpr size_t kBlobBytesBetweenLooks = 48u << 10;  // Of a blob before it is encoded.
+static_assert(kBlobBytesBetweenLooks % 3 == 0, "a piece must end with a group of base64");
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -36,6 +38,17 @@ void AppendStringOrNull(std::string& out, const std::optional<std::string>& text
     net::AppendJsonString(out, *text);
   else
     out += "null";
+}
+
+// In pieces of whole groups, between which others run.
+void AppendBlob(std::string& out, std::string_view bytes) {
+  out.reserve(out.size() + (bytes.size() * 4 + 2) / 3);
+  while (bytes.size() > kBlobBytesBetweenLooks) {
+    AppendBase64(Base64::kStandard, out, bytes.substr(0, kBlobBytesBetweenLooks));
+    bytes.remove_prefix(kBlobBytesBetweenLooks);
+    runtime::YieldIfTurnIsOver();
+  }
+  AppendBase64(Base64::kStandard, out, bytes);
 }
 
 void AppendColumns(std::string& out, const std::vector<sql::Column>& columns) {
@@ -137,7 +150,7 @@ void AppendValue(std::string& out, const sql::Value& value) {
                         },
                         [&](const sql::Blob& blob) {
                           out += "{\"type\":\"blob\",\"base64\":\"";
-                          net::AppendBase64(out, blob.bytes);
+                          AppendBlob(out, blob.bytes);
                           out += "\"}";
                         }},
              value);

@@ -6,10 +6,12 @@
 #include <memory>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/memory_pool.h"
 #include "hrana/error_codes.h"
 #include "hrana/sql_store.h"
+#include "runtime/test_core.h"
 
 namespace tradewind::hrana {
 namespace {
@@ -25,6 +27,32 @@ sql::StatementResult TwoRows() {
   result.last_insert_rowid = 9'007'199'254'740'993;
   result.duration_ms = 0.5;
   return result;
+}
+
+TEST(StatementResult, LetsOthersRunWhileALargeBlobIsEncoded) {
+  runtime::TestCore core;
+  core.tick = limits::kTimeSlice / 2;
+  core.Run([&] {
+    sql::StatementResult result;
+    result.columns = {{"a", std::nullopt}};
+    std::string bytes;
+    for (int i = 0; i < 1'000'000; ++i) bytes += static_cast<char>(i * 7 + i / 256);
+    result.rows = {{Value(sql::Blob{bytes})}};
+    size_t turns = 0;
+    bool done = false;
+    runtime::TaskGroup others(core);
+    others.Spawn("another", [&] {
+      for (; !done; ++turns) runtime::Yield();
+    });
+    runtime::Yield();
+    std::string out;
+    const size_t before = turns;
+    EXPECT_TRUE(AppendStatementResult(out, result, 10'000'000));
+    EXPECT_GT(turns, before);
+    done = true;
+    others.Join();
+    EXPECT_NE(out.find("\"base64\":\"" + EncodeBase64(Base64::kStandard, bytes) + "\""), std::string::npos);
+  });
 }
 
 TEST(StatementResult, IsEncodedAsHranaHasIt) {

@@ -5,6 +5,7 @@
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/value.hpp>
 
+#include "base/json_fields.h"
 #include "hrana/json_parse.h"
 #include "hrana/run.h"
 #include "net/json_text.h"
@@ -19,21 +20,16 @@ tl::unexpected<Error> Malformed() {
               "the progress of a request that another node sent is malformed");
 }
 
-const json::string* TextOf(const json::object& object, json::string_view key) {
-  const json::value* found = object.if_contains(key);
-  return found ? found->if_string() : nullptr;
-}
-
 Result<StepOutcome> DecodeStep(const json::value& value) {
   StepOutcome step;
   if (value.is_null()) return step;
   const json::object* object = value.if_object();
   if (!object) return Malformed();
-  const json::string* ok = TextOf(*object, "ok");
-  const json::string* text = ok ? ok : TextOf(*object, "error");
+  const auto ok = FindText(*object, "ok");
+  const auto text = ok ? ok : FindText(*object, "error");
   if (!text) return Malformed();
   step.kind = ok ? StepOutcome::Kind::kOk : StepOutcome::Kind::kError;
-  step.json.assign(text->data(), text->size());
+  step.json = *text;
   return step;
 }
 
@@ -63,13 +59,12 @@ Result<Progress> DecodeProgress(std::string_view text) {
   json::monotonic_resource memory(block.data(), block.size());
   TW_TRY_ASSIGN(json::value root, ParseJson(text, &memory));
   const json::object* object = root.if_object();
-  const json::value* steps = object ? object->if_contains("steps") : nullptr;
-  const json::value* bytes = object ? object->if_contains("sequence_bytes") : nullptr;
-  if (!steps || !steps->is_array() || !bytes || !bytes->is_int64() || bytes->get_int64() < 0)
-    return Malformed();
+  const json::array* const steps = object ? FindArray(*object, "steps") : nullptr;
+  const auto bytes = object ? FindInteger(*object, "sequence_bytes") : std::nullopt;
+  if (!steps || !bytes || *bytes < 0) return Malformed();
   Progress progress;
-  progress.sequence_bytes = static_cast<size_t>(bytes->get_int64());
-  for (const json::value& value : steps->get_array()) {
+  progress.sequence_bytes = static_cast<size_t>(*bytes);
+  for (const json::value& value : *steps) {
     TW_TRY_ASSIGN(StepOutcome step, DecodeStep(value));
     progress.steps.push_back(std::move(step));
   }

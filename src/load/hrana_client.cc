@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_fields.h"
 #include "load/hrana_json.h"
 #include "net/http_client.h"
 
@@ -13,17 +14,11 @@ namespace json = boost::json;
 // The server's words about a status that is not 200: {"message"|"error", "code"} or plain text.
 Error StatusError(int status, const std::string& body) {
   Error error{ErrorKind::kRefused, "HRANA_REFUSED", {}, {}};
-  boost::system::error_code failed;
-  const json::value parsed = json::parse(body, failed);
-  const json::object* object = failed ? nullptr : parsed.if_object();
-  if (object) {
+  if (const auto object = ParseJsonObject(body)) {
     for (const char* name : {"message", "error"})
-      if (const json::value* text = object->if_contains(name); text && text->is_string())
-        error.message = json::value_to<std::string>(*text);
-    if (const json::value* code = object->if_contains("code"); code && code->is_string())
-      error.code = json::value_to<std::string>(*code);
-    if (const json::value* action = object->if_contains("action"); action && action->is_string())
-      error.action = json::value_to<std::string>(*action);
+      error.message = FindText(*object, name).value_or(error.message);
+    error.code = FindText(*object, "code").value_or(error.code);
+    error.action = FindText(*object, "action").value_or("");
   }
   if (error.message.empty()) error.message = "the node answered " + std::to_string(status) + " " + body;
   if (status == 404) error.kind = ErrorKind::kNotFound;

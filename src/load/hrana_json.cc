@@ -4,7 +4,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
-#include "net/base64.h"
+#include "base/base64.h"
+#include "base/json_fields.h"
 
 namespace tradewind::load {
 namespace {
@@ -25,21 +26,22 @@ tl::unexpected<Error> NotHrana(std::string_view why) {
 
 json::object ValueJson(const sql::Value& value) {
   return std::visit(
-      Overload{[](std::monostate) {
-                 return json::object{{"type", "null"}};
-               },
-               [](int64_t number) {
-                 return json::object{{"type", "integer"}, {"value", std::to_string(number)}};
-               },
-               [](double number) {
-                 return json::object{{"type", "float"}, {"value", number}};
-               },
-               [](const std::string& text) {
-                 return json::object{{"type", "text"}, {"value", text}};
-               },
-               [](const sql::Blob& blob) {
-                 return json::object{{"type", "blob"}, {"base64", net::EncodeBase64(blob.bytes)}};
-               }},
+      Overload{
+          [](std::monostate) {
+            return json::object{{"type", "null"}};
+          },
+          [](int64_t number) {
+            return json::object{{"type", "integer"}, {"value", std::to_string(number)}};
+          },
+          [](double number) {
+            return json::object{{"type", "float"}, {"value", number}};
+          },
+          [](const std::string& text) {
+            return json::object{{"type", "text"}, {"value", text}};
+          },
+          [](const sql::Blob& blob) {
+            return json::object{{"type", "blob"}, {"base64", EncodeBase64(Base64::kStandard, blob.bytes)}};
+          }},
       value);
 }
 
@@ -62,8 +64,7 @@ json::object StatementJson(const sql::Statement& statement) {
 // The member of `value`, if it is an object and has one that is not null.
 const json::value* Member(const json::value& value, std::string_view name) {
   const json::object* object = value.if_object();
-  const json::value* member = object ? object->if_contains(name) : nullptr;
-  return member && !member->is_null() ? member : nullptr;
+  return object ? FindField(*object, name) : nullptr;
 }
 const json::array* ArrayMember(const json::value& value, std::string_view name) {
   const json::value* member = Member(value, name);
@@ -103,7 +104,7 @@ Result<sql::Value> ParseValue(const json::value& value) {
   }
   if (*type == "blob") {
     const json::string* text = StringMember(value, "base64");
-    auto bytes = text ? net::DecodeBase64(*text) : std::nullopt;
+    auto bytes = text ? DecodeBase64(Base64::kStandard, *text) : std::nullopt;
     if (!bytes) return NotHrana("a blob is no base64");
     return sql::Value(sql::Blob{std::move(*bytes)});
   }

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <optional>
 
+#include "base/json_fields.h"
 #include "move/receipt.h"
 
 namespace tradewind::move {
@@ -16,16 +17,11 @@ using move::Phase;
 
 std::optional<json::object> SavedReceipt(const MoveRecord& record) {
   if (record.receipt.empty()) return std::nullopt;
-  json::error_code failed;
-  json::value value = json::parse(record.receipt, failed);
-  if (failed || !value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
+  return ParseJsonObject(record.receipt);
 }
 
 std::string_view SavedPhase(const json::object& receipt) {
-  const json::value* phase = receipt.if_contains("phase");
-  if (!phase || !phase->is_string()) return {};
-  return {phase->get_string().data(), phase->get_string().size()};
+  return FindText(receipt, "phase").value_or("");
 }
 
 json::object MadeFrom(const MoveRecord& record) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "base/json_fields.h"
 
 namespace tradewind::move {
 
@@ -76,26 +77,14 @@ std::string PayloadOf(const JournalChange& change) {
 // None for one that this version does not write.
 std::optional<JournalChange> ChangeOf(Bytes payload) {
   const std::string_view text_of_payload(reinterpret_cast<const char*>(payload.data()), payload.size());
-  boost::system::error_code failure;
-  const boost::json::value value = boost::json::parse(text_of_payload, failure);
-  if (failure || !value.is_object()) return std::nullopt;
-  const boost::json::object& object = value.get_object();
-  const auto text = [&](const char* key) -> std::string {
-    const boost::json::value* found = object.if_contains(key);
-    return found && found->is_string() ? std::string(found->get_string()) : std::string();
-  };
-  const auto number = [&](const char* key) -> uint64_t {
-    const boost::json::value* found = object.if_contains(key);
-    if (!found) return 0;
-    if (const uint64_t* whole = found->if_uint64()) return *whole;
-    const int64_t* whole = found->if_int64();
-    return whole && *whole > 0 ? static_cast<uint64_t>(*whole) : 0;
-  };
-  if (object.contains("erase")) return JournalChange{text("erase"), std::nullopt};
+  const auto object = ParseJsonObject(text_of_payload);
+  if (!object) return std::nullopt;
+  const auto text = [&](const char* key) { return std::string(FindText(*object, key).value_or("")); };
+  const auto number = [&](const char* key) { return FindUnsigned(*object, key).value_or(0); };
+  if (object->contains("erase")) return JournalChange{text("erase"), std::nullopt};
   JournalEntry entry{text("tenant"), Role::kOwned, Epoch{number("epoch")},
                      text("move"),   text("peer"), number("list")};
-  const boost::json::value* reverse = object.if_contains("reverse");
-  entry.reverse = reverse && reverse->is_bool() && reverse->get_bool();
+  entry.reverse = FindFlag(*object, "reverse").value_or(false);
   const auto role = std::find(kRoleNames.begin(), kRoleNames.end(), text("role"));
   if (role == kRoleNames.end() || entry.tenant.empty()) return std::nullopt;
   entry.role = static_cast<Role>(role - kRoleNames.begin());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json_fields.h"
+
 namespace tradewind::move {
 
 namespace {
@@ -48,26 +50,21 @@ std::string ToText(const MoveOptions& options) {
 Result<MoveOptions> ParseMoveOptions(std::string_view text) {
   MoveOptions options;
   if (text.empty()) return options;
-  json::error_code failed;
-  const json::value value = json::parse(text, failed);
-  if (failed || !value.is_object()) return Corrupt();
-  const json::object& object = value.get_object();
-  const auto name_at = [&](const char* key) -> std::string_view {
-    const json::value* found = object.if_contains(key);
-    return found && found->is_string() ? std::string_view(found->get_string()) : std::string_view();
-  };
+  const auto object = ParseJsonObject(text);
+  if (!object) return Corrupt();
+  const auto name_at = [&](const char* key) { return FindText(*object, key).value_or(""); };
   const auto method = ParseMethod(name_at("method"));
   const auto warm_up = ParseWarmUp(name_at("warm_up"));
   if (!method || !warm_up) return Corrupt();
   options.method = *method;
   options.warm_up = *warm_up;
   json::error_code inexact;
-  if (const json::value* rate = object.if_contains("rate_bytes_per_s"))
+  if (const json::value* rate = object->if_contains("rate_bytes_per_s"))
     options.pace.rate_bytes_per_s = rate->to_number<uint64_t>(inexact);
-  if (const json::value* finish_by = object.if_contains("finish_by_ms"))
+  if (const json::value* finish_by = object->if_contains("finish_by_ms"))
     options.finish_by_ms = finish_by->to_number<int64_t>(inexact);
   if (inexact) return Corrupt();
-  if (object.contains("setpoint")) {
+  if (object->contains("setpoint")) {
     const auto setpoint = pace::ParseObjective(name_at("setpoint"));
     if (!setpoint) return Corrupt();
     options.pace.setpoint = *setpoint;

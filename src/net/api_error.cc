@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <boost/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "base/json_fields.h"
 #include "net/json_text.h"
 
 namespace tradewind::net {
 
 namespace {
-
-namespace json = boost::json;
 
 constexpr std::array kKinds = {ErrorKind::kInvalid,      ErrorKind::kNotFound,    ErrorKind::kExists,
                                ErrorKind::kRefused,      ErrorKind::kUnavailable, ErrorKind::kTimeout,
@@ -43,11 +41,6 @@ void AppendMember(std::string& out, std::string_view name, std::string_view valu
   AppendJsonString(out, name);
   out += ':';
   AppendJsonString(out, value);
-}
-
-std::string TextMember(const json::object& object, std::string_view name) {
-  const json::value* member = object.if_contains(name);
-  return member && member->is_string() ? json::value_to<std::string>(*member) : std::string();
 }
 
 }  // namespace
@@ -81,13 +74,11 @@ HttpResponse ErrorResponse(const Error& error) {
 
 Error ParseErrorResponse(const HttpResponse& response) {
   Error error{KindOfStatus(response.status), "HTTP_ANSWER", {}, {}};
-  json::error_code failed;
-  const json::value body = json::parse(response.body, failed);
-  if (const json::object* object = failed ? nullptr : body.if_object()) {
-    error.message = TextMember(*object, "error");
-    error.action = TextMember(*object, "action");
-    if (std::string code = TextMember(*object, "code"); !code.empty()) error.code = std::move(code);
-    const std::string name = TextMember(*object, "kind");
+  if (const auto object = ParseJsonObject(response.body)) {
+    error.message = FindText(*object, "error").value_or("");
+    error.action = FindText(*object, "action").value_or("");
+    if (const auto code = FindText(*object, "code"); code && !code->empty()) error.code = *code;
+    const std::string_view name = FindText(*object, "kind").value_or("");
     for (const ErrorKind kind : kKinds)
       if (KindName(kind) == name) error.kind = kind;
   }

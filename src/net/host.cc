@@ -7,23 +7,12 @@
 #include <boost/url/ipv6_address.hpp>
 #include <charconv>
 
+#include "base/ascii.h"
+
 namespace tradewind::net {
 namespace urls = boost::urls;
 
 namespace {
-
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
-}
-
-std::string_view Trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
 
 bool IsOfName(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
@@ -105,8 +94,8 @@ bool SaysJson(const Headers& headers) {
   bool says = false;
   for (size_t index = 0; index < headers.size(); ++index) {
     const auto [name, value] = headers[index];
-    if (LowerCase(name) != "content-type") continue;
-    if (LowerCase(Trim(value.substr(0, value.find(';')))) != "application/json") return false;
+    if (!EqualsIgnoringCase(name, "content-type")) continue;
+    if (!EqualsIgnoringCase(Trimmed(value.substr(0, value.find(';'))), "application/json")) return false;
     says = true;
   }
   return says;

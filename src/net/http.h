@@ -139,6 +139,4 @@ struct HttpResponse {
 // What a handler gives: a response of whatever status, or an Error that becomes one (net/api_error.h).
 using Answer = Result<HttpResponse>;
 
-std::string_view StatusText(int status);
-
 }  // namespace tradewind::net

@@ -35,7 +35,7 @@ TEST(Headers, FindATokenInAList) {
 }
 
 TEST(ErrorResponse, IsJsonWhateverTheMessageHolds) {
-  EXPECT_EQ(HttpResponse::Error(400, "a \"b\" \\ \n").body, R"({"error":"a \"b\" \\  "})");
+  EXPECT_EQ(HttpResponse::Error(400, "a \"b\" \\ \n").body, R"({"error":"a \"b\" \\ \n"})");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/http/status.hpp>
 #include <charconv>
 #include <cstring>
 #include <utility>
@@ -23,6 +24,10 @@ constexpr size_t kPieceBytes = 256u << 10;
 
 std::string_view ToStd(View view) {
   return {view.data(), view.size()};
+}
+
+std::string_view ReasonOf(int status) {
+  return ToStd(http::obsolete_reason(static_cast<http::status>(status)));
 }
 
 // Beast's parser with the fields going straight into Headers. Bodies of known length bypass it
@@ -360,7 +365,7 @@ void AppendResponseHeader(std::string& out, const HttpResponse& response, Respon
   out += framing.http_1_1 ? "HTTP/1.1 " : "HTTP/1.0 ";
   AppendNumber(out, static_cast<uint64_t>(response.status));
   out += ' ';
-  out += StatusText(response.status);
+  out += ReasonOf(response.status);
   out += "\r\n";
   AppendFields(out, response.headers, framing.seal);
   if (response.status != 204 && response.status != 304) AppendLength(out, response.body.size());

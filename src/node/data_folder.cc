@@ -123,9 +123,9 @@ Result<DataFolder> DataFolder::Claim(runtime::Core& core, const std::string& pat
   fresh.id = runtime::RandomId(core);
   TW_TRY(folder.Write(fresh));
   // All that will ever be durable here lies in folders whose own names must be.
-  for (std::string at = path;; at = FolderOf(at)) {
-    TW_TRY(core.disk().SyncDirectory(at.empty() ? "/" : at));
-    if (at.empty() || at == "." || at == "/") return folder;
+  for (std::string at = path.empty() ? "/" : path;; at = FolderOf(at)) {
+    TW_TRY(core.disk().SyncDirectory(at));
+    if (at == "." || at == "/") return folder;
   }
 }
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <boost/json.hpp>
 #include <map>
 #include <span>
 #include <utility>
 
+#include "base/json_fields.h"
 #include "base/path.h"
 #include "catalog/embedded_catalog.h"
 #include "move/journal.h"
@@ -52,12 +52,8 @@ Result<std::string> StateOfJournal(runtime::Disk& disk, const std::string& path)
 
 bool HasStoppedAtMismatch(const catalog::MoveRecord& move) {
   if (move.receipt.empty()) return false;
-  boost::system::error_code failed;
-  const boost::json::value receipt = boost::json::parse(move.receipt, failed);
-  const auto* object = failed ? nullptr : receipt.if_object();
-  const auto* stopped = object ? object->if_contains("stopped") : nullptr;
-  return stopped && stopped->is_string() &&
-         stopped->get_string() == boost::json::string_view(move::kMismatchCode);
+  const auto receipt = ParseJsonObject(move.receipt);
+  return receipt && FindText(*receipt, "stopped") == move::kMismatchCode;
 }
 
 class Decider {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/path.h"
 #include "runtime/random_id.h"
 #include "sqlite/lock_bytes.h"
 
@@ -32,10 +33,6 @@ void RemoveIfInterrupted(const std::string& path) {
   if (path.empty() || path.size() >= interrupted_file.size()) return;
   std::memcpy(interrupted_file.data() + 1, path.c_str() + 1, path.size());
   interrupted_file[0] = path[0];
-}
-
-std::string ParentOf(const std::string& path) {
-  return files::path(path).parent_path().string();
 }
 
 tl::unexpected<Error> Unusable(const std::string& path, const std::string& why, std::string action) {
@@ -65,7 +62,7 @@ Result<std::unique_ptr<ExportTarget>> ExportTarget::Open(runtime::Core& core, co
 
 Result<void> ExportTarget::CheckPlace() {
   std::error_code failed;
-  const std::string folder = ParentOf(path_);
+  const std::string folder = FolderOf(path_);
   if (!files::is_directory(folder, failed))
     return Unusable(path_, "there is no folder " + folder, "make the folder first, or name another file");
   TW_TRY(CheckBeside());
@@ -100,7 +97,7 @@ Result<void> ExportTarget::Commit() {
   TW_TRY(core_.disk().Rename(partial_, path_));
   RemoveIfInterrupted("");
   partial_.clear();
-  return core_.disk().SyncDirectory(ParentOf(path_));
+  return core_.disk().SyncDirectory(FolderOf(path_));
 }
 
 ExportTarget::~ExportTarget() {

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_fields.h"
+
 namespace tradewind::pace {
 
 namespace {
@@ -26,10 +28,9 @@ json::object Json(const Reading& reading) {
 // Numbers of an object, of which none is negative.
 class Numbers {
  public:
-  explicit Numbers(const json::value* value) : object_(value ? value->if_object() : nullptr) {}
+  explicit Numbers(const json::object* object) : object_(object) {}
   double At(const char* name) {
-    const json::value* member = object_ ? object_->if_contains(name) : nullptr;
-    const double number = member && member->is_number() ? member->to_number<double>() : -1;
+    const double number = object_ ? FindReal(*object_, name).value_or(-1) : -1;
     good_ = good_ && number >= 0 && number < 1e15;
     return number;
   }
@@ -40,28 +41,20 @@ class Numbers {
   bool good_ = true;
 };
 
-Result<Reading> ReadingIn(const json::value* value) {
-  Numbers numbers(value);
+Result<Reading> ReadingIn(const json::object* object) {
+  Numbers numbers(object);
   const double samples = numbers.At("samples");
   const double mean = numbers.At("mean_ms"), p95 = numbers.At("p95_ms"), p99 = numbers.At("p99_ms");
   if (!numbers.good()) return Corrupt();
   return Reading{static_cast<uint64_t>(samples), mean, p95, p99};
 }
 
-Result<Activity> ActivityIn(const json::value* value) {
-  Numbers numbers(value);
+Result<Activity> ActivityIn(const json::object* object) {
+  Numbers numbers(object);
   const double under_way = numbers.At("under_way"), lately = numbers.At("lately");
   const double quiet = numbers.At("quiet_s"), gap = numbers.At("gap_s");
   if (!numbers.good()) return Corrupt();
   return Activity{static_cast<uint64_t>(under_way), static_cast<uint64_t>(lately), quiet, gap};
-}
-
-// An object.
-Result<json::value> ValueIn(std::string_view text) {
-  json::error_code failed;
-  json::value value = json::parse(text, failed);
-  if (failed || !value.is_object()) return Corrupt();
-  return value;
 }
 
 }  // namespace
@@ -81,17 +74,16 @@ std::string Encode(const LatencyCall& call) {
 }
 
 Result<LatencyCall> DecodeLatencyCall(std::string_view text) {
-  TW_TRY_ASSIGN(const json::value value, ValueIn(text));
-  const json::object& object = value.get_object();
-  const json::value* list = object.if_contains("tenants");
-  if (!list || !list->is_array()) return Corrupt();
+  const auto object = ParseJsonObject(text);
+  const json::array* const list = object ? FindArray(*object, "tenants") : nullptr;
+  if (!list) return Corrupt();
   LatencyCall call;
-  for (const json::value& name : list->get_array()) {
+  for (const json::value& name : *list) {
     if (!name.is_string() || !IsValidName(std::string_view(name.get_string()))) return Corrupt();
     call.tenants.emplace_back(name.get_string());
   }
-  if (const json::value* back = object.if_contains("back_s")) {
-    const double seconds = back->is_number() ? back->to_number<double>() : -1;
+  if (object->contains("back_s")) {
+    const double seconds = FindReal(*object, "back_s").value_or(-1);
     if (!(seconds >= 0)) return Corrupt();
     // Longer than any sensor looks back, and short enough to be subtracted from a clock that begins at zero.
     if (seconds < kMostBackSeconds)
@@ -115,19 +107,19 @@ std::string Encode(const EndLatency& latency) {
 }
 
 Result<EndLatency> DecodeEndLatency(std::string_view text) {
-  TW_TRY_ASSIGN(const json::value value, ValueIn(text));
+  const auto object = ParseJsonObject(text);
+  if (!object) return Corrupt();
   EndLatency latency;
-  Numbers numbers(&value);
+  Numbers numbers(&*object);
   latency.usual_p95_ms = numbers.At("usual_p95_ms");
   if (!numbers.good()) return Corrupt();
-  const json::object& object = value.get_object();
-  TW_TRY_ASSIGN(latency.now, ReadingIn(object.if_contains("now")));
-  TW_TRY_ASSIGN(latency.activity, ActivityIn(object.if_contains("activity")));
-  const json::value* tenants = object.if_contains("tenants");
-  if (!tenants || !tenants->is_object()) return Corrupt();
-  for (const auto& member : tenants->get_object()) {
+  TW_TRY_ASSIGN(latency.now, ReadingIn(FindObject(*object, "now")));
+  TW_TRY_ASSIGN(latency.activity, ActivityIn(FindObject(*object, "activity")));
+  const json::object* const tenants = FindObject(*object, "tenants");
+  if (!tenants) return Corrupt();
+  for (const auto& member : *tenants) {
     if (!IsValidName(std::string_view(member.key()))) return Corrupt();
-    TW_TRY_ASSIGN(latency.tenants[TenantName(member.key())], ReadingIn(&member.value()));
+    TW_TRY_ASSIGN(latency.tenants[TenantName(member.key())], ReadingIn(member.value().if_object()));
   }
   return latency;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "runtime/turns.h"
 
 namespace tradewind::sql {
@@ -26,10 +27,6 @@ class Pace {
 bool IsWordCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
          (static_cast<unsigned char>(c) & 0x80u) != 0;
-}
-
-char UpperCase(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
 
 size_t BlankLengthWithout(std::string_view sql, bool semicolons) {
@@ -71,11 +68,6 @@ size_t BlankLength(std::string_view sql) {
 std::string_view FirstWord(std::string_view sql) {
   sql.remove_prefix(BlankLength(sql));
   return TakeWord(sql);
-}
-
-bool EqualsIgnoringCase(std::string_view text, std::string_view upper_case) {
-  return std::equal(text.begin(), text.end(), upper_case.begin(), upper_case.end(),
-                    [](char left, char right) { return UpperCase(left) == right; });
 }
 
 // As libSQL's grammar: BEGIN [DEFERRED | IMMEDIATE | EXCLUSIVE | READONLY] [TRANSACTION [name]], where its

@@ -11,10 +11,8 @@ namespace tradewind::sql {
 // marks and semicolons.
 size_t BlankLength(std::string_view sql);
 
-// The first word after blanks; empty when something else comes first. Compare with EqualsIgnoringCase.
+// The first word after blanks; empty when something else comes first. Compare with EqualsIgnoringCase() (base/ascii.h).
 std::string_view FirstWord(std::string_view sql);
-
-bool EqualsIgnoringCase(std::string_view text, std::string_view upper_case);
 
 // Where the first statement of a script is: SQLite copies the text that it is given and has a bound for it, so
 // it gets one statement at a time. Takes time by the length of that statement alone.

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/memory_pool.h"
 #include "runtime/fiber.h"
@@ -35,7 +36,7 @@ constexpr size_t kQuicklyCompiledBytes = 16u << 10;
 bool StartsWithOneOf(std::string_view sql, std::initializer_list<std::string_view> upper_case) {
   const std::string_view first = sql::FirstWord(sql);
   return std::any_of(upper_case.begin(), upper_case.end(),
-                     [&](std::string_view word) { return sql::EqualsIgnoringCase(first, word); });
+                     [&](std::string_view word) { return EqualsIgnoringCase(first, word); });
 }
 
 Error ZeroByte() {
@@ -99,7 +100,7 @@ struct ConnectionCallbacks {
   static void NotePragma(Connection& self, const SandboxCall& call) {
     const std::string_view name = call.first ? call.first : "";
     if (const auto setting = FindSetting(name); setting && call.second) self.touched_.set(*setting);
-    if (sql::EqualsIgnoringCase(name, "DATA_VERSION")) self.data_version_shown_ = true;
+    if (EqualsIgnoringCase(name, "DATA_VERSION")) self.data_version_shown_ = true;
   }
 
   static int Progress(void* context) noexcept {
@@ -301,7 +302,7 @@ Result<Connection::Compiled> Connection::Compile(std::string_view sql, SandboxPh
   traits.counts_changes = traits.changes_rows && !traits.changes_schema;
   traits.shows_changes_inside = traits.shows_changes_inside && !traits.readonly;
   traits.begins_readonly = readonly_begin.length > 0;
-  traits.is_vacuum = sql::EqualsIgnoringCase(sql::FirstWord(sql), "VACUUM");
+  traits.is_vacuum = EqualsIgnoringCase(sql::FirstWord(sql), "VACUUM");
   if (sqlite3_stmt_isexplain(compiled.handle)) {
     const bool counts_changes = traits.counts_changes;
     traits = {};

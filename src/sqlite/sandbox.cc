@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "sql/sql_text.h"
+#include "base/ascii.h"
 #include "sqlite/session_state.h"
 
 namespace tradewind::sqlite {
@@ -119,7 +119,7 @@ static_assert(std::count_if(kAllowedPragmas.begin(), kAllowedPragmas.end(), [](c
 const AllowedPragma* FindPragma(std::string_view name) {
   const auto found =
       std::find_if(kAllowedPragmas.begin(), kAllowedPragmas.end(),
-                   [&](const AllowedPragma& allowed) { return sql::EqualsIgnoringCase(name, allowed.name); });
+                   [&](const AllowedPragma& allowed) { return EqualsIgnoringCase(name, allowed.name); });
   return found == kAllowedPragmas.end() ? nullptr : &*found;
 }
 
@@ -129,7 +129,7 @@ tl::unexpected<Error> Refuse(std::string message, std::string action = {}) {
 
 bool IsOneOf(std::string_view value, std::initializer_list<std::string_view> upper_case) {
   return std::any_of(upper_case.begin(), upper_case.end(),
-                     [&](std::string_view accepted) { return sql::EqualsIgnoringCase(value, accepted); });
+                     [&](std::string_view accepted) { return EqualsIgnoringCase(value, accepted); });
 }
 
 // A value that says what is so is ignored.
@@ -164,7 +164,7 @@ Result<int> JudgePragma(const SandboxCall& call, SandboxPhase phase) {
       if (has_value) return Refuse("PRAGMA " + name + " can be read but not set on a hosted database");
       return SQLITE_OK;
     case PragmaUse::kJournalMode:
-      if (has_value && !sql::EqualsIgnoringCase(call.second, "WAL"))
+      if (has_value && !EqualsIgnoringCase(call.second, "WAL"))
         return Refuse("the journal mode of a hosted database is WAL and cannot be changed");
       return SQLITE_OK;
   }
@@ -211,14 +211,14 @@ Result<int> Judge(const SandboxCall& call, SandboxPhase phase) {
       return Refuse("temporary tables, views and triggers are not available on a hosted database",
                     "use an ordinary table, or WITH");
     case SQLITE_FUNCTION:
-      if (sql::EqualsIgnoringCase(View(call.second), "LOAD_EXTENSION") ||
-          sql::EqualsIgnoringCase(View(call.second), "FTS3_TOKENIZER"))
+      if (EqualsIgnoringCase(View(call.second), "LOAD_EXTENSION") ||
+          EqualsIgnoringCase(View(call.second), "FTS3_TOKENIZER"))
         return Refuse("the function " + std::string(View(call.second)) +
                       " is not available on a hosted database");
       return SQLITE_OK;
     case SQLITE_READ:
       // It shows the statements of everyone who has used the connection.
-      if (sql::EqualsIgnoringCase(View(call.first), "SQLITE_STMT"))
+      if (EqualsIgnoringCase(View(call.first), "SQLITE_STMT"))
         return Refuse("the table sqlite_stmt is not available on a hosted database");
       return SQLITE_OK;
     case SQLITE_PRAGMA: return JudgePragma(call, phase);
@@ -232,10 +232,9 @@ void NoteTraits(const SandboxCall& call, StatementTraits& traits) {
     case SQLITE_SAVEPOINT: traits.control = ControlOf(call); break;
     case SQLITE_PRAGMA: NotePragma(call, traits); break;
     case SQLITE_FUNCTION:
-      if (call.inner && sql::EqualsIgnoringCase(View(call.second), "CHANGES"))
-        traits.shows_changes_inside = true;
+      if (call.inner && EqualsIgnoringCase(View(call.second), "CHANGES")) traits.shows_changes_inside = true;
       // FTS4's optimize(), out of a SELECT.
-      if (sql::EqualsIgnoringCase(View(call.second), "OPTIMIZE")) traits.writes_inside = true;
+      if (EqualsIgnoringCase(View(call.second), "OPTIMIZE")) traits.writes_inside = true;
       break;
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
