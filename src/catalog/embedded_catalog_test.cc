@@ -10,7 +10,6 @@
 #include <iterator>
 
 #include "base/limits.h"
-#include "catalog/gated_core.h"
 #include "catalog/test_catalog.h"
 #include "runtime/test_core.h"
 
@@ -232,7 +231,7 @@ TEST_F(EmbeddedCatalogFile, LooksUpMovesAndOwnersByAnIndex) {
 class CatalogOnAGatedDisk : public EmbeddedCatalogFile {
  protected:
   void RunGated(const std::function<void(EmbeddedCatalog&)>& body) {
-    core_->RunUntilReturned("test", [&] {
+    gated_.Run([&] {
       auto catalog = EmbeddedCatalog::Open(gated_, path_);
       ASSERT_TRUE(catalog) << Describe(catalog.error());
       Need((*catalog)->RegisterNode({"n1", "http://127.0.0.1:1"}));
@@ -241,22 +240,27 @@ class CatalogOnAGatedDisk : public EmbeddedCatalogFile {
     });
   }
 
-  SyncGate gate_;
-  GatedCore gated_{*core_, gate_};
+  void AwaitSync() {
+    while (syncs_.waiting == 0) runtime::Yield();
+  }
+  size_t begun_syncs() const { return syncs_.done + syncs_.waiting; }
+
+  runtime::TestCore gated_;
+  runtime::CallControl& syncs_ = gated_.syncs;
 };
 
 TEST_F(CatalogOnAGatedDisk, AnswersNothingBeforeItIsOnDisk) {
   RunGated([&](EmbeddedCatalog& catalog) {
-    gate_.open = false;
+    syncs_.held = true;
     bool created = false;
     bool seen = false;
     bool refused = false;
-    runtime::TaskGroup group(*core_);
+    runtime::TaskGroup group(gated_);
     group.Spawn("create", [&] {
       Need(catalog.CreateTenant("t", "sqlite", "n1"));
       created = true;
     });
-    gate_.AwaitSync();
+    AwaitSync();
     group.Spawn("read", [&] {
       Need(catalog.GetTenant("t"));
       seen = true;
@@ -269,7 +273,7 @@ TEST_F(CatalogOnAGatedDisk, AnswersNothingBeforeItIsOnDisk) {
     EXPECT_FALSE(created) << "the change itself";
     EXPECT_FALSE(seen) << "a read of it";
     EXPECT_FALSE(refused) << "an error that is about it";
-    gate_.Open();
+    syncs_.Release();
     group.Join();
     EXPECT_TRUE(created && seen && refused);
   });
@@ -277,37 +281,37 @@ TEST_F(CatalogOnAGatedDisk, AnswersNothingBeforeItIsOnDisk) {
 
 TEST_F(CatalogOnAGatedDisk, SharesOneSyncAmongThoseThatWait) {
   RunGated([&](EmbeddedCatalog& catalog) {
-    gate_.open = false;
+    syncs_.held = true;
     size_t most_waiting = 0;
-    runtime::TaskGroup group(*core_);
+    runtime::TaskGroup group(gated_);
     for (int i = 0; i < 10; ++i)
       group.Spawn("create", [&, i] { Need(catalog.CreateTenant("t" + std::to_string(i), "sqlite", "n1")); });
-    gate_.AwaitSync();
+    AwaitSync();
     for (int turn = 0; turn < 100; ++turn) {
       runtime::Yield();
-      most_waiting = std::max(most_waiting, gate_.waiting);
+      most_waiting = std::max(most_waiting, syncs_.waiting);
     }
     EXPECT_EQ(most_waiting, 1u);
-    const size_t begun = gate_.begun;
-    gate_.Open();
+    const size_t begun = begun_syncs();
+    syncs_.Release();
     group.Join();
     // All others were written while the first was waiting for its sync.
-    EXPECT_EQ(gate_.begun, begun + 1);
+    EXPECT_EQ(begun_syncs(), begun + 1);
     EXPECT_EQ(Need(catalog.ListTenants()).size(), 10u);
   });
 }
 
 TEST_F(CatalogOnAGatedDisk, ClosesNothingWhileACallWaitsForItsSync) {
   RunGated([&](EmbeddedCatalog& catalog) {
-    gate_.open = false;
+    syncs_.held = true;
     bool answered = false;
     bool closed = false;
-    runtime::TaskGroup group(*core_);
+    runtime::TaskGroup group(gated_);
     group.Spawn("create", [&] {
       Need(catalog.CreateTenant("t", "sqlite", "n1"));
       answered = true;
     });
-    gate_.AwaitSync();
+    AwaitSync();
     group.Spawn("close", [&] {
       catalog.Close();
       EXPECT_TRUE(answered);
@@ -315,9 +319,9 @@ TEST_F(CatalogOnAGatedDisk, ClosesNothingWhileACallWaitsForItsSync) {
     });
     for (int turn = 0; turn < 100; ++turn) runtime::Yield();
     EXPECT_FALSE(closed);
-    EXPECT_EQ(gate_.waiting, 1u) << "closing has begun to write";
+    EXPECT_EQ(syncs_.waiting, 1u) << "closing has begun to write";
     EXPECT_EQ(CodeOf(catalog.Nodes()), kCatalogDownCode) << "a new call";
-    gate_.Open();
+    syncs_.Release();
     group.Join();
     EXPECT_TRUE(closed);
   });
@@ -326,11 +330,11 @@ TEST_F(CatalogOnAGatedDisk, ClosesNothingWhileACallWaitsForItsSync) {
 
 TEST_F(CatalogOnAGatedDisk, IsDownAfterAFailedSync) {
   RunGated([&](EmbeddedCatalog& catalog) {
-    gate_.failing = true;
+    syncs_.failing = true;
     const Result<TenantRecord> created = catalog.CreateTenant("t", "sqlite", "n1");
     EXPECT_EQ(CodeOf(created), kCatalogDownCode);
     EXPECT_TRUE(OutcomeIsUnknown(created.error()));
-    gate_.failing = false;
+    syncs_.failing = false;
     EXPECT_EQ(CodeOf(catalog.Nodes()), kCatalogDownCode);
     EXPECT_EQ(CodeOf(catalog.CreateTenant("u", "sqlite", "n1")), kCatalogDownCode);
   });
