@@ -241,7 +241,8 @@ class CatalogOnAGatedDisk : public EmbeddedCatalogFile {
   }
 
   void AwaitSync() {
-    while (syncs_.waiting == 0) runtime::Yield();
+    for (int turn = 0; turn < 1000 && syncs_.waiting == 0; ++turn) runtime::Yield();
+    EXPECT_GT(syncs_.waiting, 0u) << "nobody syncs";
   }
   size_t begun_syncs() const { return syncs_.done + syncs_.waiting; }
 
