@@ -149,5 +149,26 @@ TEST_F(TokenBucketTest, LetsOneThatGivesUpGoWithoutTokens) {
   });
 }
 
+TEST_F(TokenBucketTest, LetsOneThatGivesUpGoWhileAnotherStillWaitsBeforeIt) {
+  core_.Run([&] {
+    TokenBucket bucket(core_, 1, 1'000'000);
+    bucket.TakeUrgent(2'000'000);
+    bool given_up = false, gone = false;
+    runtime::TaskGroup fibers(core_);
+    fibers.Spawn("at the head", [&] { bucket.TakePaced(1, Never); });
+    fibers.Spawn("behind it", [&] {
+      bucket.TakePaced(1, [&] { return given_up; });
+      gone = true;
+    });
+    runtime::SleepFor(1s);
+    given_up = true;
+    bucket.Wake();
+    for (int turn = 0; turn < 10; ++turn) runtime::Yield();
+    EXPECT_TRUE(gone);
+    bucket.SetRate(1e9);
+    fibers.Join();
+  });
+}
+
 }  // namespace
 }  // namespace tradewind::pace
