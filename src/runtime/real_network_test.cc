@@ -346,8 +346,8 @@ TEST(RealNetworkCoresTest, AConnectionGoesFromCoreToCoreWithWhatHasCome) {
         EXPECT_EQ(connection->peer(), peer);
         EXPECT_EQ(ReadText(*connection, 1), "1");
         EXPECT_TRUE(connection->Write(AsBytes("2")));
-        // What comes from now on; when it came the system says only a while after it was asked to.
-        for (int tries = 0; tries < 2000 && !connection->arrived(); ++tries) {
+        // What comes from now on; when it came the system says only once a thread of its own has had a turn.
+        for (int tries = 0; tries < 200'000 && !connection->arrived(); ++tries) {
           SpawnOn(cores[number], cores[0], "later", [&] { EXPECT_TRUE(client->Write(AsBytes("1"))); });
           EXPECT_EQ(ReadText(*connection, 1), "1");
         }
