@@ -3,8 +3,8 @@
 // What works for nobody in particular (input and output, moves, the admin API) does not wait for them.
 //
 // A turn ends where the fiber suspends. So whatever takes long calls YieldIfTurnIsOver() now and then: a turn is over
-// after limits::kTimeSlice, and before it as soon as there is something that goes first: input, and for a request that
-// is long already, or what works for nobody, any that is short. How long turns are in truth, and what the long ones did, is measured (turn_watch.h).
+// after limits::kTimeSlice, and that of a request that is long already, or of what works for nobody, as soon as there
+// is something that goes first. How long turns are in truth, and what the long ones did, is measured (turn_watch.h).
 #pragma once
 
 #include <string_view>

@@ -104,25 +104,6 @@ TEST(Turns, WhatIsLongGivesWayBeforeItsTurnHasLasted) {
   });
 }
 
-TEST(Turns, WhatIsShortGivesWayToInputBeforeItsTurnHasLasted) {
-  const auto core = RealCore::Create();
-  core->RunUntilReturned("test", [&] {
-    TaskGroup group(*core);
-    bool gave_way = false;
-    for (int tries = 0; tries < 1000 && !gave_way; ++tries) {
-      Yield();
-      const Turns turns("short");
-      const TimePoint began = core->Now();
-      group.Spawn("what is there now", [] {});
-      while (!IsTurnOver()) {
-      }
-      gave_way = core->Now() - began < limits::kTimeSlice / 2;
-      group.Join();
-    }
-    EXPECT_TRUE(gave_way);
-  });
-}
-
 TEST(Turns, AFiberThatWasWokenTakesItsTurn) {
   TestCore core;
   core.Run([&] {
