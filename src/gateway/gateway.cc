@@ -45,30 +45,6 @@ tl::unexpected<Error> ClientGone() {
   return Fail(ErrorKind::kIo, "CLIENT_GONE", "the client has gone, and its request and stream end");
 }
 
-struct Baton {
-  NodeName node;
-  GatewayId gateway;
-  uint64_t stream = 0;
-};
-
-// None when the text is nothing that a gateway ever gives out.
-std::optional<Baton> ParseBaton(std::string_view text) {
-  std::array<std::string_view, 4> parts;
-  for (size_t index = 0; index < parts.size(); ++index) {
-    const size_t dot = text.find('.');
-    if ((dot == std::string_view::npos) != (index + 1 == parts.size())) return std::nullopt;
-    parts[index] = text.substr(0, dot);
-    text.remove_prefix(std::min(text.size(), parts[index].size() + 1));
-  }
-  const auto& [node, process, number, random] = parts;
-  if (!IsValidName(node) || !runtime::IsRandomId(process) || !runtime::IsRandomId(random))
-    return std::nullopt;
-  Baton baton{std::string(node), fmt::format("{}.{}", node, process), 0};
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), baton.stream);
-  if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
-  return baton;
-}
-
 size_t StatementsIn(const hrana::StreamRequest& request) {
   if (const auto* batch = std::get_if<hrana::Batch>(&request)) return batch->steps.size();
   return 1;
@@ -112,6 +88,13 @@ Error Explain(Error error, const NodeName& node) {
 }
 
 }  // namespace
+
+struct Gateway::Baton {
+  NodeName node;
+  GatewayId gateway;
+  uint64_t stream = 0;
+  std::string_view text;  // As it came; of the request.
+};
 
 struct Gateway::ClientStream {
   uint64_t id = 0;
@@ -235,22 +218,38 @@ tl::unexpected<Error> Gateway::Expired(uint64_t stream) const {
               "the stream " + what + "; a transaction that it had open was rolled back", "open a new one");
 }
 
-Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const std::string& baton,
+std::optional<Gateway::Baton> Gateway::ParseBaton(std::string_view text) {
+  std::array<std::string_view, 4> parts;
+  std::string_view rest = text;
+  for (size_t index = 0; index < parts.size(); ++index) {
+    const size_t dot = rest.find('.');
+    if ((dot == std::string_view::npos) != (index + 1 == parts.size())) return std::nullopt;
+    parts[index] = rest.substr(0, dot);
+    rest.remove_prefix(std::min(rest.size(), parts[index].size() + 1));
+  }
+  const auto& [node, process, number, random] = parts;
+  if (!IsValidName(node) || !runtime::IsRandomId(process) || !runtime::IsRandomId(random))
+    return std::nullopt;
+  Baton baton{std::string(node), fmt::format("{}.{}", node, process), 0, text};
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), baton.stream);
+  if (error != std::errc{} || end != number.data() + number.size()) return std::nullopt;
+  return baton;
+}
+
+Result<std::shared_ptr<Gateway::ClientStream>> Gateway::FindStream(const Baton& baton,
                                                                    const TenantName& tenant) {
-  const std::optional<Baton> parsed = ParseBaton(baton);
-  if (!parsed) return BadBaton();
-  if (parsed->gateway != id_)
+  if (baton.gateway != id_)
     return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
                 "node " + member_.self +
                     ", which held the stream, has been restarted since; a transaction that the stream had "
                     "open was rolled back",
                 "open a new one");
-  const auto found = client_streams_.find(parsed->stream);
+  const auto found = client_streams_.find(baton.stream);
   if (found == client_streams_.end()) {
-    if (parsed->stream == 0 || parsed->stream >= next_stream_) return BadBaton();
-    return Expired(parsed->stream);
+    if (baton.stream == 0 || baton.stream >= next_stream_) return BadBaton();
+    return Expired(baton.stream);
   }
-  if (found->second->baton != baton || found->second->tenant != tenant || found->second->busy)
+  if (found->second->baton != baton.text || found->second->tenant != tenant || found->second->busy)
     return BadBaton();
   return found->second;
 }
@@ -283,27 +282,29 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
     return Failure(sized.error());
   }
   Gateway* home = this;
+  std::optional<Baton> baton;
   if (pipeline->baton) {
-    const auto baton = ParseBaton(*pipeline->baton);
+    baton = ParseBaton(*pipeline->baton);
+    if (!baton) return Failure(BadBaton().value());
     // That gateway has its own patience with the owner, and answers when it ends.
-    if (baton && baton->node != member_.self)
+    if (baton->node != member_.self)
       return PassOn(request, tenant, baton->node, 2 * Patience(pipeline->requests));
-    if (baton) home = gateways_[baton->stream % gateways_.size()];
+    home = gateways_[baton->stream % gateways_.size()];
   }
-  if (home == this) return RunOn(*pipeline, tenant, request.body.size(), request.caller);
+  if (home == this) return RunOn(*pipeline, baton, tenant, request.body.size(), request.caller);
   return net::CallOnFor(home->core_, request.caller, [&](net::Caller* there) {
     const runtime::Turns turns(tenant);
     const runtime::Activity activity("pipeline");
-    return home->RunOn(*pipeline, tenant, request.body.size(), there);
+    return home->RunOn(*pipeline, baton, tenant, request.body.size(), there);
   });
 }
 
-net::HttpResponse Gateway::RunOn(hrana::PipelineRequest& pipeline, const TenantName& tenant,
-                                 size_t body_bytes, net::Caller* caller) {
+net::HttpResponse Gateway::RunOn(hrana::PipelineRequest& pipeline, const std::optional<Baton>& baton,
+                                 const TenantName& tenant, size_t body_bytes, net::Caller* caller) {
   core_.AssertHere();
   std::shared_ptr<ClientStream> stream;
-  if (pipeline.baton) {
-    auto found = FindStream(*pipeline.baton, tenant);
+  if (baton) {
+    auto found = FindStream(*baton, tenant);
     if (!found) return Failure(found.error());
     stream = *found;
   } else {

@@ -29,6 +29,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/directory.h"
@@ -64,6 +65,7 @@ class Gateway {
   void Stop();
 
  private:
+  struct Baton;
   struct ClientStream;
   enum class Ending { kClosed, kFailed, kIdle };
 
@@ -72,14 +74,16 @@ class Gateway {
   net::HttpResponse HandlePipeline(const net::Call& call);
   net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
   // On the core of the stream, or of a new one's connection.
-  net::HttpResponse RunOn(hrana::PipelineRequest& pipeline, const TenantName& tenant, size_t body_bytes,
-                          net::Caller* caller);
+  net::HttpResponse RunOn(hrana::PipelineRequest& pipeline, const std::optional<Baton>& baton,
+                          const TenantName& tenant, size_t body_bytes, net::Caller* caller);
   Result<net::HttpResponse> RunPipeline(const std::shared_ptr<ClientStream>& stream,
                                         hrana::PipelineRequest& pipeline, size_t body_bytes,
                                         net::Caller* caller);
   // The client went before it had the baton with which it could go on. On any core. Suspends.
   void EndUndelivered(uint64_t stream, const std::string& baton);
-  Result<std::shared_ptr<ClientStream>> FindStream(const std::string& baton, const TenantName& tenant);
+  // None when the text is nothing that a gateway ever gives out.
+  static std::optional<Baton> ParseBaton(std::string_view text);
+  Result<std::shared_ptr<ClientStream>> FindStream(const Baton& baton, const TenantName& tenant);
   std::string NewBaton(ClientStream& stream);
   // Bytes of SQL that the tenant's streams have stored here.
   std::shared_ptr<uint64_t> StoredSqlOf(const TenantName& tenant);
