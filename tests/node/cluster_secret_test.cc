@@ -93,11 +93,7 @@ TEST_F(NodesWithASecret, AnswerNobodyElseOnWhatIsForNodes) {
 TEST_F(NodesWithASecret, TakeNoNodeWithAnotherIn) {
   WithNodes([&] {
     for (const std::string& secret : {std::string(32, 'b'), std::string()}) {
-      NodeOptions options;
-      options.name = "n3";
-      options.listen = {"127.0.0.1", 0};
-      options.data_folder = folder_.File("n3");
-      options.join_url = n1_->url();
+      NodeOptions options = OptionsOf("n3", n1_->url());
       options.cluster_secret = net::ClusterSecret(secret);
       const auto joined = Node::Start(*core_, options);
       ASSERT_FALSE(joined);
@@ -112,11 +108,7 @@ TEST_F(NodesWithASecret, ThatComeBackWithAnotherDoNotStart) {
   WithNodes([&] {
     Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));
     Stop(n2_);
-    NodeOptions options;
-    options.name = "n2";
-    options.listen = {"127.0.0.1", 0};
-    options.data_folder = folder_.File("n2");
-    options.join_url = n1_->url();
+    NodeOptions options = OptionsOf("n2", n1_->url());
     options.cluster_secret = net::ClusterSecret(std::string(32, 'b'));
     const auto back = Node::Start(*core_, options);
     ASSERT_FALSE(back);

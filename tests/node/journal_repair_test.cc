@@ -123,11 +123,7 @@ TEST_F(RepairOfANode, MakesAJournalWithWhichEveryTenantIsServedAgain) {
     damaged[20] = static_cast<char>(damaged[20] ^ 1);
     std::ofstream(data + "/journal", std::ios::binary | std::ios::trunc) << damaged;
 
-    NodeOptions options;
-    options.name = "n2";
-    options.listen = {"127.0.0.1", 0};
-    options.data_folder = data;
-    options.join_url = n1_->url();
+    const NodeOptions options = OptionsOf("n2", n1_->url());
     const auto refused = Node::Start(*core_, options);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "JOURNAL_CORRUPT");
@@ -155,11 +151,7 @@ TEST_F(RepairOfANode, AJournalThatIsMissingOrEmptyBesideTenantsIsNotMadeAnew) {
   WithNodes([&] {
     Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"a","node":"n2"})"));
     Stop(n2_);
-    NodeOptions options;
-    options.name = "n2";
-    options.listen = {"127.0.0.1", 0};
-    options.data_folder = folder_.File("n2");
-    options.join_url = n1_->url();
+    const NodeOptions options = OptionsOf("n2", n1_->url());
     const std::string journal = folder_.File("n2") + "/journal";
     std::filesystem::resize_file(journal, 0);
     EXPECT_EQ(Node::Start(*core_, options).error().code, "JOURNAL_MISSING");

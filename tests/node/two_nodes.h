@@ -77,7 +77,7 @@ class TwoNodes : public testing::Test {
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
 
-  std::unique_ptr<Node> Start(const NodeName& name, const std::optional<std::string>& join_url) {
+  NodeOptions OptionsOf(const NodeName& name, const std::optional<std::string>& join_url) const {
     NodeOptions options;
     options.name = name;
     options.listen = {"127.0.0.1", 0};
@@ -85,7 +85,10 @@ class TwoNodes : public testing::Test {
     options.join_url = join_url;
     options.cluster_secret = secret_;
     options.sqlite_version = sqlite_version_;
-    auto node = Node::Start(*core_, options);
+    return options;
+  }
+  std::unique_ptr<Node> Start(const NodeName& name, const std::optional<std::string>& join_url) {
+    auto node = Node::Start(*core_, OptionsOf(name, join_url));
     if (!node) ADD_FAILURE() << Describe(node.error());
     return node ? std::move(*node) : nullptr;
   }
