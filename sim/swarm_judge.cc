@@ -29,7 +29,9 @@ void Swarm::Settle() {
 }
 
 void Swarm::Judge() {
-  for (const std::string& host : hosts_) Call(hosts_.front(), "DELETE", "/v1/nodes/" + host + "/drain", "");
+  // The connection with a node that lost its power may still have to end, so this is asked until it is answered.
+  for (const std::string& host : hosts_)
+    cluster_.Call(hosts_.front(), "DELETE", "/v1/nodes/" + host + "/drain");
   AwaitMoves();
   const std::map<std::string, std::string> owners = Owners();
   for (const std::string& tenant : history_.names())
