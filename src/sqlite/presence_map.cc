@@ -82,6 +82,9 @@ Result<std::unique_ptr<PresenceMap>> PresenceMap::Load(runtime::Disk& disk, cons
   const bool is_old = std::memcmp(bytes.data(), kOldMagic.data(), kOldMagic.size()) == 0;
   if (is_old) return Rewrite(std::move(map), disk, path);
   map->file_ = std::move(file);
+  // What an earlier process wrote and could not sync counts as written, and is not on the disk: the next sync writes all
+  // of it once more.
+  map->dirty_.assign(map->dirty_.size(), true);
   return map;
 }
 

@@ -47,8 +47,8 @@ class PresenceMap {
   // page that covers the byte at 1 GiB (SQLite's lock page) holds nothing and counts as present.
   static Result<std::unique_ptr<PresenceMap>> Create(runtime::Disk& disk, const std::string& path,
                                                      uint32_t page_size, uint32_t page_count, uint64_t list);
-  // Fails with PRESENCE_MAP_CORRUPT (kCorrupt) when the file is not as it was written, and kNotFound when there
-  // is none. Suspends.
+  // Its next Write() writes all of it, since some of what is read may not be on the disk. Fails with
+  // PRESENCE_MAP_CORRUPT (kCorrupt) when the file is not as it was written, and kNotFound when there is none. Suspends.
   static Result<std::unique_ptr<PresenceMap>> Load(runtime::Disk& disk, const std::string& path);
   // Of any bytes; `path` is for the error.
   static Result<std::unique_ptr<PresenceMap>> Parse(Bytes bytes, const std::string& path);

@@ -224,5 +224,24 @@ TEST_F(PresenceSyncTest, WhatAFullDiskKeepsFromAMapIsWrittenTheNextTime) {
   });
 }
 
+// A process that is killed after a failed sync leaves marks that the system has in memory alone, and takes for written.
+TEST_F(PresenceSyncTest, AMapThatAnEarlierProcessLeftIsWrittenWholeByItsFirstSync) {
+  core_.Run([&] {
+    const std::string path = core_.folder() + "/map";
+    MakeMapFile(core_.disk(), path);
+    const auto map = PresenceMap::Load(core_.disk(), path).value();
+    std::filesystem::resize_file(path, 0);  // What the disk has of it.
+    ASSERT_TRUE(map->Write(map->TakeChanges()));
+    const auto again = PresenceMap::Load(core_.disk(), path);
+    ASSERT_TRUE(again);
+    EXPECT_GT(map->arrived(), 0u);
+    EXPECT_EQ((*again)->arrived(), map->arrived());
+    for (uint32_t page = 1; page <= map->page_count(); ++page) {
+      EXPECT_EQ((*again)->HashOf(PageNumber{page}), map->HashOf(PageNumber{page})) << page;
+      EXPECT_EQ((*again)->WasWrittenHere(PageNumber{page}), map->WasWrittenHere(PageNumber{page})) << page;
+    }
+  });
+}
+
 }  // namespace
 }  // namespace tradewind::sqlite
