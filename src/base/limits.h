@@ -81,6 +81,9 @@ inline constexpr size_t kStreamsPerTenant = 128;
 
 // What runs lets others run after this time. A neighbour's request waits for half of it, as a rule.
 inline constexpr std::chrono::microseconds kTimeSlice{200};
+// And after this one, if input has come meanwhile and nobody waits for a lock of its own; what is long, or works for
+// nobody, after kPollInterval.
+inline constexpr std::chrono::microseconds kShortTurnLook{50};
 // A request that has had more of the core waits behind those that have not (runtime/turn_queue.h).
 inline constexpr std::chrono::microseconds kShortRequest{500};
 // A message of more bytes is decoded off the core: 30 to 100 ns a byte.
@@ -278,7 +281,8 @@ static_assert(kIdleWholeStacks <= kIdleFiberStacks && kIdleStackBytes < kFiberSt
 static_assert(kLeastReservedDescriptors <= kMostReservedDescriptors);
 static_assert(kDescriptorPause < kDescriptorWait);
 // Turns: the sensor of input and output looks within a slice, and a turn that is too long is more than a request.
-static_assert(kPollInterval < kTimeSlice && kTimeSlice < kShortRequest && kShortRequest < kLongTurn);
+static_assert(kPollInterval < kShortTurnLook && kShortTurnLook < kTimeSlice && kTimeSlice < kShortRequest &&
+              kShortRequest < kLongTurn);
 
 // One result fits into its pipeline's answer; that into an answer; and a request with its stored SQL, or an answer, into
 // what nodes say to each other, written as JSON in another way.

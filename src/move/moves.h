@@ -120,6 +120,7 @@ class Moves {
   void AwaitResumed(const TenantName& tenant);
   Result<Destination> DestinationFor(const Offer& offer, Engine& engine);
   Result<Destination> DestinationForReverse(const Offer& offer, Engine& engine);
+  bool DropLast(const TenantName& tenant);
   void DropIfOver(const Destination& destination);
   const Outgoing* FindOutgoing(const MoveId& id) const;
   size_t receiving() const;

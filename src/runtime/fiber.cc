@@ -57,6 +57,14 @@ Turns::~Turns() {
   if (fiber_) fiber_->scheduler.Leave(fiber_);
 }
 
+LockHeld::LockHeld() : fiber_(CurrentFiber()) {
+  ++fiber_->locks_held;
+}
+
+LockHeld::~LockHeld() {
+  --fiber_->locks_held;
+}
+
 Activity::Activity(const char* label) : fiber_(CurrentFiber()) {
   if (!fiber_) return;
   outer_ = fiber_->activity;

@@ -287,16 +287,18 @@ void FiberScheduler::Leave(Fiber* fiber) {
   if (--named->fibers == 0) shares_.erase(shares_.find(named->name));
 }
 
-// What is long, or works for nobody, does not keep others waiting for as long as a turn may last: it looks whether
-// anything that goes first has come meanwhile.
+// Nothing keeps what comes waiting for as long as a turn may last: it looks whether anything that goes first has come
+// meanwhile. What is short goes before all but input, and a look costs it more of its time, so it looks less often; and
+// not at all while it holds a lock, since whoever waits for that would wait for what has come, too.
 bool FiberScheduler::IsTurnOver(Fiber* fiber) {
   const TimePoint now = core_.Now();
   const Duration lasted = now - watch_.began();
   if (lasted >= limits::kTimeSlice) return true;
   const bool is_short = fiber->share && fiber->lane == TurnShare::kShort;
-  if (is_short || lasted < limits::kPollInterval) return false;
+  if (is_short && fiber->locks_held > 0) return false;
+  if (lasted < (is_short ? limits::kShortTurnLook : limits::kPollInterval)) return false;
   core_.LookForInput(now);
-  return !ready_.empty() || turns_.is_short_next();
+  return !ready_.empty() || (!is_short && turns_.is_short_next());
 }
 
 void FiberScheduler::ChangeActivity(Fiber* fiber, const char* activity) {

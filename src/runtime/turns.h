@@ -3,8 +3,9 @@
 // What works for nobody in particular (input and output, moves, the admin API) does not wait for them.
 //
 // A turn ends where the fiber suspends. So whatever takes long calls YieldIfTurnIsOver() now and then: a turn is over
-// after limits::kTimeSlice, and that of a request that is long already, or of what works for nobody, as soon as there
-// is something that goes first. How long turns are in truth, and what the long ones did, is measured (turn_watch.h).
+// after limits::kTimeSlice, and before it as soon as there is something that goes first: input, unless the fiber holds
+// a lock and is short, and for a request that is long already, or what works for nobody, any that is short. How long
+// turns are in truth, and what the long ones did, is measured (turn_watch.h).
 #pragma once
 
 #include <string_view>
@@ -23,6 +24,18 @@ class Turns {
   ~Turns();
   Turns(const Turns&) = delete;
   Turns& operator=(const Turns&) = delete;
+
+ private:
+  Fiber* fiber_;
+};
+
+// While it lives the calling fiber, which there must be, holds a lock that others may wait for.
+class LockHeld {
+ public:
+  LockHeld();
+  ~LockHeld();
+  LockHeld(const LockHeld&) = delete;
+  LockHeld& operator=(const LockHeld&) = delete;
 
  private:
   Fiber* fiber_;

@@ -104,6 +104,45 @@ TEST(Turns, WhatIsLongGivesWayBeforeItsTurnHasLasted) {
   });
 }
 
+TEST(Turns, WhatIsShortGivesWayToInputBeforeItsTurnHasLasted) {
+  const auto core = RealCore::Create();
+  core->RunUntilReturned("test", [&] {
+    TaskGroup group(*core);
+    bool gave_way = false;
+    for (int tries = 0; tries < 1000 && !gave_way; ++tries) {
+      Yield();
+      const Turns turns("short");
+      const TimePoint began = core->Now();
+      group.Spawn("what is there now", [] {});
+      while (!IsTurnOver()) {
+      }
+      gave_way = core->Now() - began < limits::kTimeSlice / 2;
+      group.Join();
+    }
+    EXPECT_TRUE(gave_way);
+  });
+}
+
+TEST(Turns, WhatIsShortAndHoldsALockHasItsWholeTurn) {
+  const auto core = RealCore::Create();
+  core->RunUntilReturned("test", [&] {
+    TaskGroup group(*core);
+    for (int tries = 0; tries < 20; ++tries) {
+      const TimePoint before = core->Now();
+      Yield();
+      const Turns turns("short");
+      group.Spawn("what is there now", [] {});
+      {
+        const LockHeld held;
+        while (!IsTurnOver()) {
+        }
+      }
+      EXPECT_GE(core->Now() - before, limits::kTimeSlice);
+      group.Join();
+    }
+  });
+}
+
 TEST(Turns, AFiberThatWasWokenTakesItsTurn) {
   TestCore core;
   core.Run([&] {

@@ -1,5 +1,6 @@
 #include "tenant/stream.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -98,12 +99,16 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
       const bool was_autocommit = connection_->autocommit();
       bool compiled = false;
       StatementTraits seen;
+      std::optional<runtime::LockHeld> holds_turn;
       const auto before_step = [&](const StatementTraits& traits) {
         compiled = true;
         seen = traits;
-        return BeforeStep(traits);
+        Result<Decision> decision = BeforeStep(traits);
+        if (tenant_ && tenant_->turn_.holder() == connection_.get()) holds_turn.emplace();
+        return decision;
       };
       Result<T> result = sqlite::OrOutOfMemory<T>([&] { return run(before_step); });
+      holds_turn.reset();
       let_in_ = false;
       connection_->LiftBar();
       // The gate was closed after the statement was let in, and before it had a snapshot: it comes anew.
