@@ -1,11 +1,13 @@
 #include "cli/follow.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/limits.h"
+#include "cli/exit_code.h"
 #include "cli/live_line.h"
 #include "runtime/fiber.h"
 
@@ -30,9 +32,15 @@ bool IsFinal(const Error& error) {
 
 }  // namespace
 
-Result<boost::json::value> Follow(ClientContext& context, const Followed& followed) {
-  runtime::Event interrupted;
-  context.core.OnSignal([&interrupted](int) { interrupted.Set(); });
+Interruption::Interruption(ClientContext& context) {
+  context.core.OnSignal([event = event_](int) {
+    if (event->is_set()) _exit(static_cast<int>(ExitCode::kInterrupted));
+    event->Set();
+  });
+}
+
+Result<boost::json::value> Follow(ClientContext& context, const Interruption& interruption,
+                                  const Followed& followed) {
   runtime::TimePoint last_answer = context.core.Now();
   runtime::Duration pause = kFirstPause;
   LiveLine live;
@@ -46,7 +54,7 @@ Result<boost::json::value> Follow(ClientContext& context, const Followed& follow
     } else if (IsFinal(answer.error()) || context.core.Now() - last_answer > kUnreachablePatience) {
       return answer;
     }
-    if (interrupted.WaitUntil(context.core.Now() + pause)) return Fail(Interrupted(followed));
+    if (interruption.event().WaitUntil(context.core.Now() + pause)) return Fail(Interrupted(followed));
     pause = std::min<runtime::Duration>(pause * 2, limits::kMoveWatchPoll);
   }
 }

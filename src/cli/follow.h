@@ -4,10 +4,12 @@
 
 #include <boost/json/fwd.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "cli/client_command.h"
+#include "runtime/fiber.h"
 
 namespace tradewind::cli {
 
@@ -21,8 +23,20 @@ struct Followed {
   std::function<std::string(const boost::json::value&)> line;
 };
 
+// From when it is made, the first Ctrl-C ends the waiting, and only a second one the program. To be made before what is
+// waited for begins.
+class Interruption {
+ public:
+  explicit Interruption(ClientContext& context);
+  runtime::Event& event() const { return *event_; }
+
+ private:
+  const std::shared_ptr<runtime::Event> event_ = std::make_shared<runtime::Event>();
+};
+
 // Suspends until it is over, and returns the last answer. A node that does not answer for a while does not
 // end the waiting: it may be restarting. Fails with INTERRUPTED, or with the last error of a call.
-Result<boost::json::value> Follow(ClientContext& context, const Followed& followed);
+Result<boost::json::value> Follow(ClientContext& context, const Interruption& interruption,
+                                  const Followed& followed);
 
 }  // namespace tradewind::cli

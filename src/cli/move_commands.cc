@@ -47,7 +47,8 @@ std::string PathOf(const std::string& id) {
 }
 
 // Waits until the move has ended, or has stopped and waits for us, showing progress; returns the last receipt.
-Result<json::value> AwaitEnd(ClientContext& context, const std::string& id) {
+Result<json::value> AwaitEnd(ClientContext& context, const Interruption& interruption,
+                             const std::string& id) {
   MoveProgress progress;
   Followed followed;
   followed.path = PathOf(id);
@@ -57,7 +58,7 @@ Result<json::value> AwaitEnd(ClientContext& context, const std::string& id) {
     return MoveHasEnded(receipt) || MoveHasStopped(receipt);
   };
   followed.line = [&](const json::value& receipt) { return progress.Line(receipt, context.core.Now()); };
-  return Follow(context, followed);
+  return Follow(context, interruption, followed);
 }
 
 // An error for a move that ended without having moved the tenant.
@@ -76,26 +77,31 @@ Result<void> Judge(const json::value& receipt) {
 
 Result<void> Start(ClientContext& context, const MoveOptions& options) {
   TW_TRY_ASSIGN(const json::object request, StartRequest(options));
+  std::optional<Interruption> interruption;
+  if (options.wait) interruption.emplace(context);
   TW_TRY_ASSIGN(json::value receipt, context.admin.Post("/v1/moves", request));
   if (!options.wait) {
     PrintReceipt(receipt, context);
     return {};
   }
-  TW_TRY_ASSIGN(receipt, AwaitEnd(context, TextAt(receipt, "id")));
+  TW_TRY_ASSIGN(receipt, AwaitEnd(context, *interruption, TextAt(receipt, "id")));
   PrintReceipt(receipt, context);
   return Judge(receipt);
 }
 
 Result<void> Watch(ClientContext& context, const MoveOptions& options) {
-  TW_TRY_ASSIGN(const json::value receipt, AwaitEnd(context, options.id));
+  const Interruption interruption(context);
+  TW_TRY_ASSIGN(const json::value receipt, AwaitEnd(context, interruption, options.id));
   PrintReceipt(receipt, context);
   return Judge(receipt);
 }
 
 Result<void> Cancel(ClientContext& context, const MoveOptions& options) {
+  std::optional<Interruption> interruption;
+  if (options.wait) interruption.emplace(context);
   TW_TRY_ASSIGN(json::value receipt, context.admin.Post(PathOf(options.id) + "/cancel", {}));
   if (options.wait) {
-    TW_TRY_ASSIGN(receipt, AwaitEnd(context, options.id));
+    TW_TRY_ASSIGN(receipt, AwaitEnd(context, *interruption, options.id));
   }
   PrintReceipt(receipt, context);
   if (TextAt(receipt, "phase") != "done") return {};

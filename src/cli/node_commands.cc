@@ -38,12 +38,14 @@ Result<void> List(ClientContext& context) {
     PrintJson(nodes);
     return {};
   }
-  Table table({"NAME", "URL", "STATE", "TENANTS", "SQLITE"});
+  Table table({"NAME", "URL", "STATE", "TENANTS", "CORES", "SQLITE"});
   if (const json::array* rows = nodes.if_array()) {
     for (const json::value& node : *rows) {
-      table.AddRow({TextAt(node, "name"), TextAt(node, "url"), StateText(node),
-                    fmt::format("{:.0f}", NumberAt(node, "tenants")),
-                    TextAt(node, "sqlite").empty() ? "-" : TextAt(node, "sqlite")});
+      table.AddRow(
+          {TextAt(node, "name"), TextAt(node, "url"), StateText(node),
+           fmt::format("{:.0f}", NumberAt(node, "tenants")),
+           MemberAt(node, "cores").is_number() ? fmt::format("{:.0f}", NumberAt(node, "cores")) : "-",
+           TextAt(node, "sqlite").empty() ? "-" : TextAt(node, "sqlite")});
     }
   }
   fmt::print("{}", table.ToString());
@@ -65,6 +67,8 @@ Result<void> Drain(ClientContext& context, const NodeOptions& options) {
   json::object request;
   if (!options.to.empty()) request["to"] = json::array(options.to.begin(), options.to.end());
   TW_TRY(AddPace(options.pace, request));
+  std::optional<Interruption> interruption;
+  if (options.wait) interruption.emplace(context);
   TW_TRY_ASSIGN(json::value progress, context.admin.Post(DrainPath(options.name), request));
   if (options.wait) {
     DrainWatch watch;
@@ -74,7 +78,7 @@ Result<void> Drain(ClientContext& context, const NodeOptions& options) {
     followed.later = "tradewind node drain " + options.name + " --wait";
     followed.is_over = [&](const json::value& now) { return watch.IsOver(now, context.core.Now()); };
     followed.line = DrainLine;
-    TW_TRY_ASSIGN(progress, Follow(context, followed));
+    TW_TRY_ASSIGN(progress, Follow(context, *interruption, followed));
   }
   PrintDrain(progress, context);
   return {};
