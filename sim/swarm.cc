@@ -71,6 +71,7 @@ SwarmShape DrawShape(const SwarmOptions& options) {
     shape.rows = random.OneIn(4) ? 0 : random.Between(uint64_t{5}, uint64_t{60});
   }
   std::swap(shape.hosts.front(), shape.hosts[random.Below(shape.hosts.size())]);
+  if (options.draws_shape && random.OneIn(2)) shape.cores = random.Between(uint64_t{2}, uint64_t{4});
   return shape;
 }
 
@@ -110,7 +111,7 @@ Swarm::Swarm(SwarmOptions options)
     : listener_(std::make_unique<Listener>(*this)),
       options_(options),
       shape_(DrawShape(options)),
-      cluster_(options.seed, hosts_, {.open_tenants = shape_.open_tenants},
+      cluster_(options.seed, hosts_, {.open_tenants = shape_.open_tenants, .cores = shape_.cores},
                [this](std::string_view checker, const std::string& what) {
                  Find(fmt::format("{}: {}", checker, what));
                }),

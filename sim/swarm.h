@@ -46,7 +46,7 @@ struct SwarmOptions {
   bool failing_syncs = true;  // Some syncs of a disk fail; then its node is started again.
   bool clock_jumps = true;    // The calendar of a node is set.
   bool mostly_moves = false;  // The clients of the admin API hardly do anything else.
-  // Nodes, tenants, their sizes, their pages' size, and clients are drawn too.
+  // Nodes, their cores, tenants, their sizes, their pages' size, and clients are drawn too.
   bool draws_shape = false;
 
   static const std::array<bool SwarmOptions::*, 8> kFaults;
@@ -68,6 +68,7 @@ struct SwarmShape {
   int sessions = 2;
   uint64_t rows = 0;  // That each kept tenant has from the beginning.
   std::optional<size_t> open_tenants = {};
+  size_t cores = 1;  // Of each node.
 };
 SwarmShape DrawShape(const SwarmOptions& options);
 

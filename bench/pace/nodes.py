@@ -83,7 +83,7 @@ class Cluster:
         self.url = f"http://{net.address(1)}"
         for number in (1, 2):
             command = [program, "serve", "--name", f"n{number}", "--listen", net.address(number), "--data",
-                       f"{folder}/n{number}"]
+                       f"{folder}/n{number}", "--cores", "1"]
             if net.shaped:
                 command.append("--insecure")
             if number == 2:

@@ -86,7 +86,9 @@ net::HttpResponse AdminApi::ShowHere(int status, const catalog::TenantRecord& re
         log::warn("the size of tenant {} is not known: {}", record.name, Describe(tenant.error()));
         return std::nullopt;
       });
-  return Json(status, TenantJson(record, size));
+  json::object tenant = TenantJson(record, size);
+  tenant["core"] = parts_.tenants.HomeOf(record.name);
+  return Json(status, tenant);
 }
 
 Result<NodeName> AdminApi::HomeOf(const std::optional<NodeName>& wanted, const Call& call) {
@@ -272,6 +274,7 @@ net::Answer AdminApi::ListNodes(const Call&) {
                      {"draining", place.draining},
                      {"sqlite", place.sqlite == 0 ? json::value(nullptr)
                                                   : json::value(catalog::SqliteVersionText(place.sqlite))},
+                     {"cores", place.cores == 0 ? json::value(nullptr) : json::value(place.cores)},
                      {"tenants", place.tenants}});
   return Json(200, json::object{{"nodes", std::move(list)}});
 }

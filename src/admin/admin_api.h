@@ -20,7 +20,6 @@
 #include "catalog/member.h"
 #include "gateway/forwarding.h"
 #include "gateway/node_tenants.h"
-#include "move/moves.h"
 #include "net/http.h"
 #include "net/routes.h"
 
@@ -34,14 +33,13 @@ class AdminApi {
   struct Parts {
     catalog::Directory& directory;
     gateway::NodeTenants& tenants;
-    move::Moves& moves;  // Of core 0.
     TenantMaker& maker;
     balance::Drain& drain;
     Transfers& transfers;
     gateway::Forwarding& forwarding;
   };
   AdminApi(const catalog::Member& member, const Parts& parts)
-      : member_(member), parts_(parts), move_calls_(member, parts.moves, parts.forwarding) {}
+      : member_(member), parts_(parts), move_calls_(member, parts.tenants, parts.forwarding) {}
 
   // Adds all of /v1 but what nodes ask of one another, and of that the sizes of tenants. Handlers suspend.
   void AddRoutes(net::Routes& routes);

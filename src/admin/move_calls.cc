@@ -87,7 +87,8 @@ net::Answer MoveCalls::AtSender(const net::HttpRequest& request, const MoveId& i
 net::Answer MoveCalls::Cancel(const net::HttpRequest& request, const MoveId& id) {
   TW_TRY(ParseNothing(request.body));
   return AtSender(request, id, [&]() -> net::Answer {
-    TW_TRY_ASSIGN(const move::Receipt receipt, moves_.Cancel(id));
+    TW_TRY_ASSIGN(const move::Receipt receipt,
+                  tenants_.AtMove(id, [&](gateway::CoreTenants& home) { return home.moves.Cancel(id); }));
     return net::HttpResponse::Json(202, move::ToJson(receipt));
   });
 }
@@ -95,8 +96,9 @@ net::Answer MoveCalls::Cancel(const net::HttpRequest& request, const MoveId& id)
 net::Answer MoveCalls::Set(const net::HttpRequest& request, const MoveId& id) {
   TW_TRY_ASSIGN(const SetMoveRequest set, ParseSetMove(request.body));
   return AtSender(request, id, [&]() -> net::Answer {
-    TW_TRY_ASSIGN(const move::Receipt receipt,
-                  set.verify_again ? moves_.VerifyAgain(id) : moves_.SetPace(id, set.pace));
+    TW_TRY_ASSIGN(const move::Receipt receipt, tenants_.AtMove(id, [&](gateway::CoreTenants& home) {
+      return set.verify_again ? home.moves.VerifyAgain(id) : home.moves.SetPace(id, set.pace);
+    }));
     return net::HttpResponse::Json(200, move::ToJson(receipt));
   });
 }
@@ -106,7 +108,7 @@ std::string MoveCalls::ReceiptNow(const catalog::MoveRecord& record, bool& sende
   const NodeName& sender = SenderOf(record);
   std::string waiting_for;
   if (sender == member_.self) {
-    if (const auto live = moves_.LiveReceipt(record.id)) return *live;
+    if (const auto live = tenants_.LiveReceipt(record.id)) return *live;
   } else if (!sender_is_away) {
     net::HttpRequest ask;
     ask.target = "/v1/moves/" + record.id;
@@ -128,13 +130,13 @@ std::string MoveCalls::ReceiptNow(const catalog::MoveRecord& record, bool& sende
 
 net::Answer MoveCalls::Show(const net::HttpRequest& request, const MoveId& id) {
   if (gateway::IsForwarded(request)) {
-    if (const auto live = moves_.LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
+    if (const auto live = tenants_.LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
     return NotHere(id, member_.self);
   }
   const auto record = member_.catalog.GetMove(id);
   if (!record) {
     // What runs here can be shown without the catalog.
-    if (const auto live = moves_.LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
+    if (const auto live = tenants_.LiveReceipt(id)) return net::HttpResponse::Json(200, *live);
     return Fail(record.error());
   }
   bool sender_is_away = false;

@@ -11,7 +11,7 @@
 #include "catalog/catalog.h"
 #include "catalog/member.h"
 #include "gateway/forwarding.h"
-#include "move/moves.h"
+#include "gateway/node_tenants.h"
 #include "net/http.h"
 #include "runtime/core.h"
 
@@ -30,8 +30,8 @@ net::Answer AskSender(runtime::Core& core, const MoveId& id,
 
 class MoveCalls {
  public:
-  MoveCalls(const catalog::Member& member, move::Moves& moves, gateway::Forwarding& forwarding)
-      : member_(member), moves_(moves), forwarding_(forwarding) {}
+  MoveCalls(const catalog::Member& member, gateway::NodeTenants& tenants, gateway::Forwarding& forwarding)
+      : member_(member), tenants_(tenants), forwarding_(forwarding) {}
 
   // Each answers the call of the admin API with a receipt (the list: with all of them). Suspends.
   net::Answer Show(const net::HttpRequest& request, const MoveId& id);
@@ -48,7 +48,7 @@ class MoveCalls {
   std::string ReceiptNow(const catalog::MoveRecord& record, bool& sender_is_away);
 
   const catalog::Member& member_;
-  move::Moves& moves_;
+  gateway::NodeTenants& tenants_;
   gateway::Forwarding& forwarding_;
 };
 

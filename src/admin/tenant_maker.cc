@@ -27,10 +27,6 @@ tl::unexpected<Error> AnswerLost(const TenantName& name, const std::string& what
               "see tradewind tenant show " + name);
 }
 
-move::JournalEntry Entry(const TenantName& name, move::Role role, Epoch epoch) {
-  return {name, role, epoch, "", "", 0};
-}
-
 }  // namespace
 
 TenantMaker::TenantMaker(const catalog::Member& member, move::Journal& journal, tenant::NameClaims& claims,
@@ -50,11 +46,11 @@ const move::JournalEntry* TenantMaker::EntryOf(const TenantName& name) const {
   return found == entries.end() ? nullptr : &found->second;
 }
 
-// -- On the core of the tenant
-
-bool TenantMaker::IsMoving(const TenantName& name) {
-  return tenants_.At(name, [&](CoreTenants& home) { return home.moves.IsMoving(name); });
+move::JournalEntry TenantMaker::Entry(const TenantName& name, move::Role role, Epoch epoch) const {
+  return {name, role, epoch, "", "", 0, false, move::PinTo(*core_.siblings()[tenants_.HomeOf(name)])};
 }
+
+// -- On the core of the tenant
 
 bool TenantMaker::IsCutOff(const TenantName& name) {
   return tenants_.At(name, [&](CoreTenants& home) { return home.moves.IsCutOff(name); });
@@ -105,7 +101,7 @@ Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::stri
 
 // A tenant that was moved away or dropped may still be on its way out.
 Result<void> TenantMaker::AwaitRoom(const TenantName& name, runtime::TimePoint deadline) {
-  while (EntryOf(name) || tenants_.Has(name) || IsMoving(name)) {
+  while (EntryOf(name) || tenants_.Has(name) || tenants_.IsMoving(name)) {
     if (core_.Now() >= deadline || member_.stopping())
       return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
                   "an earlier tenant " + name + " is still being removed at node " + member_.self,
@@ -176,8 +172,9 @@ Result<TenantRecord> TenantMaker::Record(const TenantName& name, bool may_be_sen
 
 Result<void> TenantMaker::Own(const TenantRecord& record) {
   TW_TRY(journal_.Put(Entry(record.name, move::Role::kOwned, record.ownership.epoch)));
-  // One of before a restart has no core yet.
-  if (!tenants_.table().Find(record.name)) tenants_.table().Assign(record.name);
+  // One of before a restart is on no core yet.
+  if (!tenants_.table().Find(record.name))
+    tenants_.table().AssignTo(record.name, tenants_.HomeOf(record.name));
   tenants_.At(record.name, [&](CoreTenants& home) { home.tenants.Own(record.name, record.ownership.epoch); });
   return {};
 }
@@ -219,7 +216,7 @@ Result<void> TenantMaker::Delete(const TenantName& name) {
   TW_TRY(SettleIfUnfinished(name));
   if (!tenants_.Has(name)) return DeleteLost(name);
   if (IsCutOff(name)) return DeleteCutOff(name);
-  const bool moving = IsMoving(name);
+  const bool moving = tenants_.IsMoving(name);
   const auto* entry = EntryOf(name);
   if (moving || !entry || entry->role != move::Role::kOwned)
     return Fail(ErrorKind::kRefused, "MOVE_IN_PROGRESS", "tenant " + name + " is moving",
@@ -271,7 +268,7 @@ Result<void> TenantMaker::DropRecord(const TenantName& name, Epoch epoch, const 
 
 // The catalog says that it is here, but it is not, or not so that it could be served.
 Result<void> TenantMaker::DeleteLost(const TenantName& name) {
-  if (!tenants_.Knows(name) || IsMoving(name))
+  if (!tenants_.Knows(name) || tenants_.IsMoving(name))
     return Fail(ErrorKind::kRefused, std::string(tenant::kNotHereCode),
                 "tenant " + name + " is not on this node");
   TW_TRY_ASSIGN(const TenantRecord record, member_.catalog.GetTenant(name));
@@ -398,7 +395,7 @@ void TenantMaker::SettleLater(const TenantName& name) {
 
 void TenantMaker::NoteIfLost(const TenantName& name) {
   core_.AssertHere();
-  const auto known = [&] { return EntryOf(name) || tenants_.Knows(name) || IsMoving(name); };
+  const auto known = [&] { return EntryOf(name) || tenants_.Knows(name) || tenants_.IsMoving(name); };
   if (known() || claims_.IsClaimed(name)) return;
   // With the claim nothing begins here while the catalog's answer is on its way.
   const auto claim = claims_.ClaimName(name, core_.Now());

@@ -88,7 +88,7 @@ class TenantMaker {
   Result<void> SettleIfUnfinished(const TenantName& name);
   void SettleLater(const TenantName& name);
   const move::JournalEntry* EntryOf(const TenantName& name) const;
-  bool IsMoving(const TenantName& name);
+  move::JournalEntry Entry(const TenantName& name, move::Role role, Epoch epoch) const;
   bool IsCutOff(const TenantName& name);
   void RefuseUses(const TenantName& name);
   void ForgetUnserved(const TenantName& name);

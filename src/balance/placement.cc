@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "catalog/member.h"
 #include "gateway/forwarding.h"
+#include "gateway/health.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::balance {
@@ -28,12 +29,17 @@ Result<std::vector<NodePlace>> FetchPlaces(const catalog::Member& member, gatewa
                       record.url, record.sqlite});
   runtime::TaskGroup probes(member.core);
   for (NodePlace& place : places) {
-    if (place.up) continue;
+    if (place.up) {
+      place.cores = member.core.siblings().size();
+      continue;
+    }
     probes.Spawn("probe of " + place.name, [&forwarding, &place] {
       net::HttpRequest probe;
       probe.target = "/health";
       const net::Answer answer = forwarding.Send(place.name, probe, limits::kNodeProbe);
       place.up = answer && answer->status == 200;
+      const auto health = place.up ? gateway::DecodeHealth(answer->body) : std::nullopt;
+      if (health) place.cores = health->cores;
     });
   }
   probes.Join();

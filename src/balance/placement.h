@@ -20,6 +20,7 @@ struct NodePlace {
 
   std::string url = {};
   int64_t sqlite = 0;  // The version of its SQLite, as a number; 0: not known.
+  size_t cores = 0;    // 0: not known.
 
   bool Takes() const { return up && !draining; }
 };

@@ -30,6 +30,9 @@ inline constexpr int kListenBacklog = 1024;
 // is open for a moment; of the rest tenants have a half, and connections the other.
 inline constexpr uint64_t kLeastReservedDescriptors = 64;
 inline constexpr uint64_t kMostReservedDescriptors = 1'024;
+// A node takes no more cores by itself than have so many of the process's descriptors each, and so many open tenants.
+inline constexpr uint64_t kLeastFilesPerCore = 512;
+inline constexpr uint64_t kLeastOpenTenantsPerCore = 16;
 // A call that finds none left waits this long.
 inline constexpr milliseconds kDescriptorWait{10'000};
 inline constexpr milliseconds kDescriptorPause{5};  // Between two tries.

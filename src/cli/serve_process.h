@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -21,7 +22,8 @@ struct ServeProcessOptions {
   std::string data;
   std::string join;                 // Empty: the node hosts the catalog.
   std::string cluster_secret_file;  // Empty: that of the user.
-  std::string log;                  // A file that gets what the process writes to stderr, appended.
+  size_t cores = 1;
+  std::string log;  // A file that gets what the process writes to stderr, appended.
 };
 
 class ServeProcess {

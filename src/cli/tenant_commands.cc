@@ -32,6 +32,12 @@ std::string PagesText(const json::value& tenant) {
   return fmt::format("{:.0f} of {:.0f} bytes", NumberAt(tenant, "page_count"), NumberAt(tenant, "page_size"));
 }
 
+// Of its owner, which says it.
+std::string CoreText(const json::value& tenant) {
+  if (!MemberAt(tenant, "core").is_number()) return "-";
+  return fmt::format("{:.0f}", NumberAt(tenant, "core"));
+}
+
 void PrintTenant(const json::value& tenant, const ClientContext& context) {
   if (context.json()) return PrintJson(tenant);
   const std::string move = TextAt(tenant, "move");
@@ -41,6 +47,7 @@ void PrintTenant(const json::value& tenant, const ClientContext& context) {
                            {"engine", TextAt(tenant, "engine")},
                            {"owner", TextAt(tenant, "owner")},
                            {"epoch", fmt::format("{:.0f}", NumberAt(tenant, "epoch"))},
+                           {"core", CoreText(tenant)},
                            {"state", TextAt(tenant, "state")},
                            {"size", SizeText(tenant)},
                            {"pages", PagesText(tenant)},

@@ -22,8 +22,12 @@ Epoch NodeTenants::EpochOf(const TenantName& tenant) const {
 size_t NodeTenants::CoreFor(const TenantName& tenant) const {
   if (cores_.size() == 1) return 0;
   if (const auto place = table_.Find(tenant)) return place->core;
-  const auto place = table_.Ask(tenant);
-  return place ? place->core : 0;
+  return AskHome(tenant);
+}
+
+// A copy that is on its way here is waited for where it will be.
+size_t NodeTenants::AskHome(const TenantName& tenant) const {
+  return runtime::CallOn(cores_.front().core, [&] { return HomeOf(tenant); });
 }
 
 Result<StreamAnswer> NodeTenants::RunAt(size_t core, const StreamCall& call, net::Caller* caller) {
@@ -42,9 +46,8 @@ Result<StreamAnswer> NodeTenants::Run(const StreamCall& call, net::Caller* calle
   const bool is_away = answer && answer->status == StreamAnswer::Status::kMoved && call.opens;
   if (!is_away || cores_.size() == 1 || !answer->results.empty()) return answer;
   // The table of this core may have been a moment old.
-  const auto now = table_.Ask(call.tenant);
-  if (!now || now->core == core) return answer;
-  return RunAt(now->core, call, caller);
+  const size_t home = AskHome(call.tenant);
+  return home == core ? answer : RunAt(home, call, caller);
 }
 
 void NodeTenants::Close(const StreamCall& call) {
@@ -77,7 +80,48 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
   return net::HttpResponse::Text(200, Encode(*answer));
 }
 
+std::optional<size_t> NodeTenants::CoreThatMoves(const TenantName& tenant) {
+  for (size_t core = 0; core < cores_.size(); ++core)
+    if (runtime::CallOn(cores_[core].core, [&] { return cores_[core].moves.IsMoving(tenant); })) return core;
+  return std::nullopt;
+}
+
 // -- On core 0
+
+size_t NodeTenants::HomeOf(const TenantName& tenant) const {
+  cores_.front().core.AssertHere();
+  if (cores_.size() == 1) return 0;
+  if (const auto place = table_.Find(tenant)) return place->core;
+  const auto noted = journal_->entries().find(tenant);
+  return noted != journal_->entries().end() && noted->second.pin ? noted->second.pin->core : 0;
+}
+
+size_t NodeTenants::HomeFor(const TenantName& tenant) {
+  if (cores_.size() == 1) return 0;
+  // A copy that could not be noted, or not be dropped, is in no journal.
+  if (const auto moves = CoreThatMoves(tenant)) return *moves;
+  const bool is_known = table_.Find(tenant) || journal_->entries().contains(tenant);
+  return is_known ? HomeOf(tenant) : table_.WithFewest();
+}
+
+size_t NodeTenants::CoreOfMove(const MoveId& move) {
+  for (size_t core = 0; core < cores_.size(); ++core)
+    if (runtime::CallOn(cores_[core].core, [&] { return cores_[core].moves.Knows(move); })) return core;
+  return 0;
+}
+
+std::optional<std::string> NodeTenants::LiveReceipt(const MoveId& move) {
+  return AtMove(move, [&](CoreTenants& home) { return home.moves.LiveReceipt(move); });
+}
+
+std::vector<move::Receipt> NodeTenants::LiveReceipts() {
+  std::vector<move::Receipt> receipts;
+  OnEach([&](CoreTenants& home) {
+    const auto of_core = home.moves.LiveReceipts();
+    receipts.insert(receipts.end(), of_core.begin(), of_core.end());
+  });
+  return receipts;
+}
 
 bool NodeTenants::Knows(const TenantName& tenant) {
   return At(tenant, [&](CoreTenants& home) { return home.tenants.Knows(tenant); });

@@ -2,6 +2,7 @@
 // What goes across are values; everything of a tenant is touched by its own core alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,9 @@
 #include "base/result.h"
 #include "gateway/stream_call.h"
 #include "gateway/stream_service.h"
+#include "move/journal.h"
 #include "move/moves.h"
+#include "move/receipt.h"
 #include "net/http.h"
 #include "net/routes.h"
 #include "pace/sensor.h"
@@ -32,6 +35,8 @@ class NodeTenants {
  public:
   // The table outlives it.
   explicit NodeTenants(tenant::TenantCores& table) : table_(table) {}
+  // The journal of the node, which says where what is not served is; before anything else is called.
+  void SetJournal(const move::Journal& journal) { journal_ = &journal; }
   // What the next core has, in the order of their numbers; all of them before anything else is called.
   void Add(const CoreTenants& core) { cores_.push_back(core); }
 
@@ -42,15 +47,27 @@ class NodeTenants {
   Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
   // StreamService::Close() there. Suspends.
   void Close(const StreamCall& call);
+  // The core on which it takes part in a move. Suspends.
+  std::optional<size_t> CoreThatMoves(const TenantName& tenant);
   // Adds the same two for another node's gateway, at kStreamsPath, to the routes of a core with this sensor.
   void AddRoutes(net::Routes& routes, pace::Sensor& sensor);
 
   // -- On core 0
-  // Runs `work(CoreTenants&)` on the tenant's core, and returns what it returned; on core 0 for a tenant that no core
-  // has. Suspends.
+  // The core to which a tenant is pinned, by its number: that which serves it, or has a copy of it; 0 for one that none
+  // has. Does not suspend.
+  size_t HomeOf(const TenantName& tenant) const;
+  // The same, but for one that no core has that to which a move should bring it. Suspends.
+  size_t HomeFor(const TenantName& tenant);
+  // Runs `work(CoreTenants&)` there, and returns what it returned. Suspends.
   template <typename Work>
   auto At(const TenantName& tenant, Work work) {
-    CoreTenants& home = cores_[table_.CoreOf(tenant)];
+    CoreTenants& home = cores_[HomeOf(tenant)];
+    return runtime::CallOn(home.core, [&] { return work(home); });
+  }
+  // The same on the core of which the moves know this one; on core 0 if none does. Suspends.
+  template <typename Work>
+  auto AtMove(const MoveId& move, Work work) {
+    CoreTenants& home = cores_[CoreOfMove(move)];
     return runtime::CallOn(home.core, [&] { return work(home); });
   }
   // The same on each core, one after the other.
@@ -58,6 +75,11 @@ class NodeTenants {
   void OnEach(Work work) {
     for (CoreTenants& home : cores_) runtime::CallOn(home.core, [&] { work(home); });
   }
+  // Whether it takes part in a move on any core (Moves::IsMoving). Suspends.
+  bool IsMoving(const TenantName& tenant) { return CoreThatMoves(tenant).has_value(); }
+  // Moves::LiveReceipt(s)() of all cores. Suspend.
+  std::optional<std::string> LiveReceipt(const MoveId& move);
+  std::vector<move::Receipt> LiveReceipts();
   // Whether any core knows the tenant (LocalTenants::Knows). Suspends.
   bool Knows(const TenantName& tenant);
   // Whether any serves it. Suspends.
@@ -72,10 +94,13 @@ class NodeTenants {
  private:
   // Where the call's tenant is, as far as this core knows; else as core 0 does.
   size_t CoreFor(const TenantName& tenant) const;
+  size_t AskHome(const TenantName& tenant) const;
+  size_t CoreOfMove(const MoveId& move);
   Result<StreamAnswer> RunAt(size_t core, const StreamCall& call, net::Caller* caller);
   net::Answer Handle(const net::HttpRequest& request, pace::Sensor& sensor);
 
   tenant::TenantCores& table_;
+  const move::Journal* journal_ = nullptr;
   std::vector<CoreTenants> cores_;
 };
 

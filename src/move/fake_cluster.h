@@ -130,10 +130,11 @@ class FakeNode final : public MoveHost {
   std::string TenantPath(const TenantName& tenant) const override {
     return folder_ + "/tenants/" + tenant + ".db";
   }
-  Result<std::unique_ptr<MoveChannel>> OpenChannel(const NodeName& peer, runtime::TimePoint) override;
+  Result<std::unique_ptr<MoveChannel>> OpenChannel(const NodeName& peer, const TenantName&,
+                                                   runtime::TimePoint) override;
   Engine* FindEngine(std::string_view name) override;
   Engine& EngineOf(const TenantName&) override;
-  pace::TokenBucket& paced_bucket() override { return bucket_; }
+  pace::TokenBucket& paced_throttle() override { return bucket_; }
   void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
              std::function<void()> first_answer) override {
     tenants_->Adopt(std::move(tenant), epoch, std::move(first_answer));
@@ -312,7 +313,8 @@ inline void FakeNode::Reached(Step step) {
   if (!dead_ && !stopping_ && cluster_.on_step) cluster_.on_step(*this, step);
 }
 
-inline Result<std::unique_ptr<MoveChannel>> FakeNode::OpenChannel(const NodeName& peer, runtime::TimePoint) {
+inline Result<std::unique_ptr<MoveChannel>> FakeNode::OpenChannel(const NodeName& peer, const TenantName&,
+                                                                  runtime::TimePoint) {
   FakeNode& other = *cluster_.nodes.at(peer);
   if (stopping_ || other.stopping()) return Fail(ErrorKind::kUnavailable, "NODE_UNREACHABLE", "it is down");
   for (auto& link : cluster_.links)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "move/journal_roles.h"
+#include "runtime/call_on.h"
 
 namespace tradewind::move {
 
@@ -77,7 +78,7 @@ Result<std::unique_ptr<Journal>> Journal::Open(runtime::Core& core, const std::s
                 fmt::format("the journal {} is {}, but there are files of tenants beside it", path,
                             exists ? "empty" : "missing"),
                 "put it back, or " + RepairCommand(path));
-  const ParsedJournal parsed = ParseJournal(AsBytes(bytes));
+  ParsedJournal parsed = ParseJournal(AsBytes(bytes));
   if (parsed.state == ParsedJournal::State::kDamaged || parsed.state == ParsedJournal::State::kUnknown)
     return Refusal(path, parsed);
   auto journal = std::unique_ptr<Journal>(new Journal(core, path));
@@ -87,6 +88,7 @@ Result<std::unique_ptr<Journal>> Journal::Open(runtime::Core& core, const std::s
               parsed.damaged_at, parsed.damage, bytes.size() - parsed.damaged_at);
     TW_TRY(journal->KeepEvidence(AsBytes(bytes)));
   }
+  PinAll(parsed.entries, static_cast<uint32_t>(core.siblings().size()));
   journal->entries_ = parsed.entries;
   Result<void> written = journal->Rewrite(parsed.entries, kFreshRoomBytes);
   const bool goes_on = parsed.state == ParsedJournal::State::kWhole && parsed.format == 2 && !bytes.empty();
@@ -135,8 +137,21 @@ void Journal::Close() {
 
 // -- Records
 
+std::optional<JournalEntry> Journal::Find(const TenantName& tenant) const {
+  return runtime::CallOn(core_, [&]() -> std::optional<JournalEntry> {
+    const auto found = entries_.find(tenant);
+    return found == entries_.end() ? std::nullopt : std::optional(found->second);
+  });
+}
+
 Result<void> Journal::Put(const JournalEntry& entry) {
-  core_.AssertHere();
+  return runtime::CallOn(core_, [&] { return PutHere(entry); });
+}
+
+Result<void> Journal::PutHere(const JournalEntry& entry) {
+  const size_t cores = core_.siblings().size();
+  TW_CHECK(entry.pin ? entry.pin->cores == cores && entry.pin->core < cores : cores == 1,
+           "a tenant is in the journal and pinned to no core");
   const auto before = entries_.find(entry.tenant);
   TW_CHECK(IsLegal(before == entries_.end() ? std::nullopt : std::optional(before->second.role), entry.role),
            "an illegal step between the roles of a journal");
@@ -144,12 +159,11 @@ Result<void> Journal::Put(const JournalEntry& entry) {
 }
 
 Result<void> Journal::Erase(const TenantName& tenant) {
-  core_.AssertHere();
-  return Append({tenant, std::nullopt}, false);
+  return runtime::CallOn(core_, [&] { return Append({tenant, std::nullopt}, false); });
 }
 
 Result<void> Journal::Append(JournalChange change, bool begins) {
-  TW_TRY(Settle());
+  TW_TRY(SettleHere());
   // Nothing suspends from here to the end of the write.
   JournalTail next = tail_;
   const std::string record = EncodeJournalRecord(next, synced_, change);
@@ -252,7 +266,10 @@ void Journal::SealWhenQuiet() {
 // -- Writing anew
 
 Result<void> Journal::Settle() {
-  core_.AssertHere();
+  return runtime::CallOn(core_, [&] { return SettleHere(); });
+}
+
+Result<void> Journal::SettleHere() {
   while (rewriting_ || (distrusted_ && syncing_)) changed_.Wait();
   if (closed_)
     return Fail(ErrorKind::kIo, std::string(kJournalFailedCode), "the node's journal is closed", "try again");

@@ -56,7 +56,7 @@ class Journal {
   // Seals the end, so that damage of the last record shows as well. Later calls fail. Suspends.
   void Close();
 
-  // Put() requires a legal step between roles (journal_roles.h).
+  // Put() requires a legal step between roles (journal_roles.h), and the pin of a core of this node.
   // Durable when they return; calls that wait at the same time share a sync. Suspend. Fail with DISK_FULL
   // (kTooLarge) or another error of the disk, and then a restart does not find the record; or with
   // JOURNAL_FAILED (kIo), and then it may find it until Settle() has succeeded.
@@ -64,7 +64,10 @@ class Journal {
   Result<void> Erase(const TenantName& tenant);
   // Success: what the file holds is known, and is entries(). Does nothing as a rule. Suspends.
   Result<void> Settle();
+  // What it says of a tenant, on any core as the three above; on another one than its own this suspends.
+  std::optional<JournalEntry> Find(const TenantName& tenant) const;
 
+  // On its own core. At the start all are pinned to a core of the node.
   const JournalEntries& entries() const { return entries_; }
   uint64_t size_bytes() const { return tail_.end; }  // Of head and records.
 
@@ -76,6 +79,8 @@ class Journal {
 
   Journal(runtime::Core& core, std::string path);
   Result<void> KeepEvidence(Bytes bytes) const;
+  Result<void> PutHere(const JournalEntry& entry);
+  Result<void> SettleHere();
   Result<void> Append(JournalChange change, bool begins);
   Result<void> MakeRoom(uint64_t record_bytes, bool begins);
   Result<void> GrowTo(uint64_t bytes);

@@ -20,9 +20,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string_view>
 
 #include "base/ids.h"
+#include "runtime/core.h"
 
 namespace tradewind::move {
 
@@ -42,6 +44,16 @@ enum class Role {
 
 std::string_view NameOf(Role role);
 
+// The core of the node that a tenant is pinned to, of so many; a node that starts with another number of them pins it
+// anew.
+struct CorePin {
+  uint32_t core = 0;
+  uint32_t cores = 1;
+  bool operator==(const CorePin&) const = default;
+};
+// None in a node of one core.
+std::optional<CorePin> PinTo(const runtime::Core& core);
+
 struct JournalEntry {
   TenantName tenant;
   Role role = Role::kOwned;
@@ -50,10 +62,15 @@ struct JournalEntry {
   NodeName peer;         // The other side of the move.
   uint64_t list = 0;     // Of `ready`.
   bool reverse = false;  // The move was turned round: its destination sends.
+  std::optional<CorePin> pin = {};
 
   bool operator==(const JournalEntry&) const = default;
 };
 
 using JournalEntries = std::map<TenantName, JournalEntry>;
+
+// Pins each that is not pinned to a core of a node of so many to the one that has the fewest, in the order of their
+// names.
+void PinAll(JournalEntries& entries, uint32_t cores);
 
 }  // namespace tradewind::move

@@ -65,13 +65,15 @@ bool AreZero(Bytes bytes) {
 std::string PayloadOf(const JournalChange& change) {
   if (!change.entry) return boost::json::serialize(boost::json::object{{"erase", change.tenant}});
   const JournalEntry& entry = *change.entry;
-  return boost::json::serialize(boost::json::object{{"tenant", entry.tenant},
-                                                    {"role", NameOf(entry.role)},
-                                                    {"epoch", entry.epoch.value},
-                                                    {"move", entry.move},
-                                                    {"peer", entry.peer},
-                                                    {"list", entry.list},
-                                                    {"reverse", entry.reverse}});
+  boost::json::object object{{"tenant", entry.tenant},     {"role", NameOf(entry.role)},
+                             {"epoch", entry.epoch.value}, {"move", entry.move},
+                             {"peer", entry.peer},         {"list", entry.list},
+                             {"reverse", entry.reverse}};
+  if (entry.pin) {
+    object["core"] = entry.pin->core;
+    object["cores"] = entry.pin->cores;
+  }
+  return boost::json::serialize(object);
 }
 
 // None for one that this version does not write.
@@ -85,6 +87,9 @@ std::optional<JournalChange> ChangeOf(Bytes payload) {
   JournalEntry entry{text("tenant"), Role::kOwned, Epoch{number("epoch")},
                      text("move"),   text("peer"), number("list")};
   entry.reverse = FindFlag(*object, "reverse").value_or(false);
+  if (const auto core = FindUnsigned(*object, "core"), cores = FindUnsigned(*object, "cores"); core && cores)
+    if (*core < *cores && *cores <= UINT32_MAX)
+      entry.pin = CorePin{static_cast<uint32_t>(*core), static_cast<uint32_t>(*cores)};
   const auto role = std::find(kRoleNames.begin(), kRoleNames.end(), text("role"));
   if (role == kRoleNames.end() || entry.tenant.empty()) return std::nullopt;
   entry.role = static_cast<Role>(role - kRoleNames.begin());

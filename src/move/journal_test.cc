@@ -52,6 +52,16 @@ JournalEntry Owned(const std::string& tenant, uint64_t epoch = 1) {
   return {tenant, Role::kOwned, Epoch{epoch}, "", "", 0, false};
 }
 
+TEST_F(JournalTest, KeepsTheCoreThatATenantIsPinnedTo) {
+  JournalChange change{"shop", JournalEntry{"shop", Role::kOwned, Epoch{3}, "", "", 0, false, CorePin{1, 2}}};
+  JournalTail tail = NewJournalTail(7);
+  std::string bytes = EncodeJournalHead(7, kJournalStart);
+  bytes += EncodeJournalRecord(tail, kJournalStart, change);
+  const ParsedJournal parsed = ParseJournal(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(parsed.entries.contains("shop"));
+  EXPECT_EQ(parsed.entries.at("shop"), *change.entry);
+}
+
 TEST_F(JournalTest, TheLastRecordOfATenantCounts) {
   core_.Run([&] {
     auto journal = Open();

@@ -49,7 +49,7 @@ void MoveDestination::Join() {
 }
 
 JournalEntry MoveDestination::Entry(Role role) const {
-  return JournalEntry{tenant_, role, epoch_, move_, peer_, list_, is_reverse()};
+  return JournalEntry{tenant_, role, epoch_, move_, peer_, list_, is_reverse(), PinTo(core_)};
 }
 
 // -- A channel
@@ -63,6 +63,7 @@ void MoveDestination::Serve(MoveChannel& channel, const Offer& offer) {
   Result<void> outcome = OutOfTurn("two offers at once");
   const bool alone = channel_ == &channel;
   if (alone) outcome = OrOutOfMemory<void>([&] { return Answer(channel, offer); });
+  if (alone) claim_.reset();  // If anything of the copy is here, the journal says so.
   if (outcome) {
     payload_->BeginChannel(channel);
     while (outcome && state_ != State::kOver) {
@@ -103,11 +104,12 @@ void MoveDestination::DropUntilItIs() {
 }
 
 Result<void> MoveDestination::Answer(MoveChannel& channel, const Offer& offer) {
+  const bool noted_as_owner = NotedRole() == Role::kOwner;  // It suspends, so it comes before all else.
   if (state_ == State::kTurned)
     return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND", "the tenant is on its way back");
   switch (offer.kind) {
     case OfferKind::kInit:
-      if (is_reverse() || NotedRole() == Role::kOwner) return OutOfTurn("a new offer");
+      if (is_reverse() || noted_as_owner) return OutOfTurn("a new offer");
       if (state_ == State::kReady && offer.attempt > 1)
         renewal_ = offer;
       else if (state_ == State::kEmpty)
@@ -116,8 +118,7 @@ Result<void> MoveDestination::Answer(MoveChannel& channel, const Offer& offer) {
         return OutOfTurn("a new offer");
       break;
     case OfferKind::kReverse:
-      if (!is_reverse() || (state_ != State::kFrozen && state_ != State::kReady) ||
-          NotedRole() == Role::kOwner)
+      if (!is_reverse() || (state_ != State::kFrozen && state_ != State::kReady) || noted_as_owner)
         return OutOfTurn("an offer to go back");
       if (state_ == State::kReady)
         renewal_ = offer;
@@ -164,7 +165,8 @@ Result<void> MoveDestination::Begin(const Offer& offer) {
 // made ready and its swap sent (model/README.md, OLDOFFER).
 Result<void> MoveDestination::Renew() {
   const Offer offer = *std::exchange(renewal_, std::nullopt);
-  if (state_ != State::kReady || NotedRole() == Role::kOwner) return OutOfTurn("a new list");
+  const bool noted_as_owner = NotedRole() == Role::kOwner;
+  if (state_ != State::kReady || noted_as_owner) return OutOfTurn("a new list");
   return Begin(offer);
 }
 
@@ -235,8 +237,8 @@ Result<void> MoveDestination::DropFiles() {
 }
 
 std::optional<Role> MoveDestination::NotedRole() const {
-  const auto found = host_.journal().entries().find(tenant_);
-  return found == host_.journal().entries().end() ? std::nullopt : std::optional(found->second.role);
+  const auto noted = host_.journal().Find(tenant_);
+  return noted ? std::optional(noted->role) : std::nullopt;
 }
 
 // -- After a restart

@@ -27,11 +27,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "move/destination_state.h"
 #include "move/host.h"
 #include "move/payload.h"
 #include "runtime/fiber.h"
+#include "tenant/name_claims.h"
 
 namespace tradewind::move {
 
@@ -43,6 +45,9 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   MoveDestination(DestinationMove move, NodeName peer, Engine& engine, std::function<void()> on_turned);
   ~MoveDestination();  // Requires: no Serve is in progress and no fiber of it runs (Join).
 
+  // Nobody else makes, deletes or moves a tenant of the name until the journal has this copy, or it is not made after
+  // all.
+  void Hold(tenant::NameClaims::Claim claim) { claim_.emplace(std::move(claim)); }
   // Answers one channel of the source until it ends or the move is over. A later channel replaces an earlier
   // one. Suspends.
   void Serve(MoveChannel& channel, const Offer& offer);
@@ -123,6 +128,7 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   Epoch epoch_;  // The source's before ready, this node's from owner on.
   uint64_t list_ = 0;
 
+  std::optional<tenant::NameClaims::Claim> claim_;
   MoveChannel* channel_ = nullptr;  // The current one.
   int serving_ = 0;                 // Calls of Serve, of which all but the last are about to end.
   // Of the current channel.

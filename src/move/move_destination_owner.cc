@@ -85,8 +85,7 @@ Result<void> MoveDestination::BecomeOwner(Epoch epoch) {
 
 // After a restart the journal says so already.
 Result<void> MoveDestination::NoteOnce(const JournalEntry& entry) {
-  const auto found = host_.journal().entries().find(entry.tenant);
-  if (found != host_.journal().entries().end() && found->second == entry) return {};
+  if (host_.journal().Find(entry.tenant) == entry) return {};
   return host_.journal().Put(entry);
 }
 
@@ -230,7 +229,7 @@ Result<void> MoveDestination::EndMove() {
   if (!IsLegal(state_, State::kEnding)) return {};  // Somebody is at it, or it is abandoned.
   Enter(State::kEnding);
   payload_->Settle();
-  JournalEntry owned{tenant_, Role::kOwned, epoch_, "", "", 0, false};
+  const JournalEntry owned{tenant_, Role::kOwned, epoch_, "", "", 0, false, PinTo(core_)};
   if (Result<void> noted = host_.journal().Put(owned); !noted) {
     if (state_ == State::kEnding) Enter(State::kOwner);
     return noted;

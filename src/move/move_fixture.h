@@ -124,13 +124,14 @@ class TestHost final : public MoveHost {
   std::string TenantPath(const TenantName& tenant) const override {
     return core_.folder() + "/tenants/" + tenant + ".db";
   }
-  Result<std::unique_ptr<MoveChannel>> OpenChannel(const NodeName&, runtime::TimePoint) override {
+  Result<std::unique_ptr<MoveChannel>> OpenChannel(const NodeName&, const TenantName&,
+                                                   runtime::TimePoint) override {
     if (!link) return Fail(ErrorKind::kUnavailable, "NODE_UNREACHABLE", "the test has no other node");
     return link->Open();
   }
   Engine* FindEngine(std::string_view name) override { return name == engine_.name() ? &engine_ : nullptr; }
   Engine& EngineOf(const TenantName&) override { return engine_; }
-  pace::TokenBucket& paced_bucket() override { return bucket_; }
+  pace::TokenBucket& paced_throttle() override { return bucket_; }
   void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch, std::function<void()>) override {
     served = std::move(tenant);
   }

@@ -31,7 +31,7 @@ MoveSource::MoveSource(MoveHost& host, tenant::HostedTenant& tenant, Engine& eng
       peer_(direction == Direction::kForward ? start.destination : start.source),
       options_(options),
       receipt_(std::move(start)),
-      pace_(core_, host.paced_bucket(), options_),
+      pace_(core_, host.paced_throttle(), options_),
       payload_(engine.MakeSource(*this)),
       started_(core_.Now()),
       phase_started_(started_),
@@ -78,7 +78,8 @@ void MoveSource::Enter(Phase phase) {
 
 JournalEntry MoveSource::Entry(Role role) const {
   return JournalEntry{
-      receipt_.tenant, role, receipt_.epoch, receipt_.id, peer_, 0, direction_ == Direction::kReverse};
+      receipt_.tenant, role, receipt_.epoch, receipt_.id, peer_, 0, direction_ == Direction::kReverse,
+      PinTo(core_)};
 }
 
 // -- What is asked of it
@@ -137,7 +138,7 @@ Result<void> MoveSource::Connect(OfferKind kind, int attempt) {
   const runtime::TimePoint deadline = core_.Now() + limits::kNodeCall;
   auto session = std::make_shared<SourceSession>();
   session->kind = kind;
-  TW_TRY_ASSIGN(session->channel, host_.OpenChannel(peer_, deadline));
+  TW_TRY_ASSIGN(session->channel, host_.OpenChannel(peer_, receipt_.tenant, deadline));
   payload_->BeginSession();
   session_ = session;
   readers_.Spawn("move source " + receipt_.id, [this, session] { ReadMessages(session); });

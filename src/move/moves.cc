@@ -52,11 +52,6 @@ void Moves::AllowStarts() {
 
 Result<Receipt> Moves::Start(const MoveRequest& request) {
   host_.core().AssertHere();
-  // Journal, claims and links are core 0's.
-  if (host_.core().number() != 0)
-    return Fail(ErrorKind::kRefused, "NOT_THERE_YET",
-                fmt::format("tenant {} is on core {} of node {}, and only those of core 0 can be moved",
-                            request.tenant, host_.core().number(), host_.self()));
   const auto may_start = [this] { return starts_allowed_ || host_.stopping(); };
   if (!WaitForUntil(changed_, host_.core().Now() + limits::kNodeCall, may_start) || host_.stopping())
     return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "node " + host_.self() + " is starting or ending",
@@ -205,6 +200,12 @@ void Moves::EndSource(const TenantName& tenant, Direction direction, MoveSource:
   }
   if (direction == Direction::kReverse) Abandon(tenant);
   RemoveCopy(tenant);
+}
+
+bool Moves::Knows(const MoveId& id) const {
+  host_.core().AssertHere();
+  return FindOutgoing(id) || std::any_of(incoming_.begin(), incoming_.end(),
+                                         [&](const auto& entry) { return entry.second->move() == id; });
 }
 
 bool Moves::IsMoving(const TenantName& tenant) const {
@@ -367,10 +368,9 @@ void Moves::ResumeWhenFree(const JournalEntry& entry) {
   fibers_.Spawn("resume move of " + entry.tenant, [this, entry] {
     while (!host_.stopping()) {
       changed_.WaitUntil(host_.core().Now() + limits::kFileInUseWait);
-      const auto& entries = host_.journal().entries();
-      const auto now = entries.find(entry.tenant);
-      const bool goes_on = now != entries.end() && now->second.role == entry.role &&
-                           now->second.move == entry.move && !IsMoving(entry.tenant);
+      const auto now = host_.journal().Find(entry.tenant);
+      const bool goes_on =
+          now && now->role == entry.role && now->move == entry.move && !IsMoving(entry.tenant);
       if (!goes_on || host_.stopping()) return;
       const Result<void> resumed = Resume(entry);
       if (resumed) return;

@@ -1,5 +1,6 @@
 // The moves that this node takes part in: it starts those of its own tenants, answers those of others, turns
-// them round when they are cancelled, and goes on with all of them after a restart.
+// them round when they are cancelled, and goes on with all of them after a restart. A node of several cores has them for
+// the tenants of each core; claims, journal and catalog are core 0's.
 //
 // This core only.
 #pragma once
@@ -46,8 +47,7 @@ class Moves {
   // Moves can be started from now on: those that an earlier process of this node left have been seen to.
   void AllowStarts();
   // Starts a move of a tenant that is here. Fails with the codes of Catalog::BeginMove, NODE_NOT_FOUND,
-  // TENANT_NOT_HERE, MOVE_ENDING (kUnavailable: the journal cannot yet note the end of the one before); with
-  // NOT_THERE_YET on another core than the first. Suspends.
+  // TENANT_NOT_HERE, MOVE_ENDING (kUnavailable: the journal cannot yet note the end of the one before). Suspends.
   Result<Receipt> Start(const MoveRequest& request);
   // The same, and suspends until it is over; its last receipt.
   Result<Receipt> RunToEnd(const MoveRequest& request);
@@ -75,6 +75,8 @@ class Moves {
   // If the tenant is being made here, or a copy of it is on its way: suspends until it is served, or the
   // deadline passes.
   Result<void> AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline);
+  // Whether the move is one of this core, or was the last of its tenant.
+  bool Knows(const MoveId& id) const;
   // Whether the tenant takes part in a move here, as either side.
   bool IsMoving(const TenantName& tenant) const;
 
@@ -115,7 +117,8 @@ class Moves {
   Result<Engine*> KnownEngine(std::string_view name);
   Destination MakeDestination(const MoveId& move, const TenantName& tenant, const NodeName& peer,
                               Engine& engine, Direction direction);
-  Result<void> AwaitRoom(const TenantName& tenant);
+  Result<tenant::NameClaims::Claim> AwaitRoom(const TenantName& tenant);
+  Result<void> CheckNoFile(const TenantName& tenant);
   Result<void> ServeOffered(MoveChannel& channel);
   void AwaitResumed(const TenantName& tenant);
   Result<Destination> DestinationFor(const Offer& offer, Engine& engine);

@@ -39,28 +39,38 @@ Moves::Destination Moves::MakeDestination(const MoveId& move, const TenantName& 
   return destination;
 }
 
-// A tenant that comes back finds its old copy here until that has been deleted; so does one whose last move
-// was given up.
-Result<void> Moves::AwaitRoom(const TenantName& tenant) {
+// A tenant that comes back finds its old copy here until that has been deleted; so does one whose last move was given
+// up. Who deletes it may need the claim. From when this returns on nobody else begins with the name.
+Result<tenant::NameClaims::Claim> Moves::AwaitRoom(const TenantName& tenant) {
   const runtime::TimePoint deadline = host_.core().Now() + limits::kReadyWait;
   const auto in_the_way = [&] {
-    return claims_.IsClaimed(tenant) || tenants_.Has(tenant) || host_.journal().entries().contains(tenant) ||
+    DropLast(tenant);
+    return host_.IsMovingElsewhere(tenant) || host_.journal().Find(tenant) || tenants_.Has(tenant) ||
            incoming_.contains(tenant);
   };
-  for (DropLast(tenant); in_the_way(); DropLast(tenant)) {
+  while (true) {
+    if (!in_the_way()) {
+      auto claim = claims_.ClaimName(tenant, deadline);
+      if (!claim) return CopyInTheWay(tenant);
+      if (!in_the_way()) {
+        TW_TRY(CheckNoFile(tenant));
+        if (host_.stopping() || incoming_.contains(tenant)) return CopyInTheWay(tenant);
+        return claim;
+      }
+    }
     if (host_.core().Now() >= deadline || host_.stopping()) return CopyInTheWay(tenant);
     runtime::SleepFor(limits::kLocatePause);
   }
-  // No tenant of this node is in the way, so a file would be one that nobody knows: it is not written over.
+}
+
+// No tenant of this node is in the way, so a file would be one that nobody knows: it is not written over.
+Result<void> Moves::CheckNoFile(const TenantName& tenant) {
   TW_TRY_ASSIGN(const bool exists, host_.core().disk().Exists(host_.TenantPath(tenant)));
-  if (exists)
-    return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
-                "the file " + host_.TenantPath(tenant) + " of node " + host_.self() +
-                    " belongs to no tenant that it knows",
-                "move it out of the folder");
-  // Somebody may have claimed the name meanwhile.
-  if (in_the_way()) return CopyInTheWay(tenant);
-  return {};
+  if (!exists) return {};
+  return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
+              "the file " + host_.TenantPath(tenant) + " of node " + host_.self() +
+                  " belongs to no tenant that it knows",
+              "move it out of the folder");
 }
 
 size_t Moves::receiving() const {
@@ -85,8 +95,11 @@ Result<Moves::Destination> Moves::DestinationFor(const Offer& offer, Engine& eng
   if (receiving() >= limits::kMovesIn)
     return Fail(ErrorKind::kUnavailable, "NODE_BUSY",
                 "node " + host_.self() + " is receiving as many tenants as it may", "try again");
-  TW_TRY(AwaitRoom(offer.tenant));
-  return MakeDestination(offer.move, offer.tenant, offer.source, engine, Direction::kForward);
+  TW_TRY_ASSIGN(auto claim, AwaitRoom(offer.tenant));
+  Destination destination =
+      MakeDestination(offer.move, offer.tenant, offer.source, engine, Direction::kForward);
+  destination->Hold(std::move(claim));
+  return destination;
 }
 
 // The tenant comes back: its old source stops sending, ends what is open, and has its copy ready to be made
@@ -104,12 +117,13 @@ Result<Moves::Destination> Moves::DestinationForReverse(const Offer& offer, Engi
                                                        found->second->direction() == Direction::kReverse)
     return found->second;
   if (DropLast(offer.tenant)) return DestinationForReverse(offer, engine);
-  const auto entry = host_.journal().entries().find(offer.tenant);
-  const bool has_copy = entry != host_.journal().entries().end() && entry->second.move == offer.move &&
-                        (entry->second.role == Role::kDual || entry->second.role == Role::kSwapping);
+  const auto entry = host_.journal().Find(offer.tenant);
+  const bool has_copy =
+      entry && entry->move == offer.move && (entry->role == Role::kDual || entry->role == Role::kSwapping);
   if (!has_copy || tenants_.Has(offer.tenant) || host_.stopping())
     return Fail(ErrorKind::kUnavailable, "MOVE_UNKNOWN", "this node has no copy for the move " + offer.move);
   TW_TRY(engine.CheckFrozen(host_, offer.tenant));
+  if (incoming_.contains(offer.tenant)) return DestinationForReverse(offer, engine);
   return MakeDestination(offer.move, offer.tenant, offer.source, engine, Direction::kReverse);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "net/api_error.h"
 #include "runtime/random_id.h"
 
 namespace tradewind::move {
@@ -14,7 +15,6 @@ namespace tradewind::move {
 namespace {
 
 constexpr std::string_view kProtocol = "tradewind-move/3";
-constexpr std::string_view kLinkPath = "/v1/internal/moves/link";
 constexpr std::array<std::string_view, 2> kLanes = {"urgent", "bulk"};  // In the order of Urgency.
 
 std::string QueryText(const net::HttpRequest& request, std::string_view name) {
@@ -32,43 +32,64 @@ PeerLinks::~PeerLinks() = default;
 
 // -- To other nodes
 
-Result<std::unique_ptr<MoveChannel>> PeerLinks::OpenChannel(const NodeName& peer,
+Result<std::unique_ptr<MoveChannel>> PeerLinks::OpenChannel(const NodeName& peer, const TenantName& tenant,
                                                             runtime::TimePoint deadline) {
   core_.AssertHere();
-  TW_TRY_ASSIGN(const Link link, LinkTo(peer, deadline));
+  // As long as a link to it lives it is the same process.
+  if (const auto sole = sole_.find(peer); sole != sole_.end()) {
+    if (!sole->second->lost()) return sole->second->Open();
+    sole_.erase(sole);
+  }
+  TW_TRY_ASSIGN(const CoreAnswer answer, AskCore(peer, tenant, deadline));
+  TW_TRY_ASSIGN(const Link link, LinkTo({peer, answer.core}, deadline));
+  if (answer.cores == 1) sole_[peer] = link;
   return link->Open();
 }
 
-// One link to a node however many moves want it at once.
-Result<PeerLinks::Link> PeerLinks::LinkTo(const NodeName& peer, runtime::TimePoint deadline) {
+Result<CoreAnswer> PeerLinks::AskCore(const NodeName& peer, const TenantName& tenant,
+                                      runtime::TimePoint deadline) {
+  net::HttpRequest request;
+  request.method = "POST";
+  request.target = kCorePath;
+  request.body = tenant;
+  request.idempotent = true;
+  TW_TRY_ASSIGN(const auto answer, directory_.Call(peer, std::move(request), deadline));
+  if (answer.status == 404) return CoreAnswer{};  // Of a version in which a node is one core.
+  if (answer.status != 200) return Fail(net::ParseErrorResponse(answer));
+  return DecodeCoreAnswer(answer.body);
+}
+
+// One link to a core of a node however many moves want it at once.
+Result<PeerLinks::Link> PeerLinks::LinkTo(const End& end, runtime::TimePoint deadline) {
   while (true) {
     if (closed_) return Fail(ErrorKind::kUnavailable, "STOPPING", "the node is ending");
-    if (const auto found = outgoing_.find(peer); found != outgoing_.end() && !found->second->lost())
+    if (const auto found = outgoing_.find(end); found != outgoing_.end() && !found->second->lost())
       return found->second;
-    if (opening_.insert(peer).second) break;
+    if (opening_.insert(end).second) break;
     if (!opened_.WaitUntil(deadline))
-      return Fail(ErrorKind::kTimeout, "NODE_SILENT", "no peer link to node " + peer + " came up in time");
+      return Fail(ErrorKind::kTimeout, "NODE_SILENT",
+                  "no peer link to node " + end.node + " came up in time");
   }
-  Result<Link> link = Connect(peer, deadline);
-  opening_.erase(peer);
+  Result<Link> link = Connect(end, deadline);
+  opening_.erase(end);
   opened_.NotifyAll();
   if (!link) return link;
   if (closed_) (*link)->Close();
   // The link before this one is lost; its fibers end by themselves.
-  if (const Link old = std::exchange(outgoing_[peer], *link))
+  if (const Link old = std::exchange(outgoing_[end], *link))
     fibers_.Spawn("end of a peer link", [old] { old->Join(); });
   return link;
 }
 
-Result<PeerLinks::Link> PeerLinks::Connect(const NodeName& peer, runtime::TimePoint deadline) {
+Result<PeerLinks::Link> PeerLinks::Connect(const End& end, runtime::TimePoint deadline) {
   const std::string id = runtime::RandomId(core_);
   std::vector<net::UpgradedConnection> lanes;
   for (const std::string_view lane : kLanes) {
-    TW_TRY_ASSIGN(const std::string url, directory_.UrlOf(peer));
-    auto upgraded =
-        client_.Upgrade(fmt::format("{}{}?id={}&lane={}", url, kLinkPath, id, lane), kProtocol, deadline);
+    TW_TRY_ASSIGN(const std::string url, directory_.UrlOf(end.node));
+    auto upgraded = client_.Upgrade(
+        fmt::format("{}{}?id={}&lane={}&core={}", url, kLinkPath, id, lane, end.core), kProtocol, deadline);
     if (!upgraded) {
-      if (upgraded.error().code == "NODE_UNREACHABLE") directory_.Forget(peer);
+      if (upgraded.error().code == "NODE_UNREACHABLE") directory_.Forget(end.node);
       return Fail(std::move(upgraded).error());
     }
     lanes.push_back(std::move(*upgraded));
@@ -76,7 +97,7 @@ Result<PeerLinks::Link> PeerLinks::Connect(const NodeName& peer, runtime::TimePo
   auto link = std::make_shared<PeerLink>(core_);
   for (size_t lane = 0; lane < lanes.size(); ++lane) {
     auto carried = std::make_shared<net::UpgradedConnection>(std::move(lanes[lane]));
-    fibers_.Spawn("peer link to " + peer, [link, lane, carried] {
+    fibers_.Spawn("peer link to " + end.node, [link, lane, carried] {
       link->Serve(static_cast<Urgency>(lane), std::move(carried->connection),
                   std::move(carried->already_read));
     });
@@ -85,11 +106,6 @@ Result<PeerLinks::Link> PeerLinks::Connect(const NodeName& peer, runtime::TimePo
 }
 
 // -- From other nodes
-
-void PeerLinks::AddRoutes(net::Routes& routes) {
-  routes.Add({"GET", std::string(kLinkPath), [this](const net::Call& call) { return Accept(call.request); },
-              net::Route::Body::kAnything});
-}
 
 net::Answer PeerLinks::Accept(const net::HttpRequest& request) {
   core_.AssertHere();
@@ -128,14 +144,15 @@ void PeerLinks::ServeIncoming(const std::string& id, Urgency lane, net::Upgraded
 
 void PeerLinks::Close() {
   closed_ = true;
-  for (const auto& [peer, link] : outgoing_) link->Close();
+  for (const auto& [end, link] : outgoing_) link->Close();
   for (const auto& [id, link] : incoming_) link->Close();
 }
 
 void PeerLinks::Join() {
-  for (const auto& [peer, link] : outgoing_) link->Join();
+  for (const auto& [end, link] : outgoing_) link->Join();
   WaitFor(lane_ended_, [&] { return incoming_.empty(); });
   fibers_.Join();
+  sole_.clear();
   outgoing_.clear();
 }
 

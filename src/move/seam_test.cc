@@ -342,7 +342,7 @@ TEST_F(SeamTest, AnEngineThatANodeLacksIsAnsweredAsSuch) {
     record.destination = "n2";
     record.epoch_before = Epoch{1};
     ASSERT_TRUE(cluster.catalog->BeginMove(record));
-    const auto channel = cluster.n1().OpenChannel("n2", core_.Now()).value();
+    const auto channel = cluster.n1().OpenChannel("n2", "shop", core_.Now()).value();
     ASSERT_TRUE(channel->Send(Offer{OfferKind::kInit, 1, Epoch{1}, "m1", "shop", "n1", "other", {}}));
     EXPECT_EQ(channel->Receive().error().code, "ENGINE_UNKNOWN");
   });

@@ -2,11 +2,11 @@
 
 namespace tradewind::move {
 
-SourcePace::SourcePace(runtime::Core& core, pace::TokenBucket& shared, const MoveOptions& options)
+SourcePace::SourcePace(runtime::Core& core, pace::Throttle& shared, const MoveOptions& options)
     : core_(core),
       options_(options),
       own_bucket_(core, static_cast<double>(options.pace.rate_bytes_per_s.value_or(0)), pace::kBurstBytes),
-      shared_bucket_(shared),
+      shared_(shared),
       bottleneck_(core.Now()) {}
 
 void SourcePace::OptionsChanged() {
@@ -19,26 +19,27 @@ bool SourcePace::follows_latency() const {
          (options_.method == Method::kZephyr || options_.pace.setpoint.has_value());
 }
 
-pace::TokenBucket& SourcePace::bucket() const {
-  return follows_latency() ? shared_bucket_ : own_bucket_;
+pace::Throttle& SourcePace::throttle() const {
+  if (follows_latency()) return shared_;
+  return own_bucket_;
 }
 
 double SourcePace::rate() const {
-  return bucket().rate();
+  return throttle().rate();
 }
 
 void SourcePace::Await(uint64_t bytes, const std::function<bool()>& stopped) {
   const bool shared = follows_latency();
-  bucket().TakePaced(bytes, [&] { return stopped() || follows_latency() != shared; });
+  throttle().TakePaced(bytes, [&] { return stopped() || follows_latency() != shared; });
 }
 
 void SourcePace::TakeUrgent(uint64_t bytes) {
-  bucket().TakeUrgent(bytes);
+  throttle().TakeUrgent(bytes);
 }
 
 void SourcePace::Wake() {
   own_bucket_.Wake();
-  shared_bucket_.Wake();
+  shared_.Wake();
 }
 
 void SourcePace::NoteCause(pace::Bottleneck::Cause cause) {

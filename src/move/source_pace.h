@@ -21,7 +21,7 @@ namespace tradewind::move {
 class SourcePace {
  public:
   // `shared`: what all moves of this node that follow latency draw on.
-  SourcePace(runtime::Core& core, pace::TokenBucket& shared, const MoveOptions& options);
+  SourcePace(runtime::Core& core, pace::Throttle& shared, const MoveOptions& options);
 
   // The options have changed; whoever waits for its turn looks again.
   void OptionsChanged();
@@ -49,13 +49,13 @@ class SourcePace {
   void Describe(Receipt& receipt, uint64_t bytes_left) const;
 
  private:
-  pace::TokenBucket& bucket() const;
+  pace::Throttle& throttle() const;
   std::string LimitedBy() const;
 
   runtime::Core& core_;
   const MoveOptions& options_;
   mutable pace::TokenBucket own_bucket_;  // Of a fixed rate.
-  pace::TokenBucket& shared_bucket_;
+  pace::Throttle& shared_;
   pace::PaceNote note_;
   double p95_sum_ms_ = 0;  // Over all notes that have one.
   uint64_t p95_notes_ = 0;

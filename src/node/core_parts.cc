@@ -8,6 +8,7 @@
 #include "admin/turn_metrics.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "runtime/call_on.h"
 #include "runtime/descriptors.h"
 
 namespace tradewind::node {
@@ -20,14 +21,17 @@ CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::Re
       client_(core, net::HttpClient::Peers::kNodes, options.cluster_secret),
       sensor_(core),
       tenants_(core, options.data_folder + "/tenants", removed, TenantBounds(table)),
-      reception_(core, options, state_) {}
+      reception_(core, options, state_),
+      wakes_(core) {}
 
 CoreParts::~CoreParts() = default;
 
 // What a node may have open is shared out between its cores.
 tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table) const {
   const uint64_t by_descriptors = core_.descriptors().shares().tenants / limits::kFilesPerTenant;
-  const uint64_t wanted = options_.open_tenants.value_or(limits::kOpenTenants) / core_.siblings().size();
+  const uint64_t cores = core_.siblings().size(),
+                 of_node = options_.open_tenants.value_or(limits::kOpenTenants);
+  const uint64_t wanted = of_node / cores + (core_.number() < of_node % cores ? 1 : 0);
   if (options_.open_tenants && wanted > by_descriptors)
     log::warn("no more than {} of the {} tenants of --open-tenants can be open: the limit of files is {}",
               by_descriptors, wanted, core_.descriptors().limit());
@@ -43,10 +47,12 @@ void CoreParts::Connect(Once once) {
   core_.AssertHere();
   once_.emplace(std::move(once));
   member_.emplace(catalog::Member{core_, options_.name, once_->catalog, [this] { return state_.stopping; }});
+  runtime::Core& first = *core_.siblings().front();
+  if (&core_ != &first) portions_ = std::make_unique<pace::PortionedBucket>(core_, first, once_->bucket);
   directory_ = std::make_unique<catalog::Directory>(once_->catalog, client_);
   moves_ = std::make_unique<move::Moves>(
       *this, tenants_, claims_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
-      [this] { once_->pacer.Wake(); });
+      [this] { WakePacer(); });
   links_ = std::make_unique<move::PeerLinks>(
       core_, *directory_, client_,
       [this](std::unique_ptr<move::MoveChannel> channel) { moves_->ServeChannel(std::move(channel)); });
@@ -65,8 +71,15 @@ void CoreParts::AddRoutes() {
   gateway_->AddRoutes(reception_.routes());
 }
 
-void CoreParts::AddMoveRoutes() {
-  links_->AddRoutes(reception_.routes());
+// Whoever starts a move does not wait for it.
+void CoreParts::WakePacer() {
+  runtime::Core& first = *core_.siblings().front();
+  if (first.IsHere()) return once_->wake_pacer();
+  wakes_.Spawn("wake pacer", [this, &first] { runtime::CallOn(first, [this] { once_->wake_pacer(); }); });
+}
+
+void CoreParts::SettleThrottle() {
+  if (portions_) portions_->Settle();
 }
 
 std::vector<net::MetricSample> CoreParts::Metrics() {
@@ -97,6 +110,8 @@ void CoreParts::EndStreams() {
 void CoreParts::EndMoves() {
   if (links_) links_->Close();
   if (moves_) moves_->Stop();
+  wakes_.Join();
+  if (portions_) portions_->Stop();
 }
 
 void CoreParts::EndConnections() {
@@ -107,12 +122,24 @@ void CoreParts::EndConnections() {
 // -- MoveHost
 
 Result<std::unique_ptr<move::MoveChannel>> CoreParts::OpenChannel(const NodeName& peer,
+                                                                  const TenantName& tenant,
                                                                   runtime::TimePoint deadline) {
-  return links_->OpenChannel(peer, deadline);
+  return links_->OpenChannel(peer, tenant, deadline);
+}
+
+pace::Throttle& CoreParts::paced_throttle() {
+  if (portions_) return *portions_;
+  return once_->bucket;
 }
 
 move::Engine* CoreParts::FindEngine(std::string_view name) {
   return name == zephyr_.name() ? &zephyr_ : nullptr;
+}
+
+bool CoreParts::IsMovingElsewhere(const TenantName& tenant) {
+  if (core_.siblings().size() == 1) return false;
+  const auto core = once_->tenants.CoreThatMoves(tenant);
+  return core && *core != core_.number();
 }
 
 void CoreParts::Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,

@@ -26,9 +26,12 @@
 #include "net/metrics.h"
 #include "node/node_options.h"
 #include "node/reception.h"
-#include "pace/pacer.h"
+#include "pace/portioned_bucket.h"
 #include "pace/sensor.h"
+#include "pace/throttle.h"
+#include "pace/token_bucket.h"
 #include "runtime/core.h"
+#include "runtime/fiber.h"
 #include "tenant/local_tenants.h"
 #include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
@@ -42,11 +45,12 @@ class CoreParts final : public move::MoveHost {
   // What its node has once and the parts of a core use. All of it outlives them.
   struct Once {
     catalog::Catalog& catalog;  // May be called on this core.
-    move::Journal& journal;     // Core 0 only, as the pacer.
-    pace::Pacer& pacer;
+    move::Journal& journal;
+    pace::TokenBucket& bucket;  // Core 0's.
     gateway::NodeTenants& tenants;
     gateway::GatewayId gateway;               // Of all gateways of the node.
     std::function<void(move::Step)> reached;  // Must not suspend.
+    std::function<void()> wake_pacer;         // On core 0 only; must not suspend.
   };
 
   // What can be there before the node has its catalog. All of it outlives it.
@@ -58,8 +62,6 @@ class CoreParts final : public move::MoveHost {
   gateway::CoreTenants OfTenants();
   // Adds what is asked on this core: by clients, and by other nodes for the node's tenants.
   void AddRoutes();
-  // Adds what is asked of other nodes' moves on core 0.
-  void AddMoveRoutes();
   std::vector<net::MetricSample> Metrics();
 
   NodeState& state() { return state_; }
@@ -71,7 +73,11 @@ class CoreParts final : public move::MoveHost {
   const catalog::Member& member() const { return *member_; }
   catalog::Directory& directory() { return *directory_; }
   move::Moves& moves() { return *moves_; }
+  move::PeerLinks& links() { return *links_; }
   gateway::Gateway& gateway() { return *gateway_; }
+
+  // No move is sent from this core: it gives back what it has drawn of the node's bucket. Suspends.
+  void SettleThrottle();
 
   // -- The end, step by step; no step is taken before the one above it is done on every core. Each is right whatever
   // is there.
@@ -90,18 +96,20 @@ class CoreParts final : public move::MoveHost {
   move::Journal& journal() override { return once_->journal; }
   const NodeName& self() const override { return options_.name; }
   std::string TenantPath(const TenantName& tenant) const override { return tenants_.PathOf(tenant); }
-  Result<std::unique_ptr<move::MoveChannel>> OpenChannel(const NodeName& peer,
+  Result<std::unique_ptr<move::MoveChannel>> OpenChannel(const NodeName& peer, const TenantName& tenant,
                                                          runtime::TimePoint deadline) override;
-  pace::TokenBucket& paced_bucket() override { return once_->pacer.bucket(); }
+  pace::Throttle& paced_throttle() override;
   move::Engine* FindEngine(std::string_view name) override;
   // SQLite is the only one so far.
   move::Engine& EngineOf(const TenantName&) override { return zephyr_; }
   void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
              std::function<void()> first_answer) override;
+  bool IsMovingElsewhere(const TenantName& tenant) override;
   void Reached(move::Step step) override { once_->reached(step); }
   bool stopping() const override { return state_.stopping; }
 
  private:
+  void WakePacer();
   tenant::LocalTenants::Options TenantBounds(tenant::TenantCores& table) const;
 
   runtime::Core& core_;
@@ -115,11 +123,13 @@ class CoreParts final : public move::MoveHost {
   zephyr::Engine zephyr_;
   std::optional<Once> once_;
   std::optional<catalog::Member> member_;
+  std::unique_ptr<pace::PortionedBucket> portions_;  // On another core than 0.
   std::unique_ptr<catalog::Directory> directory_;
   std::unique_ptr<move::Moves> moves_;
   std::unique_ptr<move::PeerLinks> links_;
   std::unique_ptr<gateway::StreamService> streams_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  runtime::TaskGroup wakes_;
 };
 
 }  // namespace tradewind::node

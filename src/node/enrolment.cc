@@ -4,8 +4,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "gateway/health.h"
 #include "net/seal.h"
-#include "node/reception.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::node {
@@ -58,7 +58,8 @@ Result<void> Enrolment::CheckNoTwin() {
   probe.idempotent = true;
   const auto answer =
       client_.Call(membership->url + "/health", std::move(probe), member_.core.Now() + limits::kNodeProbe);
-  if (!answer || answer->status != 200 || answer->body != HealthText(options_.name)) return {};
+  const auto health = answer && answer->status == 200 ? gateway::DecodeHealth(answer->body) : std::nullopt;
+  if (!health || health->node != options_.name) return {};
   return Fail(ErrorKind::kRefused, "NODE_RUNS_ELSEWHERE",
               "a node " + options_.name + " runs at " + membership->url,
               "stop that one first, or give another --name");

@@ -31,6 +31,8 @@ constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 Node::Node(runtime::Core& core, NodeOptions options)
     : core_(core),
       options_(std::move(options)),
+      trap_(options_.trap),
+      trap_times_(trap_.times),
       claims_(core),
       table_(core),
       tenants_(table_),
@@ -108,6 +110,7 @@ Result<void> Node::OpenJournal() {
   TW_TRY_ASSIGN(journal_, move::Journal::Open(
                               core_, options_.data_folder + "/journal",
                               has_tenants ? move::Journal::Missing::kRefuse : move::Journal::Missing::kMake));
+  tenants_.SetJournal(*journal_);
   // The map of a copy that is whole: the node ended between the note of that and the removal of the map.
   constexpr std::string_view kMap = ".db-presence";
   for (const std::string& name : names) {
@@ -136,15 +139,19 @@ Result<void> Node::OpenCatalog() {
 // Core 0 goes first. From the end on connections are dealt to all.
 void Node::ConnectCores() {
   called_catalog_ = std::make_unique<catalog::CatalogOnCore>(core_, *catalog_);
-  pacer_ = std::make_unique<pace::Pacer>(core_, options_.name, first().sensor(), CallbacksForPacer());
+  for (const auto& parts : parts_) {
+    sensors_.Add(parts->core(), parts->sensor());
+    paced_moves_.Add(*parts);
+  }
+  pacer_ = std::make_unique<pace::Pacer>(core_, options_.name, sensors_, CallbacksForPacer());
   const gateway::GatewayId gateway = options_.name + "." + runtime::RandomId(core_);
   std::vector<gateway::Gateway*> gateways;
   for (const auto& parts : parts_) {
     catalog::Catalog& catalog = parts == parts_.front() ? *catalog_ : *called_catalog_;
     runtime::CallOn(parts->core(), [&] {
       if (parts != parts_.front()) parts->reception().ListenBeside(first().reception());
-      parts->Connect(
-          {catalog, *journal_, *pacer_, tenants_, gateway, [this](move::Step step) { Reached(step); }});
+      parts->Connect({catalog, *journal_, pacer_->bucket(), tenants_, gateway,
+                      [this](move::Step step) { Reached(step); }, [this] { pacer_->Wake(); }});
     });
     tenants_.Add(parts->OfTenants());
     gateways.push_back(&parts->gateway());
@@ -170,10 +177,13 @@ void Node::Connect() {
   drain_ = std::make_unique<balance::Drain>(core_, options_.name, options_.data_folder + "/drain",
                                             CallbacksForDrain());
   admin_ = std::make_unique<admin::AdminApi>(
-      parts.member(), admin::AdminApi::Parts{parts.directory(), tenants_, parts.moves(), *maker_, *drain_,
-                                             *transfers_, *forwarding_});
+      parts.member(),
+      admin::AdminApi::Parts{parts.directory(), tenants_, *maker_, *drain_, *transfers_, *forwarding_});
+  std::vector<CoreParts*> by_core;
+  for (const auto& of_core : parts_) by_core.push_back(of_core.get());
+  move_routes_.emplace(tenants_, std::move(by_core));
   enrolment_.emplace(parts.member(), options_, url(), *folder_, parts.client());
-  recovery_.emplace(parts.member(), Recovery::Parts{*journal_, tenants_, parts.moves(), *maker_, *drain_});
+  recovery_.emplace(parts.member(), Recovery::Parts{*journal_, tenants_, *maker_, *drain_});
 }
 
 // What needs the catalog and may wait for it.
@@ -195,10 +205,7 @@ void Node::RegisterAndTidy() {
 
 pace::Pacer::Callbacks Node::CallbacksForPacer() {
   pace::Pacer::Callbacks callbacks;
-  callbacks.moves = [this] {
-    const auto sources = first().moves().sources();
-    return pace::Pacer::Moves(sources.begin(), sources.end());
-  };
+  callbacks.moves = [this] { return paced_moves_.Now(); };
   callbacks.ask = [this](const NodeName& node, const pace::LatencyCall& call) -> Result<pace::EndLatency> {
     net::HttpRequest request;
     request.method = "POST";
@@ -240,16 +247,19 @@ balance::Drain::Callbacks Node::CallbacksForDrain() {
                        [&](gateway::CoreTenants& home) { return home.moves.RunToEnd(request); });
   };
   callbacks.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
-    for (const move::Receipt& receipt : first().moves().LiveReceipts())
-      if (receipt.tenant == tenant)
-        if (auto set = first().moves().SetPace(receipt.id, pace); !set)
-          log::warn("the pace of move {} could not be set: {}", receipt.id, Describe(set.error()));
+    tenants_.At(tenant, [&](gateway::CoreTenants& home) {
+      for (const move::Receipt& receipt : home.moves.LiveReceipts())
+        if (receipt.tenant == tenant)
+          if (auto set = home.moves.SetPace(receipt.id, pace); !set)
+            log::warn("the pace of move {} could not be set: {}", receipt.id, Describe(set.error()));
+    });
   };
   return callbacks;
 }
 
+// On any core.
 void Node::Reached(move::Step step) {
-  if (options_.trap.step == move::NameOf(step) && --options_.trap.times == 0) options_.trap.run();
+  if (trap_.step == move::NameOf(step) && --trap_times_ == 0) trap_.run();
 }
 
 // -- Requests
@@ -261,12 +271,11 @@ void Node::AddRoutes() {
   routes.Add({"POST", std::string(kLatencyPath),
               [this](const net::Call& call) -> net::Answer {
                 TW_TRY_ASSIGN(const auto asked, pace::DecodeLatencyCall(call.request.body));
-                return net::HttpResponse::Json(200,
-                                               pace::Encode(pace::ReadEnd(core_, first().sensor(), asked)));
+                return net::HttpResponse::Json(200, pace::Encode(sensors_.Read(asked)));
               },
               net::Route::Body::kAnything});
   first().AddRoutes();
-  first().AddMoveRoutes();
+  move_routes_->AddTo(routes);
   admin_->AddRoutes(routes);
 }
 
@@ -281,10 +290,9 @@ net::Answer Node::Metrics() {
         sample.labels.emplace_back("core", std::to_string(core.number()));
     samples.insert(samples.end(), of_core.begin(), of_core.end());
   }
-  for (auto& more :
-       {admin::DrainMetrics(drain_->progress()),
-        admin::PaceMetrics(first().sensor().Read(), pacer_->bucket().rate(), pacer_->worst_ratio()),
-        admin::MemoryMetrics()})
+  for (auto& more : {admin::DrainMetrics(drain_->progress()),
+                     admin::PaceMetrics(sensors_.ReadNow(), pacer_->bucket().rate(), pacer_->worst_ratio()),
+                     admin::MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, net::RenderMetrics(samples));
   response.headers.Set("Content-Type", "text/plain; version=0.0.4");

@@ -9,11 +9,12 @@
 //   DATA/transfers/*     files on their way in or out (import, export)
 //
 // Here is what a node has once; what it has on each core is in core_parts.h. It uses all cores that core 0 has beside it
-// (docs/decisions/0008-cores.md). Tenants of another core than 0 cannot be moved yet, so `serve` takes one core only.
+// (docs/decisions/0008-cores.md).
 //
 // Core 0 only.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -35,8 +36,11 @@
 #include "node/core_parts.h"
 #include "node/data_folder.h"
 #include "node/enrolment.h"
+#include "node/move_routes.h"
 #include "node/node_options.h"
+#include "node/paced_moves.h"
 #include "node/recovery.h"
+#include "pace/end_latency.h"
 #include "pace/pacer.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
@@ -67,7 +71,10 @@ class Node {
 
   std::string url() const { return first().reception().url(); }
   // For tests: what happens at each step of a move from now on.
-  void SetTrap(StepTrap trap) { options_.trap = std::move(trap); }
+  void SetTrap(StepTrap trap) {
+    trap_ = std::move(trap);
+    trap_times_ = trap_.times;
+  }
   runtime::Core& core() { return core_; }
   // For tests, all of them. Of a core by its number, on which they are to be used.
   CoreParts& parts(size_t number = 0) { return *parts_[number]; }
@@ -95,6 +102,8 @@ class Node {
 
   runtime::Core& core_;
   NodeOptions options_;
+  StepTrap trap_;
+  std::atomic<int> trap_times_;  // Counted down by all cores.
   std::optional<DataFolder> folder_;
   std::unique_ptr<move::Journal> journal_;
   std::unique_ptr<tenant::RemovedFiles> removed_;
@@ -105,12 +114,15 @@ class Node {
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<catalog::Catalog> called_catalog_;  // The same, for other cores than 0.
   catalog::EmbeddedCatalog* embedded_ = nullptr;      // What other nodes ask here; null elsewhere.
+  pace::NodeSensors sensors_;
+  PacedMoves paced_moves_;
   std::unique_ptr<pace::Pacer> pacer_;
   std::unique_ptr<gateway::Forwarding> forwarding_;
   std::unique_ptr<admin::TenantMaker> maker_;
   std::unique_ptr<admin::Transfers> transfers_;
   std::unique_ptr<balance::Drain> drain_;
   std::unique_ptr<admin::AdminApi> admin_;
+  std::optional<MoveRoutes> move_routes_;
   std::optional<Enrolment> enrolment_;
   std::optional<Recovery> recovery_;
   runtime::TaskGroup fibers_;

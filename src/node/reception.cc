@@ -4,13 +4,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "gateway/forwarding.h"
+#include "gateway/health.h"
 #include "net/api_error.h"
 #include "net/call_for.h"
 #include "net/seal.h"
-#include "runtime/call_on.h"
-#include "runtime/detached_connection.h"
+#include "net/upgrade_on.h"
 
 namespace tradewind::node {
 
@@ -29,10 +28,6 @@ net::HttpResponse Refuse(const Error& why, int status) {
 }
 
 }  // namespace
-
-std::string HealthText(const NodeName& name) {
-  return R"({"status":"ok","node":")" + name + "\"}";
-}
 
 Reception::Reception(runtime::Core& core, const NodeOptions& options, const NodeState& state)
     : core_(core), options_(options), state_(state) {}
@@ -92,17 +87,7 @@ net::HttpResponse Reception::AtFirst(const net::HttpRequest& request) {
     there.caller = caller;
     return first_->Handle(there);
   });
-  if (!response.upgrade) return response;
-  response.upgrade->run = [&core = first_->core_,
-                           run = std::move(response.upgrade->run)](net::UpgradedConnection upgraded) {
-    const auto detached = runtime::Detach(std::move(upgraded.connection));
-    if (!detached) return;
-    runtime::CallOn(core, [&] {
-      auto connection = detached->Attach(core);
-      if (connection) return run({*std::move(connection), std::move(upgraded.already_read)});
-      log::warn("a connection of another node is lost: {}", Describe(connection.error()));
-    });
-  };
+  if (response.upgrade) net::RunUpgradeOn(first_->core_, response);
   return response;
 }
 
@@ -137,7 +122,8 @@ net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
 
 net::Answer Reception::Health() const {
   if (state_.refused) return Fail(*state_.refused);
-  if (state_.serving && !state_.stopping) return net::HttpResponse::Json(200, HealthText(options_.name));
+  if (state_.serving && !state_.stopping)
+    return net::HttpResponse::Json(200, gateway::Encode({options_.name, core_.siblings().size()}));
   return net::HttpResponse::Json(503,
                                  state_.stopping ? R"({"status":"draining"})" : R"({"status":"starting"})");
 }

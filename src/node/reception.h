@@ -27,9 +27,6 @@ struct NodeState {
   std::optional<Error> refused;  // The catalog does not take this node: nothing is served any more.
 };
 
-// What a node that serves says of its health.
-std::string HealthText(const NodeName& name);
-
 class Reception {
  public:
   // Both must outlive it; `state` is looked at for each request.

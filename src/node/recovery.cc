@@ -21,7 +21,8 @@ Result<void> Recovery::FollowJournal() {
       case move::Role::kCreating:
       case move::Role::kDropping: parts_.maker.Resume(entry); break;
       case move::Role::kOwned:
-        owned[member_.core.siblings()[parts_.tenants.table().Assign(tenant)]].push_back(&entry);
+        owned[member_.core.siblings()[parts_.tenants.HomeOf(tenant)]].push_back(&entry);
+        parts_.tenants.table().AssignTo(tenant, parts_.tenants.HomeOf(tenant));
         break;
       case move::Role::kDeleting:
         TW_TRY(parts_.tenants.files().RemoveFiles(tenant));
@@ -47,19 +48,24 @@ Result<void> Recovery::FollowJournal() {
 
 // One damaged copy does not keep the others from being served.
 void Recovery::ResumeMove(const move::JournalEntry& entry) {
-  if (Result<void> resumed = parts_.moves.Resume(entry); !resumed) {
-    log::error("tenant {} is not served here: {}", entry.tenant, Describe(resumed.error()));
-    const Error& why = resumed.error();
-    if (why.code == sqlite::kFileInUseCode) return parts_.moves.ResumeWhenFree(entry);
+  const Result<void> resumed = parts_.tenants.At(entry.tenant, [&](gateway::CoreTenants& home) {
+    Result<void> outcome = home.moves.Resume(entry);
+    if (outcome) return outcome;
+    const Error& why = outcome.error();
+    log::error("tenant {} is not served here: {}", entry.tenant, Describe(why));
+    if (why.code == sqlite::kFileInUseCode) {
+      home.moves.ResumeWhenFree(entry);
+      return outcome;
+    }
     const bool missing = why.code == sqlite::kFileGoneCode || why.kind == ErrorKind::kNotFound;
-    parts_.tenants.At(entry.tenant, [&](gateway::CoreTenants& home) {
-      home.tenants.AddUnserved(entry.tenant,
-                               missing ? tenant::TenantFileMissing(entry.tenant, why.message) : why);
-    });
-    parts_.maker.WatchStranded(entry);
-  } else if (entry.role != move::Role::kSwapping && entry.role != move::Role::kDual) {
-    parts_.maker.WatchStranded(entry);  // A sender looks by itself.
-  }
+    home.tenants.AddUnserved(entry.tenant,
+                             missing ? tenant::TenantFileMissing(entry.tenant, why.message) : why);
+    return outcome;
+  });
+  // A sender looks by itself.
+  const bool looks = resumed ? entry.role == move::Role::kSwapping || entry.role == move::Role::kDual
+                             : resumed.error().code == sqlite::kFileInUseCode;
+  if (!looks) parts_.maker.WatchStranded(entry);
 }
 
 // -- The catalog
@@ -78,7 +84,7 @@ void Recovery::FollowCatalog() {
     log::warn("moves of before the restart wait for the catalog: {}", Describe(cancelled.error()));
     runtime::SleepFor(limits::kReconnectPause);
   }
-  parts_.moves.AllowStarts();
+  parts_.tenants.OnEach([](gateway::CoreTenants& home) { home.moves.AllowStarts(); });
   ResumeDrain();
 }
 
@@ -97,7 +103,7 @@ Result<void> Recovery::CancelForgottenMoves() {
   if (!records) return Fail(records.error());
   for (const catalog::MoveRecord& record : *records) {
     if (record.source != member_.self || record.state != catalog::MoveState::kForward) continue;
-    if (parts_.moves.IsMoving(record.tenant) || !parts_.tenants.Has(record.tenant)) continue;
+    if (parts_.tenants.IsMoving(record.tenant) || !parts_.tenants.Has(record.tenant)) continue;
     move::Receipt receipt;
     receipt.id = record.id;
     receipt.tenant = record.tenant;

@@ -9,7 +9,6 @@
 #include "catalog/member.h"
 #include "gateway/node_tenants.h"
 #include "move/journal.h"
-#include "move/moves.h"
 
 namespace tradewind::node {
 
@@ -19,7 +18,6 @@ class Recovery {
   struct Parts {
     move::Journal& journal;
     gateway::NodeTenants& tenants;
-    move::Moves& moves;  // Of core 0, where all are.
     admin::TenantMaker& maker;
     balance::Drain& drain;
   };

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/json_fields.h"
+#include "runtime/call_on.h"
 
 namespace tradewind::pace {
 
@@ -59,12 +60,33 @@ Result<Activity> ActivityIn(const json::object* object) {
 
 }  // namespace
 
-EndLatency ReadEnd(runtime::Core& core, Sensor& sensor, const LatencyCall& call) {
-  const runtime::TimePoint since = call.back ? core.Now() - *call.back : runtime::TimePoint{};
-  EndLatency latency{sensor.Read(since), sensor.ReadUsual(), sensor.ReadActivity(), {}};
-  sensor.NoteMove();
-  for (const TenantName& tenant : call.tenants) latency.tenants[tenant] = sensor.ReadTenant(tenant, since);
+SensorView NodeSensors::View(const std::vector<TenantName>& tenants, bool in_move) const {
+  SensorView view;
+  for (const OfCore& one : sensors_) {
+    SensorView of_core = runtime::CallOn(one.core, [&] {
+      SensorView held = one.sensor.View(tenants);
+      if (in_move) one.sensor.NoteMove();
+      return held;
+    });
+    if (&one == &sensors_.front())
+      view = std::move(of_core);
+    else
+      view.Add(of_core);
+  }
+  return view;
+}
+
+EndLatency NodeSensors::Read(const LatencyCall& call) const {
+  const SensorView view = View(call.tenants, true);
+  const runtime::TimePoint now = sensors_.front().core.Now();
+  const runtime::TimePoint since = call.back ? now - *call.back : runtime::TimePoint{};
+  EndLatency latency{view.all.Read(now, since), view.usual.p95_ms(now), view.activity, {}};
+  for (const auto& [tenant, stream] : view.tenants) latency.tenants[tenant] = stream.Read(now, since);
   return latency;
+}
+
+Reading NodeSensors::ReadNow() const {
+  return View({}, false).all.Read(sensors_.front().core.Now(), {});
 }
 
 std::string Encode(const LatencyCall& call) {

@@ -27,8 +27,25 @@ struct LatencyCall {
   std::optional<runtime::Duration> back = {};
 };
 
-// Reads the sensor of this node, which takes part in a move.
-EndLatency ReadEnd(runtime::Core& core, Sensor& sensor, const LatencyCall& call);
+// The sensors of a node, one of each of its cores. Core 0 only.
+class NodeSensors {
+ public:
+  // Of the next core, which the sensor outlives; all of them before anything is read.
+  void Add(runtime::Core& core, Sensor& sensor) { sensors_.push_back({core, sensor}); }
+  // Of all requests of the node, which takes part in a move. On a node of several cores this suspends.
+  EndLatency Read(const LatencyCall& call) const;
+  // The same of all together, back to as far as a sensor looks, for metrics.
+  Reading ReadNow() const;
+
+ private:
+  struct OfCore {
+    runtime::Core& core;
+    Sensor& sensor;
+  };
+  SensorView View(const std::vector<TenantName>& tenants, bool in_move) const;
+
+  std::vector<OfCore> sensors_;  // By core.
+};
 
 std::string Encode(const LatencyCall& call);
 // Both fail with kCorrupt (LATENCY_MESSAGE).

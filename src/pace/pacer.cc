@@ -37,10 +37,10 @@ bool FollowsLatency(const PacedMove& move) {
 
 }  // namespace
 
-Pacer::Pacer(runtime::Core& core, NodeName self, Sensor& sensor, Callbacks callbacks)
+Pacer::Pacer(runtime::Core& core, NodeName self, const NodeSensors& sensors, Callbacks callbacks)
     : core_(core),
       self_(std::move(self)),
-      sensor_(sensor),
+      sensors_(sensors),
       callbacks_(std::move(callbacks)),
       bucket_(core, ControllerOptions{}.start_bytes_per_s, kBurstBytes),
       pulled_(kPullsFeltSeconds),
@@ -150,7 +150,9 @@ void Pacer::RefreshEnds(const Moves& moves) {
            }));
   };
   WaitForUntil(answered_, core_.Now() + kAnswerTime, all_answered);
-  NoteAnswer(ends_[self_], ReadEnd(core_, sensor_, CallFor(self_)), era());
+  const uint64_t asked_in = era();
+  EndLatency here = sensors_.Read(CallFor(self_));
+  NoteAnswer(ends_[self_], std::move(here), asked_in);
 }
 
 bool Pacer::HasNews(const End& end) const {
@@ -285,7 +287,7 @@ void Pacer::Govern(const Moves& moves, double factor) {
 
 void Pacer::Tick() {
   RefreshEnds(callbacks_.moves());
-  // Of those that were asked about some may be over, and their tenants gone. Nothing below suspends.
+  // Of those that were asked about some may be over. Nothing suspends from here on.
   const Moves moves = callbacks_.moves();
   std::map<MoveId, Objective> setpoints;
   for (const auto& move : moves)

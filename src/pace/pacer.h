@@ -48,14 +48,14 @@ struct TenantObjective {
 class Pacer {
  public:
   using Moves = std::vector<std::shared_ptr<PacedMove>>;
-  // What it needs of the node. The last two may suspend.
+  // What it needs of the node. All may suspend.
   struct Callbacks {
-    std::function<Moves()> moves;  // Those that this node sends.
+    std::function<Moves()> moves;  // Those that this node sends, as they are now.
     std::function<Result<EndLatency>(const NodeName&, const LatencyCall&)> ask;
     std::function<Result<std::vector<TenantObjective>>()> objectives;
   };
 
-  Pacer(runtime::Core& core, NodeName self, Sensor& sensor, Callbacks callbacks);
+  Pacer(runtime::Core& core, NodeName self, const NodeSensors& sensors, Callbacks callbacks);
   ~Pacer();  // Requires: Join() has returned.
 
   TokenBucket& bucket() { return bucket_; }
@@ -108,7 +108,7 @@ class Pacer {
 
   runtime::Core& core_;
   const NodeName self_;
-  Sensor& sensor_;
+  const NodeSensors& sensors_;
   const Callbacks callbacks_;
   TokenBucket bucket_;
   std::optional<Governor> governor_;  // While a move follows latency.

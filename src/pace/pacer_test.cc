@@ -58,7 +58,9 @@ class PacerTest : public testing::Test {
   // The pacer of n1, in a fiber, until the body has returned.
   void Run(const std::function<void(Pacer&)>& body) {
     core_.Run([&] {
-      Pacer pacer(core_, "n1", sensor_,
+      NodeSensors sensors;
+      sensors.Add(core_, sensor_);
+      Pacer pacer(core_, "n1", sensors,
                   {[this] { return Pacer::Moves(moves_.begin(), moves_.end()); },
                    [this](const NodeName& node, const LatencyCall&) -> Result<EndLatency> {
                      if (const auto found = ends_.find(node); found != ends_.end()) return found->second;

@@ -1,6 +1,7 @@
 #include "pace/sensor.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace tradewind::pace {
@@ -32,6 +33,40 @@ void Activity::Merge(const Activity& other) {
   lately = std::max(lately, other.lately);
   quiet_s = std::min(quiet_s, other.quiet_s);
   gap_s = std::max(gap_s, other.gap_s);
+}
+
+void Activity::Add(const Activity& other) {
+  gap_s = std::max(gap_s, other.gap_s);
+  under_way += other.under_way;
+  lately += other.lately;
+  quiet_s = std::min(quiet_s, other.quiet_s);
+}
+
+void LatencyStream::Add(const LatencyStream& other) {
+  latencies.Add(other.latencies);
+  under_way.insert(other.under_way.begin(), other.under_way.end());
+}
+
+void SensorView::Add(const SensorView& other) {
+  all.Add(other.all);
+  for (const auto& [tenant, stream] : other.tenants) tenants[tenant].Add(stream);
+  activity.Add(other.activity);
+  usual.Add(other.usual);
+}
+
+void LatencyWindow::Add(const LatencyWindow& other) {
+  auto place = slots_.begin();
+  for (const auto& slot : other.slots_) {
+    while (place != slots_.end() && (*place)->number < slot->number) ++place;
+    if (place == slots_.end() || (*place)->number != slot->number)
+      place = slots_.insert(place, std::make_unique<Slot>(*slot));
+    else
+      (*place)->latencies.Merge(slot->latencies);
+  }
+  std::deque<Ended> both;
+  std::merge(newest_.begin(), newest_.end(), other.newest_.begin(), other.newest_.end(),
+             std::back_inserter(both), [](const Ended& one, const Ended& two) { return one.at < two.at; });
+  newest_ = std::move(both);
 }
 
 void LatencyWindow::Record(runtime::TimePoint now, runtime::Duration latency) {
@@ -111,12 +146,12 @@ Sensor::Measurement::Measurement(Sensor& sensor, const TenantName& tenant, runti
   sensor_.NoteGap();
   sensor_.all_.under_way.insert(arrived_);
   if (const auto found = sensor_.followed_.find(tenant_); found != sensor_.followed_.end())
-    found->second.under_way.insert(arrived_);
+    found->second.stream.under_way.insert(arrived_);
 }
 
 Sensor::Measurement::~Measurement() {
   const runtime::TimePoint now = sensor_.core_.Now();
-  const auto end = [&](Stream& stream) {
+  const auto end = [&](LatencyStream& stream) {
     const auto started = stream.under_way.find(arrived_);
     if (started == stream.under_way.end()) return;  // Followed only since.
     stream.under_way.erase(started);
@@ -126,15 +161,25 @@ Sensor::Measurement::~Measurement() {
   sensor_.last_seen_ = now;
   if (!bulk_) sensor_.usual_.Record(now, now - arrived_);
   if (const auto found = sensor_.followed_.find(tenant_); found != sensor_.followed_.end())
-    end(found->second);
+    end(found->second.stream);
 }
 
-Reading Sensor::ReadTenant(const TenantName& tenant, runtime::TimePoint since) {
+const LatencyStream& Sensor::Follow(const TenantName& tenant) {
   const runtime::TimePoint now = core_.Now();
   std::erase_if(followed_, [&](const auto& entry) { return entry.second.asked + kForgotten < now; });
-  Stream& stream = followed_[tenant];
-  stream.asked = now;
-  return Read(stream, since);
+  Followed& followed = followed_[tenant];
+  followed.asked = now;
+  return followed.stream;
+}
+
+SensorView Sensor::View(const std::vector<TenantName>& tenants) {
+  core_.AssertHere();
+  SensorView view;
+  view.all.Add(all_);
+  for (const TenantName& tenant : tenants) view.tenants[tenant].Add(Follow(tenant));
+  view.activity = ReadActivity();
+  view.usual = usual_;
+  return view;
 }
 
 Activity Sensor::ReadActivity() const {

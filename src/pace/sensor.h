@@ -50,6 +50,9 @@ struct Activity {
   double gap_s = 0;           // The longest of late between two, but for those that are a pause.
   // Of two ends together.
   void Merge(const Activity& other);
+  // Of two cores of an end. A gap of the one may be filled by the other; without looking at each request that is not
+  // known, and too long a gap is the mistake that slows a move down rather than requests.
+  void Add(const Activity& other);
 };
 
 // The last seconds of one stream of latencies.
@@ -62,6 +65,8 @@ class LatencyWindow {
   static constexpr uint64_t kEnoughSamples = 500;
 
   void Record(runtime::TimePoint now, runtime::Duration latency);
+  // What another one holds, by the same clock, is in this one too.
+  void Add(const LatencyWindow& other);
   Reading Read(runtime::TimePoint now, const std::multiset<runtime::TimePoint>& under_way,
                runtime::TimePoint since = {}) const;
   // Requests that ended in the last `span`, which is at most kNewest (and no more than kMostNewest of them).
@@ -85,6 +90,25 @@ class LatencyWindow {
   std::deque<Ended> newest_;                 // In their order.
 };
 
+// The requests of one stream, from their arrivals to their answers.
+struct LatencyStream {
+  LatencyWindow latencies;
+  std::multiset<runtime::TimePoint> under_way;  // By arrival.
+  void Add(const LatencyStream& other);
+  Reading Read(runtime::TimePoint now, runtime::TimePoint since) const {
+    return latencies.Read(now, under_way, since);
+  }
+};
+
+// What a sensor holds at a moment; those of a node's cores add up.
+struct SensorView {
+  LatencyStream all;
+  std::map<TenantName, LatencyStream> tenants;  // Those that were asked for.
+  Activity activity;
+  UsualLatency usual;
+  void Add(const SensorView& other);
+};
+
 class Sensor {
  public:
   explicit Sensor(runtime::Core& core) : core_(core) {}
@@ -106,13 +130,11 @@ class Sensor {
     const bool bulk_;
   };
 
-  Reading Read(runtime::TimePoint since = {}) const { return Read(all_, since); }
-  // Of one tenant, which is followed from the first call on, for as long as it is asked for at least every
-  // kForgotten.
-  Reading ReadTenant(const TenantName& tenant, runtime::TimePoint since = {});
+  Reading Read(runtime::TimePoint since = {}) const { return all_.Read(core_.Now(), since); }
   Activity ReadActivity() const;
-  // The p95 that is usual without moves; 0 when it is not known.
-  double ReadUsual() const { return usual_.p95_ms(core_.Now()); }
+  // A copy of all that it holds of these tenants, and of all together. A tenant is followed from the first call on, for
+  // as long as it is asked for at least every kForgotten.
+  SensorView View(const std::vector<TenantName>& tenants);
   // A move is felt at this node: what requests take now is not what is usual.
   void NoteMove() { usual_.NoteMove(core_.Now()); }
 
@@ -122,19 +144,16 @@ class Sensor {
   static constexpr size_t kBulkBytes = 16u << 10;
   static constexpr double kPauseSeconds = 20;  // A longer gap is a pause.
   static constexpr double kGapSeconds = 30;    // In which a gap is forgotten.
-  struct Stream {
-    LatencyWindow latencies;
-    std::multiset<runtime::TimePoint> under_way;  // By arrival.
+  struct Followed {
+    LatencyStream stream;
     runtime::TimePoint asked{};
   };
-  Reading Read(const Stream& stream, runtime::TimePoint since) const {
-    return stream.latencies.Read(core_.Now(), stream.under_way, since);
-  }
+  const LatencyStream& Follow(const TenantName& tenant);
   void NoteGap();
 
   runtime::Core& core_;
-  Stream all_;
-  std::map<TenantName, Stream> followed_;
+  LatencyStream all_;
+  std::map<TenantName, Followed> followed_;
   UsualLatency usual_;
   bool seen_any_ = false;
   runtime::TimePoint last_seen_{};  // The last arrival or end.

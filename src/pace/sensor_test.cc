@@ -99,6 +99,36 @@ TEST(LatencyWindow, TakesRequestsThatHaveJustComeForNothing) {
   EXPECT_NEAR(window.Read(At(100ms), {At(99ms), At(99ms), At(99ms)}).p95_ms, 1, 0.05);
 }
 
+TEST(LatencyStream, OfSeveralCoresIsAsIfAllRequestsHadBeenOnOne) {
+  LatencyStream cores[2], both;
+  for (int i = 0; i < 6000; ++i) {
+    const runtime::Duration latency = i % 100 < 7 ? 30ms : 1ms;
+    cores[i % 100 < 50 ? 0 : 1].latencies.Record(At(i * 1ms), latency);
+    both.latencies.Record(At(i * 1ms), latency);
+  }
+  for (LatencyStream* const one : {&cores[1], &both}) one->under_way.insert(At(1s));
+  LatencyStream added;
+  for (const LatencyStream& core : cores) added.Add(core);
+  for (const auto since : {runtime::TimePoint{}, At(5500ms)}) {
+    const Reading reading = added.Read(At(6s), since), wanted = both.Read(At(6s), since);
+    EXPECT_EQ(reading.samples, wanted.samples);
+    EXPECT_EQ(reading.p95_ms, wanted.p95_ms) << "the p95 of neither core";
+    EXPECT_GT(reading.p95_ms, 20);
+  }
+}
+
+TEST(Activity, OfSeveralCoresIsThatOfAllAndItsGapThatOfWhomeverHasTheLongest) {
+  Activity node{1, 10, 2, 5};
+  node.Add({2, 20, 3, 0});
+  EXPECT_EQ(node.under_way, 3u);
+  EXPECT_EQ(node.lately, 30u);
+  EXPECT_EQ(node.quiet_s, 2);
+  EXPECT_EQ(node.gap_s, 5) << "of a core with one request nothing is known of gaps";
+  node.Add({});
+  EXPECT_EQ(node.gap_s, 5);
+  EXPECT_EQ(node.quiet_s, 2);
+}
+
 TEST(Reading, GivesTheFigureThatIsAskedFor) {
   const Reading reading{10, 1, 2, 3};
   EXPECT_EQ(reading.Of(Signal::kMean), 1);

@@ -38,7 +38,7 @@ double TokenBucket::most_debt() const {
   return std::max(rate_ * kMostDebtSeconds, burst_);
 }
 
-void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
+bool TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
   const Push push{given_up};
   pushes_.push_back(&push);
   const bool has_turn = !given_up() && turn_.Acquire(&push);
@@ -50,9 +50,10 @@ void TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_u
   }
   std::erase(pushes_, &push);
   turn_.Release(&push);
-  if (!has_turn || given_up()) return;
+  if (!has_turn || given_up()) return false;
   if (rate_ > 0) CheckHandedOut();
   TakeUrgent(bytes);
+  return true;
 }
 
 void TokenBucket::TakeUrgent(uint64_t bytes) {
@@ -65,6 +66,16 @@ void TokenBucket::TakeUrgent(uint64_t bytes) {
     let_off_ += -most - tokens_;
     tokens_ = -most;
   }
+}
+
+void TokenBucket::GiveBack(uint64_t bytes) {
+  taken_ -= std::min(bytes, taken_);
+  if (rate_ <= 0) return;
+  Refill();
+  // What was taken at another rate does not come back as a burst.
+  const double back = std::min(static_cast<double>(bytes), std::max(most_tokens() - tokens_, 0.0));
+  tokens_ += back;
+  handed_out_ = std::max(handed_out_ - back, 0.0);
 }
 
 void TokenBucket::CheckHandedOut() const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "pace/throttle.h"
 #include "runtime/core.h"
 #include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
@@ -18,7 +19,7 @@ namespace tradewind::pace {
 // What a bucket of moves begins with.
 inline constexpr uint64_t kBurstBytes = 2 * limits::kPageBatchBytes;
 
-class TokenBucket {
+class TokenBucket final : public Throttle {
  public:
   // bytes_per_second 0 is no limit. The bucket begins with `burst_bytes`, and later fills up to what some
   // milliseconds of its rate are, or `burst_bytes` if that is less: what was not taken must not come as a burst
@@ -26,17 +27,16 @@ class TokenBucket {
   // burst_bytes).
   TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t burst_bytes);
 
-  // Suspends until it is this caller's turn and the bucket is out of debt, then takes the bytes. Takes none
-  // and returns when `given_up` has become true, which it looks at when it is woken.
-  void TakePaced(uint64_t bytes, const std::function<bool()>& given_up);
-  // Takes the bytes at once.
-  void TakeUrgent(uint64_t bytes);
+  // There is room once the bucket is out of debt.
+  bool TakePaced(uint64_t bytes, const std::function<bool()>& given_up) override;
+  void TakeUrgent(uint64_t bytes) override;
+  // So many of those that were taken will not be sent.
+  void GiveBack(uint64_t bytes);
   // After no limit the bucket is empty.
   void SetRate(double bytes_per_second);
-  // Has everyone who waits look whether to give up.
-  void Wake();
+  void Wake() override;
 
-  double rate() const { return rate_; }
+  double rate() const override { return rate_; }
   // Bytes taken so far.
   uint64_t taken() const { return taken_; }
 

@@ -30,19 +30,24 @@ class UsualLatency {
   void Record(runtime::TimePoint now, runtime::Duration latency);
   // The window of now does not count.
   void NoteMove(runtime::TimePoint now);
+  // What another one holds, of other requests by the same clock, is in this one too.
+  void Add(const UsualLatency& other);
   // 0 when it is not known.
   double p95_ms(runtime::TimePoint now) const;
 
  private:
   struct Window {
     int64_t number;
-    double p95_ms;
+    bool felt_move;
+    LatencyHistogram latencies;
+    double p95_ms;  // Of latencies.
+    bool counts() const { return !felt_move && latencies.count() >= kEnoughSamples; }
   };
   static int64_t NumberOf(runtime::TimePoint now) { return now.time_since_epoch() / kWindow; }
   void Enter(int64_t number);
-  bool counts() const { return !felt_move_ && latencies_.count() >= kEnoughSamples; }
+  Window Now() const;
 
-  std::deque<Window> windows_;  // Those that count, the newest last.
+  std::deque<Window> windows_;  // Those before that of now in which there was a request, the newest last.
   int64_t number_ = 0;
   bool felt_move_ = false;
   LatencyHistogram latencies_;  // Of the window `number_`.

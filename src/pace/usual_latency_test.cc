@@ -82,6 +82,31 @@ TEST(UsualLatency, IsKnownFromTheFirstSecondsOfANode) {
   EXPECT_NEAR(history.p95_ms(), 3, 0.1);
 }
 
+TEST(UsualLatency, OfSeveralCoresIsThatOfAllRequests) {
+  const auto at = [](int ms) { return runtime::TimePoint(std::chrono::milliseconds(ms)); };
+  UsualLatency cores[2];
+  for (int i = 0; i < 60'000; i += 10) {
+    cores[(i / 10) % 2].Record(at(i), i % 100 == 0 ? 40ms : 2ms);
+  }
+  const double alone = cores[1].p95_ms(at(60'000));
+  UsualLatency node;
+  for (const UsualLatency& core : cores) node.Add(core);
+  EXPECT_NEAR(alone, 2, 0.1);
+  EXPECT_NEAR(node.p95_ms(at(60'000)), 40, 1) << "a tenth of all is slow, all of them on one core";
+}
+
+TEST(UsualLatency, OfSeveralCoresLeavesOutWindowsInWhichAMoveWasFelt) {
+  const auto at = [](int ms) { return runtime::TimePoint(std::chrono::milliseconds(ms)); };
+  UsualLatency cores[2];
+  for (int i = 0; i < 5'000; i += 10) cores[0].Record(at(i), 2ms);
+  cores[1].Record(at(0), 2ms);
+  cores[1].NoteMove(at(1'000));
+  UsualLatency node;
+  for (const UsualLatency& core : cores) node.Add(core);
+  EXPECT_GT(cores[0].p95_ms(at(6'000)), 0);
+  EXPECT_EQ(node.p95_ms(at(6'000)), 0);
+}
+
 TEST(UsualLatency, DoesNotCountRequestsThatAreLarge) {
   runtime::TestCore core;
   Sensor sensor(core);
@@ -90,13 +115,13 @@ TEST(UsualLatency, DoesNotCountRequestsThatAreLarge) {
       const Sensor::Measurement bulk(sensor, "shop", core.Now(), 1 << 20);
       runtime::SleepFor(50ms);
     }
-    EXPECT_EQ(sensor.ReadUsual(), 0);
+    EXPECT_EQ(sensor.View({}).usual.p95_ms(core.Now()), 0);
     EXPECT_NEAR(sensor.Read().p95_ms, 50, 2) << "but they are there";
     for (int i = 0; i < 100; ++i) {
       const Sensor::Measurement one(sensor, "shop", core.Now(), 200);
       runtime::SleepFor(2ms);
     }
-    EXPECT_NEAR(sensor.ReadUsual(), 2, 0.1);
+    EXPECT_NEAR(sensor.View({}).usual.p95_ms(core.Now()), 2, 0.1);
   });
 }
 

@@ -27,6 +27,7 @@
 #include "program/program.h"
 #include "runtime/cores.h"
 #include "runtime/fiber.h"
+#include "runtime/processors.h"
 
 namespace tradewind::program {
 namespace {
@@ -46,7 +47,7 @@ struct ServeOptions {
   bool insecure = false;
   bool replace_node = false;
   std::optional<size_t> open_tenants;
-  size_t cores = 1;
+  std::optional<size_t> cores;
 };
 
 // For tests: ends this process as a crash does, at the named step of a move ("NAME", or "NAME:3" for the
@@ -67,7 +68,6 @@ node::StepTrap TrapFromEnvironment() {
 // All but the secret, which may be made.
 Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   if (!options.catalog.empty()) return cli::NotThereYet("--catalog (the catalog in etcd)");
-  if (options.cores > 1) return cli::NotThereYet("--cores above 1 (one node on several processors)");
   if (!options.auth_keys.empty()) return cli::NotThereYet("--auth-key (a node that asks for tokens)");
   node::NodeOptions node;
   node.name = options.name;
@@ -121,6 +121,22 @@ void AllowAllFiles() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
+// As many as there are processors for, but no more than have enough of the files and of the tenants that may be open:
+// these are shared out between the cores.
+size_t CoresFor(const ServeOptions& options) {
+  if (options.cores) return *options.cores;
+  rlimit files = {};
+  const uint64_t most_files = ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0;
+  const size_t processors = runtime::UsableProcessors();
+  const uint64_t enough = std::max<uint64_t>(
+      1, std::min(most_files / limits::kLeastFilesPerCore,
+                  options.open_tenants.value_or(SIZE_MAX) / limits::kLeastOpenTenantsPerCore));
+  if (enough < processors)
+    log::warn("this node uses {} of {} processors: more cores would have too few open files or tenants each",
+              enough, processors);
+  return std::min<uint64_t>(enough, processors);
+}
+
 Error Explain(Error error, const ServeOptions& options) {
   if (error.code == "ADDRESS_IN_USE") {
     error.message = fmt::format("another process listens on {} already", options.listen);
@@ -155,7 +171,7 @@ cli::ExitCode Serve(const ServeOptions& options) {
   // A reader of our output that has gone is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
   AllowAllFiles();
-  runtime::Cores cores(options.cores);
+  runtime::Cores cores(CoresFor(options));
   runtime::RealCore& core = cores[0];
   cli::ExitCode exit_code = cli::ExitCode::kDone;
   const auto ran = cores.RunUntilReturned("serve", [&] {
@@ -230,8 +246,8 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .ValueName("N")
       .Positive();
   serve
-      .AddOption("--cores", options->cores, "How many processors the node uses; more than one: not there yet")
-      .ShowDefault()
+      .AddOption("--cores", options->cores,
+                 "How many processors the node uses [as many as this process may use]")
       .ValueName("N")
       .Positive();
   serve.OnGiven([&line, options] { line.action = [options] { return Serve(*options); }; });

@@ -6,18 +6,20 @@ namespace tradewind::tenant {
 
 NameClaims::Claim::~Claim() {
   if (!claims_) return;
-  claims_->first_.AssertHere();
-  claims_->claimed_.erase(name_);
-  claims_->ended_.NotifyAll();
+  runtime::CallOn(claims_->first_, [&] {
+    claims_->claimed_.erase(name_);
+    claims_->ended_.NotifyAll();
+  });
 }
 
 Result<NameClaims::Claim> NameClaims::ClaimName(const TenantName& name, runtime::TimePoint deadline) {
-  first_.AssertHere();
-  if (!runtime::WaitForUntil(ended_, deadline, [&] { return !IsClaimed(name); }))
-    return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
-                "tenant " + name + " is being made, deleted or moved by somebody else", "try again");
-  claimed_.insert(name);
-  return Claim(*this, name);
+  return runtime::CallOn(first_, [&]() -> Result<Claim> {
+    if (!runtime::WaitForUntil(ended_, deadline, [&] { return !IsClaimed(name); }))
+      return Fail(ErrorKind::kUnavailable, "NAME_BUSY",
+                  "tenant " + name + " is being made, deleted or moved by somebody else", "try again");
+    claimed_.insert(name);
+    return Claim(*this, name);
+  });
 }
 
 bool NameClaims::IsClaimed(const TenantName& name) const {

@@ -1,9 +1,9 @@
 // Who makes, deletes or begins to move the tenant of a name: one at a time, whichever core of the node has the tenant.
 //
-// A name is claimed before that first suspends, so no two touch one another's file or journal entry. A copy that comes
-// here in a move waits until nobody has the claim, and then stands in the way of everyone else by its journal entry.
+// A name is claimed before anything of it is touched, so no two touch one another's file or journal entry. A copy that
+// comes here in a move has the claim until its journal entry stands in the way of everyone else.
 //
-// Claims are taken on core 0, which has them all.
+// Core 0 has them all; on any core.
 #pragma once
 
 #include <set>
@@ -21,7 +21,8 @@ class NameClaims {
   // `first`: core 0 of the node.
   explicit NameClaims(runtime::Core& first) : first_(first) {}
 
-  // The right to make, delete or move the tenant of a name, until it goes away. Core 0 only.
+  // The right to make, delete or move the tenant of a name, until it goes away: in a fiber, of any core of the node; on
+  // another one than the first that suspends.
   class Claim {
    public:
     Claim(Claim&& other) noexcept
@@ -35,11 +36,11 @@ class NameClaims {
     NameClaims* claims_;
     TenantName name_;
   };
-  // Fails with NAME_BUSY (kUnavailable) when somebody else has it until the deadline. Core 0 only. Suspends.
+  // Fails with NAME_BUSY (kUnavailable) when somebody else has it until the deadline. Suspends.
   Result<Claim> ClaimName(const TenantName& name, runtime::TimePoint deadline);
   // Core 0 only.
   bool IsClaimed(const TenantName& name) const;
-  // Suspends while anybody has it, at most until the deadline. On any core.
+  // Suspends while anybody has it, at most until the deadline.
   void AwaitClaim(const TenantName& name, runtime::TimePoint deadline);
 
  private:

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "runtime/call_on.h"
 #include "runtime/disk.h"
 
 namespace tradewind::tenant {
@@ -26,7 +27,10 @@ Result<void> RemovedFiles::Start() {
 }
 
 Result<void> RemovedFiles::Take(const std::string& path) {
-  core_.AssertHere();
+  return runtime::CallOn(core_, [&] { return TakeHere(path); });
+}
+
+Result<void> RemovedFiles::TakeHere(const std::string& path) {
   runtime::Disk& disk = core_.disk();
   const auto file = disk.Open(path, runtime::OpenMode::kExisting);
   if (!file && file.error().kind == ErrorKind::kNotFound) return {};

@@ -6,7 +6,7 @@
 // time, and then removed. So the old name is free at once. A crash leaves files in the folder, with which the
 // next start goes on; nobody reads them.
 //
-// This core only.
+// The core that it was made on, but for Take().
 #pragma once
 
 #include <cstdint>
@@ -28,12 +28,13 @@ class RemovedFiles {
   // Makes the folder, and goes on with what is in it. Suspends.
   Result<void> Start();
   // Takes the file away; a small one is gone when it returns, and one that is missing is no error. That the
-  // old name is gone is durable once its folder is synced. Suspends.
+  // old name is gone is durable once its folder is synced. On any core of the node. Suspends.
   Result<void> Take(const std::string& path);
   // Ends in the middle of a file. Suspends.
   void Stop();
 
  private:
+  Result<void> TakeHere(const std::string& path);
   void Loop();
   Result<void> CutAway(const std::string& path);
 

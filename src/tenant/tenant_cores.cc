@@ -57,11 +57,6 @@ std::optional<TenantCores::Place> TenantCores::Find(const TenantName& name) cons
   return found == copy.places.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<TenantCores::Place> TenantCores::Ask(const TenantName& name) const {
-  if (is_one()) return std::nullopt;
-  return runtime::CallOn(first_, [&] { return Find(name); });
-}
-
 void TenantCores::NoteServed(const TenantName& name, Epoch epoch) {
   if (!is_one()) Note({name, {runtime::CurrentCore().number(), epoch}, false});
 }
@@ -112,15 +107,29 @@ void TenantCores::Join() {
 size_t TenantCores::Assign(const TenantName& name) {
   first_.AssertHere();
   if (is_one()) return 0;
-  Copy& copy = Here();
+  const Copy& copy = Here();
   const auto found = copy.places.find(name);
   const size_t core = found != copy.places.end()
                           ? found->second.core
                           : static_cast<size_t>(std::min_element(copy.counts.begin(), copy.counts.end()) -
                                                 copy.counts.begin());
-  // At no epoch: that an earlier tenant of the name has gone may still be on its way here.
-  Put(copy, name, {core, Epoch{}});
+  AssignTo(name, core);
   return core;
+}
+
+// At no epoch: that an earlier tenant of the name has gone may still be on its way here.
+void TenantCores::AssignTo(const TenantName& name, size_t core) {
+  first_.AssertHere();
+  if (!is_one()) Put(Here(), name, {core, Epoch{}});
+}
+
+size_t TenantCores::WithFewest() {
+  first_.AssertHere();
+  const std::vector<size_t>& counts = Here().counts;
+  size_t best = turn_++ % counts.size();
+  for (size_t core = 0; core < counts.size(); ++core)
+    if (counts[core] < counts[best]) best = core;
+  return best;
 }
 
 void TenantCores::Release(const TenantName& name) {
@@ -129,12 +138,6 @@ void TenantCores::Release(const TenantName& name) {
   Copy& copy = Here();
   const auto found = copy.places.find(name);
   if (found != copy.places.end() && found->second.epoch == Epoch{}) Erase(copy, name);
-}
-
-size_t TenantCores::CoreOf(const TenantName& name) const {
-  first_.AssertHere();
-  const auto place = Find(name);
-  return place ? place->core : 0;
 }
 
 std::vector<TenantName> TenantCores::names() const {

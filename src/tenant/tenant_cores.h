@@ -1,7 +1,7 @@
 // The table tenant -> core of a node. A tenant is pinned to one core; requests for it come in on any.
 //
 // Core 0 has the table. Every other core has a copy, which says what it said a moment ago: whoever goes to a core by it
-// and does not find the tenant there asks core 0. A tenant's own core is the first to know what becomes of it (whether it
+// and does not find the tenant there asks core 0 (gateway/node_tenants.h). A tenant's own core is the first to know what becomes of it (whether it
 // is served, and at which epoch), and tells core 0, which tells the others. In a node of one core the table is empty.
 #pragma once
 
@@ -32,8 +32,6 @@ class TenantCores {
   // -- On any core
   // As this core knows it. None: no core has it, or that is news.
   std::optional<Place> Find(const TenantName& name) const;
-  // As core 0 knows it. Suspends.
-  std::optional<Place> Ask(const TenantName& name) const;
   // On the tenant's core: from now on it is served here at this epoch; or is not any more, after it was at this one. Does
   // not suspend.
   void NoteServed(const TenantName& name, Epoch epoch);
@@ -44,10 +42,12 @@ class TenantCores {
   // -- On core 0
   // The core on which a tenant is about to be made: the one that it is on already, else that with the fewest.
   size_t Assign(const TenantName& name);
+  // It is on this one, or about to be.
+  void AssignTo(const TenantName& name, size_t core);
+  // One of those with the fewest, each in its turn: where a tenant should come to.
+  size_t WithFewest();
   // It was not made.
   void Release(const TenantName& name);
-  // Core 0 for one that is not in the table.
-  size_t CoreOf(const TenantName& name) const;
   // Those that are served.
   std::vector<TenantName> names() const;
 
@@ -77,6 +77,7 @@ class TenantCores {
   void Take(const std::vector<Change>& changes);
 
   runtime::Core& first_;
+  size_t turn_ = 0;                            // Of WithFewest().
   std::vector<std::unique_ptr<Copy>> copies_;  // By core: each is touched on its own alone.
 };
 

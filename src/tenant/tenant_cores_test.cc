@@ -113,6 +113,29 @@ TEST_F(TenantCoresTest, OnlyOneThatWasNotMadeIsReleased) {
   });
 }
 
+TEST_F(TenantCoresTest, ATenantThatComesGoesToOneOfTheCoresWithTheFewestEachInItsTurn) {
+  WithTable([&] {
+    EXPECT_NE(table_->WithFewest(), table_->WithFewest());
+    table_->AssignTo("a", 0);
+    table_->AssignTo("b", 2);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(table_->WithFewest(), 1u);
+    table_->AssignTo("a", 1);
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(table_->WithFewest(), 0u);
+  });
+}
+
+TEST_F(TenantCoresTest, AClaimIsTakenAndGivenBackOnAnyCore) {
+  WithTable([&] {
+    NameClaims claims(cores_[0]);
+    On(1, [&] {
+      const auto claim = claims.ClaimName("a", cores_[1].Now());
+      EXPECT_TRUE(claim);
+      On(2, [&] { EXPECT_EQ(claims.ClaimName("a", cores_[2].Now()).error().code, "NAME_BUSY"); });
+    });
+    EXPECT_FALSE(claims.IsClaimed("a"));
+  });
+}
+
 TEST_F(TenantCoresTest, ThatAnEarlierTenantOfTheNameHasGoneDoesNotTouchTheNextOne) {
   WithTable([&] {
     Serve(1, "a", 5);
@@ -120,8 +143,8 @@ TEST_F(TenantCoresTest, ThatAnEarlierTenantOfTheNameHasGoneDoesNotTouchTheNextOn
     EXPECT_EQ(table_->Assign("a"), 1u);
     Forget(1, "a", 5);  // It comes only now.
     AwaitTold();
-    EXPECT_EQ(table_->CoreOf("a"), 1u);
-    EXPECT_EQ(On(2, [&] { return table_->Ask("a"); }), (Place{1, Epoch{}}));
+    EXPECT_EQ(table_->Find("a"), (Place{1, Epoch{}}));
+    EXPECT_EQ(Seen(0, "a"), (Place{1, Epoch{}}));
     EXPECT_EQ(Seen(2, "a"), std::nullopt);
   });
 }
@@ -130,9 +153,8 @@ TEST_F(TenantCoresTest, WhoseCopyIsOldIsToldByCoreZero) {
   WithTable([&] {
     EXPECT_EQ(table_->Assign("a"), 0u);
     EXPECT_EQ(Seen(2, "a"), std::nullopt);
-    EXPECT_EQ(On(2, [&] { return table_->Ask("a"); }), (Place{0, Epoch{}}));
-    EXPECT_EQ(On(2, [&] { return table_->Ask("b"); }), std::nullopt);
-    EXPECT_EQ(table_->CoreOf("b"), 0u);
+    EXPECT_EQ(Seen(0, "a"), (Place{0, Epoch{}}));
+    EXPECT_EQ(Seen(0, "b"), std::nullopt);
   });
 }
 
@@ -163,19 +185,17 @@ TEST_F(TenantCoresTest, ANodeOfOneCoreHasNoneToLookUp) {
     EXPECT_EQ(table.Assign("a"), 0u);
     table.NoteServed("a", Epoch{1});
     EXPECT_EQ(table.Find("a"), std::nullopt);
-    EXPECT_EQ(table.Ask("a"), std::nullopt);
-    EXPECT_EQ(table.CoreOf("a"), 0u);
     table.Join();
   }));
 }
 
 class TenantCoresDeathTest : public TenantCoresTest {};
 
-TEST_F(TenantCoresDeathTest, ClaimsAreTakenOnCoreZero) {
+TEST_F(TenantCoresDeathTest, OnlyCoreZeroLooksAtClaimsWithoutACall) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(WithTable([&] {
                  NameClaims claims(cores_[0]);
-                 On(1, [&] { static_cast<void>(claims.ClaimName("a", cores_[1].Now())); });
+                 On(1, [&] { static_cast<void>(claims.IsClaimed("a")); });
                }),
                "what belongs to one core is used on another");
 }

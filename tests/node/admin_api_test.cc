@@ -310,17 +310,20 @@ TEST_F(AdminApiTest, ShowsWhatItKnowsOfANodeThatIsAway) {
                                                                    {"state", "up"},
                                                                    {"draining", false},
                                                                    {"sqlite", version},
+                                                                   {"cores", 1},
                                                                    {"tenants", 0}},
                                                        json::value{{"name", "n2"},
                                                                    {"url", n2_->url()},
                                                                    {"state", "up"},
                                                                    {"draining", false},
                                                                    {"sqlite", version},
+                                                                   {"cores", 1},
                                                                    {"tenants", 1}}}}}));
     Stop(n2_);
     const json::value one = Json(200, Call(*n1_, "GET", "/v1/nodes"));
     EXPECT_EQ(Text(one.at("nodes").at(0), "state"), "up");
     EXPECT_EQ(Text(one.at("nodes").at(1), "state"), "unreachable");
+    EXPECT_TRUE(one.at("nodes").at(1).at("cores").is_null());
     const json::value tenant = Json(200, Call(*n1_, "GET", "/v1/tenants/shop"));
     EXPECT_EQ(Text(tenant, "owner"), "n2");
     EXPECT_EQ(Text(tenant, "state"), "unreachable");

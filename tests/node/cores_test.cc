@@ -350,16 +350,6 @@ TEST_F(NodeCoresTest, TheNodeStopsWhileBothCoresServe) {
   });
 }
 
-TEST_F(NodeCoresTest, ATenantOfAnotherCoreThanTheFirstIsNotMovedYet) {
-  WithNode([&] {
-    Create(0, "a");
-    Create(0, "b");
-    for (const size_t client : {0, 1})
-      EXPECT_THAT(Call(client, "POST", "/v1/moves", R"({"tenant":"b","to":"n2"})").body,
-                  HasSubstr("NOT_THERE_YET"));
-  });
-}
-
 class NodeCoresDeathTest : public NodeCoresTest {};
 
 TEST_F(NodeCoresDeathTest, ATenantIsNotTouchedOnAnotherCore) {

@@ -12,7 +12,6 @@ from collections import defaultdict
 # header, or header and name -> what will use it. What is used now, or gone, must leave this list.
 STILL_TO_COME = {
     "src/runtime/call_on.h SpawnOn": "a core without descriptors asks the others, and waits for none (decision 0008)",
-    "src/runtime/processors.h": "serve --cores: as many as the process may use (decision 0008, step 4)",
 }
 
 # name -> who uses it, where no name can be seen.
