@@ -10,57 +10,34 @@
 // tenants, those on their way included. One that cannot be moved is tried again after a pause that doubles,
 // elsewhere if possible; from limits::kDrainTries tries on it is named, with the reason, and still tried.
 //
+//   drain_queue.h   which tenant is next        drain_places.h  where to
+//   drain_moves.h   what moves, and how fast    drain_file.h    how it was asked to, for after a restart
+//   drain_meter.h   what it has moved
+//
 // This core only.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
-#include <optional>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "balance/drain_file.h"
+#include "balance/drain_meter.h"
+#include "balance/drain_moves.h"
+#include "balance/drain_places.h"
+#include "balance/drain_progress.h"
+#include "balance/drain_queue.h"
 #include "balance/placement.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "move/moves.h"
 #include "move/receipt.h"
 #include "runtime/core.h"
+#include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::balance {
-
-struct DrainRequest {
-  std::vector<NodeName> to;  // Only to these; empty: to any other node.
-  move::Pace pace = {};      // Of all its moves together.
-};
-
-struct DrainProgress {
-  enum class State { kNone, kDraining, kDrained, kStopped };
-  struct Failure {
-    TenantName tenant;
-    std::string reason;
-  };
-
-  NodeName node;
-  State state = State::kNone;
-  uint64_t total = 0;  // Moved, and still here.
-  uint64_t moved = 0;
-  uint64_t moving = 0;  // Those in a move that somebody else started included.
-  uint64_t bytes_moved = 0;
-  double tenants_per_s = 0;  // Over the last seconds; once drained, from the start to the end.
-  int64_t started_at = 0;    // Unix milliseconds; 0 for a node that does not drain.
-  std::optional<double> eta_s;
-  std::string waiting_for;
-  std::vector<Failure> failures;
-};
-
-// {node, state, total, moved, failed, moving, bytes_moved, tenants_per_s, started_at, eta_s, waiting_for,
-// failures: [{tenant, reason}]}; null where something does not apply.
-std::string ToJson(const DrainProgress& progress);
 
 class Drain {
  public:
@@ -96,71 +73,35 @@ class Drain {
   void Join();
 
  private:
-  struct Tenant {
-    std::optional<uint64_t> bytes;  // Known once it is ready to go.
-    bool moving = false;
-    bool in_other_move = false;  // One that this drain did not start: of before a restart, or somebody's.
-    NodeName to;                 // The last place tried.
-    move::Pace pace;
-    uint32_t tries = 0;
-    std::string reason;
-  };
-  using Ready = std::set<std::pair<uint64_t, TenantName>>;
-
   void Begin(const DrainRequest& request);
   void Loop();
   void RefreshTenants();
   void SizeNewTenants();
   void RefreshPlaces();
-  // The version of this node's SQLite: tenants that have been on it do not go to an older one.
-  static int64_t SqliteOf(const std::vector<NodePlace>& places, const NodeName& name);
-  void WakeRested();
   void StartMoves();
   void MoveOne(const TenantName& name);
-  void NoteFailure(const TenantName& name, Tenant& tenant, const Result<move::Receipt>& receipt);
-  void MakeReady(const TenantName& name);
-  void Rest(const TenantName& name, runtime::Duration pause);
-  move::Pace ShareFor(size_t moves) const;
+  void NoteUnmoved(const TenantName& name, const Result<move::Receipt>& receipt, const NodeName& to);
   void ShareRate();
-  bool IsDrained() const;
+  bool IsOver() const { return draining_ && tenants_.size() == 0 && moves_.size() == 0; }
   std::string WhatIsMissing() const;
-  double RecentRate() const;
-  Result<void> KeepRequest(const DrainRequest& request);
-  Result<DrainRequest> KeptRequest();
 
   runtime::Core& core_;
   const NodeName self_;
-  const std::string file_;
   const Callbacks callbacks_;
+  DrainFile file_;
+  runtime::FairLock changes_;  // Start and Undrain take turns.
 
-  DrainRequest request_;
   std::string request_unknown_;  // Why it is not known, after a restart; then nothing is moved.
   bool draining_ = false;
   bool stopping_ = false;
-  bool running_ = false;   // The loop.
-  bool changing_ = false;  // Start or Undrain, which take turns.
-  runtime::WaitQueue changed_;
+  bool running_ = false;  // The loop.
   runtime::WaitQueue wake_;
 
-  std::map<TenantName, Tenant> tenants_;  // Still here, as far as is known.
-  Ready ready_;                           // By size.
-  std::multimap<runtime::TimePoint, TenantName> resting_;
-  size_t moving_ = 0;
-  uint64_t moving_bytes_ = 0;
-  std::vector<NodePlace> places_;
-  std::string places_error_;
-  bool places_known_ = false;
-  int64_t sqlite_ = 0;  // Of this node.
-  bool looking_ = false;
-  runtime::TimePoint next_places_;
-  runtime::TimePoint next_tenants_;
-
-  uint64_t moved_ = 0;
-  uint64_t bytes_moved_ = 0;
-  int64_t started_at_ = 0;
-  runtime::TimePoint started_;
-  runtime::TimePoint last_moved_;
-  std::deque<runtime::TimePoint> recent_;  // When tenants were moved, of the last seconds.
+  DrainQueue tenants_;
+  DrainMoves moves_;
+  DrainPlaces places_;
+  DrainMeter meter_;
+  runtime::TimePoint next_tenants_;  // When to look which are here.
 
   runtime::TaskGroup fibers_;
 };

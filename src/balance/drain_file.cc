@@ -7,12 +7,16 @@
 
 #include "base/hash.h"
 #include "base/json_fields.h"
+#include "base/path.h"
+#include "runtime/disk.h"
 
 namespace tradewind::balance {
 
 namespace {
 
 namespace json = boost::json;
+
+constexpr uint64_t kMostFileBytes = 16u << 20;
 
 std::string SumOf(std::string_view text) {
   return fmt::format("{:016x}", Hash64(std::as_bytes(std::span(text))));
@@ -46,6 +50,38 @@ std::optional<DrainRequest> ParseDrainFile(std::string_view text) {
   if (!parsed) return std::nullopt;
   request.pace = parsed->pace;
   return request;
+}
+
+Result<void> DrainFile::Keep(const DrainRequest& request) {
+  runtime::Disk& disk = core_.disk();
+  const std::string text = DrainFileText(request);
+  const std::string fresh = path_ + ".new";
+  TW_TRY(disk.Remove(fresh));
+  TW_TRY_ASSIGN(const auto file, disk.Open(fresh, runtime::OpenMode::kCreate));
+  TW_TRY(file->Write(0, std::as_bytes(std::span(text))));
+  TW_TRY(file->Sync());
+  TW_TRY(disk.Rename(fresh, path_));
+  return disk.SyncDirectory(FolderOf(path_));
+}
+
+// The file is made before the catalog says that this node drains, so it is never missing by rights.
+Result<DrainRequest> DrainFile::Read() {
+  const auto damaged = [&](const std::string& how) {
+    return Fail(ErrorKind::kCorrupt, "DRAIN_FILE_CORRUPT",
+                "how the node is to drain is not known, since " + path_ + " is " + how,
+                "say it again with tradewind node drain " + node_ + ", or end it with undrain");
+  };
+  auto opened = core_.disk().Open(path_, runtime::OpenMode::kExisting);
+  if (!opened && opened.error().kind == ErrorKind::kNotFound) return damaged("missing");
+  TW_TRY_ASSIGN(const auto file, std::move(opened));
+  TW_TRY_ASSIGN(const uint64_t size, file->Size());
+  if (size > kMostFileBytes) return damaged("not as it was written");
+  std::string text(size, '\0');
+  TW_TRY_ASSIGN(const size_t got, file->Read(0, std::as_writable_bytes(std::span(text))));
+  text.resize(got);
+  auto request = ParseDrainFile(text);
+  if (!request) return damaged("not as it was written");
+  return *std::move(request);
 }
 
 }  // namespace tradewind::balance

@@ -214,6 +214,20 @@ TEST_F(DrainTest, TriesAnotherNodeAfterACancelledMove) {
   });
 }
 
+TEST_F(DrainTest, LooksAtTheNodesAgainSoonAfterAFailure) {
+  here_["t"] = 1;
+  cancelled_ = {"t to n2"};
+  places_[2].up = false;
+  Run([&] {
+    catalog::Need(drain_->Start({}));
+    while (tried_["t"] == 0) runtime::SleepFor(milliseconds(1));
+    places_[2].up = true;
+    AwaitDrained();
+    EXPECT_THAT(moved_to_["n3"], ElementsAre("t"));
+    EXPECT_LE(tried_["t"], 3) << "before the time at which it would have looked anyway";
+  });
+}
+
 TEST_F(DrainTest, NamesATenantThatCannotBeMovedAndKeepsTryingIt) {
   for (int i = 0; i < 30; ++i) here_["t" + std::to_string(i)] = 1;
   fails_["t7"] = "it is stuck";
@@ -277,6 +291,21 @@ TEST_F(DrainTest, StartsNothingMoreOnceItIsUndoneAndLetsMovesEnd) {
     catalog::Need(drain_->Start({}));
     AwaitDrained();
     EXPECT_EQ(drain_->progress().moved, 100 - limits::kDrainMoves) << "counted from the new start";
+  });
+}
+
+TEST_F(DrainTest, ForgetsWhatItHasNotMovedOnceItIsUndone) {
+  here_ = {{"moves", 1}, {"fails", 2}};
+  fails_["fails"] = "it is stuck";
+  others_moves_ = {"moves"};
+  Run([&] {
+    catalog::Need(drain_->Start({}));
+    runtime::SleepFor(seconds(60));
+    EXPECT_EQ(drain_->progress().total, 2u);
+    catalog::Need(drain_->Undrain());
+    runtime::SleepFor(seconds(1));
+    EXPECT_EQ(drain_->progress().total, 0u);
+    EXPECT_THAT(drain_->progress().failures, IsEmpty());
   });
 }
 
