@@ -13,7 +13,16 @@
 
 namespace tradewind::catalog {
 
-class Directory {
+// Calls to other nodes, by their names.
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  // The target begins with a slash. Fails with NODE_NOT_FOUND, and as HttpClient::Call does. Suspends.
+  virtual Result<net::HttpResponse> Call(const NodeName& node, net::HttpRequest request,
+                                         runtime::TimePoint deadline) = 0;
+};
+
+class Directory final : public Peers {
  public:
   Directory(Catalog& catalog, net::HttpClient& client) : catalog_(catalog), client_(client) {}
 
@@ -21,10 +30,10 @@ class Directory {
   Result<std::string> UrlOf(const NodeName& node);
   // The address of a node turned out to be wrong: it is looked up again the next time.
   void Forget(const NodeName& node) { urls_.erase(node); }
-  // Calls another node; the target begins with a slash. A node that was restarted may have another address
-  // than the one remembered: that is looked up when nobody answers there. Fails as HttpClient::Call does.
-  // Suspends.
-  Result<net::HttpResponse> Call(const NodeName& node, net::HttpRequest request, runtime::TimePoint deadline);
+  // A node that was restarted may have another address than the one remembered: that is looked up when nobody answers
+  // there.
+  Result<net::HttpResponse> Call(const NodeName& node, net::HttpRequest request,
+                                 runtime::TimePoint deadline) override;
 
  private:
   Catalog& catalog_;

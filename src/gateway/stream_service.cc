@@ -44,37 +44,19 @@ Error NoMemoryForResult() {
           "do not repeat what writes; ask for less at a time"};
 }
 
-struct StreamService::OpenStream {
-  StreamId id;
-  TenantName tenant;
-  GatewayId gateway;
-  Epoch epoch;  // Of this node's ownership.
-  tenant::LocalTenants::Use use;
-  std::unique_ptr<tenant::Stream> stream;  // Null once it has ended, and its last answer waits for the disk.
-  bool busy = false;
-  bool doomed = false;  // To be closed once the call that runs has ended.
-  runtime::TimePoint last_used;
-
-  // Requires: busy.
-  void Doom() {
-    doomed = true;
-    if (stream) stream->Cancel();
-  }
-};
-
 StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves)
-    : core_(core), tenants_(tenants), moves_(moves), fibers_(core) {
-  fibers_.Spawn("idle streams", [this] { SweepIdle(); });
-}
+    : core_(core),
+      tenants_(tenants),
+      moves_(moves),
+      streams_(core, "streams", [](const auto& idle) { idle->stream.reset(); }) {}
 
 StreamService::~StreamService() = default;
 
 std::shared_ptr<StreamService::OpenStream> StreamService::Find(const StreamCall& call) const {
-  const auto found = streams_.find(call.stream);
-  if (found == streams_.end()) return nullptr;
-  const OpenStream& open = *found->second;
-  const bool fits = open.tenant == call.tenant && open.gateway == call.gateway && open.epoch == call.epoch;
-  return fits ? found->second : nullptr;
+  const auto open = streams_.Find(call.stream);
+  if (!open) return nullptr;
+  const bool fits = open->tenant == call.tenant && open->gateway == call.gateway && open->epoch == call.epoch;
+  return fits ? open : nullptr;
 }
 
 Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const StreamCall& call) {
@@ -87,9 +69,8 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
   TW_TRY_ASSIGN(auto stream, use->OpenStream());
   TW_TRY(stream->Resume(call.session, call.begun));
   const Epoch epoch = use.epoch();
-  return std::make_shared<OpenStream>(OpenStream{call.stream, call.tenant, call.gateway, epoch,
-                                                 std::move(use), std::move(stream), false, false,
-                                                 core_.Now()});
+  return std::make_shared<OpenStream>(
+      OpenStream{call.stream, call.tenant, call.gateway, epoch, std::move(use), std::move(stream)});
 }
 
 Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* caller) {
@@ -99,7 +80,7 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
   answer.status = StreamAnswer::Status::kLost;
   if (!call.opens) {
     const auto open = Find(call);
-    if (open && !open->busy) return RunOn(open, call, caller);
+    if (open && streams_.Acquire(*open)) return RunOn(open, call, caller);
     Close(call);  // A gateway that calls twice at once has given up the first call: lost is what it is.
     return answer;
   }
@@ -113,19 +94,19 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
     return answer;
   }
   TW_TRY(opened);
-  if (!streams_.emplace(call.stream, *opened).second) return answer;  // The number has been used.
+  if (!streams_.Add(*opened)) return answer;  // The number has been used.
   return RunOn(*opened, call, caller);
 }
 
 Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
                                           net::Caller* caller) {
-  open->busy = true;
   const net::Caller::Watch watch(caller, [&open] { open->Doom(); });
   auto answer = sqlite::OrOutOfMemory<StreamAnswer>([&] { return AnswerOf(*open, call); });
-  open->busy = false;
-  open->last_used = core_.Now();
   if (answer) answer->open = answer->open && !open->doomed && !stopping_;
-  if (!answer || !answer->open) CloseStream(open);
+  if (answer && answer->open)
+    streams_.Release(*open);
+  else
+    CloseStream(open);
   if (!answer) return Fail(NoMemoryForResult());
   return answer;
 }
@@ -192,8 +173,7 @@ void StreamService::RunRequests(OpenStream& open, const StreamCall& call, Stream
 }
 
 void StreamService::CloseStream(const std::shared_ptr<OpenStream>& stream) {
-  streams_.erase(stream->id);
-  stream->busy = true;  // Whoever still holds it must not use it.
+  streams_.Expire(*stream);
   stream->stream.reset();
 }
 
@@ -201,8 +181,8 @@ void StreamService::Close(const StreamCall& call) {
   core_.AssertHere();
   const auto open = Find(call);
   if (!open) return;
-  if (!open->busy) return CloseStream(open);
-  open->Doom();
+  if (streams_.StateOf(*open) == StreamState::kAcquired) return open->Doom();
+  CloseStream(open);
 }
 
 void StreamService::EndAllOf(const TenantName& tenant) {
@@ -213,12 +193,10 @@ void StreamService::EndAllOf(const TenantName& tenant) {
 // A statement that runs is cancelled, and its stream closed once it has answered.
 void StreamService::EndAll(const std::function<bool(const OpenStream&)>& is_meant) {
   while (true) {
-    std::vector<std::shared_ptr<OpenStream>> meant;
-    for (const auto& [id, stream] : streams_)
-      if (is_meant(*stream)) meant.push_back(stream);
+    std::vector<std::shared_ptr<OpenStream>> meant = streams_.Select(is_meant);
     if (meant.empty()) return;
     for (const auto& stream : meant) {
-      if (!stream->busy)
+      if (streams_.StateOf(*stream) == StreamState::kAvailable)
         CloseStream(stream);
       else if (stream->stream)
         stream->stream->Cancel();
@@ -237,21 +215,10 @@ net::MetricSample StreamService::Metric() const {
           static_cast<double>(streams_.size())};
 }
 
-void StreamService::SweepIdle() {
-  while (!stopping_) {
-    stop_.WaitUntil(core_.Now() + limits::kStreamSweep);
-    std::vector<std::shared_ptr<OpenStream>> idle;
-    for (const auto& [id, stream] : streams_)
-      if (!stream->busy && stream->last_used + limits::kStreamIdle <= core_.Now()) idle.push_back(stream);
-    for (const auto& stream : idle) CloseStream(stream);
-  }
-}
-
 void StreamService::Stop() {
   core_.AssertHere();
   stopping_ = true;
-  stop_.NotifyAll();
-  fibers_.Join();
+  streams_.Stop();
   EndAll([](const OpenStream&) { return true; });
 }
 

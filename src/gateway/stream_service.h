@@ -17,16 +17,16 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string_view>
 
 #include "base/result.h"
 #include "gateway/stream_call.h"
+#include "gateway/stream_table.h"
 #include "move/moves.h"
 #include "net/http.h"
 #include "net/metrics.h"
-#include "runtime/fiber.h"
+#include "runtime/core.h"
 #include "tenant/local_tenants.h"
 
 namespace tradewind {
@@ -60,7 +60,22 @@ class StreamService {
   net::MetricSample Metric() const;  // How many are open.
 
  private:
-  struct OpenStream;
+  struct OpenStream {
+    StreamId id;
+    TenantName tenant;
+    GatewayId gateway;
+    Epoch epoch;  // Of this node's ownership.
+    tenant::LocalTenants::Use use;
+    std::unique_ptr<tenant::Stream>
+        stream;           // Null once it has ended, and its last answer waits for the disk.
+    bool doomed = false;  // It expires once the call that has acquired it has ended.
+
+    // Requires: it is acquired.
+    void Doom() {
+      doomed = true;
+      if (stream) stream->Cancel();
+    }
+  };
 
   Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
   // The stream that the call fits; null if there is none.
@@ -69,17 +84,15 @@ class StreamService {
                              net::Caller* caller);
   Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer, MemoryCharge& held);
-  void SweepIdle();
+  // Requires: it is available, or the caller has acquired it.
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
   void EndAll(const std::function<bool(const OpenStream&)>& is_meant);
 
   runtime::Core& core_;
   tenant::LocalTenants& tenants_;
   move::Moves& moves_;
-  std::map<StreamId, std::shared_ptr<OpenStream>> streams_;
+  StreamTable<OpenStream> streams_;
   bool stopping_ = false;
-  runtime::WaitQueue stop_;
-  runtime::TaskGroup fibers_;
 };
 
 }  // namespace tradewind::gateway

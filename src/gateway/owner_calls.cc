@@ -1,0 +1,201 @@
+#include "gateway/owner_calls.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/limits.h"
+#include "hrana/encode.h"
+#include "hrana/error_codes.h"
+#include "net/api_error.h"
+#include "runtime/fiber.h"
+#include "runtime/off_core.h"
+#include "runtime/random_id.h"
+
+namespace tradewind::gateway {
+
+namespace {
+
+// For nobody: the stream ends with it.
+tl::unexpected<Error> ClientGone() {
+  return Fail(ErrorKind::kIo, "CLIENT_GONE", "the client has gone, and its request and stream end");
+}
+
+}  // namespace
+
+size_t StatementsIn(const hrana::StreamRequest& request) {
+  if (const auto* batch = std::get_if<hrana::Batch>(&request)) return batch->steps.size();
+  return 1;
+}
+
+runtime::Duration PatienceFor(const std::vector<hrana::StreamRequest>& requests) {
+  size_t statements = 0;
+  for (const hrana::StreamRequest& request : requests) {
+    statements += StatementsIn(request);
+    if (const auto* sequence = std::get_if<hrana::Sequence>(&request))
+      statements += static_cast<size_t>(std::count(sequence->sql.sql.begin(), sequence->sql.sql.end(), ';'));
+  }
+  constexpr runtime::Duration kOfOne =
+      limits::kStatementTime + limits::kWriteTurnWait + limits::kParkedRequest;
+  return limits::kParkedRequest + static_cast<int64_t>(statements) * kOfOne;
+}
+
+Error ExplainToClient(Error error, const NodeName& node) {
+  if (error.code == "OUT_OF_MEMORY")
+    return {ErrorKind::kInternal, "OUT_OF_MEMORY",
+            "there is no memory for the request or its answer, so whether it ran is not known",
+            "look whether it ran before you repeat it"};
+  if (error.code != "ANSWER_LOST") return error;
+  return {ErrorKind::kTimeout, "ANSWER_LOST",
+          "node " + node +
+              " was asked to run this and its answer was lost, so whether it ran is not known (" +
+              error.message + "); a transaction that was open is rolled back",
+          "look whether it ran before you repeat it"};
+}
+
+OwnerCalls::OwnerCalls(const catalog::Member& member, GatewayId id, catalog::Peers& peers,
+                       NodeTenants& tenants)
+    : member_(member),
+      core_(member.core),
+      id_(std::move(id)),
+      peers_(peers),
+      tenants_(tenants),
+      locations_(limits::kCachedLocations) {}
+
+// Where the tenant is, newer than what was tried and failed; waits for the catalog to say so until the
+// deadline.
+Result<catalog::Ownership> OwnerCalls::Locate(const TenantName& tenant, Epoch newer_than,
+                                              runtime::TimePoint deadline, net::Caller* caller) {
+  while (true) {
+    if (caller && caller->gone()) return ClientGone();
+    const Epoch local = tenants_.EpochOf(tenant);
+    const auto known = locations_.Find(tenant);
+    if (known && known->epoch > newer_than && known->epoch > local) return *known;
+    if (local > newer_than) return catalog::Ownership{member_.self, local};
+    auto record = member_.catalog.GetTenant(tenant);
+    if (record) {
+      locations_.Learn(tenant, record->ownership);
+      if (record->ownership.epoch > newer_than) return record->ownership;
+    } else if (record.error().kind == ErrorKind::kNotFound) {
+      locations_.Forget(tenant, newer_than);
+      return Fail(record.error());
+    }
+    if (core_.Now() >= deadline || stopping_) {
+      if (!record) return Fail(record.error());
+      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
+                  "tenant " + tenant + " is changing its node and that takes long", "try again");
+    }
+    runtime::SleepFor(limits::kLocatePause);
+  }
+}
+
+Result<StreamAnswer> OwnerCalls::Call(const NodeName& owner, const StreamCall& call,
+                                      runtime::TimePoint deadline, net::Caller* caller) {
+  if (owner == member_.self) return tenants_.Run(call, caller);
+  ++calls_to_others_;
+  net::HttpRequest request;
+  request.method = "POST";
+  request.target = std::string(kStreamsPath);
+  request.body = Encode(call);
+  request.caller = caller;
+  TW_TRY_ASSIGN(const auto answer, peers_.Call(owner, std::move(request), deadline));
+  if (answer.status == 200)
+    return runtime::OffCoreIfLarge(answer.body.size(), [&] { return DecodeStreamAnswer(answer.body); });
+  return Fail(net::ParseErrorResponse(answer));
+}
+
+Result<std::vector<std::string>> OwnerCalls::Run(OwnerStream& stream,
+                                                 std::vector<hrana::StreamRequest>& requests, bool keep,
+                                                 uint64_t answered_bytes, net::Caller* caller) {
+  const runtime::TimePoint parked_until = core_.Now() + limits::kParkedRequest;
+  std::vector<std::string> results;
+  StreamCall call;
+  call.tenant = stream.tenant;
+  call.gateway = id_;
+  call.keep = keep;
+  requests.swap(call.requests);
+  call.answered_bytes = answered_bytes;
+  Epoch tried;  // No owner up to this epoch has the tenant any more.
+  while (!call.requests.empty()) {
+    if (caller && caller->gone()) return ClientGone();
+    catalog::Ownership target{stream.owner, stream.epoch};
+    call.opens = stream.id.empty();
+    if (call.opens) {
+      TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until, caller));
+      // Known from here on, whatever becomes of the call.
+      stream.owner = target.owner;
+      stream.id = runtime::RandomId(core_);
+      stream.epoch = target.epoch;
+    }
+    call.epoch = target.epoch;
+    call.stream = stream.id;
+    call.session = stream.session;
+    call.begun = stream.begun;
+    Result<StreamAnswer> answer = Call(target.owner, call, core_.Now() + PatienceFor(call.requests), caller);
+    if (!answer) {
+      // Nothing ran if the owner could not be reached: without a transaction there the request may wait for
+      // it, or follow.
+      const bool may_wait = answer.error().kind == ErrorKind::kUnavailable && !stream.InTransaction() &&
+                            core_.Now() < parked_until && !stopping_;
+      if (!may_wait) return Fail(ExplainToClient(std::move(answer).error(), target.owner));
+      stream.id.clear();
+      locations_.Forget(stream.tenant, target.epoch);
+      runtime::SleepFor(limits::kLocatePause);
+      continue;
+    }
+    if (answer->status == StreamAnswer::Status::kLost) {
+      stream.id.clear();
+      if (call.opens)
+        return Fail(ErrorKind::kInternal, "STREAM_REFUSED",
+                    "node " + target.owner + " refuses a new stream; nothing ran there", "try again");
+      if (stream.InTransaction())
+        return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
+                    "node " + target.owner +
+                        ", which has the tenant, has ended the stream or was restarted, and its open "
+                        "transaction was rolled back",
+                    "open a new one");
+      continue;
+    }
+    const size_t done = answer->results.size();
+    if (done > call.requests.size())
+      return Fail(ErrorKind::kInternal, "RESULTS_TOO_MANY", "the owner sent too many results");
+    for (const std::string& result : answer->results) call.answered_bytes += result.size();
+    std::move(answer->results.begin(), answer->results.end(), std::back_inserter(results));
+    if (done == call.requests.size())
+      requests.swap(call.requests);  // For the caller, who knows how long it takes to end them.
+    else
+      call.requests.erase(call.requests.begin(), call.requests.begin() + static_cast<ptrdiff_t>(done));
+    call.progress = std::move(answer->progress);
+    if (!answer->open) stream.id.clear();
+    stream.epoch = answer->epoch;
+    stream.autocommit = answer->autocommit;
+    stream.session = std::move(answer->session);
+    stream.begun = std::move(answer->begun);
+    if (answer->status == StreamAnswer::Status::kMoved) {
+      tried = std::max({tried, target.epoch, answer->epoch});
+      locations_.Forget(stream.tenant, tried);
+    } else if (!call.requests.empty() && done == 0) {
+      return Fail(ErrorKind::kInternal, "RESULTS_MISSING", "the owner sent too few results");
+    } else if (!call.requests.empty()) {
+      break;  // The stream was closed before the last request.
+    }
+  }
+  if (caller && caller->gone()) return ClientGone();
+  for (size_t left = call.requests.size(); left > 0; --left)
+    results.push_back(hrana::EncodeErrorResult(
+        Error{ErrorKind::kInvalid, "STREAM_CLOSED", "the stream was closed by an earlier request", ""}));
+  return results;
+}
+
+void OwnerCalls::Close(const OwnerStream& stream) {
+  if (stream.id.empty()) return;
+  StreamCall call;
+  call.tenant = stream.tenant;
+  call.gateway = id_;
+  call.stream = stream.id;
+  call.epoch = stream.epoch;
+  if (stream.owner == member_.self) return tenants_.Close(call);
+  static_cast<void>(Call(stream.owner, call, core_.Now() + limits::kNodeCall, nullptr));
+}
+
+}  // namespace tradewind::gateway

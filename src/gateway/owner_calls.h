@@ -1,0 +1,81 @@
+// Runs a client's requests wherever its tenant is, here or at another node, and follows a tenant that changes its owner.
+//
+// Loops are impossible (docs/move.md, step 11): a node that is not the owner says so instead of forwarding, and the calls
+// go on to the owner that the catalog names, or wait for the catalog to name a newer one.
+//
+// This core only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "catalog/catalog.h"
+#include "catalog/directory.h"
+#include "catalog/location_cache.h"
+#include "catalog/member.h"
+#include "gateway/node_tenants.h"
+#include "gateway/stream_call.h"
+#include "hrana/request.h"
+#include "net/http.h"
+#include "runtime/core.h"
+#include "sqlite/session_state.h"
+
+namespace tradewind::gateway {
+
+// A client's stream as its tenant's owner has it, as far as the gateway knows; and what goes along to the next owner.
+struct OwnerStream {
+  TenantName tenant;
+  NodeName owner = {};
+  StreamId id = {};  // Empty: none is open there.
+  Epoch epoch = {};
+  bool autocommit = true;
+  sqlite::SessionState session = {};
+  std::vector<std::string> begun = {};
+
+  bool InTransaction() const { return !autocommit && begun.empty(); }
+};
+
+// How long the owner may take over the requests: each statement its time, and what it may have to wait for.
+runtime::Duration PatienceFor(const std::vector<hrana::StreamRequest>& requests);
+size_t StatementsIn(const hrana::StreamRequest& request);
+// The error of a call to a node, for the client: what he can make of it when the answer was lost.
+Error ExplainToClient(Error error, const NodeName& node);
+
+class OwnerCalls {
+ public:
+  // `id` is that of the gateway for whose clients it calls. The others outlive it.
+  OwnerCalls(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants);
+
+  // Runs requests whose stored SQL is resolved; one result each. `answered_bytes`: of the pipeline's results that are
+  // there already. `keep`: the client goes on with the stream. What has run whole is left in `requests`. After a failure
+  // the stream is to be closed. Suspends.
+  Result<std::vector<std::string>> Run(OwnerStream& stream, std::vector<hrana::StreamRequest>& requests,
+                                       bool keep, uint64_t answered_bytes, net::Caller* caller);
+  // Ends the stream at the owner, and rolls back what it has open. If the call is lost, the owner does so by itself when
+  // the stream has been idle for long enough. Suspends.
+  void Close(const OwnerStream& stream);
+  // Nothing is waited for or tried again from now on.
+  void Stop() { stopping_ = true; }
+
+  uint64_t calls_to_others() const { return calls_to_others_; }
+
+ private:
+  Result<catalog::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline,
+                                    net::Caller* caller);
+  Result<StreamAnswer> Call(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline,
+                            net::Caller* caller);
+
+  const catalog::Member& member_;
+  runtime::Core& core_;
+  const GatewayId id_;
+  catalog::Peers& peers_;
+  NodeTenants& tenants_;
+  catalog::LocationCache locations_;
+  uint64_t calls_to_others_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace tradewind::gateway
