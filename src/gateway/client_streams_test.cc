@@ -88,7 +88,7 @@ TEST_F(ClientStreamsTest, OneWhoComesTooLateIsToldHowItsStreamEnded) {
       EXPECT_EQ(CodeOf(Acquire(baton)), "STREAM_EXPIRED");
     EXPECT_THAT(MessageOf(Acquire(closed)), HasSubstr("the stream was closed;"));
     EXPECT_THAT(MessageOf(Acquire(failed)), HasSubstr("ended with the request before, which failed"));
-    EXPECT_THAT(MessageOf(Acquire(idle)), HasSubstr("was idle for more than 10 s"));
+    EXPECT_THAT(MessageOf(Acquire(idle)), HasSubstr("the stream was idle for more than 10 s"));
     EXPECT_THAT(closed_, ElementsAre(ParseBaton(idle)->stream));
   });
 }
