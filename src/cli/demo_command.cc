@@ -70,7 +70,7 @@ class Demo {
     observer_->Abandon();
     TW_TRY(moved);
     display_.Say("check    every transfer, every balance and the database itself");
-    TW_TRY_ASSIGN(json::value results, Judge());
+    TW_TRY_ASSIGN(json::value results, CheckResults());
     TW_TRY(cluster_->Stop());
     return results;
   }
@@ -223,7 +223,7 @@ class Demo {
     return Calm("n1");
   }
 
-  Result<json::value> Judge() {
+  Result<json::value> CheckResults() {
     const auto client_of = [this](size_t tenant) -> const load::HranaClient& {
       return generator_->client_of(tenant);
     };

@@ -62,7 +62,7 @@ Result<json::value> AwaitEnd(ClientContext& context, const Interruption& interru
 }
 
 // An error for a move that ended without having moved the tenant.
-Result<void> Judge(const json::value& receipt) {
+Result<void> CheckMoved(const json::value& receipt) {
   if (TextAt(receipt, "phase") == "done" && FlagAt(receipt, "verified")) return {};
   const std::string error = TextAt(receipt, "error");
   if (MoveHasStopped(receipt))
@@ -86,14 +86,14 @@ Result<void> Start(ClientContext& context, const MoveOptions& options) {
   }
   TW_TRY_ASSIGN(receipt, AwaitEnd(context, *interruption, TextAt(receipt, "id")));
   PrintReceipt(receipt, context);
-  return Judge(receipt);
+  return CheckMoved(receipt);
 }
 
 Result<void> Watch(ClientContext& context, const MoveOptions& options) {
   const Interruption interruption(context);
   TW_TRY_ASSIGN(const json::value receipt, AwaitEnd(context, interruption, options.id));
   PrintReceipt(receipt, context);
-  return Judge(receipt);
+  return CheckMoved(receipt);
 }
 
 Result<void> Cancel(ClientContext& context, const MoveOptions& options) {

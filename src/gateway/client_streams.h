@@ -1,6 +1,11 @@
 // The streams of clients that one gateway holds: a client goes on with his by its baton, and is told how it has ended if he
 // comes too late.
 //
+//   ClientStream   the client's, for as long as it has a baton, wherever its tenant goes
+//   OwnerStream    what the gateway knows of it at the tenant's owner (owner_calls.h), and takes to the next one
+//   OpenStream     the owner's end of that, between two calls (stream_service.h)
+//   tenant::Stream the SQL session of that, with its connection
+//
 // This core only.
 #pragma once
 

@@ -89,7 +89,7 @@ struct ConnectionCallbacks {
       if (self.noting_) NoteTraits(call, *self.noting_);
       if (action == SQLITE_PRAGMA) NotePragma(self, call);
       if (++self.authorizer_calls_ % kAuthorizerCallsPerProgress == 0 && !Continue(self)) return SQLITE_DENY;
-      const Result<int> verdict = Judge(call, self.phase_);
+      const Result<int> verdict = AuthorizeCall(call, self.phase_);
       if (verdict) return *verdict;
       self.interruption_ = verdict.error();
       return SQLITE_DENY;

@@ -133,14 +133,14 @@ bool IsOneOf(std::string_view value, std::initializer_list<std::string_view> upp
 }
 
 // A value that says what is so is ignored.
-Result<int> JudgeValue(const SandboxCall& call, std::initializer_list<std::string_view> upper_case) {
+Result<int> AuthorizeValue(const SandboxCall& call, std::initializer_list<std::string_view> upper_case) {
   if (!call.second) return SQLITE_OK;
   if (IsOneOf(View(call.second), upper_case)) return SQLITE_IGNORE;
   return Refuse("PRAGMA " + std::string(View(call.first)) + " is " + std::string(*upper_case.begin()) +
                 " on a hosted database and cannot be changed");
 }
 
-Result<int> JudgePragma(const SandboxCall& call, SandboxPhase phase) {
+Result<int> AuthorizePragma(const SandboxCall& call, SandboxPhase phase) {
   const std::string name(View(call.first));
   const AllowedPragma* allowed = FindPragma(name);
   if (!allowed) return Refuse("PRAGMA " + name + " is not available on a hosted database");
@@ -151,10 +151,10 @@ Result<int> JudgePragma(const SandboxCall& call, SandboxPhase phase) {
     case PragmaUse::kSession:
       return has_value && phase == SandboxPhase::kDescribing ? SQLITE_IGNORE : SQLITE_OK;
     case PragmaUse::kHint: return has_value ? SQLITE_IGNORE : SQLITE_OK;
-    case PragmaUse::kSynchronous: return JudgeValue(call, {"NORMAL", "FULL", "EXTRA", "1", "2", "3"});
-    case PragmaUse::kOff: return JudgeValue(call, {"OFF", "0", "NO", "FALSE"});
-    case PragmaUse::kNormal: return JudgeValue(call, {"NORMAL"});
-    case PragmaUse::kUtf8: return JudgeValue(call, {"UTF-8", "UTF8"});
+    case PragmaUse::kSynchronous: return AuthorizeValue(call, {"NORMAL", "FULL", "EXTRA", "1", "2", "3"});
+    case PragmaUse::kOff: return AuthorizeValue(call, {"OFF", "0", "NO", "FALSE"});
+    case PragmaUse::kNormal: return AuthorizeValue(call, {"NORMAL"});
+    case PragmaUse::kUtf8: return AuthorizeValue(call, {"UTF-8", "UTF8"});
     case PragmaUse::kOptimize:
       // Out of a SELECT from pragma_optimize, which would write although it was let in as a reader.
       if (phase == SandboxPhase::kStepping)
@@ -195,7 +195,7 @@ void NotePragma(const SandboxCall& call, StatementTraits& traits) {
 
 }  // namespace
 
-Result<int> Judge(const SandboxCall& call, SandboxPhase phase) {
+Result<int> AuthorizeCall(const SandboxCall& call, SandboxPhase phase) {
   switch (call.action) {
     case SQLITE_ATTACH:
       // VACUUM works through a nameless attached database; VACUUM INTO gives it a name.
@@ -221,7 +221,7 @@ Result<int> Judge(const SandboxCall& call, SandboxPhase phase) {
       if (EqualsIgnoringCase(View(call.first), "SQLITE_STMT"))
         return Refuse("the table sqlite_stmt is not available on a hosted database");
       return SQLITE_OK;
-    case SQLITE_PRAGMA: return JudgePragma(call, phase);
+    case SQLITE_PRAGMA: return AuthorizePragma(call, phase);
     default: return SQLITE_OK;
   }
 }

@@ -27,7 +27,7 @@ enum class SandboxPhase {
 };
 
 // SQLITE_OK or SQLITE_IGNORE, or why the statement is refused (code SQLITE_AUTH).
-Result<int> Judge(const SandboxCall& call, SandboxPhase phase);
+Result<int> AuthorizeCall(const SandboxCall& call, SandboxPhase phase);
 
 // Adds what the call tells about the statement that is being compiled.
 void NoteTraits(const SandboxCall& call, StatementTraits& traits);
