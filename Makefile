@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak
+.PHONY: build test sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores
 .DEFAULT_GOAL := build
 
 setup:
@@ -109,6 +109,10 @@ bench-tenants: build
 bench-peers: build
 	@scripts/install-dependencies.sh peers
 	@python3 bench/peers.py build/tradewind build/request_rates $(BENCH_FLAGS)
+
+# What a second core brings and costs; two minutes. One of them: BENCH_FLAGS="--only work".
+bench-cores: build
+	@python3 bench/cores.py build/tradewind $(BENCH_FLAGS)
 
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \

@@ -301,7 +301,15 @@ void Swarm::Delete(const std::string& tenant) {
   if (status == 204) Tell("a client has deleted " + tenant);
 }
 
+// To one that the node may not have, now and then.
+void Swarm::ChangeCore(const std::string& tenant) {
+  const uint64_t core = random().Between(uint64_t{0}, uint64_t{shape_.cores});
+  Tell(fmt::format("a client pins {} to core {}, answered {}", tenant, core,
+                   Call(AnyHost(), "PATCH", "/v1/tenants/" + tenant, fmt::format(R"({{"core":{}}})", core))));
+}
+
 void Swarm::Move(const std::string& tenant) {
+  if (shape_.cores > 1 && random().OneIn(3)) ChangeCore(tenant);
   json::object request{{"tenant", tenant}, {"to", AnyHost()}};
   DrawPace(random(), request);
   if (!request.contains("rate_bytes_per_s") && random().OneIn(3))

@@ -116,6 +116,7 @@ class Swarm {
   void Import(const std::string& tenant);
   void MakeFile();
   void Delete(const std::string& tenant);
+  void ChangeCore(const std::string& tenant);
   void Move(const std::string& tenant);
   void ChangeMove(const std::string& tenant, const std::string& id);
   void Drain();

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "admin/admin_request.h"
+#include "admin/core_change.h"
 #include "admin/tenant_json.h"
 #include "admin/tenant_maker.h"
 #include "admin/tenant_sizes.h"
@@ -143,12 +144,14 @@ net::Answer AdminApi::ShowTenant(const Call& call) {
 }
 
 net::Answer AdminApi::SetTenant(const Call& call) {
-  TW_TRY_ASSIGN(const auto objective, ParseSetTenant(call.request.body));
+  TW_TRY_ASSIGN(const SetTenantRequest set, ParseSetTenant(call.request.body));
   return parts_.forwarding.AtOwner(
       call.name, call.request, limits::kForwardedCall,
       [&](const catalog::TenantRecord& record) -> net::Answer {
-        TW_TRY_ASSIGN(const auto changed,
-                      member_.catalog.SetObjective(record.name, objective ? pace::ToText(*objective) : ""));
+        if (set.core) TW_TRY(parts_.core_change.PinTo(record.name, *set.core));
+        if (!set.sets_latency) return ShowHere(200, record);
+        TW_TRY_ASSIGN(const auto changed, member_.catalog.SetObjective(
+                                              record.name, set.latency ? pace::ToText(*set.latency) : ""));
         return ShowHere(200, changed);
       });
 }

@@ -25,6 +25,7 @@
 
 namespace tradewind::admin {
 
+class CoreChange;
 class TenantMaker;
 
 class AdminApi {
@@ -34,6 +35,7 @@ class AdminApi {
     catalog::Directory& directory;
     gateway::NodeTenants& tenants;
     TenantMaker& maker;
+    CoreChange& core_change;
     balance::Drain& drain;
     Transfers& transfers;
     gateway::Forwarding& forwarding;

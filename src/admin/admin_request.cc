@@ -231,13 +231,17 @@ Result<SetMoveRequest> ParseSetMove(std::string_view text) {
   return SetMoveRequest{.pace = pace, .verify_again = false};
 }
 
-Result<std::optional<pace::Objective>> ParseSetTenant(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"latency"}));
-  if (!body.Mentions("latency")) return Body::Missing("latency");
+Result<SetTenantRequest> ParseSetTenant(std::string_view text) {
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"latency", "core"}));
+  SetTenantRequest request;
+  TW_TRY_ASSIGN(request.core, body.Number("core"));
+  request.sets_latency = body.Mentions("latency");
+  if (!request.sets_latency && !request.core) return Body::Missing("latency");
   TW_TRY_ASSIGN(const auto latency, body.Text("latency"));
-  if (!latency) return std::optional<pace::Objective>();
-  TW_TRY_ASSIGN(const pace::Objective objective, pace::ParseObjective(*latency));
-  return std::optional(objective);
+  if (latency) {
+    TW_TRY_ASSIGN(request.latency, pace::ParseObjective(*latency));
+  }
+  return request;
 }
 
 Result<balance::DrainRequest> ParseDrain(std::string_view text) {

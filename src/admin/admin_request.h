@@ -40,8 +40,13 @@ struct SetMoveRequest {
   bool verify_again = false;
 };
 Result<SetMoveRequest> ParseSetMove(std::string_view body);
-// {"latency": "p95:5ms"}; null takes the objective away.
-Result<std::optional<pace::Objective>> ParseSetTenant(std::string_view body);
+// {"latency": "p95:5ms", "core": 1}, one of them or both; null takes the objective away.
+struct SetTenantRequest {
+  bool sets_latency = false;
+  std::optional<pace::Objective> latency;
+  std::optional<uint64_t> core;
+};
+Result<SetTenantRequest> ParseSetTenant(std::string_view body);
 // No body is an empty one: to any node, at the pace that latency allows.
 Result<balance::DrainRequest> ParseDrain(std::string_view body);
 // A call that has nothing to say: no body, or an empty object.

@@ -64,8 +64,16 @@ TEST(AdminRequest, TakesASetpointAndADeadline) {
 }
 
 TEST(AdminRequest, GivesATenantAnObjectiveOrTakesItAway) {
-  EXPECT_EQ(ParseSetTenant(R"({"latency":"p95:5ms"})").value(), (pace::Objective{pace::Signal::kP95, 5}));
-  EXPECT_FALSE(ParseSetTenant(R"({"latency":null})").value());
+  EXPECT_EQ(ParseSetTenant(R"({"latency":"p95:5ms"})").value().latency,
+            (pace::Objective{pace::Signal::kP95, 5}));
+  const SetTenantRequest none = ParseSetTenant(R"({"latency":null})").value();
+  EXPECT_TRUE(none.sets_latency);
+  EXPECT_FALSE(none.latency);
+  EXPECT_FALSE(none.core);
+  const SetTenantRequest core = ParseSetTenant(R"({"core":1})").value();
+  EXPECT_FALSE(core.sets_latency);
+  EXPECT_EQ(core.core, 1u);
+  EXPECT_EQ(ErrorOf(ParseSetTenant(R"({"core":-1})")).code, "FIELD_INVALID");
   EXPECT_EQ(ErrorOf(ParseSetTenant("{}")).code, "FIELD_MISSING");
   EXPECT_EQ(ErrorOf(ParseSetTenant(R"({"latency":"soon"})")).code, "OBJECTIVE_INVALID");
 }

@@ -98,6 +98,10 @@ inline constexpr milliseconds kLongTurn{20};
 inline constexpr milliseconds kStatementTime{60'000};
 inline constexpr milliseconds kEndingTime{100};  // Then a statement that was told to end gets no more memory.
 inline constexpr milliseconds kWriteTurnWait{10'000};
+// For so long a tenant that changes its core waits for what is open on it, and at a time so long everything that begins
+// waits for that.
+inline constexpr milliseconds kCoreChangeWait{5'000};
+inline constexpr milliseconds kCoreChangePark{20};
 inline constexpr milliseconds kWriteTurnHeldWhileWanted{5'000};
 inline constexpr int kProgressInstructions = 500;
 inline constexpr int kSqlTextBytes = 16 << 20;

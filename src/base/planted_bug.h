@@ -19,7 +19,8 @@ enum class PlantedBug {
   kAnswersBeforeSync,   // An answer leaves before a sync covers its commit.
   kDeletesBeforeDone,   // DELEARLY: the source deletes once everything is sent.
   kDoneFromMemory,      // DONEVOL: done is recorded while pages and map are in memory alone.
-  kDropsReadyCopy,      // DROPREADY: the destination drops its copy when the connection breaks after ready.
+  kBelievesOldTable,  // Where a core's copy of the table tenant -> core says that a tenant is, it is believed to be.
+  kDropsReadyCopy,  // DROPREADY: the destination drops its copy when the connection breaks after ready.
 };
 
 inline PlantedBug planted_bug = PlantedBug::kNone;

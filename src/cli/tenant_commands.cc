@@ -20,6 +20,7 @@ struct TenantOptions {
   std::string engine = "sqlite";
   std::string node;
   std::string latency;
+  std::optional<uint64_t> core;
 };
 
 std::string SizeText(const json::value& tenant) {
@@ -91,8 +92,13 @@ Result<void> Show(ClientContext& context, const TenantOptions& options) {
 }
 
 Result<void> Set(ClientContext& context, const TenantOptions& options) {
-  json::object request{{"latency", nullptr}};
-  if (options.latency != "none") {
+  if (options.latency.empty() && !options.core)
+    return Fail(ErrorKind::kInvalid, "FLAG_MISSING", "nothing is said to be set", "give --latency or --core");
+  json::object request;
+  if (options.core) request["core"] = *options.core;
+  if (options.latency == "none") {
+    request["latency"] = nullptr;
+  } else if (!options.latency.empty()) {
     TW_TRY_ASSIGN(const pace::Objective objective, pace::ParseObjective(options.latency));
     request["latency"] = pace::ToText(objective);
   }
@@ -143,8 +149,10 @@ void AddTenantCommands(Command app, CommandLine& line) {
   add_name(set);
   set.AddOption("--latency", options->latency,
                 "The latency that moves on its node are to keep for it, such as p95:5ms, or none")
-      .Required()
       .ValueName("LATENCY|none");
+  set.AddOption("--core", options->core,
+                "The core of its node that it is pinned to, by its number; requests wait for about one sync")
+      .ValueName("N");
   add_name(add("delete", "Delete a tenant and its data", Delete));
   AddTransferCommands(tenant, line);
 }

@@ -64,6 +64,11 @@ class NodeTenants {
     CoreTenants& home = cores_[HomeOf(tenant)];
     return runtime::CallOn(home.core, [&] { return work(home); });
   }
+  // The same on a core by its number.
+  template <typename Work>
+  auto On(size_t core, Work work) {
+    return runtime::CallOn(cores_[core].core, [&] { return work(cores_[core]); });
+  }
   // The same on the core of which the moves know this one; on core 0 if none does. Suspends.
   template <typename Work>
   auto AtMove(const MoveId& move, Work work) {
@@ -97,6 +102,7 @@ class NodeTenants {
   size_t AskHome(const TenantName& tenant) const;
   size_t CoreOfMove(const MoveId& move);
   Result<StreamAnswer> RunAt(size_t core, const StreamCall& call, net::Caller* caller);
+  Result<StreamAnswer> GoOnAt(size_t core, const StreamCall& call, StreamAnswer done, net::Caller* caller);
   net::Answer Handle(const net::HttpRequest& request, pace::Sensor& sensor);
 
   tenant::TenantCores& table_;

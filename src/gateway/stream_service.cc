@@ -185,6 +185,16 @@ void StreamService::Close(const StreamCall& call) {
   CloseStream(open);
 }
 
+bool StreamService::HasTransactions(const TenantName& tenant) const {
+  core_.AssertHere();
+  return !streams_
+              .Select([&](const OpenStream& stream) {
+                return stream.tenant == tenant && streams_.StateOf(stream) == StreamState::kAvailable &&
+                       stream.stream && !stream.stream->autocommit();
+              })
+              .empty();
+}
+
 void StreamService::EndAllOf(const TenantName& tenant) {
   core_.AssertHere();
   EndAll([&](const OpenStream& stream) { return stream.tenant == tenant; });

@@ -52,6 +52,8 @@ class StreamService {
   Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
   // Ends the stream of the call, rolling back what it has open; a statement that runs on it is cancelled.
   void Close(const StreamCall& call);
+  // Whether any stream on the tenant that no call uses is in a transaction, also one that has no snapshot yet.
+  bool HasTransactions(const TenantName& tenant) const;
   // Ends every stream of a tenant, rolling back what it has open. Suspends.
   void EndAllOf(const TenantName& tenant);
   // Ends every stream. Suspends.

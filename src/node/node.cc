@@ -172,13 +172,14 @@ void Node::Connect() {
       std::make_unique<gateway::Forwarding>(parts.member(), parts.directory(), tenants_,
                                             [this](const TenantName& tenant) { maker_->NoteIfLost(tenant); });
   maker_ = std::make_unique<admin::TenantMaker>(parts.member(), *journal_, claims_, tenants_);
+  core_change_.emplace(parts.member(), *journal_, claims_, tenants_);
   transfers_ = std::make_unique<admin::Transfers>(parts.member(), tenants_, *maker_,
                                                   options_.data_folder + "/transfers");
   drain_ = std::make_unique<balance::Drain>(core_, options_.name, options_.data_folder + "/drain",
                                             CallbacksForDrain());
   admin_ = std::make_unique<admin::AdminApi>(
-      parts.member(),
-      admin::AdminApi::Parts{parts.directory(), tenants_, *maker_, *drain_, *transfers_, *forwarding_});
+      parts.member(), admin::AdminApi::Parts{parts.directory(), tenants_, *maker_, *core_change_, *drain_,
+                                             *transfers_, *forwarding_});
   std::vector<CoreParts*> by_core;
   for (const auto& of_core : parts_) by_core.push_back(of_core.get());
   move_routes_.emplace(tenants_, std::move(by_core));

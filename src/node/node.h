@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "admin/admin_api.h"
+#include "admin/core_change.h"
 #include "admin/tenant_maker.h"
 #include "admin/transfers.h"
 #include "balance/drain.h"
@@ -119,6 +120,7 @@ class Node {
   std::unique_ptr<pace::Pacer> pacer_;
   std::unique_ptr<gateway::Forwarding> forwarding_;
   std::unique_ptr<admin::TenantMaker> maker_;
+  std::optional<admin::CoreChange> core_change_;
   std::unique_ptr<admin::Transfers> transfers_;
   std::unique_ptr<balance::Drain> drain_;
   std::unique_ptr<admin::AdminApi> admin_;

@@ -45,6 +45,8 @@ class HostedTenant {
   virtual size_t exports() const = 0;
 
   // -- The table of a node's tenants
+  // Does most of what Close() would have to do, while it is in use. Suspends.
+  virtual void PrepareToClose() {}
   // Ends everything that runs on it. `keep_log`: what a restart would apply to its files need not be applied now.
   // Suspends.
   virtual void Close(bool keep_log) = 0;

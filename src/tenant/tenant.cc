@@ -344,6 +344,17 @@ void Tenant::Checkpoint() {
   NoteProgress();
 }
 
+void Tenant::PrepareToClose() {
+  ++opening_;  // It is not closed meanwhile.
+  runtime::WaitFor(progress_, [&] { return !checkpointing_; });
+  if (!checkpoints_stopped_ && !closing_ && !failed_) {
+    const runtime::Turns turns("checkpoint " + name_);
+    Checkpoint();
+  }
+  --opening_;
+  NoteProgress();
+}
+
 // It is, or it has been and its file still is.
 bool Tenant::HasLongWal() const {
   return store_->log().frames() >= limits::kLongWalFrames ||

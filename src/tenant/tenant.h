@@ -108,6 +108,8 @@ class Tenant final : public HostedTenant {
   Result<void> ExportTo(const std::string& path, const std::function<Result<void>()>& keep_going = {});
   size_t exports() const override { return exports_; }
 
+  // Copies the WAL.
+  void PrepareToClose() override;
   // Ends everything: requests in progress, whatever they wait for, and later ones fail with TENANT_DOWN, open
   // transactions are rolled back, connections close, and the last one checkpoints unless `keep_wal` or
   // StopCheckpoints() was called. Streams may outlive the tenant, and nothing touches its files afterwards.

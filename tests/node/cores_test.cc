@@ -350,6 +350,45 @@ TEST_F(NodeCoresTest, TheNodeStopsWhileBothCoresServe) {
   });
 }
 
+TEST_F(NodeCoresTest, ATenantChangesItsCoreAndItsStreamsGoOn) {
+  WithNode([&] {
+    Create(0, "a");
+    Run(0, "a", {"CREATE TABLE t(x)"});
+    std::string baton = Run(1, "a", {"INSERT INTO t VALUES(1)"});
+    for (const int core : {1, 0, 1}) {
+      const auto changed = Call(core, "PATCH", "/v1/tenants/a", fmt::format(R"({{"core":{}}})", core));
+      EXPECT_EQ(changed.status, 200) << changed.body;
+      EXPECT_EQ(json::parse(changed.body).at("core").to_number<int>(), core);
+      EXPECT_THAT(NamesOn(core), ElementsAre("a"));
+      EXPECT_THAT(NamesOn(1 - core), ElementsAre());
+      for (const size_t client : {0, 1}) Run(client, "a", {"INSERT INTO t VALUES(2)"});
+    }
+    baton = Run(1, "a", {"INSERT INTO t VALUES(3)"}, baton);
+    EXPECT_EQ(Value(0, "a", "SELECT count(*) FROM t"), "8");
+  });
+}
+
+TEST_F(NodeCoresTest, ACoreThatTheNodeDoesNotHaveIsRefused) {
+  WithNode([&] {
+    Create(0, "a");
+    const auto refused = Call(0, "PATCH", "/v1/tenants/a", R"({"core":2})");
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_THAT(refused.body, HasSubstr("CORE_UNKNOWN"));
+    EXPECT_EQ(Call(0, "PATCH", "/v1/tenants/b", R"({"core":1})").status, 404);
+  });
+}
+
+TEST_F(NodeCoresTest, ATenantIsOnTheSameCoreAfterARestart) {
+  WithNode([&] {
+    for (const char* tenant : {"a", "b", "c"}) Create(0, tenant);
+    EXPECT_EQ(Call(0, "PATCH", "/v1/tenants/c", R"({"core":1})").status, 200);
+    Stop();
+    Start();
+    EXPECT_THAT(NamesOn(0), ElementsAre("a"));
+    EXPECT_THAT(NamesOn(1), ElementsAre("b", "c"));
+  });
+}
+
 class NodeCoresDeathTest : public NodeCoresTest {};
 
 TEST_F(NodeCoresDeathTest, ATenantIsNotTouchedOnAnotherCore) {
