@@ -62,6 +62,8 @@ inline constexpr milliseconds kHttpLinger{2'000};
 inline constexpr milliseconds kCallerLook{20};
 inline constexpr milliseconds kHttpAcceptPause{100};
 inline constexpr size_t kHttpConnections = 20'000;
+// A connection goes to another core of the node after so many requests in a row for what that has.
+inline constexpr int kHandOverAfter = 16;
 inline constexpr uint64_t kLeastHttpConnections = 8;  // However few descriptors there are.
 inline constexpr milliseconds kHttpLeastIdle{1'000};  // Before a connection is closed for another one.
 // What an idle connection costs; the buffer grows with a long header.

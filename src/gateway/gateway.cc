@@ -145,7 +145,12 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
       return PassOn(request, tenant, baton->node, 2 * PatienceFor(pipeline->requests));
     home = gateways_[baton->stream % gateways_.size()];
   }
-  if (home == this) return RunOn(*pipeline, baton, tenant, request.body.size(), request.caller);
+  if (home == this) {
+    net::HttpResponse response = RunOn(*pipeline, baton, tenant, request.body.size(), request.caller);
+    // What goes on with a stream finds it here, wherever its connection is.
+    if (!baton) response.core = owner_.CoreOf(tenant);
+    return response;
+  }
   return net::CallOnFor(home->core_, request.caller, [&](net::Caller* there) {
     const runtime::Turns turns(tenant);
     const runtime::Activity activity("pipeline");

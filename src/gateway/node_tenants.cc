@@ -22,6 +22,11 @@ Epoch NodeTenants::EpochOf(const TenantName& tenant) const {
   return place ? place->epoch : Epoch{};
 }
 
+std::optional<size_t> NodeTenants::CoreOf(const TenantName& tenant) const {
+  const auto place = table_.Find(tenant);
+  return place ? std::optional(place->core) : std::nullopt;
+}
+
 size_t NodeTenants::CoreFor(const TenantName& tenant) const {
   if (cores_.size() == 1) return 0;
   if (const auto place = table_.Find(tenant)) return place->core;

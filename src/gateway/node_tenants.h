@@ -43,6 +43,8 @@ class NodeTenants {
   // -- On any core
   // The newest epoch at which this node serves the tenant, as far as this core knows; 0: it knows of none.
   Epoch EpochOf(const TenantName& tenant) const;
+  // The core that serves it, as far as this core knows; none in a node of one core.
+  std::optional<size_t> CoreOf(const TenantName& tenant) const;
   // StreamService::Run() on the tenant's core. Suspends.
   Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
   // StreamService::Close() there. Suspends.

@@ -48,6 +48,8 @@ class OwnerCalls {
  public:
   // `id` is that of the gateway for whose clients it calls. The others outlive it.
   OwnerCalls(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants);
+  // The core of this node that serves the tenant, as far as this core knows; none in a node of one core.
+  std::optional<size_t> CoreOf(const TenantName& tenant) const { return tenants_.CoreOf(tenant); }
 
   // Runs requests whose stored SQL is resolved; one result each. `answered_bytes`: of the pipeline's results that are
   // there already. `keep`: the client goes on with the stream. What has run whole is left in `requests`. After a failure

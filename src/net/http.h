@@ -129,6 +129,9 @@ struct HttpResponse {
   // Called by the server if the caller went before it could get the answer, as far as is known when it is written. May
   // suspend.
   std::function<void()> undelivered;
+  // The core of the node, by its number, that has what was asked for. A connection that keeps asking for what another
+  // core has goes there.
+  std::optional<size_t> core = {};
 
   static HttpResponse Json(int status, std::string body);
   static HttpResponse Text(int status, std::string body);

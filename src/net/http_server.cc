@@ -92,6 +92,8 @@ struct HttpServer::Session {
   const std::list<Session*>::iterator working_at = place.begin();
   size_t sent_ahead = 0;  // Bytes of the answer that were written to see who is there.
   runtime::TimePoint last_used;
+  size_t asks_core = 0;    // That has what the last requests were for,
+  int asked_in_a_row = 0;  // so many of them.
   bool upgraded = false;
   bool dropped = false;  // Closed by Drain or Stop.
 };
@@ -170,7 +172,8 @@ void HttpServer::Deal(std::unique_ptr<runtime::Connection> accepted) {
   }
 }
 
-bool HttpServer::Take(std::unique_ptr<runtime::DetachedConnection>& connection) {
+bool HttpServer::Take(std::unique_ptr<runtime::DetachedConnection>& connection,
+                      std::string_view already_read) {
   core_.AssertHere();
   if (draining_) return false;
   if (!HasRoom()) {
@@ -180,15 +183,16 @@ bool HttpServer::Take(std::unique_ptr<runtime::DetachedConnection>& connection) 
   auto attached = std::exchange(connection, nullptr)->Attach(core_);
   if (!attached)
     log::warn("http: a connection is lost: {}", Describe(attached.error()));
-  else if (!Begin(std::move(*attached)))
+  else if (!Begin(std::move(*attached), already_read))
     log::warn("http: there is no memory for another connection");
   return true;
 }
 
-bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection) {
+bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection, std::string_view already_read) {
   auto session = sessions_.end();
   try {
     session = sessions_.emplace(sessions_.end(), core_, std::move(connection));
+    session->reader.BeginWith(already_read);
     fibers_.Spawn("http connection", [this, session] {
       Serve(*session);
       session->connection->Close();
@@ -248,7 +252,12 @@ bool HttpServer::ServeOne(Session& session) {
     Refuse(session, response);
     return false;
   }
-  if (!response.upgrade) return Answer(session, response, session.seed, facts->keep_alive, facts->http_1_1);
+  if (!response.upgrade) {
+    const bool goes_on = Answer(session, response, session.seed, facts->keep_alive, facts->http_1_1);
+    if (!goes_on || !GoesElsewhere(session, response)) return goes_on;
+    HandOver(session);
+    return false;
+  }
   if (!facts->http_1_1 || !session.request.headers.HasToken("Connection", "upgrade") ||
       !session.request.headers.HasToken("Upgrade", response.upgrade->protocol)) {
     HttpResponse required = HttpResponse::Error(426, "this address speaks " + response.upgrade->protocol +
@@ -319,6 +328,27 @@ bool HttpServer::Answer(Session& session, const HttpResponse& response, std::opt
       (!written || session.connection->peer_state() == runtime::Connection::PeerState::kGone))
     response.undelivered();
   return written && keep_alive;
+}
+
+bool HttpServer::GoesElsewhere(Session& session, const HttpResponse& response) const {
+  if (!response.core || *response.core >= by_core_.size() || session.request.sealed) return false;
+  if (*response.core != std::exchange(session.asks_core, *response.core)) session.asked_in_a_row = 0;
+  ++session.asked_in_a_row;
+  return session.asks_core != core_.number() && session.asked_in_a_row >= limits::kHandOverAfter &&
+         !draining_ && !session.dropped;
+}
+
+// Where it is not taken it goes on here, as one that has just come.
+void HttpServer::HandOver(Session& session) {
+  HttpServer& there = *by_core_[session.asks_core];
+  const std::string already_read = session.reader.TakeUnread();
+  auto connection = runtime::Detach(*session.connection);
+  if (!connection) return;
+  if (runtime::CallOn(there.core_, [&] { return there.Take(connection, already_read); })) return;
+  if (draining_) return;
+  auto attached = connection->Attach(core_);
+  if (!attached || !Begin(std::move(*attached), already_read))
+    log::warn("http: a connection is lost that another core had no room for");
 }
 
 void HttpServer::RunUpgrade(Session& session, HttpResponse response) {

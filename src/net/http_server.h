@@ -18,7 +18,9 @@
 // closed for it, if any has been for limits::kHttpLeastIdle.
 //
 // A node of several cores has a server on each. One listens, and deals the connections to all, one after the other; the
-// address is taken once, so that a port that somebody else has stays an error.
+// address is taken once, so that a port that somebody else has stays an error. A connection of which so many requests in a
+// row were for what another core has (limits::kHandOverAfter, HttpResponse::core) goes to that one, with what it has sent so
+// far, once it has its answer; not one between nodes, whose calls are counted (seal.h).
 //
 // This core only.
 #pragma once
@@ -58,9 +60,12 @@ class HttpServer {
   // Deals the connections that come from now on to this server and to the others, which are on other cores of the node
   // and outlive its Stop(). One that drains gets none.
   void DealTo(std::vector<HttpServer*> others) { others_ = std::move(others); }
-  // Takes a connection that another core has accepted. False, and leaves it, if this server drains or has as many as it
-  // may. Does not suspend.
-  bool Take(std::unique_ptr<runtime::DetachedConnection>& connection);
+  // Where connections may go from here: the server of each core of the node, by its number, this one among them. They outlive
+  // its Stop().
+  void HandTo(std::vector<HttpServer*> by_core) { by_core_ = std::move(by_core); }
+  // Takes a connection that another core has accepted, of which this has been read already. False, and leaves it, if this
+  // server drains or has as many as it may. Does not suspend.
+  bool Take(std::unique_ptr<runtime::DetachedConnection>& connection, std::string_view already_read = {});
 
   // The address in use, its port filled in.
   runtime::Address local() const { return local_; }
@@ -82,7 +87,7 @@ class HttpServer {
   bool HasRoom() const { return sessions_.size() < most_sessions_; }
   void AwaitRoom();
   // False where there is no memory for it.
-  bool Begin(std::unique_ptr<runtime::Connection> connection);
+  bool Begin(std::unique_ptr<runtime::Connection> connection, std::string_view already_read = {});
   void Serve(Session& session);
   HttpResponse Handle(Session& session);
   // Whether the connection can carry another request.
@@ -93,6 +98,9 @@ class HttpServer {
   bool Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed, bool keep_alive,
               bool http_1_1);
   void RunUpgrade(Session& session, HttpResponse response);
+  // Whether the connection is to go to another core; it has got this answer.
+  bool GoesElsewhere(Session& session, const HttpResponse& response) const;
+  void HandOver(Session& session);
   void Refuse(Session& session, const HttpResponse& response);
   static void Drop(Session& session);
   void WatchCallers();
@@ -104,6 +112,7 @@ class HttpServer {
   runtime::Core& core_;
   std::unique_ptr<runtime::Listener> listener_;  // Null where another one listens.
   std::vector<HttpServer*> others_;
+  std::vector<HttpServer*> by_core_;
   size_t turn_ = 0;  // Who gets the next connection: this one, or one of the others, from 1.
   const runtime::Address local_;
   const HttpHandler handler_;

@@ -359,6 +359,13 @@ std::string MessageReader::TakeUnread() {
   return unread;
 }
 
+void MessageReader::BeginWith(std::string_view unread) {
+  if (unread.empty()) return;
+  buffer_ = std::make_unique_for_overwrite<char[]>(unread.size());
+  capacity_ = end_ = unread.size();
+  std::memcpy(buffer_.get(), unread.data(), unread.size());
+}
+
 // -- Writing
 
 void AppendResponseHeader(std::string& out, const HttpResponse& response, ResponseFraming framing) {

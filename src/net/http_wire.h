@@ -62,6 +62,8 @@ class MessageReader {
   bool has_unread() const { return begin_ < end_; }
   // Bytes that were read and belong to no message.
   std::string TakeUnread();
+  // Those of a connection that another reader has begun with. Before anything is read.
+  void BeginWith(std::string_view unread);
 
  private:
   template <typename Parser>

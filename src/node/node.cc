@@ -163,6 +163,9 @@ void Node::ConnectCores() {
   }
   for (size_t number = 1; number < parts_.size(); ++number)
     runtime::CallOn(parts_[number]->core(), [&] { parts_[number]->AddRoutes(); });
+  if (options_.hand_over)
+    for (const auto& parts : parts_)
+      runtime::CallOn(parts->core(), [&] { parts->reception().HandTo(receptions); });
   first().reception().DealTo(receptions);
 }
 

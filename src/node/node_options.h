@@ -28,10 +28,11 @@ struct NodeOptions {
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
   std::optional<size_t> open_tenants;        // At a time, at most; by default limits::kOpenTenants.
-  bool replace_node = false;                 // Takes the name over from a data folder that is lost.
-  std::vector<std::string> domains;          // Names that lead here too (strangers.h), from ParseDomain().
-  std::optional<int64_t> sqlite_version;     // For tests: says that it has another SQLite than it has.
-  net::ClusterSecret cluster_secret;         // Without one every node is believed, as in a simulation.
+  bool hand_over = true;  // Connections to the core that they keep asking; off to measure what that brings.
+  bool replace_node = false;              // Takes the name over from a data folder that is lost.
+  std::vector<std::string> domains;       // Names that lead here too (strangers.h), from ParseDomain().
+  std::optional<int64_t> sqlite_version;  // For tests: says that it has another SQLite than it has.
+  net::ClusterSecret cluster_secret;      // Without one every node is believed, as in a simulation.
   StepTrap trap;
 };
 

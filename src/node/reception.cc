@@ -63,6 +63,13 @@ void Reception::DealTo(const std::vector<Reception*>& all) {
   server_->DealTo(std::move(others));
 }
 
+void Reception::HandTo(const std::vector<Reception*>& all) {
+  core_.AssertHere();
+  std::vector<net::HttpServer*> by_core;
+  for (const Reception* const reception : all) by_core.push_back(reception->server_.get());
+  server_->HandTo(std::move(by_core));
+}
+
 void Reception::AddHealthRoute() {
   routes_.Add({"GET", "/health", [this](const net::Call&) { return Health(); }, net::Route::Body::kAnything,
                net::Route::Needs::kNothing});

@@ -41,6 +41,9 @@ class Reception {
   void ListenBeside(Reception& first);
   // Deals the connections that come from now on to all of them, itself among them. They outlive its Stop().
   void DealTo(const std::vector<Reception*>& all);
+  // Lets connections that keep asking for what another core has go there. By core, itself among them; they outlive its
+  // Stop().
+  void HandTo(const std::vector<Reception*>& all);
   // Requires, as strangers() does: it listens.
   const std::string& url() const { return url_; }
   const gateway::Strangers& strangers() const { return *strangers_; }

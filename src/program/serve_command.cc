@@ -77,6 +77,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   node.replace_node = options.replace_node;
   node.open_tenants = options.open_tenants;
   node.trap = TrapFromEnvironment();
+  node.hand_over = !std::getenv("TRADEWIND_KEEP_CONNECTIONS");  // For bench/cores.py.
   for (const std::string& text : options.domains) {
     TW_TRY_ASSIGN(std::string domain, gateway::ParseDomain(text));
     node.domains.push_back(std::move(domain));
