@@ -117,9 +117,7 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
 }
 
 std::optional<size_t> NodeTenants::CoreThatMoves(const TenantName& tenant) {
-  for (size_t core = 0; core < cores_.size(); ++core)
-    if (runtime::CallOn(cores_[core].core, [&] { return cores_[core].moves.IsMoving(tenant); })) return core;
-  return std::nullopt;
+  return FirstCore([&](CoreTenants& home) { return home.moves.IsMoving(tenant); });
 }
 
 // -- On core 0
@@ -141,13 +139,13 @@ size_t NodeTenants::HomeFor(const TenantName& tenant) {
 }
 
 size_t NodeTenants::CoreOfMove(const MoveId& move) {
-  for (size_t core = 0; core < cores_.size(); ++core)
-    if (runtime::CallOn(cores_[core].core, [&] { return cores_[core].moves.Knows(move); })) return core;
-  return 0;
+  return FirstCore([&](CoreTenants& home) { return home.moves.Knows(move); }).value_or(0);
 }
 
 std::optional<std::string> NodeTenants::LiveReceipt(const MoveId& move) {
-  return AtMove(move, [&](CoreTenants& home) { return home.moves.LiveReceipt(move); });
+  std::optional<std::string> receipt;
+  FirstCore([&](CoreTenants& home) { return (receipt = home.moves.LiveReceipt(move)).has_value(); });
+  return receipt;
 }
 
 std::vector<move::Receipt> NodeTenants::LiveReceipts() {

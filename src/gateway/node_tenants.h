@@ -103,6 +103,13 @@ class NodeTenants {
   size_t CoreFor(const TenantName& tenant) const;
   size_t AskHome(const TenantName& tenant) const;
   size_t CoreOfMove(const MoveId& move);
+  // The first for which `is_it(CoreTenants&)` holds there. Suspends.
+  template <typename Condition>
+  std::optional<size_t> FirstCore(Condition is_it) {
+    for (size_t core = 0; core < cores_.size(); ++core)
+      if (runtime::CallOn(cores_[core].core, [&] { return is_it(cores_[core]); })) return core;
+    return std::nullopt;
+  }
   Result<StreamAnswer> RunAt(size_t core, const StreamCall& call, net::Caller* caller);
   Result<StreamAnswer> GoOnAt(size_t core, const StreamCall& call, StreamAnswer done, net::Caller* caller);
   net::Answer Handle(const net::HttpRequest& request, pace::Sensor& sensor);

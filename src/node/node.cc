@@ -31,8 +31,7 @@ constexpr std::string_view kLatencyPath = "/v1/internal/latency";
 Node::Node(runtime::Core& core, NodeOptions options)
     : core_(core),
       options_(std::move(options)),
-      trap_(options_.trap),
-      trap_times_(trap_.times),
+      trap_times_(options_.trap.times),
       claims_(core),
       table_(core),
       tenants_(table_),
@@ -263,7 +262,8 @@ balance::Drain::Callbacks Node::CallbacksForDrain() {
 
 // On any core.
 void Node::Reached(move::Step step) {
-  if (trap_.step == move::NameOf(step) && --trap_times_ == 0) trap_.run();
+  const StepTrap& trap = options_.trap;
+  if (trap.step == move::NameOf(step) && --trap_times_ == 0) trap.run();
 }
 
 // -- Requests

@@ -73,8 +73,8 @@ class Node {
   std::string url() const { return first().reception().url(); }
   // For tests: what happens at each step of a move from now on.
   void SetTrap(StepTrap trap) {
-    trap_ = std::move(trap);
-    trap_times_ = trap_.times;
+    options_.trap = std::move(trap);
+    trap_times_ = options_.trap.times;
   }
   runtime::Core& core() { return core_; }
   // For tests, all of them. Of a core by its number, on which they are to be used.
@@ -103,8 +103,7 @@ class Node {
 
   runtime::Core& core_;
   NodeOptions options_;
-  StepTrap trap_;
-  std::atomic<int> trap_times_;  // Counted down by all cores.
+  std::atomic<int> trap_times_;  // Of options_.trap, counted down by all cores.
   std::optional<DataFolder> folder_;
   std::unique_ptr<move::Journal> journal_;
   std::unique_ptr<tenant::RemovedFiles> removed_;

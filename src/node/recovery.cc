@@ -20,10 +20,12 @@ Result<void> Recovery::FollowJournal() {
     switch (entry.role) {
       case move::Role::kCreating:
       case move::Role::kDropping: parts_.maker.Resume(entry); break;
-      case move::Role::kOwned:
-        owned[member_.core.siblings()[parts_.tenants.HomeOf(tenant)]].push_back(&entry);
-        parts_.tenants.table().AssignTo(tenant, parts_.tenants.HomeOf(tenant));
+      case move::Role::kOwned: {
+        const size_t home = parts_.tenants.HomeOf(tenant);
+        owned[member_.core.siblings()[home]].push_back(&entry);
+        parts_.tenants.table().AssignTo(tenant, home);
         break;
+      }
       case move::Role::kDeleting:
         TW_TRY(parts_.tenants.files().RemoveFiles(tenant));
         TW_TRY(parts_.journal.Erase(tenant));
