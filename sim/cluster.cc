@@ -125,7 +125,11 @@ void Cluster::TakeDown(const std::string& host, bool power_lost) {
 
 void Cluster::TakeDownAt(const std::string& victim, const std::string& host, const std::string& step,
                          int times, bool power_lost) {
-  traps_[host] = node::StepTrap{step, times, [this, victim, power_lost] { TakeDown(victim, power_lost); }};
+  SetTrap(host, {step, times, [this, victim, power_lost] { TakeDown(victim, power_lost); }});
+}
+
+void Cluster::SetTrap(const std::string& host, node::StepTrap trap) {
+  traps_[host] = std::move(trap);
   if (const auto running = nodes_.find(host); running != nodes_.end()) running->second->SetTrap(traps_[host]);
 }
 

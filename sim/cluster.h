@@ -51,6 +51,8 @@ class Cluster {
   // What is to go down at a step may be another host.
   void TakeDownAt(const std::string& victim, const std::string& host, const std::string& step, int times,
                   bool power_lost);
+  // What is to happen when the host reaches a step, from its next start on, or at once when it runs; `{}` for nothing.
+  void SetTrap(const std::string& host, node::StepTrap trap);
   bool went_down() const { return !down_.empty(); }
   const std::string& down() const { return down_.front(); }
   bool IsDown(const std::string& host) const;

@@ -40,6 +40,16 @@ SwarmOptions Moves(std::initializer_list<bool SwarmOptions::*> faults) {
   return options;
 }
 
+// Nodes go down and links break while a move is between ready and owner.
+SwarmOptions AtTheSwap() {
+  using enum move::Step;
+  SwarmOptions options = Moves({&SwarmOptions::crashes, &SwarmOptions::cuts});
+  options.rounds = 6;
+  options.steps = {kDestinationNotedReady, kDestinationSentReady, kSourceHeardReady, kSourceNotedSwapping,
+                   kSourceSwapped};
+  return options;
+}
+
 // clang-format off
 const Planting kPlantings[] = {
     {PlantedBug::kServesAfterSwap, "ServesAfterSwap", "OwnershipChecker", 20, Moves({})},
@@ -51,7 +61,7 @@ const Planting kPlantings[] = {
     {PlantedBug::kMapBeforeData, "MapBeforeData", "CopyChecker", 20, Moves({})},
     {PlantedBug::kDeletesBeforeDone, "DeletesBeforeDone", "CopyChecker", 20, Moves({})},
     {PlantedBug::kDoneFromMemory, "DoneFromMemory", "CopyChecker", 20, Moves({})},
-    {PlantedBug::kDropsReadyCopy, "DropsReadyCopy", "", 40, Moves({&SwarmOptions::crashes, &SwarmOptions::cuts})},
+    {PlantedBug::kDropsReadyCopy, "DropsReadyCopy", "", 100, AtTheSwap()},
 };
 // clang-format on
 

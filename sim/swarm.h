@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "load/hrana_client.h"
+#include "move/step.h"
 #include "runtime/fiber.h"
 #include "sim/cluster.h"
 #include "sim/swarm_history.h"
@@ -38,7 +39,7 @@ struct SwarmOptions {
   int rounds = 8;             // Of faults, each with some seconds of virtual time.
   int at_once = 3;            // At most, in a round.
   bool crashes = true;        // At any moment, or at a step of a move; by power loss, or a kill.
-  bool cuts = true;           // Of links between nodes, and with clients.
+  bool cuts = true;           // The same, of links between nodes, and with clients.
   bool full_disks = true;     // At once, or after some more bytes.
   bool flipped_bits = true;   // Between nodes.
   bool second_nodes = true;   // With the name of one that runs, or is down.
@@ -46,6 +47,8 @@ struct SwarmOptions {
   bool failing_syncs = true;  // Some syncs of a disk fail; then its node is started again.
   bool clock_jumps = true;    // The calendar of a node is set.
   bool mostly_moves = false;  // The clients of the admin API hardly do anything else.
+  std::vector<move::Step> steps =
+      {};  // Faults that wait for a step of a move wait for one of these; none: for any.
   // Nodes, their cores, tenants, their sizes, their pages' size, and clients are drawn too.
   bool draws_shape = false;
 
@@ -143,6 +146,7 @@ class Swarm {
   void Later(runtime::Duration time, Action action);
   // The fault begins; what ends it.
   Action BeginFault();
+  Action NowOrAtAStep(const std::string& what, Action begin, Action end);
   Action GoDown();
   void BringBack(const std::string& host, int tries);
   Action CutLinks();

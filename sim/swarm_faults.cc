@@ -4,7 +4,6 @@
 #include <map>
 #include <utility>
 
-#include "move/step.h"
 #include "sim/swarm.h"
 
 namespace tradewind::sim {
@@ -57,24 +56,32 @@ Swarm::Action Swarm::BeginFault() {
   return faults.empty() ? Action() : (this->*faults[random().Below(faults.size())])();
 }
 
-// At once, or at the next step of any move.
 Swarm::Action Swarm::GoDown() {
   const std::string host = AnyHost();
   const bool power_lost = random().OneIn(2);
   if (cluster_.IsDown(host)) return {};
-  const std::string at = AnyHost();
+  return NowOrAtAStep(
+      host + (power_lost ? " loses power" : " is killed"),
+      [this, host, power_lost] { cluster_.TakeDown(host, power_lost); },
+      [this, host] { BringBack(host, 1); });
+}
+
+// At once, or at the next step of any move that one of the hosts takes.
+Swarm::Action Swarm::NowOrAtAStep(const std::string& what, Action begin, Action end) {
   if (random().OneIn(2)) {
-    const std::string step(move::kStepNames[random().Below(move::kStepNames.size())]);
-    Tell(
-        fmt::format("{} is to {} when {} is at {}", host, power_lost ? "lose power" : "be killed", at, step));
-    cluster_.TakeDownAt(host, at, step, 1, power_lost);
-  } else {
-    Tell(host + (power_lost ? " loses power" : " is killed"));
-    cluster_.TakeDown(host, power_lost);
+    Tell(what);
+    begin();
+    return end;
   }
-  return [this, host, at] {
-    cluster_.TakeDownAt(host, at, "", 1, false);  // It is too late for the step.
-    BringBack(host, 1);
+  const std::string at = AnyHost();
+  const std::string step(options_.steps.empty()
+                             ? move::kStepNames[random().Below(move::kStepNames.size())]
+                             : NameOf(options_.steps[random().Below(options_.steps.size())]));
+  Tell(fmt::format("when {} is at {}, {}", at, step, what));
+  cluster_.SetTrap(at, {step, 1, std::move(begin)});
+  return [this, at, end = std::move(end)] {
+    cluster_.SetTrap(at, {});  // It is too late for the step.
+    end();
   };
 }
 
@@ -98,17 +105,17 @@ Swarm::Action Swarm::CutLinks() {
   const std::string one = AnyHost();
   const std::string other = random().OneIn(4) ? "client" : AnyHost();
   if (one == other) return {};
-  if (random().OneIn(3)) {
-    Tell(fmt::format("nothing passes any more from {} to {}, though it does the other way", one, other));
-    cluster_.world().CutOneWay(one, other);
-  } else {
-    Tell(fmt::format("the link between {} and {} is cut", one, other));
-    cluster_.world().CutLink(one, other);
-  }
-  return [this, one, other] {
-    Tell(fmt::format("the link between {} and {} is whole", one, other));
-    cluster_.world().HealLink(one, other);
-  };
+  const bool one_way = random().OneIn(3);
+  return NowOrAtAStep(
+      one_way ? fmt::format("nothing passes any more from {} to {}, though it does the other way", one, other)
+              : fmt::format("the link between {} and {} is cut", one, other),
+      [this, one, other, one_way] {
+        one_way ? cluster_.world().CutOneWay(one, other) : cluster_.world().CutLink(one, other);
+      },
+      [this, one, other] {
+        Tell(fmt::format("the link between {} and {} is whole", one, other));
+        cluster_.world().HealLink(one, other);
+      });
 }
 
 Swarm::Action Swarm::FillDisk() {
