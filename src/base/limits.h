@@ -269,6 +269,19 @@ inline constexpr size_t kTenantsClosedAtOnce = 32;  // Each waits for its syncs,
 inline constexpr milliseconds kLocatePause{5};
 inline constexpr milliseconds kLocatePauseLongest{200};
 
+// MySQL's protocol.
+inline constexpr size_t kMysqlReadBytes = 16u << 10;  // Of a login, and of a server's answer to this program.
+inline constexpr size_t kMysqlLoginPacketBytes = 64u << 10;
+// Of an answer that passes, what is kept of one packet: an OK with the changes of its session, an error.
+inline constexpr size_t kMysqlHeldAnswerBytes = 64u << 10;
+// The same of a request: to prepare a statement, to execute it with types put in.
+inline constexpr size_t kMysqlHeldRequestBytes = 16u << 20;
+inline constexpr size_t kMysqlAnswerBytes = 64u << 20;  // What a server answers to this program.
+// Of a session, what is kept to be made again at another server. Beyond it, it stays where it is.
+inline constexpr size_t kMysqlPreparedStatements = 16'382;  // MariaDB's own bound, of all sessions.
+inline constexpr size_t kMysqlPreparedTextBytes = 16u << 20;
+inline constexpr size_t kMysqlNamedThings = 64;  // Temporary tables, locks, handlers: of each.
+
 // The admin API.
 inline constexpr milliseconds kNodeProbe{1'000};  // For a list that should not wait for a node that is away.
 // A call that does something, at another node: as long as it may take here, where nothing ends it.
@@ -338,6 +351,8 @@ static_assert(kConnectTime < kNodeCall && kNodeProbe < kNodeCall && kNodeCall < 
 static_assert(kForwardedCall < kTransferCall);
 static_assert(2 * kNameWait < kNodeCall);
 static_assert(kTransferWriteBytes <= kTransferChunkBytes && kTransferChunkBytes <= kRequestBodyBytes);
+
+static_assert(kMysqlLoginPacketBytes <= kMysqlHeldRequestBytes && kMysqlReadBytes <= kMysqlLoginPacketBytes);
 
 // Three records for each move that may be on.
 static_assert(3 * 250 * (kMovesIn + kDrainMoves) <= kJournalReserveBytes);

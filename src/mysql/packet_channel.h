@@ -1,0 +1,42 @@
+// Whole packets over a connection, for what is short: logins, and a server that is asked by this program itself.
+// Whoever relays takes the connection back, with the bytes that were read too far.
+//
+// One fiber at a time. Sequence numbers follow the peer's and are not checked: over TCP they say nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "mysql/packet.h"
+#include "runtime/network.h"
+
+namespace tradewind::mysql {
+
+class PacketChannel {
+ public:
+  // The connection outlives it, and its deadlines are the caller's.
+  explicit PacketChannel(runtime::Connection& connection) : connection_(connection) {}
+
+  // Suspends until a packet has come; returns its payload. kIo, MYSQL_CONNECTION_ENDED, when the peer has ended the
+  // stream; kTooLarge, MYSQL_PACKET_TOO_LARGE, for more than `most_bytes`, after which nothing more can be read; and the
+  // errors of the connection.
+  Result<std::string> Read(size_t most_bytes);
+  // Suspends until it is with the transport.
+  Result<void> Write(std::string_view payload);
+  // The next Write begins a request.
+  void BeginRequest() { sequence_ = 0; }
+
+  // What has come behind the packets that were read; it is the caller's.
+  std::string TakeUnread();
+
+ private:
+  runtime::Connection& connection_;
+  PacketCutter cutter_;
+  std::string unread_;
+  uint8_t sequence_ = 0;  // Of the next frame.
+};
+
+}  // namespace tradewind::mysql
