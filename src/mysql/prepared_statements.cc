@@ -8,8 +8,10 @@
 
 namespace tradewind::mysql {
 
-void PreparedStatements::Add(std::string text, uint32_t server_id, uint16_t parameters) {
-  PreparedStatement statement{server_id, parameters};
+PreparedStatement& PreparedStatements::Add(std::string text, uint32_t server_id, uint16_t parameters) {
+  PreparedStatement statement;
+  statement.server_id = server_id;
+  statement.parameters = parameters;
   const bool fits = text_bytes_ + text.size() <= limits::kMysqlPreparedTextBytes &&
                     statements_.size() < limits::kMysqlPreparedStatements && !text.empty();
   if (fits) {
@@ -19,11 +21,12 @@ void PreparedStatements::Add(std::string text, uint32_t server_id, uint16_t para
     ++left_out_;
   }
   last_ = next_id_;
-  statements_.insert_or_assign(next_id_, std::move(statement));
+  PreparedStatement& added = statements_.insert_or_assign(next_id_, std::move(statement)).first->second;
   // An id that is still in use after four billion others is passed over.
   do {
     ++next_id_;
   } while (next_id_ == 0 || next_id_ == kLastPrepared || statements_.contains(next_id_));
+  return added;
 }
 
 PreparedStatement* PreparedStatements::Find(uint32_t id) {

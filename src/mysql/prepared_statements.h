@@ -9,6 +9,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "mysql/tie.h"
 
 namespace tradewind::mysql {
 
@@ -16,17 +19,21 @@ struct PreparedStatement {
   uint32_t server_id = 0;
   uint16_t parameters = 0;
   std::string text = {};
-  std::string types = {};      // Two bytes a parameter; empty until the first execution.
-  bool needs_types = false;    // The server has not been told them.
-  bool has_long_data = false;  // COM_STMT_SEND_LONG_DATA has come since the last execution.
-  bool has_cursor = false;     // Rows of it are still to be fetched.
+  std::string types = {};               // Two bytes a parameter; empty until the first execution.
+  bool needs_types = false;             // The server has not been told them.
+  bool has_long_data = false;           // COM_STMT_SEND_LONG_DATA has come since the last execution.
+  bool has_cursor = false;              // Rows of it are still to be fetched.
+  std::string database = {};            // The session's when it was prepared: names without one belong to it.
+  std::vector<TieChange> changes = {};  // Of each execution.
 };
 
 class PreparedStatements {
  public:
   // The id that the next one is shown to the client with; it is in use from Add() on.
   uint32_t next_id() const { return next_id_; }
-  void Add(std::string text, uint32_t server_id, uint16_t parameters);
+  PreparedStatement& Add(std::string text, uint32_t server_id, uint16_t parameters);
+  // A preparation has failed: there is no last one.
+  void NoteFailed() { last_ = 0; }
   // By the client's id, or kLastPrepared. Null: the client has none such.
   PreparedStatement* Find(uint32_t id);
   void Remove(uint32_t id);

@@ -13,26 +13,21 @@ _PROXY = "the proxy for MariaDB's clients in gateway/, and mariadb/ (issue 19)"
 
 # header, or header and name -> what will use it. What is used now, or gone, must leave this list.
 STILL_TO_COME = {
-    "src/base/limits.h kMysqlAnswerBytes": _PROXY,
-    "src/base/limits.h kMysqlNamedThings": _PROXY,
-    "src/mysql/answer.h SetReader": _PROXY,
     "src/mysql/answer.h changes_complete": _PROXY,
     "src/mysql/answer.h next_sequence": _PROXY,
     "src/mysql/login_exchange.h AccessDenied": _PROXY,
     "src/mysql/login_exchange.h Authenticate": _PROXY,
     "src/mysql/login_exchange.h ChangeUserAt": _PROXY,
-    "src/mysql/login_exchange.h LogIn": _PROXY,
     "src/mysql/login_exchange.h NewScramble": _PROXY,
-    "src/mysql/login_exchange.h": _PROXY,
     "src/mysql/native_password.h OfPassword": _PROXY,
-    "src/mysql/protocol.h kInReadOnlyTransaction": _PROXY,
-    "src/mysql/protocol.h kInTransaction": _PROXY,
-    "src/mysql/protocol.h kLastRowSent": _PROXY,
-    "src/mysql/protocol.h kNoBackslashEscapes": _PROXY,
-    "src/mysql/reply.h ToError": _PROXY,
-    "src/mysql/request.h SetTextReader": _PROXY,
     "src/mysql/request.h next_sequence": _PROXY,
     "src/mysql/request.h wants_cursor": _PROXY,
+    "src/mysql/server_connection.h queries": _PROXY,
+    "src/mysql/session_snapshot.h Replay": _PROXY,
+    "src/mysql/session_snapshot.h TakeSnapshot": _PROXY,
+    "src/mysql/session_snapshot.h": _PROXY,
+    "src/mysql/session_state.h Answered": _PROXY,
+    "src/mysql/tie.h TieName": _PROXY,
     "src/runtime/call_on.h SpawnOn": "a core without descriptors asks the others, and waits for none (decision 0008)",
 }
 

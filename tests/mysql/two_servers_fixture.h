@@ -1,0 +1,58 @@
+// Two MariaDB servers, which all tests of a process share, and a core to talk to them from.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/real_core.h"
+#include "tests/mysql/mariadb_server.h"
+
+namespace tradewind::tests {
+
+class TwoServersTest : public testing::Test {
+ protected:
+  struct Shared {
+    std::string folder;
+    std::unique_ptr<runtime::RealCore> core = runtime::RealCore::Create();
+    std::unique_ptr<MariaDbServer> first;
+    std::unique_ptr<MariaDbServer> second;
+
+    Shared() {
+      std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
+      TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
+      folder = pattern;
+      core->RunUntilReturned("start", [&] {
+        first = MariaDbServer::Start(*core, folder + "/first");
+        second = MariaDbServer::Start(*core, folder + "/second");
+      });
+    }
+    ~Shared() {
+      first.reset();
+      second.reset();
+      std::filesystem::remove_all(folder);
+    }
+  };
+
+  static void SetUpTestSuite() {
+    if (!shared_) shared_ = std::make_unique<Shared>();
+  }
+
+  runtime::RealCore& core() { return *shared_->core; }
+  const MariaDbServer& first() { return *shared_->first; }
+  const MariaDbServer& second() { return *shared_->second; }
+  const std::string& folder() { return shared_->folder; }
+  runtime::TimePoint soon() { return Soon(core()); }
+  void Run(std::function<void()> body) { core().RunUntilReturned("test", std::move(body)); }
+
+ private:
+  static inline std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace tradewind::tests
