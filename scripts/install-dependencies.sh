@@ -107,6 +107,7 @@ case "${1:-}" in
   "")
     install_build_packages "${program_packages[@]}" "${test_packages[@]}"
     install_npm_libraries tests/clients
+    install_npm_libraries tests/mysql
     install_npm_libraries tests/report
     scripts/fetch-sqlite.sh
     ;;

@@ -31,7 +31,8 @@ const char* const kWitnesses[] = {
     "SELECT BINARY variable_name, BINARY session_value FROM information_schema.system_variables"
     " WHERE variable_scope LIKE 'SESSION%' AND variable_name NOT IN ('TIMESTAMP', 'PSEUDO_THREAD_ID', "
     "'RAND_SEED1',"
-    " 'RAND_SEED2', 'LAST_GTID', 'WARNING_COUNT', 'ERROR_COUNT', 'IN_TRANSACTION') ORDER BY 1 LIMIT 10000",
+    " 'RAND_SEED2', 'SERVER_ID', 'LAST_GTID', 'WARNING_COUNT', 'ERROR_COUNT', 'IN_TRANSACTION') ORDER BY 1 "
+    "LIMIT 10000",
     "SELECT BINARY variable_name, BINARY variable_type, BINARY character_set_name, BINARY variable_value"
     " FROM information_schema.user_variables ORDER BY 1 LIMIT 10000",
     "SELECT BINARY DATABASE(), BINARY CURRENT_ROLE(), BINARY LAST_INSERT_ID() LIMIT 1",

@@ -44,12 +44,12 @@ class TwoServersTest : public testing::Test {
     if (!shared_) shared_ = std::make_unique<Shared>();
   }
 
-  runtime::RealCore& core() { return *shared_->core; }
-  const MariaDbServer& first() { return *shared_->first; }
-  const MariaDbServer& second() { return *shared_->second; }
-  const std::string& folder() { return shared_->folder; }
-  runtime::TimePoint soon() { return Soon(core()); }
-  void Run(std::function<void()> body) { core().RunUntilReturned("test", std::move(body)); }
+  static runtime::RealCore& core() { return *shared_->core; }
+  static const MariaDbServer& first() { return *shared_->first; }
+  static const MariaDbServer& second() { return *shared_->second; }
+  static const std::string& folder() { return shared_->folder; }
+  static runtime::TimePoint soon() { return Soon(core()); }
+  static void Run(std::function<void()> body) { core().RunUntilReturned("test", std::move(body)); }
 
  private:
   static inline std::unique_ptr<Shared> shared_;
