@@ -9,8 +9,7 @@
 namespace tradewind::mysql {
 namespace {
 
-constexpr size_t kClassicEofBytes = 9;  // A packet that begins with 0xfe and is shorter is an EOF.
-constexpr size_t kMostChanges = 1'024;
+constexpr size_t kClassicEofBytes = 9;    // A packet that begins with 0xfe and is shorter is an EOF.
 constexpr uint64_t kMostColumns = 4'096;  // MAX_FIELDS of MariaDB.
 constexpr size_t kIdBegin = 1;            // Of a preparation's payload.
 constexpr size_t kIdEnd = 5;
@@ -170,7 +169,8 @@ void Answer::AfterDefinitions() {
 void Answer::NoteOk(OkPacket ok) {
   status_ = ok.status;
   for (SessionChange& change : ok.changes) {
-    if (changes_.size() < kMostChanges)
+    change_bytes_ += sizeof change + change.name.size() + change.value.size();
+    if (change_bytes_ <= limits::kMysqlHeldAnswerBytes)
       changes_.push_back(std::move(change));
     else
       changes_complete_ = false;

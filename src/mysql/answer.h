@@ -126,6 +126,7 @@ class Answer {
   uint64_t affected_rows_ = 0;
   uint64_t last_insert_id_ = 0;
   std::vector<SessionChange> changes_;
+  size_t change_bytes_ = 0;
   bool changes_complete_ = true;
   std::optional<Prepared> prepared_;
   uint8_t next_sequence_ = 1;

@@ -268,5 +268,27 @@ TEST(AnswerTest, LongOkHasItsStatus) {
   EXPECT_FALSE(answer.changes_complete());
 }
 
+TEST(AnswerTest, OfManyChangesNoMoreIsKeptThanOfOne) {
+  std::string change;
+  AddLengthEncodedText(change, "name");
+  AddLengthEncodedText(change, std::string(10'000, 'v'));
+  std::string changes(1, '\0');
+  AddLengthEncodedText(changes, change);
+  std::string payload = FromHex("000000");
+  AddInteger(payload, status::kMoreResults | status::kSessionStateChanged, 2);
+  payload += FromHex("000000");
+  AddLengthEncodedText(payload, changes);
+  Answer answer(AnswerKind::kResults, kModern);
+  uint8_t sequence = 1;
+  for (int results = 0; results < 100; ++results) {
+    std::string bytes;
+    AppendPacket(bytes, payload, sequence);
+    ASSERT_TRUE(answer.Take(bytes));
+  }
+  EXPECT_FALSE(answer.changes_complete());
+  EXPECT_LT(answer.changes().size(), 10u);
+  EXPECT_FALSE(answer.over());
+}
+
 }  // namespace
 }  // namespace tradewind::mysql

@@ -43,7 +43,10 @@ int HexadecimalDigit(char c) {
 }  // namespace
 
 PasswordKey PasswordKey::OfPassword(std::string_view password) {
-  return PasswordKey(Sha1({password}));
+  Digest digest = Sha1({password});
+  const PasswordKey key(digest);
+  OPENSSL_cleanse(digest.data(), digest.size());
+  return key;
 }
 
 PasswordKey::~PasswordKey() {

@@ -126,6 +126,33 @@ TEST_F(SessionSnapshotTest, AutocommitAndTimestampMove) {
   ExpectToMove({"SET insert_id = 1000"}, {"SELECT @@insert_id"});
 }
 
+// A session that began before keeps what it had; it could not set any of these itself.
+TEST_F(SessionSnapshotTest, SessionMovesThoughItsServerWasSetAnewSinceItBegan) {
+  Run([&] {
+    const char* const statements[] = {
+        "SET GLOBAL max_allowed_packet = 32 << 20", "SET GLOBAL net_buffer_length = 8192",
+        "SET GLOBAL enforce_storage_engine = 'InnoDB'", "SET GLOBAL binlog_row_image = 'MINIMAL'",
+        "CREATE OR REPLACE USER limited IDENTIFIED BY 'secret'"
+        " WITH MAX_USER_CONNECTIONS 5; GRANT ALL ON shop.* TO limited"};
+    const auto administrator = first().Connect();
+    Query(*administrator, statements[4]);
+    Query(*second().Connect(), statements[4]);
+    mysql::ServerLogin login = MariaDbServer::Login();
+    login.credentials.user = "limited";
+    const auto from = ServerConnection::Open(core(), first().address(), login, soon()).value();
+    for (const char* sql : statements) Query(*administrator, sql);
+    const auto snapshot = mysql::TakeSnapshot(from->queries(), false, soon());
+    Query(*administrator,
+          "SET GLOBAL max_allowed_packet = 64 << 20; SET GLOBAL net_buffer_length = DEFAULT;"
+          "SET GLOBAL enforce_storage_engine = NULL; SET GLOBAL binlog_row_image = DEFAULT");
+    ASSERT_TRUE(snapshot) << Describe(snapshot.error());
+    const auto to = ServerConnection::Open(core(), second().address(), login, soon()).value();
+    SessionState state(0x0002, "shop");
+    const auto replayed = mysql::Replay(to->queries(), *snapshot, state, soon());
+    EXPECT_TRUE(replayed) << Describe(replayed.error());
+  });
+}
+
 TEST_F(SessionSnapshotTest, TimeGoesOnWhereItWasNotSet) {
   Run([&] {
     const auto from = first().Connect();
