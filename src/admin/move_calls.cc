@@ -97,7 +97,8 @@ net::Answer MoveCalls::Set(const net::HttpRequest& request, const MoveId& id) {
   TW_TRY_ASSIGN(const SetMoveRequest set, ParseSetMove(request.body));
   return AtSender(request, id, [&]() -> net::Answer {
     TW_TRY_ASSIGN(const move::Receipt receipt, tenants_.AtMove(id, [&](gateway::CoreTenants& home) {
-      return set.verify_again ? home.moves.VerifyAgain(id) : home.moves.SetPace(id, set.pace);
+      move::OutgoingMoves& sent = home.moves.outgoing();
+      return set.verify_again ? sent.VerifyAgain(id) : sent.SetPace(id, set.pace);
     }));
     return net::HttpResponse::Json(200, move::ToJson(receipt));
   });

@@ -65,7 +65,7 @@ void TenantMaker::ForgetUnserved(const TenantName& name) {
 }
 
 void TenantMaker::Abandon(const TenantName& name) {
-  tenants_.At(name, [&](CoreTenants& home) { home.moves.Abandon(name); });
+  tenants_.At(name, [&](CoreTenants& home) { home.moves.incoming().Abandon(name); });
 }
 
 // -- Create

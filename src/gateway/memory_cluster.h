@@ -107,7 +107,7 @@ struct MemoryNode {
     host.Stop();
     streams.Stop();
     gateway->Stop();
-    moves.StopWaits();
+    moves.incoming().StopWaits();
     moves.Stop();
     tenants.CloseAll();
     removed.Stop();

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "base/json_fields.h"
-#include "move/receipt.h"
 
 namespace tradewind::move {
 
@@ -25,14 +24,9 @@ std::string_view SavedPhase(const json::object& receipt) {
 }
 
 json::object MadeFrom(const MoveRecord& record) {
-  move::Receipt receipt;
-  receipt.id = record.id;
-  receipt.tenant = record.tenant;
+  Receipt receipt = FirstReceipt(
+      record, record.state == MoveState::kDone ? record.epoch_before.Next() : record.epoch_before);
   receipt.method = record.method;
-  receipt.source = record.source;
-  receipt.destination = record.destination;
-  receipt.epoch = record.state == MoveState::kDone ? record.epoch_before.Next() : record.epoch_before;
-  receipt.started_at = record.started_at_ms;
   return json::parse(move::ToJson(receipt)).get_object();
 }
 
@@ -51,6 +45,17 @@ std::string_view PhaseOf(MoveState state, std::string_view saved) {
 }
 
 }  // namespace
+
+Receipt FirstReceipt(const MoveRecord& record, Epoch epoch) {
+  Receipt receipt;
+  receipt.id = record.id;
+  receipt.tenant = record.tenant;
+  receipt.source = record.source;
+  receipt.destination = record.destination;
+  receipt.epoch = epoch;
+  receipt.started_at = record.started_at_ms;
+  return receipt;
+}
 
 bool IsComplete(const MoveRecord& record) {
   if (!catalog::IsOver(record.state)) return false;

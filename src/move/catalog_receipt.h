@@ -1,4 +1,4 @@
-// The receipt of a move as far as the catalog knows it: for a move that is over, or whose source does not
+// The receipt of a move as far as the catalog knows it: for one that begins, is over, or whose source does not
 // answer.
 #pragma once
 
@@ -6,8 +6,12 @@
 #include <string_view>
 
 #include "catalog/catalog.h"
+#include "move/receipt.h"
 
 namespace tradewind::move {
+
+// What a source begins with.
+Receipt FirstReceipt(const catalog::MoveRecord& record, Epoch epoch);
 
 // Whether the source has saved its last word on a move that is over. The destination may record a move as
 // done a while before: the source then still waits for readers, and has the figures.

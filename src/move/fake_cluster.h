@@ -287,7 +287,7 @@ inline void FakeNode::CancelForgotten() {
 inline void FakeNode::Stop() {
   if (!moves_) return;
   stopping_ = true;
-  moves_->StopWaits();
+  moves_->incoming().StopWaits();
   for (auto& link : cluster_.links)
     if (link.from == name_ || link.to == name_) link.pair->Cut();
   moves_->Stop();
@@ -321,7 +321,7 @@ inline Result<std::unique_ptr<MoveChannel>> FakeNode::OpenChannel(const NodeName
     if (link.from == name_ && link.to == peer && !link.pair->near->lost()) return link.pair->near->Open();
   cluster_.links.push_back(
       {name_, peer, std::make_unique<LinkPair>(core(), [&other](std::unique_ptr<MoveChannel> channel) {
-         if (other.moves_) other.moves_->ServeChannel(std::move(channel));
+         if (other.moves_) other.moves_->incoming().ServeChannel(std::move(channel));
        })});
   return cluster_.links.back().pair->near->Open();
 }

@@ -239,9 +239,4 @@ Result<void> MoveDestination::EndMove() {
   return payload_->End();
 }
 
-tl::unexpected<Error> OutOfTurn(std::string_view what) {
-  return Fail(ErrorKind::kCorrupt, std::string(kConfusedCode),
-              "the source sent " + std::string(what) + " out of turn");
-}
-
 }  // namespace tradewind::move

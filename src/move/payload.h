@@ -211,6 +211,9 @@ class Engine {
   virtual Result<void> CheckFrozen(MoveHost& host, const TenantName& tenant) = 0;
 };
 
+// The node's engine of that name; fails with ENGINE_UNKNOWN (kRefused).
+Result<Engine*> KnownEngine(MoveHost& host, std::string_view name);
+
 // For a destination: what the source sent makes no sense where this node is.
 tl::unexpected<Error> OutOfTurn(std::string_view what);
 

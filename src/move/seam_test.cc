@@ -253,7 +253,7 @@ TEST_F(SeamTest, AFreezeThatFailsIsTriedAgainAndTheTenantIsServedInBetween) {
     engine.freezes_that_fail = 3;
     const MoveId id = Start(cluster);
     while (engine.freezes_that_fail > 0) {
-      const auto receipts = cluster.n1().moves().LiveReceipts();
+      const auto receipts = cluster.n1().moves().outgoing().receipts();
       ASSERT_EQ(receipts.size(), 1u);
       EXPECT_EQ(receipts[0].phase, Phase::kInit);
       if (engine.freezes > 0) {
@@ -316,12 +316,12 @@ TEST_F(SeamTest, SumsThatDifferStopTheMoveAndDeleteNothing) {
     for (int look = 0; look < 500 && RoleAt(cluster.n2()) != "mismatch"; ++look) runtime::SleepFor(5ms);
     ASSERT_EQ(RoleAt(cluster.n2()), "mismatch");
     const auto stopped = [&] {
-      const auto receipts = cluster.n1().moves().LiveReceipts();
+      const auto receipts = cluster.n1().moves().outgoing().receipts();
       return receipts.size() == 1 && receipts[0].stopped == kMismatchCode;
     };
     for (int look = 0; look < 500 && !stopped(); ++look) runtime::SleepFor(5ms);
     EXPECT_TRUE(stopped());
-    EXPECT_TRUE(cluster.n1().moves().VerifyAgain(id));
+    EXPECT_TRUE(cluster.n1().moves().outgoing().VerifyAgain(id));
     for (int look = 0; look < 500 && !stopped(); ++look) runtime::SleepFor(5ms);
     EXPECT_TRUE(stopped()) << "they still differ";
     cluster.Write("in between");

@@ -53,9 +53,10 @@ void CoreParts::Connect(Once once) {
   moves_ = std::make_unique<move::Moves>(
       *this, tenants_, claims_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
       [this] { WakePacer(); });
-  links_ = std::make_unique<move::PeerLinks>(
-      core_, *directory_, client_,
-      [this](std::unique_ptr<move::MoveChannel> channel) { moves_->ServeChannel(std::move(channel)); });
+  links_ = std::make_unique<move::PeerLinks>(core_, *directory_, client_,
+                                             [this](std::unique_ptr<move::MoveChannel> channel) {
+                                               moves_->incoming().ServeChannel(std::move(channel));
+                                             });
   streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_);
   gateway_ = std::make_unique<gateway::Gateway>(*member_, once_->gateway, *directory_, once_->tenants,
                                                 reception_.strangers(), sensor_);
@@ -87,7 +88,7 @@ std::vector<net::MetricSample> CoreParts::Metrics() {
   std::vector<net::MetricSample> samples = gateway_->Metrics();
   samples.push_back(streams_->Metric());
   for (auto& more : {admin::TurnMetrics(core_), admin::TenantMetrics(tenants_, core_),
-                     admin::MoveMetrics(moves_->LiveReceipts())})
+                     admin::MoveMetrics(moves_->outgoing().receipts())})
     samples.insert(samples.end(), more.begin(), more.end());
   return samples;
 }
@@ -98,7 +99,7 @@ void CoreParts::StopWaits() {
   core_.AssertHere();
   state_.stopping = true;
   tenants_.StopWaits();
-  if (moves_) moves_->StopWaits();
+  if (moves_) moves_->incoming().StopWaits();
 }
 
 void CoreParts::EndStreams() {

@@ -251,9 +251,9 @@ balance::Drain::Callbacks Node::CallbacksForDrain() {
   };
   callbacks.set_pace = [this](const TenantName& tenant, const move::Pace& pace) {
     tenants_.At(tenant, [&](gateway::CoreTenants& home) {
-      for (const move::Receipt& receipt : home.moves.LiveReceipts())
+      for (const move::Receipt& receipt : home.moves.outgoing().receipts())
         if (receipt.tenant == tenant)
-          if (auto set = home.moves.SetPace(receipt.id, pace); !set)
+          if (auto set = home.moves.outgoing().SetPace(receipt.id, pace); !set)
             log::warn("the pace of move {} could not be set: {}", receipt.id, Describe(set.error()));
     });
   };

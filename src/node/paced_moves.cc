@@ -58,7 +58,7 @@ void PacedMoves::Look(OfCore& core) {
     if (const auto note = move->TakeNote()) notes[id] = *note;
   const auto looks = runtime::CallOn(core.parts.core(), [&] {
     std::vector<Snapshot> seen;
-    for (const auto& move : core.parts.moves().sources()) {
+    for (const auto& move : core.parts.moves().outgoing().sources()) {
       if (const auto note = notes.find(move->id()); note != notes.end()) move->NotePace(note->second);
       seen.push_back({move->id(), move->tenant(), move->peer(), move->follows_latency(), move->setpoint(),
                       move->finish_by_ms(), move->bytes_left(), move->TakePulledBytes()});
@@ -83,7 +83,7 @@ pace::Pacer::Moves PacedMoves::Now() {
   pace::Pacer::Moves moves;
   for (OfCore& core : cores_) {
     if (core.parts.core().IsHere()) {
-      const auto sources = core.parts.moves().sources();
+      const auto sources = core.parts.moves().outgoing().sources();
       moves.insert(moves.end(), sources.begin(), sources.end());
       continue;
     }
