@@ -9,7 +9,7 @@
 namespace tradewind::pace {
 
 PortionedBucket::PortionedBucket(runtime::Core& core, runtime::Core& first, TokenBucket& bucket)
-    : core_(core), first_(first), bucket_(bucket), turn_(core), fibers_(core) {
+    : core_(core), first_(first), bucket_(bucket), pushes_(core), fibers_(core) {
   TW_CHECK(&core != &first, "a core draws portions of its own bucket");
 }
 
@@ -17,16 +17,12 @@ PortionedBucket::~PortionedBucket() = default;
 
 bool PortionedBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
   core_.AssertHere();
-  const Push push{given_up};
-  pushes_.push_back(&push);
-  const bool has_turn = !given_up() && turn_.Acquire(&push);
-  while (has_turn && have_ <= 0 && !given_up()) {
+  const auto look_again = [this]() -> std::optional<runtime::TimePoint> {
+    if (have_ > 0) return std::nullopt;
     Draw();
-    came_.Wait();
-  }
-  std::erase(pushes_, &push);
-  turn_.Release(&push);
-  if (!has_turn || given_up()) return false;
+    return runtime::TimePoint::max();  // It wakes them.
+  };
+  if (!pushes_.AwaitRoom(given_up, look_again)) return false;
   TakeUrgent(bytes);
   return true;
 }
@@ -39,9 +35,7 @@ void PortionedBucket::TakeUrgent(uint64_t bytes) {
 
 void PortionedBucket::Wake() {
   core_.AssertHere();
-  for (const Push* push : pushes_)
-    if (push->given_up()) turn_.GiveUp(push);
-  came_.NotifyAll();
+  pushes_.Wake();
 }
 
 void PortionedBucket::Draw() {
@@ -69,7 +63,7 @@ void PortionedBucket::DrawPortions() {
     });
     have_ += static_cast<int64_t>(debt + drawn.bytes);
     rate_ = drawn.rate;
-    came_.NotifyAll();
+    pushes_.Wake();
     // Whoever waited takes what has come before it is known whether more is wanted.
     runtime::Yield();
   }

@@ -10,13 +10,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "base/limits.h"
+#include "pace/push_queue.h"
 #include "pace/throttle.h"
 #include "pace/token_bucket.h"
 #include "runtime/core.h"
-#include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::pace {
@@ -54,12 +53,7 @@ class PortionedBucket final : public Throttle {
   int64_t have_ = 0;  // Below zero: a debt.
   bool drawing_ = false;
   std::atomic<bool> given_up_ = false;  // By all that wait here; core 0 looks at it.
-  struct Push {
-    const std::function<bool()>& given_up;
-  };
-  std::vector<const Push*> pushes_;  // In progress.
-  runtime::FairLock turn_;
-  runtime::WaitQueue came_;
+  PushQueue pushes_;
   runtime::TaskGroup fibers_;
 };
 

@@ -19,7 +19,7 @@ TokenBucket::TokenBucket(runtime::Core& core, double bytes_per_second, uint64_t 
       tokens_(burst_),
       filled_at_(core.Now()),
       rate_since_(filled_at_),
-      turn_(core) {}
+      pushes_(core) {}
 
 void TokenBucket::Refill() {
   const runtime::TimePoint now = core_.Now();
@@ -38,19 +38,16 @@ double TokenBucket::most_debt() const {
   return std::max(rate_ * kMostDebtSeconds, burst_);
 }
 
+std::optional<runtime::TimePoint> TokenBucket::NextRoom() {
+  if (rate_ <= 0) return std::nullopt;
+  Refill();
+  if (tokens_ > 0) return std::nullopt;
+  const std::chrono::duration<double> until_paid((1 - tokens_) / rate_);
+  return core_.Now() + std::chrono::ceil<std::chrono::microseconds>(until_paid);
+}
+
 bool TokenBucket::TakePaced(uint64_t bytes, const std::function<bool()>& given_up) {
-  const Push push{given_up};
-  pushes_.push_back(&push);
-  const bool has_turn = !given_up() && turn_.Acquire(&push);
-  while (has_turn && rate_ > 0 && !given_up()) {
-    Refill();
-    if (tokens_ > 0) break;
-    const std::chrono::duration<double> until_paid((1 - tokens_) / rate_);
-    rate_changed_.WaitUntil(core_.Now() + std::chrono::ceil<std::chrono::microseconds>(until_paid));
-  }
-  std::erase(pushes_, &push);
-  turn_.Release(&push);
-  if (!has_turn || given_up()) return false;
+  if (!pushes_.AwaitRoom(given_up, [this] { return NextRoom(); })) return false;
   if (rate_ > 0) CheckHandedOut();
   TakeUrgent(bytes);
   return true;
@@ -93,13 +90,7 @@ void TokenBucket::SetRate(double bytes_per_second) {
   if (rate_ > 0) tokens_ = was_limited ? std::clamp(tokens_, -most_debt(), most_tokens()) : 0;
   rate_since_ = filled_at_;
   handed_out_ = let_off_ = 0;
-  rate_changed_.NotifyAll();
-}
-
-void TokenBucket::Wake() {
-  for (const Push* push : pushes_)
-    if (push->given_up()) turn_.GiveUp(push);
-  rate_changed_.NotifyAll();
+  pushes_.Wake();
 }
 
 }  // namespace tradewind::pace

@@ -6,13 +6,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
+#include <optional>
 
 #include "base/limits.h"
+#include "pace/push_queue.h"
 #include "pace/throttle.h"
 #include "runtime/core.h"
-#include "runtime/fair_lock.h"
-#include "runtime/fiber.h"
 
 namespace tradewind::pace {
 
@@ -34,7 +33,7 @@ class TokenBucket final : public Throttle {
   void GiveBack(uint64_t bytes);
   // After no limit the bucket is empty.
   void SetRate(double bytes_per_second);
-  void Wake() override;
+  void Wake() override { pushes_.Wake(); }
 
   double rate() const override { return rate_; }
   // Bytes taken so far.
@@ -42,6 +41,8 @@ class TokenBucket final : public Throttle {
 
  private:
   void Refill();
+  // When there will be room, if nothing changes; none: there is some.
+  std::optional<runtime::TimePoint> NextRoom();
   // Aborts when more was handed out since the last change of the rate than there was, came in and was let off.
   void CheckHandedOut() const;
   double most_tokens() const;
@@ -57,12 +58,7 @@ class TokenBucket final : public Throttle {
   runtime::TimePoint rate_since_;
   double handed_out_ = 0;
   double let_off_ = 0;  // Of debts.
-  struct Push {
-    const std::function<bool()>& given_up;
-  };
-  std::vector<const Push*> pushes_;  // In progress.
-  runtime::FairLock turn_;
-  runtime::WaitQueue rate_changed_;
+  PushQueue pushes_;
 };
 
 }  // namespace tradewind::pace
