@@ -42,6 +42,8 @@ class NodeSensors {
     runtime::Core& core;
     Sensor& sensor;
   };
+  EndLatency ReadOnly(const LatencyCall& call) const;
+  // Of several cores, added up.
   SensorView View(const std::vector<TenantName>& tenants, bool in_move) const;
 
   std::vector<OfCore> sensors_;  // By core.

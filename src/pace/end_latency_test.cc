@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/test_core.h"
+
 namespace tradewind::pace {
 namespace {
 
@@ -19,6 +21,58 @@ TEST(EndLatency, ComesThroughTheMessageAsItWas) {
   EXPECT_EQ(read->activity.quiet_s, 0.25);
   EXPECT_EQ(read->activity.gap_s, 1.5);
   EXPECT_EQ(read->tenants.at("shop").mean_ms, 1);
+}
+
+TEST(NodeSensors, OfOneCoreSayWithoutACopyWhatItsSensorHolds) {
+  runtime::TestCore core;
+  Sensor sensor(core);
+  NodeSensors sensors;
+  sensors.Add(core, sensor);
+  core.Run([&] {
+    sensor.ReadTenant("shop");  // From here on it is followed.
+    for (int i = 0; i < 500; ++i) {
+      const Sensor::Measurement one(sensor, i % 2 == 0 ? "shop" : "other", core.Now());
+      runtime::SleepFor(i % 2 == 0 ? 4ms : 8ms);
+    }
+    const Sensor::Measurement waiting(sensor, "shop", core.Now());
+    runtime::SleepFor(100ms);
+    const SensorView held = sensor.View({"shop"});
+    for (const auto back : {runtime::Duration::max(), runtime::Duration(2s), runtime::Duration(500ms)}) {
+      const bool all = back == runtime::Duration::max();
+      const EndLatency read = sensors.Read({{"shop"}, all ? std::nullopt : std::optional(back)});
+      const runtime::TimePoint since = all ? runtime::TimePoint{} : core.Now() - back;
+      const Reading now = held.all.Read(core.Now(), since),
+                    shop = held.tenants.at("shop").Read(core.Now(), since);
+      EXPECT_EQ(read.now.samples, now.samples);
+      EXPECT_NEAR(read.now.p95_ms, now.p95_ms, 0.1);
+      EXPECT_EQ(read.tenants.at("shop").samples, shop.samples);
+      EXPECT_NEAR(read.tenants.at("shop").mean_ms, shop.mean_ms, 0.1);
+      EXPECT_LT(shop.samples, now.samples);
+      EXPECT_EQ(read.activity.under_way, 1u);
+      // The first read is the first that anybody hears of a move.
+      EXPECT_EQ(read.usual_p95_ms, all ? held.usual.p95_ms(core.Now()) : 0);
+    }
+    EXPECT_EQ(sensors.ReadNow().samples, held.all.Read(core.Now(), {}).samples);
+  });
+}
+
+TEST(NodeSensors, OfOneCoreNoteTheMoveThatAsksThem) {
+  runtime::TestCore core;
+  const auto usual = [&](bool in_move) {
+    Sensor sensor(core);
+    NodeSensors sensors;
+    sensors.Add(core, sensor);
+    for (int i = 0; i < 1'000; ++i) {
+      if (in_move) sensors.Read({});
+      const Sensor::Measurement one(sensor, "shop", core.Now());
+      runtime::SleepFor(5ms);
+    }
+    return sensors.Read({}).usual_p95_ms;
+  };
+  core.Run([&] {
+    EXPECT_GT(usual(false), 0);
+    EXPECT_EQ(usual(true), 0) << "what requests take in a move is not what is usual";
+  });
 }
 
 TEST(EndLatency, IsAskedForSinceACertainTimeOrForAsFarBackAsASensorLooks) {

@@ -131,9 +131,15 @@ class Sensor {
   };
 
   Reading Read(runtime::TimePoint since = {}) const { return all_.Read(core_.Now(), since); }
+  // The same of a tenant, which is followed from the first call on, for as long as it is asked for at least every
+  // kForgotten.
+  Reading ReadTenant(const TenantName& tenant, runtime::TimePoint since = {}) {
+    return Follow(tenant).Read(core_.Now(), since);
+  }
+  // Without moves; 0 when it is not known.
+  double usual_p95_ms() const { return usual_.p95_ms(core_.Now()); }
   Activity ReadActivity() const;
-  // A copy of all that it holds of these tenants, and of all together. A tenant is followed from the first call on, for
-  // as long as it is asked for at least every kForgotten.
+  // A copy of all that it holds of these tenants, which are followed too, and of all together.
   SensorView View(const std::vector<TenantName>& tenants);
   // A move is felt at this node: what requests take now is not what is usual.
   void NoteMove() { usual_.NoteMove(core_.Now()); }
