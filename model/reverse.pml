@@ -10,7 +10,7 @@ inline record_reverse(answer) {
     cancel_wanted = 0; record = reverse; sums_differ = 0 }
 }
 
-#ifdef WRONG_REVERSEONCE  /* only the answer tells the destination that the move is turned round */
+#ifdef WRONG_REVERSEONCE  /* only the answer tells the destination that the move is reversed */
 #define may_learn_reverse false
 #else
 #define may_learn_reverse true

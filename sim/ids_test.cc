@@ -1,5 +1,5 @@
 // Transactions that stay open over several requests while nodes are killed and started again: none ever goes
-// on in another's place. Judged by the history: what a transaction reads does not change under it, and of
+// on in another's place. Checked by the history: what a transaction reads does not change under it, and of
 // what it writes all is there or nothing, in its own tenant.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

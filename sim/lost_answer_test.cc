@@ -139,7 +139,7 @@ TEST(AMoveThatPerhapsEnded, IsEndedBeforeTheNextOneBegins) {
   });
 }
 
-// The catalog has the move as turned round, but n2, which is to send the tenant back, cannot ask it what was asked
+// The catalog has the move as reversed, but n2, which is to send the tenant back, cannot ask it what was asked
 // for.
 TEST(AMoveThatIsCancelledAfterTheHandOver, GoesBackThoughTheCatalogIsAwayForAWhile) {
   WithEachSeed([](uint64_t seed) {

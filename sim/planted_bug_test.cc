@@ -18,7 +18,7 @@ namespace {
 struct Planting {
   PlantedBug bug;
   std::string_view name;
-  // What has to find it first; any check or judge will do when it is empty.
+  // What has to find it first; any check will do when it is empty.
   std::string_view checker;
   uint64_t most_seeds;
   SwarmOptions options;

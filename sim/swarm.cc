@@ -154,8 +154,8 @@ void Swarm::Play() {
   for (int client = 0; client < shape_.sessions; ++client) Client("in sessions", &Swarm::InSessions);
   for (int round = 0; round < options_.rounds && findings_.empty(); ++round) Round();
   Settle();
-  if (findings_.empty()) cluster_.InClient([this] { Judge(); });
-  if (findings_.empty()) JudgeFiles();
+  if (findings_.empty()) cluster_.InClient([this] { CheckOutcome(); });
+  if (findings_.empty()) CheckFiles();
 }
 
 void Swarm::Client(const std::string& name, void (Swarm::*act)()) {

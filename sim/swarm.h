@@ -1,5 +1,5 @@
 // A swarm: from one seed a small cluster, clients that do everything at once on a few names, and faults, several at
-// a time. What must hold is watched by the checkers (checkers/checkers.h) at every step, and judged from what the clients
+// a time. What must hold is watched by the checkers (checkers/checkers.h) at every step, and checked from what the clients
 // were told (swarm_history.h); and:
 //
 //   - a name that is created again is refused, and what it holds stays
@@ -80,7 +80,7 @@ class Swarm {
   explicit Swarm(SwarmOptions options);
   ~Swarm();
 
-  // Runs it and judges it. What was wrong is in findings().
+  // Runs it and checks what came of it. What was wrong is in findings().
   void Play();
   uint64_t seed() const { return options_.seed; }
   const std::vector<std::string>& findings() const { return findings_; }
@@ -157,15 +157,15 @@ class Swarm {
   Action FailSyncs();
   Action JumpClock();
 
-  // swarm_judge.cc
+  // swarm_checks.cc
   void Settle();
-  void Judge();
+  void CheckOutcome();
   void AwaitMoves();
   std::map<std::string, std::string> Owners();
-  void JudgeServed(const std::string& tenant);
-  void JudgeMoves(const std::string& tenant, const std::string& owner);
-  void JudgeFreshNames();
-  void JudgeFiles();
+  void CheckServed(const std::string& tenant);
+  void CheckMoves(const std::string& tenant, const std::string& owner);
+  void CheckFreshNames();
+  void CheckFiles();
   std::string StrayFile(const std::map<std::string, std::string>& owners);
 
   std::unique_ptr<Listener> listener_;  // Before the cluster, whose nodes it hears.

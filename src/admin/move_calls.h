@@ -1,4 +1,4 @@
-// Calls about a move, at the node that runs it: the source, or, once the move has been turned round, the
+// Calls about a move, at the node that runs it: the source, or, once the move has been reversed, the
 // destination, which then sends the tenant back. Whoever is asked finds that node by the catalog.
 //
 // This core only.

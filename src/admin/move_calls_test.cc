@@ -61,7 +61,7 @@ TEST_F(AskSenderTest, GoesToTheSource) {
   EXPECT_THAT(asked_, ElementsAre("n1"));
 }
 
-TEST_F(AskSenderTest, GoesToTheDestinationOfAMoveThatWasTurnedRound) {
+TEST_F(AskSenderTest, GoesToTheDestinationOfAMoveThatWasReversed) {
   record_.state = MoveState::kReverse;
   EXPECT_EQ(Ask({{"n2", {"ok"}}}), "ok");
   EXPECT_THAT(asked_, ElementsAre("n2"));

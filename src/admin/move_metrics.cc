@@ -26,7 +26,7 @@ std::vector<net::MetricSample> MoveMetrics(const std::vector<move::Receipt>& liv
     ++in_phase[std::string(PhaseName(receipt.phase))];
     bytes += static_cast<double>(receipt.bytes_sent);
     pulls += static_cast<double>(receipt.pages_pulled);
-    refused += static_cast<double>(receipt.aborted);
+    refused += static_cast<double>(receipt.refused_commits);
   }
   std::vector<net::MetricSample> samples;
   for (const auto& [phase, count] : in_phase)

@@ -13,7 +13,7 @@ TEST(MoveMetrics, CountMovesByPhaseAndAddUpWhatTheyDid) {
   first.phase = move::Phase::kFinish;
   first.bytes_sent = 1000;
   first.pages_pulled = 3;
-  first.aborted = 1;
+  first.refused_commits = 1;
   move::Receipt second = first;
   second.phase = move::Phase::kHandover;
   const std::string text = net::RenderMetrics(MoveMetrics({first, second}));

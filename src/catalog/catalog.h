@@ -87,7 +87,7 @@ std::optional<MoveState> ParseMoveState(std::string_view name);
 
 // Whether a move may go from one state to the other while the tenant has this owner. The owner matters: a
 // move is cancelled only where the source owns (a destination that is ready drops its copy when it reads
-// "cancelled"), and done or turned round only where the destination owns.
+// "cancelled"), and done or reversed only where the destination owns.
 bool IsLegal(MoveState from, MoveState to, bool destination_owns);
 
 struct MoveRecord {

@@ -16,7 +16,7 @@ Result<size_t> ByteStream::Read(MutableBytes into) {
   unread_.erase(unread_.begin(), unread_.begin() + static_cast<ptrdiff_t>(count));
   charge_.Set(unread_.size());
   // A channel that has ended meanwhile needs no room any more.
-  if (!channel_.ended()) static_cast<void>(channel_.Send(StreamTook{static_cast<uint32_t>(count)}));
+  if (!channel_.ended()) static_cast<void>(channel_.Send(StreamAck{static_cast<uint32_t>(count)}));
   return count;
 }
 
@@ -55,9 +55,9 @@ bool ByteStream::Deliver(const StreamBytes& came) {
   return true;
 }
 
-bool ByteStream::Deliver(const StreamTook& took) {
-  if (took.bytes > on_their_way_) return false;
-  on_their_way_ -= took.bytes;
+bool ByteStream::Deliver(const StreamAck& ack) {
+  if (ack.bytes > on_their_way_) return false;
+  on_their_way_ -= ack.bytes;
   changed_.NotifyAll();
   return true;
 }

@@ -43,7 +43,7 @@ class ByteStream {
   friend class MoveChannel;
   // Called by the channel. False: the other side keeps to no window.
   bool Deliver(const StreamBytes& came);
-  bool Deliver(const StreamTook& took);
+  bool Deliver(const StreamAck& ack);
   void DeliverEnd();
   void WakeAll();
   const std::optional<Error>& WhyOver() const;

@@ -116,7 +116,7 @@ TEST_F(ByteStreamTest, WhoIsToEndBeforeTheChannelIsWoken) {
 
 TEST_F(ByteStreamTest, APeerThatKeepsToNoWindowLosesItsLink) {
   for (const Message& message : {Message(StreamBytes{SomeBytes(limits::kStreamWindowBytes + 1)}),
-                                 Message(StreamTook{1}), Message(StreamTook{UINT32_MAX})}) {
+                                 Message(StreamAck{1}), Message(StreamAck{UINT32_MAX})}) {
     WithChannels([&](LinkPair& links, MoveChannel& near, MoveChannel&) {
       static_cast<void>(near.Send(message));
       for (int turn = 0; turn < 200; ++turn) runtime::Yield();

@@ -2,7 +2,7 @@
 //
 //   empty ──► receiving ◄──► ready ◄──► opening ──► owner ──► ending ──► over
 //   frozen ◄─────────────────► ┘            └──► mismatch ◄─┘
-//                                                owner, mismatch ──► turned ──► over
+//                                                owner, mismatch ──► reversed ──► over
 //   receiving, ready ──► dropping ──► over
 //
 // A new list takes a copy that is ready back; an opening that fails does so too. What could not be dropped is
@@ -20,7 +20,7 @@ enum class DestinationState {
   kOpening,    // This node owns, and is about to serve.
   kOwner,      // It serves.
   kMismatch,   // It serves; the sums differed, and nobody has asked for another look.
-  kTurned,     // It serves; the tenant is to go back.
+  kReversed,   // It serves; the tenant is to go back.
   kEnding,     // It serves; the catalog has the move as done.
   kOver,
 };
@@ -40,9 +40,9 @@ constexpr bool IsLegal(DestinationState from, DestinationState to) {
     case State::kOpening:
       return to == State::kReady || to == State::kOwner || to == State::kMismatch || to == State::kOver;
     case State::kOwner:
-      return to == State::kMismatch || to == State::kTurned || to == State::kEnding || to == State::kOver;
-    case State::kMismatch: return to == State::kOwner || to == State::kTurned || to == State::kOver;
-    case State::kTurned: return to == State::kOver;
+      return to == State::kMismatch || to == State::kReversed || to == State::kEnding || to == State::kOver;
+    case State::kMismatch: return to == State::kOwner || to == State::kReversed || to == State::kOver;
+    case State::kReversed: return to == State::kOver;
     case State::kEnding: return to == State::kOwner || to == State::kOver;
     case State::kOver: return false;
   }
@@ -57,7 +57,7 @@ constexpr bool IsFilling(DestinationState state) {
 // It serves, in a move that is not over.
 constexpr bool IsOwner(DestinationState state) {
   return state == DestinationState::kOwner || state == DestinationState::kMismatch ||
-         state == DestinationState::kTurned || state == DestinationState::kEnding;
+         state == DestinationState::kReversed || state == DestinationState::kEnding;
 }
 
 // Nobody knows yet that it serves, or does not.
@@ -67,8 +67,8 @@ constexpr bool IsArriving(DestinationState state) {
 }
 
 constexpr const char* NameOf(DestinationState state) {
-  constexpr const char* kNames[] = {"empty", "receiving", "frozen", "dropping", "ready", "opening",
-                                    "owner", "mismatch",  "turned", "ending",   "over"};
+  constexpr const char* kNames[] = {"empty", "receiving", "frozen",   "dropping", "ready", "opening",
+                                    "owner", "mismatch",  "reversed", "ending",   "over"};
   return kNames[static_cast<int>(state)];
 }
 

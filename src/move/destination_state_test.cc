@@ -7,9 +7,9 @@ namespace {
 
 using State = DestinationState;
 
-constexpr State kAll[] = {State::kEmpty,  State::kReceiving, State::kFrozen, State::kDropping,
-                          State::kReady,  State::kOpening,   State::kOwner,  State::kMismatch,
-                          State::kTurned, State::kEnding,    State::kOver};
+constexpr State kAll[] = {State::kEmpty,    State::kReceiving, State::kFrozen, State::kDropping,
+                          State::kReady,    State::kOpening,   State::kOwner,  State::kMismatch,
+                          State::kReversed, State::kEnding,    State::kOver};
 
 TEST(DestinationState, OwnsOnlyByWayOfReady) {
   for (const State from : kAll) {
@@ -37,9 +37,9 @@ TEST(DestinationState, WhatIsDroppedIsNeverReadyAgain) {
   EXPECT_FALSE(IsLegal(State::kFrozen, State::kDropping)) << "the newest version of most of the tenant";
 }
 
-TEST(DestinationState, WhatIsTurnedRoundOrOverIsNotDone) {
-  EXPECT_FALSE(IsLegal(State::kTurned, State::kEnding));
-  EXPECT_FALSE(IsLegal(State::kEnding, State::kTurned));
+TEST(DestinationState, WhatIsReversedOrOverIsNotDone) {
+  EXPECT_FALSE(IsLegal(State::kReversed, State::kEnding));
+  EXPECT_FALSE(IsLegal(State::kEnding, State::kReversed));
   EXPECT_FALSE(IsLegal(State::kMismatch, State::kEnding));
   for (const State to : kAll) EXPECT_FALSE(IsLegal(State::kOver, to));
 }

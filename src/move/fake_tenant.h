@@ -284,7 +284,7 @@ class FakeSource : public SourcePayload {
   Result<void> Resume() override { return {}; }
   void EndWriters() override {}
   std::optional<std::string> TakeDifference() override { return std::nullopt; }
-  void TurnRound() override {}
+  void Reverse() override {}
   bool TakeDone(Bytes part) override { return part.empty(); }
   void Describe(Receipt&) const override {}
   uint64_t bytes_left(const SourceSession*) const override { return 0; }

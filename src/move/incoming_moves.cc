@@ -219,13 +219,13 @@ void IncomingMoves::Abandon(const TenantName& tenant) {
 Result<void> IncomingMoves::Reverse(const MoveId& id) {
   const Destination destination = FindMove(id);
   TW_CHECK(destination, "a move that does not come here is to go back from here");
-  TW_TRY(destination->TurnRound());
+  TW_TRY(destination->Reverse());
   Result<void> sent = SendBack(destination->tenant());
   if (!sent) SendBackLater(destination->tenant());
   return sent;
 }
 
-// The catalog has the move as turned round: this node, its destination, sends the tenant back.
+// The catalog has the move as reversed: this node, its destination, sends the tenant back.
 Result<void> IncomingMoves::SendBack(const TenantName& tenant) {
   if (outgoing_.IsSending(tenant)) return {};  // It is on its way.
   const auto found = destinations_.find(tenant);
@@ -240,7 +240,7 @@ Result<void> IncomingMoves::SendBack(const TenantName& tenant) {
   return {};
 }
 
-// Once the catalog has it as turned round nothing but this brings the move to an end.
+// Once the catalog has it as reversed nothing but this brings the move to an end.
 void IncomingMoves::SendBackLater(const TenantName& tenant) {
   fibers_.Spawn("send back " + tenant, [this, tenant] {
     bool said = false;

@@ -1,5 +1,5 @@
 // What comes to this core: the destination of each move, the channels that sources open to them, and the copies of
-// before a restart. A destination whose move is turned round sends its tenant back (outgoing_moves.h).
+// before a restart. A destination whose move is reversed sends its tenant back (outgoing_moves.h).
 //
 // This core only.
 #pragma once
@@ -36,7 +36,7 @@ class IncomingMoves {
   // deadline passes.
   Result<void> AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline);
   // The move goes back: returns once that is certain and its source here has begun. Fails as
-  // MoveDestination::TurnRound() does. Requires: Knows(id). Suspends.
+  // MoveDestination::Reverse() does. Requires: Knows(id). Suspends.
   Result<void> Reverse(const MoveId& id);
   // The tenant was deleted, or has gone on elsewhere, without the move that its copy here takes part in: ends what goes
   // on with it. Suspends.

@@ -61,7 +61,7 @@ struct JournalEntry {
   MoveId move;           // Empty without one.
   NodeName peer;         // The other side of the move.
   uint64_t list = 0;     // Of `ready`.
-  bool reverse = false;  // The move was turned round: its destination sends.
+  bool reverse = false;  // The move was reversed: its destination sends.
   std::optional<CorePin> pin = {};
 
   bool operator==(const JournalEntry&) const = default;

@@ -62,7 +62,7 @@ void Put(Writer&, const End&) {}
 void Put(Writer& to, const StreamBytes& m) {
   to.Raw(m.bytes);
 }
-void Put(Writer& to, const StreamTook& m) {
+void Put(Writer& to, const StreamAck& m) {
   to.Number(m.bytes);
 }
 void Put(Writer&, const StreamEnd&) {}
@@ -113,7 +113,7 @@ void Get(Reader& from, StreamBytes& m) {
   const Bytes all = from.Raw(from.left());
   m.bytes.assign(all.begin(), all.end());
 }
-void Get(Reader& from, StreamTook& m) {
+void Get(Reader& from, StreamAck& m) {
   m.bytes = from.Number<uint32_t>();
 }
 void Get(Reader&, StreamEnd&) {}

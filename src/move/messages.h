@@ -13,7 +13,7 @@
 // travels in them as a part of bytes, and in messages of its own: their type is kFirstEngineType or above, and its room
 // (zephyr/) encodes and decodes them.
 //
-// "Source" is the side that passes the tenant on, and after a move was turned round (docs/move.md, "Cancel after the
+// "Source" is the side that passes the tenant on, and after a move was reversed (docs/move.md, "Cancel after the
 // swap") the node that has it then. "Destination" is the other.
 //
 // The parser takes bytes from outside: it checks every length, and fails with kCorrupt rather than guess.
@@ -101,7 +101,7 @@ struct End {};
 struct StreamBytes {
   std::vector<std::byte> bytes;
 };
-struct StreamTook {
+struct StreamAck {
   uint32_t bytes = 0;
 };
 struct StreamEnd {};
@@ -112,7 +112,7 @@ struct EngineMessage {
 };
 
 using Message = std::variant<Offer, Hello, List, Ready, Own, Owned, FirstServed, Complete, Done, Failed, End,
-                             StreamBytes, StreamTook, StreamEnd, EngineMessage>;
+                             StreamBytes, StreamAck, StreamEnd, EngineMessage>;
 
 inline constexpr uint8_t kFirstEngineType = 64;
 

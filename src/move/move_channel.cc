@@ -65,8 +65,8 @@ Result<void> MoveChannel::Deliver(Message message, Urgency lane, size_t bytes) {
   }
   if (const auto* came = std::get_if<StreamBytes>(&message))
     return stream_.Deliver(*came) ? Result<void>() : flooded();
-  if (const auto* took = std::get_if<StreamTook>(&message))
-    return stream_.Deliver(*took) ? Result<void>() : flooded();
+  if (const auto* ack = std::get_if<StreamAck>(&message))
+    return stream_.Deliver(*ack) ? Result<void>() : flooded();
   if (std::holds_alternative<StreamEnd>(message)) {
     stream_.DeliverEnd();
     return {};

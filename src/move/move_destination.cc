@@ -11,14 +11,14 @@
 namespace tradewind::move {
 
 MoveDestination::MoveDestination(DestinationMove move, NodeName peer, Engine& engine,
-                                 std::function<void()> on_turned)
+                                 std::function<void()> on_reversed)
     : host_(move.host),
       core_(host_.core()),
       move_(move.move),
       tenant_(move.tenant),
       peer_(std::move(peer)),
       direction_(move.direction),
-      on_turned_(std::move(on_turned)),
+      on_reversed_(std::move(on_reversed)),
       payload_(engine.MakeDestination(move)),
       state_(direction_ == Direction::kForward ? State::kEmpty : State::kFrozen),
       fibers_(core_) {}
@@ -105,7 +105,7 @@ void MoveDestination::DropUntilItIs() {
 
 Result<void> MoveDestination::Answer(MoveChannel& channel, const Offer& offer) {
   const bool noted_as_owner = NotedRole() == Role::kOwner;  // It suspends, so it comes before all else.
-  if (state_ == State::kTurned)
+  if (state_ == State::kReversed)
     return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND", "the tenant is on its way back");
   switch (offer.kind) {
     case OfferKind::kInit:

@@ -1,4 +1,4 @@
-// The destination of a move, whatever travels (docs/move.md, steps 3, 4, 6 to 9), and after the move was turned round
+// The destination of a move, whatever travels (docs/move.md, steps 3, 4, 6 to 9), and after the move was reversed
 // its source (step 10). What travels is its payload's (payload.h).
 //
 // What is durable when, and what a crash of this process leaves (I1 to I5):
@@ -40,9 +40,9 @@ namespace tradewind::move {
 // Held by shared pointers: requests may wait for it while its move ends.
 class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
  public:
-  // Going back it starts as frozen: the copy is there, and nothing has it open. `on_turned` is called, after
-  // a restart, when the catalog has the move as turned round.
-  MoveDestination(DestinationMove move, NodeName peer, Engine& engine, std::function<void()> on_turned);
+  // Going back it starts as frozen: the copy is there, and nothing has it open. `on_reversed` is called, after
+  // a restart, when the catalog has the move as reversed.
+  MoveDestination(DestinationMove move, NodeName peer, Engine& engine, std::function<void()> on_reversed);
   ~MoveDestination();  // Requires: no Serve is in progress and no fiber of it runs (Join).
 
   // Nobody else makes, deletes or moves a tenant of the name until the journal has this copy, or it is not made after
@@ -62,7 +62,7 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   // Records that the tenant goes back (docs/move.md, step 10): from then on the move cannot be done. Fails with
   // MOVE_SWAPPING (kUnavailable) before this node owns, and with MOVE_OVER (kRefused) when it was too late.
   // Suspends.
-  Result<void> TurnRound();
+  Result<void> Reverse();
 
   // Whoever waits for something of the other node gets an error instead, now and later: the host is stopping. Does
   // not suspend.
@@ -122,7 +122,7 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   const TenantName tenant_;
   const NodeName peer_;
   const Direction direction_;
-  const std::function<void()> on_turned_;
+  const std::function<void()> on_reversed_;
   const std::unique_ptr<DestinationPayload> payload_;
   State state_;
   Epoch epoch_;  // The source's before ready, this node's from owner on.

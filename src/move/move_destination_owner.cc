@@ -130,7 +130,7 @@ void MoveDestination::SpawnWatchForEnd() {
 }
 
 // After a restart as owner, and after a lost answer: the move may have ended, and then no source comes back.
-// Or it was turned round.
+// Or it was reversed.
 void MoveDestination::WatchForEnd() {
   const auto end = is_reverse() ? catalog::MoveState::kCancelled : catalog::MoveState::kDone;
   const auto waits = [this] {
@@ -143,18 +143,18 @@ void MoveDestination::WatchForEnd() {
       if (ended) return;
       log::error("move {}: {}", move_, Describe(ended.error()));  // It is tried again.
     }
-    if (record && !is_reverse() && IsLegal(state_, State::kTurned) &&
+    if (record && !is_reverse() && IsLegal(state_, State::kReversed) &&
         record->state == catalog::MoveState::kReverse) {
-      Enter(State::kTurned);
-      on_turned_();
+      Enter(State::kReversed);
+      on_reversed_();
       return;
     }
     state_changed_.WaitUntil(core_.Now() + limits::kCatalogWatch);
   }
 }
 
-Result<void> MoveDestination::TurnRound() {
-  if (state_ == State::kTurned || is_reverse()) return {};
+Result<void> MoveDestination::Reverse() {
+  if (state_ == State::kReversed || is_reverse()) return {};
   const auto over = [this] {
     return Fail(ErrorKind::kRefused, "MOVE_OVER", "move " + move_ + " is over", "start a move back instead");
   };
@@ -169,7 +169,7 @@ Result<void> MoveDestination::TurnRound() {
     return Fail(answer.error());
   }
   if (!answer->Shows(catalog::MoveState::kReverse) || state_ == State::kOver) return over();
-  if (IsLegal(state_, State::kTurned)) Enter(State::kTurned);
+  if (IsLegal(state_, State::kReversed)) Enter(State::kReversed);
   return {};
 }
 
@@ -189,7 +189,7 @@ Result<void> MoveDestination::TryToComplete(MoveChannel& channel) {
   const auto from = is_reverse() ? catalog::MoveState::kReverse : catalog::MoveState::kForward;
   const auto to = is_reverse() ? catalog::MoveState::kCancelled : catalog::MoveState::kDone;
   const auto answer = host_.catalog().SetMoveState(move_, from, to, "");
-  if (!answer || !answer->Shows(to)) SpawnWatchForEnd();  // Recorded all the same, or turned round.
+  if (!answer || !answer->Shows(to)) SpawnWatchForEnd();  // Recorded all the same, or reversed.
   if (!answer) return Fail(answer.error());
   if (!answer->Shows(to))
     return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND",

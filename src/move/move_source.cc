@@ -97,7 +97,7 @@ Result<void> MoveSource::Cancel() {
                 "try again");
   if (receipt_.phase != Phase::kInit && receipt_.phase != Phase::kHandover)
     return Fail(ErrorKind::kRefused, "MOVE_OWNED_BY_DESTINATION",
-                "node " + peer_ + " owns the tenant: it turns the move round");
+                "node " + peer_ + " owns the tenant: it reverses the move");
   cancel_ = Error{ErrorKind::kRefused, "MOVE_CANCELLED", "cancelled on request", ""};
   if (session_) session_->channel->Close();
   pace_.Wake();
@@ -105,10 +105,10 @@ Result<void> MoveSource::Cancel() {
   return {};
 }
 
-void MoveSource::TurnRound() {
+void MoveSource::Reverse() {
   receipt_.waiting_for = "transactions that were open here, to end: the tenant comes back";
   tenant_.JoinTransactions(core_.Now() + limits::kReverseGrace);
-  turned_ = true;
+  reversed_ = true;
   if (session_) session_->channel->Close();
   pace_.Wake();
   news_.NotifyAll();
@@ -254,7 +254,7 @@ bool MoveSource::IsWorthAnotherTry(const Error& error, int attempt) const {
 
 MoveSource::Outcome MoveSource::Ended(Outcome outcome) {
   CloseSession();
-  if (outcome == Outcome::kTurnedRound) payload_->TurnRound();
+  if (outcome == Outcome::kReversed) payload_->Reverse();
   return outcome;
 }
 
@@ -368,7 +368,7 @@ Result<void> MoveSource::Finish() {
                                 payload_->is_small() ? Urgency::kUrgent : Urgency::kBulk));
   host_.Reached(Step::kSourceSentComplete);
   if (Planted(PlantedBug::kDeletesBeforeDone)) done_ = true;
-  WaitFor(news_, [&] { return done_ || session->lost || turned_; });
+  WaitFor(news_, [&] { return done_ || session->lost || reversed_; });
   if (!done_) return Fail(session->lost.value_or(Error{ErrorKind::kIo, "CHANNEL_CLOSED", "", ""}));
   receipt_.verified = true;
   receipt_.hash = complete.sum;
@@ -474,7 +474,7 @@ MoveSource::Outcome MoveSource::DualToDone() {
     }
   }
   if (done_) return End();
-  return turned_ ? Outcome::kTurnedRound : Outcome::kStopped;
+  return reversed_ ? Outcome::kReversed : Outcome::kStopped;
 }
 
 MoveSource::Outcome MoveSource::End() {

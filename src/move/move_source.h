@@ -1,4 +1,4 @@
-// The source of a move, whatever travels (docs/move.md, steps 1, 2, 5 to 7 and 9), and after the move was turned round
+// The source of a move, whatever travels (docs/move.md, steps 1, 2, 5 to 7 and 9), and after the move was reversed
 // the node that has the tenant then (step 10). What travels is its payload's (payload.h).
 //
 // What is durable when, and what a crash of this process leaves (I1 to I5):
@@ -42,10 +42,10 @@ namespace tradewind::move {
 class MoveSource : public pace::PacedMove, private SourceMove {
  public:
   enum class Outcome {
-    kMoved,        // Everything is at the other node, and the journal says deleting: the copy here may go.
-    kCancelled,    // The tenant is served here as before.
-    kTurnedRound,  // The tenant comes back: the copy here is frozen, and is to be a destination's.
-    kStopped,      // The node is ending; the journal says how to go on.
+    kMoved,      // Everything is at the other node, and the journal says deleting: the copy here may go.
+    kCancelled,  // The tenant is served here as before.
+    kReversed,   // The tenant comes back: the copy here is frozen, and is to be a destination's.
+    kStopped,    // The node is ending; the journal says how to go on.
   };
 
   // The receipt names the move, its ends and the tenant's epoch. The tenant and the engine must outlive the move.
@@ -64,9 +64,9 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   // Gives the move up: Run ends as cancelled. Fails with MOVE_SWAPPING (kUnavailable) while ownership is
   // being passed on, and with MOVE_OWNED_BY_DESTINATION (kRefused) after that. Does not suspend.
   Result<void> Cancel();
-  // The other node has turned the move round. Lets transactions that are open here end, for
-  // limits::kReverseGrace; then Run or Resume return kTurnedRound. Suspends.
-  void TurnRound();
+  // The other node has reversed the move. Lets transactions that are open here end, for
+  // limits::kReverseGrace; then Run or Resume return kReversed. Suspends.
+  void Reverse();
 
   // The sums differed, and the move has stopped: compares once more. Fails with MOVE_NOT_STOPPED (kRefused).
   // Does not suspend.
@@ -132,7 +132,7 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   Outcome RecordCancelled(const Error& error);
   void Enter(Phase phase);
   JournalEntry Entry(Role role) const;
-  bool ending() const { return host_.stopping() || turned_; }
+  bool ending() const { return host_.stopping() || reversed_; }
   void Pause();
 
   // move_source_messages.cc: what is heard.
@@ -157,7 +157,7 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   uint64_t list_ = 0;       // The number of the last list.
   bool undecided_ = false;  // From the journal's `swapping` to the swap's answer.
   std::optional<Error> cancel_;
-  bool turned_ = false;
+  bool reversed_ = false;
   bool done_ = false;
   bool deleted_ = false;  // The tenant, while its move was on.
   bool verify_asked_ = false;

@@ -169,7 +169,7 @@ bool Moves::IsCutOff(const TenantName& tenant) const {
   host_.core().AssertHere();
   const MoveDestination* const destination = incoming_.Find(tenant);
   return destination && !outgoing_.IsSending(tenant) && IsOwner(destination->state()) &&
-         destination->state() != DestinationState::kTurned && !destination->has_channel();
+         destination->state() != DestinationState::kReversed && !destination->has_channel();
 }
 
 // -- Restart and end

@@ -48,7 +48,7 @@ void OutgoingMoves::EndSource(const TenantName& tenant, Direction direction, Mov
   switch (outcome) {
     case MoveSource::Outcome::kStopped:
     case MoveSource::Outcome::kCancelled: return;
-    case MoveSource::Outcome::kTurnedRound:
+    case MoveSource::Outcome::kReversed:
       // What closes it makes its files one copy, to be made current.
       callbacks_.end_streams(tenant);
       tenants_.CloseAndForget(tenant, tenant::LocalTenants::Files::kStay);
@@ -149,7 +149,7 @@ void OutgoingMoves::Reverse(const MoveId& id) {
   if (!move) return;
   const auto source = move->source;
   const auto last = move->last;
-  source->TurnRound();
+  source->Reverse();
   WaitFor(ended_, [&] { return last->has_value() || host_.stopping(); });
 }
 

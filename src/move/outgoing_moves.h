@@ -46,7 +46,7 @@ class OutgoingMoves {
   void AwaitEndOf(const TenantName& tenant);
   // Suspends until the move is over; its last receipt. None: it is not under way here.
   std::optional<Receipt> AwaitEnd(const MoveId& id);
-  // The other node has turned the move round: its source here ends, if there is one. Suspends until it has, or the host
+  // The other node has reversed the move: its source here ends, if there is one. Suspends until it has, or the host
   // is stopping.
   void Reverse(const MoveId& id);
 

@@ -1,5 +1,5 @@
 // What travels in a move, as the steps of the move see it: one pair of payloads for each engine. The steps that pass
-// ownership on (move_source.h, move_destination.h: ready -> swapping -> swap -> owner, cancel, resume, turning round,
+// ownership on (move_source.h, move_destination.h: ready -> swapping -> swap -> owner, cancel, resume, reversing,
 // done, the journal) are the same for all of them, and know nothing else of an engine.
 //
 //   before the swap   Prepare: whatever is worth sending while the source goes on serving. Freeze: a moment from which on
@@ -7,7 +7,7 @@
 //                     which the destination makes durable (MakeReady).
 //   after it          SendRest: what the copy still lacks; nothing, for one that was complete before. Then both sums are
 //                     compared.
-//   turned round      The copy that the source kept is made current by a move in the other direction, with a pair of
+//   reversed          The copy that the source kept is made current by a move in the other direction, with a pair of
 //                     payloads made for Direction::kReverse.
 //
 // An engine answers for: what MakeReady() returned from is durable; nothing that the list has changes at the source after
@@ -41,7 +41,7 @@ class SourcePace;
 
 enum class Direction {
   kForward,
-  kReverse,  // The move was turned round: its destination sends the tenant back.
+  kReverse,  // The move was reversed: its destination sends the tenant back.
 };
 
 // The move of a source's payload, which it outlives.
@@ -58,7 +58,7 @@ class SourceMove {
   virtual uint64_t bytes_sent() const = 0;  // Over all channels.
   // Something of the channel changed, or of what is asked of the move.
   virtual runtime::WaitQueue& news() = 0;
-  // The move is being given up, has been turned round, or the node is ending: nothing is begun any more.
+  // The move is being given up, has been reversed, or the node is ending: nothing is begun any more.
   virtual bool is_ending() const = 0;
   // Whether the destination may speak as an owner.
   virtual bool MayOwn(const SourceSession& session) const = 0;
@@ -115,8 +115,8 @@ class SourcePayload {
   virtual Completion MakeCompletion() const = 0;
   // How the copies differ, for people, if the destination has said; it is forgotten.
   virtual std::optional<std::string> TakeDifference() = 0;
-  // The move was turned round: the copy here is to be made current, by a payload of the other kind.
-  virtual void TurnRound() = 0;
+  // The move was reversed: the copy here is to be made current, by a payload of the other kind.
+  virtual void Reverse() = 0;
 
   // -- What is heard. In the fiber that reads; false or an error ends the channel.
   virtual bool TakeGreeting(const SourceSession& session, Bytes part) = 0;
@@ -204,7 +204,7 @@ class Engine {
   virtual Result<void> CheckMovable(tenant::HostedTenant& tenant) const = 0;
   virtual std::unique_ptr<SourcePayload> MakeSource(SourceMove& move) = 0;
   virtual std::unique_ptr<DestinationPayload> MakeDestination(const DestinationMove& move) = 0;
-  // A tenant that was turned round before all of it had come here, after a restart. Suspends.
+  // A tenant that was reversed before all of it had come here, after a restart. Suspends.
   virtual Result<std::unique_ptr<tenant::HostedTenant>> OpenToSendBack(MoveHost& host,
                                                                        const TenantName& tenant) = 0;
   // A tenant comes back: the copy that stayed here is fit to be made current, or this fails. Suspends.

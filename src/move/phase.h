@@ -5,7 +5,7 @@
 //     └──► cancelled                          └──► cancelled
 //
 // Before the swap is sent an attempt may be given up, and init begins anew or the move is cancelled
-// (docs/move.md, steps 1 and 2). A move that was turned round goes through the same phases in the other
+// (docs/move.md, steps 1 and 2). A move that was reversed goes through the same phases in the other
 // direction, and ends as cancelled (step 10).
 #pragma once
 

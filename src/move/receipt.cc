@@ -48,7 +48,7 @@ std::string ToJson(const Receipt& receipt) {
       {"pull_p50_us", OrNull(receipt.pull_p50_us)},
       {"pull_p99_us", OrNull(receipt.pull_p99_us)},
       {"bytes_sent", receipt.bytes_sent},
-      {"aborted", receipt.aborted},
+      {"aborted", receipt.refused_commits},
       {"p95_ms", OrNull(receipt.p95_ms)},
       {"setpoint_ms", OrNull(receipt.setpoint_ms)},
       {"signal", TextOrNull(receipt.signal)},

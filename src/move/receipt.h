@@ -38,7 +38,7 @@ struct Receipt {
   uint64_t pages_pulled = 0;
   uint32_t pages_pushed = 0;
   uint64_t bytes_sent = 0;
-  uint64_t aborted = 0;  // Commits of the source that were refused because a page of theirs was handed over.
+  uint64_t refused_commits = 0;  // "aborted": of the source, as a page of theirs was handed over.
   std::optional<uint32_t> pull_p50_us;
   std::optional<uint32_t> pull_p99_us;
   uint64_t rate_bytes_per_s = 0;  // The limit, now; 0 is none.

@@ -89,7 +89,7 @@ TEST(ASeal, CoversAllThatIsRead) {
 
 class SealedCalls : public testing::Test {
  protected:
-  // Flips each bit of what one side sends, one at a time; `check` judges what became of the call.
+  // Flips each bit of what one side sends, one at a time; `check` looks at what became of the call.
   enum class Direction { kRequest, kAnswer };
   struct Call {
     Result<HttpResponse> answer = HttpResponse();
@@ -147,8 +147,8 @@ class SealedCalls : public testing::Test {
     to.Close();
   }
 
-  // All bits of `direction`, with `judge` for each call.
-  void FlipEach(Direction direction, const std::function<void(const Call&, size_t)>& judge) {
+  // All bits of `direction`, with `check` for each call.
+  void FlipEach(Direction direction, const std::function<void(const Call&, size_t)>& check) {
     core_->RunUntilReturned("test", [&] {
       auto server = HttpServer::Start(*core_, {"127.0.0.1", 0}, [&](const HttpRequest& request) {
         if (!request.sealed) {
@@ -170,7 +170,7 @@ class SealedCalls : public testing::Test {
         HttpClient client(*core_, HttpClient::Peers::kNodes);
         const Call call = Run(client, **listener, **server, direction, at, bit);
         if (!call.flipped) break;
-        judge(call, at);
+        check(call, at);
       }
       (*server)->Stop();
     });

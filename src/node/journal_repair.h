@@ -13,7 +13,7 @@
 //                                                 the catalog says which. A map that is durable without the
 //                                                 journal's `ready` is of a list that no ready was sent for, so no
 //                                                 swap follows from it
-//   another node owns, the move was turned round  frozen, or ready, or dual while the WAL is not copied
+//   another node owns, the move was reversed      frozen, or ready, or dual while the WAL is not copied
 //   the catalog does not know it, or another node
 //   owns and no move is on                        none: the file stays, and is not served
 // Where neither says enough, the repair is refused, and says what has to happen first. No file of a tenant is

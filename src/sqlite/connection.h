@@ -168,7 +168,7 @@ class Connection {
   std::optional<Error> interruption_;  // Why a callback of ours ended the statement.
   runtime::TimePoint busy_since_{};
 
-  bool own_ = false;  // A statement of ours is compiled or runs: nothing is judged or noted.
+  bool own_ = false;  // A statement of ours is compiled or runs: nothing is checked or noted.
   SessionCounters counters_;
   std::array<int64_t, kSettings> settings_{};  // As SQLite had them when it was asked last.
   std::bitset<kSettings> touched_;             // A PRAGMA that sets them was compiled since.

@@ -213,7 +213,7 @@ TEST_F(PageStoreTest, AnOpenWriterCommitsWhenItsPagesAreUntouchedAndIsRefusedWhe
   });
 }
 
-TEST_F(PageStoreTest, TheWholeTransactionIsJudgedNotItsLastStatement) {
+TEST_F(PageStoreTest, TheWholeTransactionIsCheckedNotItsLastStatement) {
   Run([&] {
     auto store = OpenStore("t.db");
     auto writer = Connection::Open(*store).value();

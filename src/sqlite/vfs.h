@@ -3,7 +3,7 @@
 //
 //   SQLite ── sqlite3_vfs "tradewind" ── PageStore ─┬─ main file   reads may pull (suspend); writes come
 //                                                   │              from checkpoints
-//                                                   ├─ WAL         frames are followed and judged; writes
+//                                                   ├─ WAL         frames are followed and checked; writes
 //                                                   │              never suspend
 //                                                   └─ WAL index   heap memory and counters
 // Rules, each with what breaks without it in shared form at the code that keeps it:

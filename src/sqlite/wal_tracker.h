@@ -27,7 +27,7 @@ class WalTracker {
     CommitSequence commit;
   };
 
-  // What a write means, to be judged before it reaches the file.
+  // What a write means, to be checked before it reaches the file.
   enum class Write { kHeader, kFrameHeader, kCommitFrameHeader, kPage };
   Write Classify(uint64_t offset, Bytes bytes) const;
 

@@ -314,7 +314,7 @@ class LackedPageTest : public QuietTest {
   // What a transaction that was begun, and has no snapshot, is told about its first read: it waits for a page that
   // does not come any more once the tenant is parked. Then `end` is called.
   void ReadWhileItGoesBack(const std::function<void(Tenant&)>& end,
-                           const std::function<void(Stream&, const std::string& said)>& judge) {
+                           const std::function<void(Stream&, const std::string& said)>& check) {
     WithTenant([&](Tenant& tenant) {  // All is in the main file when it is closed.
       EXPECT_EQ(Say(*OpenStream(tenant), "INSERT INTO t (v) " + LongQuery(100)), "");
     });
@@ -337,7 +337,7 @@ class LackedPageTest : public QuietTest {
       EXPECT_EQ(said, "nothing");
       end(*tenant);
       group.Join();
-      judge(*stream, said);
+      check(*stream, said);
       tenant->Close();
     });
   }

@@ -67,7 +67,7 @@ Result<void> Destination::Take(move::MoveChannel& channel, move::EngineMessage r
     if (!incoming_ && !served_) return OutOfTurn("pages");
     TW_TRY(incoming_ ? TakeInitPages(*pages) : TakePages(*pages));
     if (!pages->pushed) return {};
-    return Send(channel, Took{static_cast<uint32_t>(pages->contents.size())});
+    return Send(channel, Ack{static_cast<uint32_t>(pages->contents.size())});
   }
   if (const auto* prepare = std::get_if<Prepare>(&message)) return TakePrepare(channel, *prepare);
   return OutOfTurn("a message of a destination");

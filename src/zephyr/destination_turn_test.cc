@@ -171,7 +171,7 @@ TEST_F(DestinationTurn, AWholeMoveGoesThrough) {
     EXPECT_EQ(destination_->state(), DestinationState::kOwner);
     EXPECT_EQ(destination_->epoch(), Epoch{8});
     Say(channel, PageOf(2));
-    Hear<Took>(channel);
+    Hear<Ack>(channel);
   });
   At(Stage::kFrozenReady, [&](move::MoveChannel&) { EXPECT_EQ(host_->RoleOf("shop"), Role::kReady); });
 }
@@ -180,7 +180,7 @@ TEST_F(DestinationTurn, WhatADestinationSaysConfusesItEverywhere) {
   for (const Stage stage : {Stage::kOffered, Stage::kPrepared, Stage::kReady, Stage::kOwner, Stage::kFrozen})
     for (const move::Message& message :
          {move::Message(Hello{}), AsMessage(Prepared{}), move::Message(Ready{1}), move::Message(Owned{}),
-          move::Message(FirstServed{}), AsMessage(Pull{PageNumber{1}}), AsMessage(Took{1}), AnyDone(),
+          move::Message(FirstServed{}), AsMessage(Pull{PageNumber{1}}), AsMessage(Ack{1}), AnyDone(),
           AsMessage(Hashes{PageNumber{1}, {1}}), move::Message(OfferOf(OfferKind::kInit, 1)),
           move::Message(OfferOf(OfferKind::kDual, 1))})
       ExpectConfused(stage, message);
@@ -217,7 +217,7 @@ TEST_F(DestinationTurn, PagesPastTheEndOfWhatWasPreparedDoNotCountAsCome) {
   At(Stage::kWithPages, [&](move::MoveChannel& channel) {
     Say(channel, PageOf(3));
     Say(channel, AsMessage(Prepare{2}));
-    Hear<Took>(channel);
+    Hear<Ack>(channel);
     Hear<Prepared>(channel);
     ListPart list = Listed();
     list.handed[0] |= 1u << 3;

@@ -36,7 +36,7 @@ void Put(Writer&, const Prepared&) {}
 void Put(Writer& to, const Pull& m) {
   to.Number(m.page.value);
 }
-void Put(Writer& to, const Took& m) {
+void Put(Writer& to, const Ack& m) {
   to.Number(m.bytes);
 }
 void Put(Writer& to, const Hashes& m) {
@@ -99,7 +99,7 @@ Result<Message> Decode(move::EngineMessage message) {
     }
     case 2: return WholeOf(reader, Prepared{});
     case 3: return WholeOf(reader, Pull{PageNumber{reader.Number<uint32_t>()}});
-    case 4: return WholeOf(reader, Took{reader.Number<uint32_t>()});
+    case 4: return WholeOf(reader, Ack{reader.Number<uint32_t>()});
     case 5: {
       Hashes hashes;
       hashes.first.value = reader.Number<uint32_t>();

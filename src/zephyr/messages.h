@@ -19,7 +19,7 @@ namespace tradewind::zephyr {
 
 // Source: warm-up, pages of the list, answers to pulls, pushes.
 struct Pages {
-  bool pushed = false;  // The destination says Took once it has dealt with them.
+  bool pushed = false;  // The destination says Ack once it has dealt with them.
   std::vector<PageNumber> numbers;
   std::vector<std::byte> contents;  // numbers.size() pages, one after the other.
 };
@@ -33,7 +33,7 @@ struct Pull {
   PageNumber page;
 };
 // Destination: so many bytes that came in bulk have been dealt with.
-struct Took {
+struct Ack {
   uint32_t bytes = 0;
 };
 // Destination, when the sums differ, before Failed: the hashes of the pages from `first` on, 0 where nothing has
@@ -43,7 +43,7 @@ struct Hashes {
   std::vector<uint64_t> values;
 };
 
-using Message = std::variant<Pages, Prepare, Prepared, Pull, Took, Hashes>;
+using Message = std::variant<Pages, Prepare, Prepared, Pull, Ack, Hashes>;
 
 move::EngineFrame Encode(const Message& message);
 move::EngineFrame EncodePages(const Pages& pages);  // The same, without a copy of the pages on the way.

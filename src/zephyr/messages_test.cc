@@ -42,12 +42,12 @@ TEST(ZephyrMessages, ComeBackAsTheyWereSent) {
 
   EXPECT_TRUE(std::holds_alternative<Prepared>(RoundTrip(Prepared{}).value()));
   EXPECT_EQ(std::get<Pull>(RoundTrip(Pull{PageNumber{3}}).value()).page, PageNumber{3});
-  EXPECT_EQ(std::get<Took>(RoundTrip(Took{4096}).value()).bytes, 4096u);
+  EXPECT_EQ(std::get<Ack>(RoundTrip(Ack{4096}).value()).bytes, 4096u);
 }
 
 TEST(ZephyrMessages, OfAnotherLengthAreRefused) {
   for (const Message& message : {Message(TwoPages()), Message(Prepare{1}), Message(Pull{PageNumber{1}}),
-                                 Message(Took{1}), Message(Hashes{PageNumber{1}, {1, 2}})}) {
+                                 Message(Ack{1}), Message(Hashes{PageNumber{1}, {1, 2}})}) {
     const move::EngineFrame frame = Encode(message);
     const Bytes whole = Bytes(frame.bytes).subspan(move::kFrameHeaderBytes);
     const auto of = [&](Bytes bytes) {

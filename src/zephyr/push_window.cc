@@ -28,7 +28,7 @@ void PushWindow::NoteSent(uint64_t bytes, runtime::TimePoint now) {
   in_flight_ += bytes;
 }
 
-void PushWindow::NoteTook(uint64_t bytes, runtime::TimePoint now) {
+void PushWindow::NoteAck(uint64_t bytes, runtime::TimePoint now) {
   was_full_ |= !HasRoom();
   const uint64_t in_flight = in_flight_;
   in_flight_ -= std::min(in_flight_, bytes);

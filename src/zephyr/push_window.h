@@ -29,7 +29,7 @@ class PushWindow {
 
   void NoteSent(uint64_t bytes, runtime::TimePoint now);
   // The other node has dealt with so many bytes, in the order of sending.
-  void NoteTook(uint64_t bytes, runtime::TimePoint now);
+  void NoteAck(uint64_t bytes, runtime::TimePoint now);
 
  private:
   // The least size, by how fast the last round was taken.

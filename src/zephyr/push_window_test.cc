@@ -32,7 +32,7 @@ class Link {
       }
       now_ = answers_.front();
       answers_.pop();
-      window.NoteTook(kBatch, now_);
+      window.NoteAck(kBatch, now_);
       taken += kBatch;
     }
     return taken;
@@ -77,7 +77,7 @@ TEST(PushWindow, HasNoRoomUntilTheOtherNodeHasDealtWithSomething) {
   runtime::TimePoint now{};
   while (window.HasRoom()) window.NoteSent(kBatch, now);
   EXPECT_EQ(window.in_flight(), limits::kPushWindowLeastBytes);
-  window.NoteTook(kBatch, now + 1ms);
+  window.NoteAck(kBatch, now + 1ms);
   EXPECT_TRUE(window.HasRoom());
 }
 

@@ -56,7 +56,7 @@ move::Completion Source::MakeCompletion() const {
 }
 
 void Source::Describe(move::Receipt& receipt) const {
-  receipt.aborted = store_.handed().refused_commits();
+  receipt.refused_commits = store_.handed().refused_commits();
 }
 
 uint64_t Source::bytes_left(const move::SourceSession* session) const {
@@ -207,9 +207,9 @@ Result<void> Source::Take(Session& session, move::EngineMessage raw) {
     if (!move_.MayOwn(session)) return OutOfTurn("a pull");
     return AnswerPull(session, pull->page);
   }
-  if (const auto* took = std::get_if<Took>(&message)) {
-    if (took->bytes > channel_.window.in_flight()) return OutOfTurn("that it took more than was sent");
-    channel_.window.NoteTook(took->bytes, core_.Now());
+  if (const auto* ack = std::get_if<Ack>(&message)) {
+    if (ack->bytes > channel_.window.in_flight()) return OutOfTurn("that it took more than was sent");
+    channel_.window.NoteAck(ack->bytes, core_.Now());
   } else if (std::holds_alternative<Prepared>(message)) {
     if (!channel_.sent_prepare || channel_.prepared) return OutOfTurn("that it is prepared");
     channel_.prepared = true;

@@ -209,7 +209,7 @@ TEST_F(SourceTurn, AnswersToWhatWasNotSaidConfuseIt) {
     ExpectGivenUp(stage, {FirstServed{}});
     ExpectGivenUp(stage, {AsMessage(Pull{PageNumber{1}})});
     ExpectGivenUp(stage, {AsMessage(Hashes{PageNumber{1}, {1}})});
-    ExpectGivenUp(stage, {AsMessage(Took{1u << 30})});
+    ExpectGivenUp(stage, {AsMessage(Ack{1u << 30})});
   }
   ExpectGivenUp(Stage::kListed, {Ready{7}});
   ExpectGivenUp(Stage::kListed, {Owned{}});
@@ -219,7 +219,7 @@ TEST_F(SourceTurn, AnswersToWhatWasNotSaidConfuseIt) {
   ExpectKept(Stage::kOwner, {Owned{}, Owned{}});
   ExpectKept(Stage::kOwner, {FirstServed{}, FirstServed{}});
   ExpectKept(Stage::kComplete, {AsMessage(Prepared{})});
-  ExpectKept(Stage::kComplete, {AsMessage(Took{1u << 30})});
+  ExpectKept(Stage::kComplete, {AsMessage(Ack{1u << 30})});
 }
 
 TEST_F(SourceTurn, HashesComeInOrderAndNoMoreThanThereArePages) {

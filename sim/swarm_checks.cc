@@ -28,7 +28,7 @@ void Swarm::Settle() {
     Find("a client never gets an answer");
 }
 
-void Swarm::Judge() {
+void Swarm::CheckOutcome() {
   // The connection with a node that lost its power may still have to end, so this is asked until it is answered.
   for (const std::string& host : hosts_)
     cluster_.Call(hosts_.front(), "DELETE", "/v1/nodes/" + host + "/drain");
@@ -36,14 +36,14 @@ void Swarm::Judge() {
   const std::map<std::string, std::string> owners = Owners();
   for (const std::string& tenant : history_.names())
     if (!owners.contains(tenant) && history_.MustExist(tenant, now())) Find(tenant + " is gone");
-  for (const auto& [tenant, owner] : owners) JudgeServed(tenant);
+  for (const auto& [tenant, owner] : owners) CheckServed(tenant);
   history_.CheckOrder();
   for (const auto& [tenant, owner] : owners) {
     if (!findings_.empty()) return;
-    JudgeMoves(tenant, owner);
-    JudgeServed(tenant);
+    CheckMoves(tenant, owner);
+    CheckServed(tenant);
   }
-  if (findings_.empty()) JudgeFreshNames();
+  if (findings_.empty()) CheckFreshNames();
 }
 
 // Those of the clients and of drains.
@@ -79,7 +79,7 @@ std::map<std::string, std::string> Swarm::Owners() {
   return owners;
 }
 
-void Swarm::JudgeServed(const std::string& tenant) {
+void Swarm::CheckServed(const std::string& tenant) {
   for (const std::string& host : hosts_) {
     const auto client = ClientOf(tenant, host);
     const runtime::TimePoint patience = now() + kPatience;
@@ -105,7 +105,7 @@ void Swarm::JudgeServed(const std::string& tenant) {
 }
 
 // To each other node, and back.
-void Swarm::JudgeMoves(const std::string& tenant, const std::string& owner) {
+void Swarm::CheckMoves(const std::string& tenant, const std::string& owner) {
   std::vector<std::string> stations;
   for (const std::string& host : hosts_)
     if (host != owner) stations.push_back(host);
@@ -118,7 +118,7 @@ void Swarm::JudgeMoves(const std::string& tenant, const std::string& owner) {
   }
 }
 
-void Swarm::JudgeFreshNames() {
+void Swarm::CheckFreshNames() {
   for (const std::string& host : hosts_) {
     const std::string name = "fresh-" + host;
     std::string answer;
@@ -136,7 +136,7 @@ void Swarm::JudgeFreshNames() {
   }
 }
 
-void Swarm::JudgeFiles() {
+void Swarm::CheckFiles() {
   std::map<std::string, std::string> owners;
   cluster_.InClient([&] { owners = Owners(); });
   std::string stray = "?";
