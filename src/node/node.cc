@@ -142,7 +142,8 @@ void Node::ConnectCores() {
     sensors_.Add(parts->core(), parts->sensor());
     paced_moves_.Add(*parts);
   }
-  pacer_ = std::make_unique<pace::Pacer>(core_, options_.name, sensors_, CallbacksForPacer());
+  pacer_ = std::make_unique<pace::Pacer>(
+      core_, options_.name, sensors_, [this] { return paced_moves_.Now(); }, CallbacksForPacer());
   const gateway::GatewayId gateway = options_.name + "." + runtime::RandomId(core_);
   std::vector<gateway::Gateway*> gateways;
   for (const auto& parts : parts_) {
@@ -206,9 +207,8 @@ void Node::RegisterAndTidy() {
   if (!state.stopping) recovery_->FollowCatalog();
 }
 
-pace::Pacer::Callbacks Node::CallbacksForPacer() {
-  pace::Pacer::Callbacks callbacks;
-  callbacks.moves = [this] { return paced_moves_.Now(); };
+pace::MoveEnds::Callbacks Node::CallbacksForPacer() {
+  pace::MoveEnds::Callbacks callbacks;
   callbacks.ask = [this](const NodeName& node, const pace::LatencyCall& call) -> Result<pace::EndLatency> {
     net::HttpRequest request;
     request.method = "POST";

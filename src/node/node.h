@@ -95,7 +95,7 @@ class Node {
   void ConnectCores();
   void Connect();
   void RegisterAndTidy();
-  pace::Pacer::Callbacks CallbacksForPacer();
+  pace::MoveEnds::Callbacks CallbacksForPacer();
   balance::Drain::Callbacks CallbacksForDrain();
   void AddRoutes();
   net::Answer Metrics();

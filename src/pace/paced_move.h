@@ -36,4 +36,6 @@ class PacedMove {
   virtual void NotePace(const PaceNote& note) = 0;
 };
 
+using PacedMoveList = std::vector<std::shared_ptr<PacedMove>>;
+
 }  // namespace tradewind::pace

@@ -1,11 +1,7 @@
 #include "pace/pacer.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
-
-#include "base/limits.h"
-#include "base/log.h"
 
 namespace tradewind::pace {
 
@@ -13,15 +9,8 @@ namespace {
 
 // A move that begins, or is changed, is looked at before its time, but many in a row are not each.
 constexpr std::chrono::milliseconds kLeastPause{25};
-// Of a tick, for the other ends to answer: what comes later counts for the next.
-constexpr std::chrono::milliseconds kAnswerTime{60};
-// An answer older than this is no news.
-constexpr std::chrono::seconds kStale{3};
-// For so long nobody is believed to be there as long as nothing else is said.
-constexpr std::chrono::seconds kTrust{1};
 // After the last move.
 constexpr std::chrono::seconds kLinger{15};
-constexpr std::chrono::seconds kObjectivesEvery{5};
 // Of the time until a deadline: what the last look and the end of a move take, and a share for what may come
 // in between.
 constexpr double kDeadlineReserveSeconds = 0.75;
@@ -31,20 +20,17 @@ constexpr double kPushedByPulled = 16;
 constexpr double kMostForPulls = 32e6;
 constexpr double kPullsFeltSeconds = 3;  // As long as a sensor looks back, at the least.
 
-bool FollowsLatency(const PacedMove& move) {
-  return move.follows_latency();
-}
-
 }  // namespace
 
-Pacer::Pacer(runtime::Core& core, NodeName self, const NodeSensors& sensors, Callbacks callbacks)
+Pacer::Pacer(runtime::Core& core, NodeName self, const NodeSensors& sensors, std::function<Moves()> moves,
+             MoveEnds::Callbacks callbacks)
     : core_(core),
       self_(std::move(self)),
-      sensors_(sensors),
-      callbacks_(std::move(callbacks)),
+      moves_(std::move(moves)),
       bucket_(core, ControllerOptions{}.start_bytes_per_s, kBurstBytes),
       pulled_(kPullsFeltSeconds),
-      fibers_(core) {}
+      fibers_(core),
+      ends_(core, self_, sensors, std::move(callbacks), fibers_) {}
 
 Pacer::~Pacer() = default;
 
@@ -58,13 +44,13 @@ void Pacer::Wake() {
 void Pacer::Stop() {
   stopping_ = true;
   wake_.NotifyAll();
-  answered_.NotifyAll();
+  ends_.Stop();
 }
 
 void Pacer::Loop() {
   runtime::TimePoint last_move = core_.Now();
   while (!stopping_) {
-    if (!callbacks_.moves().empty()) {
+    if (!moves_().empty()) {
       Tick();
       last_move = ticked_ = core_.Now();
     } else if (core_.Now() - last_move > kLinger) {
@@ -78,133 +64,20 @@ void Pacer::Loop() {
   }
   StopGoverning();
   bucket_.SetRate(ControllerOptions{}.start_bytes_per_s);
-  ends_.clear();
+  ends_.Forget();
   setpoints_.clear();
   running_ = false;
 }
 
 void Pacer::StopGoverning() {
-  eras_ = era() + 1;
+  eras_ = era().number + 1;
   governor_.reset();
   worst_ = {};
 }
 
-// -- Looking
-
-void Pacer::RefreshObjectives() {
-  if (looking_at_objectives_ || core_.Now() < objectives_due_) return;
-  looking_at_objectives_ = true;
-  fibers_.Spawn("objectives of tenants", [this] {
-    auto objectives = callbacks_.objectives();
-    if (objectives)
-      objectives_ = *std::move(objectives);
-    else
-      log::warn("the objectives of tenants are not known: {}", Describe(objectives.error()));
-    objectives_due_ = core_.Now() + kObjectivesEvery;
-    looking_at_objectives_ = false;
-    answered_.NotifyAll();
-  });
-}
-
-LatencyCall Pacer::CallFor(const NodeName& node) const {
-  LatencyCall call;
-  for (const TenantObjective& one : objectives_)
-    if (one.owner == node) call.tenants.push_back(one.tenant);
-  if (governor_ && governor_->since() != runtime::TimePoint{}) call.back = core_.Now() - governor_->since();
-  return call;
-}
-
-// The first look at an end is before the moves are felt there.
-void Pacer::NoteAnswer(End& end, EndLatency latency, uint64_t era) {
-  end.latency = std::move(latency);
-  end.answered = core_.Now();
-  end.era = era;
-  end.away = false;
-  if (!std::exchange(end.known, true)) end.usual = UsualDuringMove(end.latency.usual_p95_ms);
-}
-
-void Pacer::Ask(const NodeName& peer) {
-  End& asked = ends_[peer];
-  if (std::exchange(asked.asking, true)) return;
-  fibers_.Spawn("latency of " + peer, [this, peer, call = CallFor(peer), era = era()] {
-    auto latency = callbacks_.ask(peer, call);
-    End& end = ends_[peer];
-    end.asking = false;
-    if (latency)
-      NoteAnswer(end, *std::move(latency), era);
-    else
-      end.away = latency.error().code == "NODE_UNREACHABLE";
-    answered_.NotifyAll();
-  });
-}
-
-void Pacer::RefreshEnds(const Moves& moves) {
-  RefreshObjectives();
-  std::set<NodeName> peers;
-  for (const auto& move : moves) peers.insert(move->peer());
-  for (const NodeName& peer : peers) Ask(peer);
-  const auto all_answered = [&] {
-    return stopping_ ||
-           (!looking_at_objectives_ && std::none_of(peers.begin(), peers.end(), [this](const NodeName& peer) {
-             return ends_[peer].asking;
-           }));
-  };
-  WaitForUntil(answered_, core_.Now() + kAnswerTime, all_answered);
-  const uint64_t asked_in = era();
-  EndLatency here = sensors_.Read(CallFor(self_));
-  NoteAnswer(ends_[self_], std::move(here), asked_in);
-}
-
-bool Pacer::HasNews(const End& end) const {
-  return end.known && end.era == era() && core_.Now() - end.answered < kStale;
-}
-
-// -- Judging
-
-Objective Pacer::SetpointOf(const PacedMove& move) {
-  if (const auto given = move.setpoint()) return *given;
-  for (const TenantObjective& one : objectives_)
-    if (one.tenant == move.tenant()) return one.objective;
-  const double usual = std::max(ends_[self_].usual.p95_ms(), ends_[move.peer()].usual.p95_ms());
-  return {Signal::kP95, std::max(usual * limits::kSetpointByUsual, limits::kLeastSetpointMs)};
-}
-
-void Pacer::Judge(const End& end, const Reading& reading, const Objective& objective, const MoveId& move,
-                  Worst& worst) const {
-  if (reading.samples == 0 || objective.milliseconds <= 0) return;
-  const double ratio = reading.Of(objective.signal) / objective.milliseconds;
-  if (ratio <= worst.ratio) return;
-  worst = {ratio, end.usual.p95_ms() / objective.milliseconds, reading.samples, move};
-}
-
-Pacer::Worst Pacer::FindWorst(const Moves& moves) {
-  Worst worst;
-  std::set<NodeName> judged;
-  for (const auto& move : moves) {
-    if (!FollowsLatency(*move)) continue;
-    for (const NodeName& node : {self_, move->peer()}) {
-      const End& end = ends_[node];
-      if (!HasNews(end)) continue;
-      Judge(end, end.latency.now, setpoints_.at(move->id()), move->id(), worst);
-      if (!judged.insert(node).second) continue;
-      for (const TenantObjective& one : objectives_)
-        if (const auto found = end.latency.tenants.find(one.tenant); found != end.latency.tenants.end())
-          Judge(end, found->second, one.objective, "", worst);
-    }
-  }
-  return worst;
-}
-
-void Pacer::LookWhoIsThere(const Moves& moves, Governor::Look& look) {
-  std::set<NodeName> nodes{self_};
-  for (const auto& move : moves)
-    if (FollowsLatency(*move)) nodes.insert(move->peer());
-  for (const NodeName& node : nodes) {
-    const End& end = ends_[node];
-    if (end.away) continue;
-    look.unknown |= !end.known || core_.Now() - end.answered > kTrust;
-    if (end.known) look.activity.Merge(end.latency.activity);
-  }
+MoveEnds::Era Pacer::era() const {
+  if (!governor_) return {eras_, {}};
+  return {eras_ + governor_->era(), governor_->since()};
 }
 
 // What the readings say of what is usual; once they are of requests beside the moves alone.
@@ -214,16 +87,7 @@ void Pacer::NoteUsual(const Moves& moves) {
                        governor_->rate() <= ControllerOptions{}.floor_bytes_per_s * 1.01;
   if (!slowest) slowest_since_.reset();
   if (slowest && !slowest_since_) slowest_since_ = now;
-  if (!governor_->paced()) return;
-  std::set<NodeName> nodes{self_};
-  for (const auto& move : moves)
-    if (FollowsLatency(*move)) nodes.insert(move->peer());
-  for (const NodeName& node : nodes) {
-    End& end = ends_[node];
-    if (!HasNews(end)) continue;
-    const runtime::TimePoint since = slowest_since_.value_or(governor_->since());
-    end.usual.Note(end.latency.now, std::chrono::duration<double>(now - since).count(), slowest);
-  }
+  if (governor_->paced()) ends_.NoteUsual(moves, era(), slowest_since_.value_or(governor_->since()), slowest);
 }
 
 void Pacer::NotePulls(const Moves& moves, runtime::Duration dt) {
@@ -231,7 +95,7 @@ void Pacer::NotePulls(const Moves& moves, runtime::Duration dt) {
   if (seconds <= 0) return;
   uint64_t bytes = 0;
   for (const auto& move : moves)
-    if (FollowsLatency(*move)) bytes += move->TakePulledBytes();
+    if (move->follows_latency()) bytes += move->TakePulledBytes();
   pulled_.Note(static_cast<double>(bytes) / seconds, seconds);
 }
 
@@ -240,24 +104,14 @@ double Pacer::FloorFor(const Moves& moves) const {
   double floor = std::max(ControllerOptions{}.floor_bytes_per_s,
                           std::min(pulled_.value() * kPushedByPulled, kMostForPulls));
   const auto sharing = static_cast<double>(
-      std::count_if(moves.begin(), moves.end(), [](const auto& move) { return FollowsLatency(*move); }));
+      std::count_if(moves.begin(), moves.end(), [](const auto& move) { return move->follows_latency(); }));
   for (const auto& move : moves) {
-    if (!FollowsLatency(*move) || move->finish_by_ms() == 0) continue;
+    if (!move->follows_latency() || move->finish_by_ms() == 0) continue;
     const double seconds = static_cast<double>(move->finish_by_ms() - core_.UnixMilliseconds()) / 1e3;
     const double room = std::max(seconds * kDeadlineShare - kDeadlineReserveSeconds, 0.25);
     floor = std::max(floor, static_cast<double>(move->bytes_left()) / room * sharing);
   }
   return floor;
-}
-
-std::optional<double> Pacer::P95At(const PacedMove& move) const {
-  std::optional<double> p95;
-  for (const NodeName& node : {self_, move.peer()}) {
-    const auto end = ends_.find(node);
-    if (end == ends_.end() || !HasNews(end->second) || end->second.latency.now.samples == 0) continue;
-    p95 = std::max(p95.value_or(0), end->second.latency.now.p95_ms);
-  }
-  return p95;
 }
 
 void Pacer::Govern(const Moves& moves, double factor) {
@@ -269,7 +123,7 @@ void Pacer::Govern(const Moves& moves, double factor) {
     pulled_.Clear();
     slowest_since_.reset();
   }
-  worst_ = FindWorst(moves);
+  worst_ = ends_.FindWorst(moves, setpoints_, era());
   NoteUsual(moves);
   governor_->NoteSetpointChange(factor);
   const runtime::Duration dt = now - std::exchange(stepped_, now);
@@ -281,17 +135,17 @@ void Pacer::Govern(const Moves& moves, double factor) {
   look.idle_ratio = worst_.idle_ratio;
   look.samples = worst_.samples;
   look.used_bytes_per_s = used / std::chrono::duration<double>(dt).count();
-  LookWhoIsThere(moves, look);
+  ends_.NoteActivity(moves, look);
   bucket_.SetRate(governor_->Step(look, now));
 }
 
 void Pacer::Tick() {
-  RefreshEnds(callbacks_.moves());
+  ends_.Refresh(moves_(), era());
   // Of those that were asked about some may be over. Nothing suspends from here on.
-  const Moves moves = callbacks_.moves();
-  std::map<MoveId, Objective> setpoints;
+  const Moves moves = moves_();
+  MoveEnds::Setpoints setpoints;
   for (const auto& move : moves)
-    if (FollowsLatency(*move)) setpoints[move->id()] = SetpointOf(*move);
+    if (move->follows_latency()) setpoints[move->id()] = ends_.SetpointOf(*move);
   double factor = 1;  // By which the setpoint changed that counted last.
   if (const auto before = setpoints_.find(worst_.move), now = setpoints.find(worst_.move);
       before != setpoints_.end() && now != setpoints.end())
@@ -304,7 +158,8 @@ void Pacer::Tick() {
     Govern(moves, factor);
   }
   for (const auto& move : moves) {
-    PaceNote note{P95At(*move), std::nullopt, bucket_.rate(), governor_ && governor_->at_floor()};
+    PaceNote note{ends_.P95At(*move, era()), std::nullopt, bucket_.rate(),
+                  governor_ && governor_->at_floor()};
     if (const auto setpoint = setpoints_.find(move->id()); setpoint != setpoints_.end())
       note.setpoint = setpoint->second;
     move->NotePace(note);

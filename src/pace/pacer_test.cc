@@ -60,9 +60,8 @@ class PacerTest : public testing::Test {
     core_.Run([&] {
       NodeSensors sensors;
       sensors.Add(core_, sensor_);
-      Pacer pacer(core_, "n1", sensors,
-                  {[this] { return Pacer::Moves(moves_.begin(), moves_.end()); },
-                   [this](const NodeName& node, const LatencyCall&) -> Result<EndLatency> {
+      Pacer pacer(core_, "n1", sensors, [this] { return Pacer::Moves(moves_.begin(), moves_.end()); },
+                  {[this](const NodeName& node, const LatencyCall&) -> Result<EndLatency> {
                      if (const auto found = ends_.find(node); found != ends_.end()) return found->second;
                      return Fail(failure_);
                    },
