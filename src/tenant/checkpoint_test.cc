@@ -37,7 +37,7 @@ class CheckpointTest : public TenantFixture {
     bool stopped = false;
     runtime::TaskGroup group(core_);
     group.Spawn("stop", [&] {
-      tenant.StopCheckpoints();
+      tenant.checkpoints().Stop();
       stopped = true;
     });
     runtime::SleepFor(1s);
@@ -59,11 +59,11 @@ TEST_F(CheckpointTest, ALongWalIsCheckpointedUnlessThatIsStopped) {
                   "");
       runtime::SleepFor(1s);
     };
-    tenant.StopCheckpoints();
+    tenant.checkpoints().Stop();
     grow();
     const uint32_t grown = tenant.store().log().frames();
     EXPECT_GT(grown, limits::kCheckpointFrames);
-    tenant.AllowCheckpoints();
+    tenant.checkpoints().Allow();
     ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (1)"), "");  // Starts the checkpoint.
     runtime::SleepFor(1s);
     ASSERT_EQ(Say(*stream, "INSERT INTO t (v) VALUES (2)"), "");  // Starts the WAL anew.

@@ -124,9 +124,9 @@ TEST_F(LocalTenantsTest, OneThatIsClaimedOrMovesOrIsNotIdleForItselfStaysOpen) {
       stays("a claim");
     }
     Tenant* const tenant = tenants_->IfOpen("t0");
-    tenant->StopCheckpoints();
+    tenant->checkpoints().Stop();
     stays("a hand-over");
-    tenant->AllowCheckpoints();
+    tenant->checkpoints().Allow();
     tenant->Park();
     stays("a closed gate");
     tenant->Unpark();

@@ -36,14 +36,14 @@ class QuietTest : public TenantFixture {
   // From here on what changes page 2 is refused, as it is from the list on.
   static void HandOver(Tenant& tenant) {
     ASSERT_TRUE(tenant.WaitDurable());
-    tenant.StopCheckpoints();
+    tenant.checkpoints().Stop();
     tenant.Park();
     tenant.store().handed().StartSending();
     tenant.store().handed().MakeList({PageNumber{1}, PageNumber{2}});
   }
   static void TakeBack(Tenant& tenant) {
     tenant.store().handed().StopSending();
-    tenant.AllowCheckpoints();
+    tenant.checkpoints().Allow();
     tenant.Unpark();
   }
 };

@@ -280,7 +280,7 @@ void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bo
     aborted_ = *error;
     aborted_->message = "the transaction was rolled back: " + error->message;
   }
-  if (!error) tenant_->CheckpointIfLong();
+  if (!error) tenant_->checkpoints_.StartIfLong();
 }
 
 bool Stream::HoldsSnapshotSince(runtime::TimePoint since) const {

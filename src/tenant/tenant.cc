@@ -23,8 +23,17 @@ constexpr runtime::Duration kQuietLook = std::chrono::milliseconds(20);
 
 }  // namespace
 
-Tenant::Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store)
-    : core_(core), name_(std::move(name)), store_(std::move(store)), turn_(core), background_(core) {}
+Tenant::Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store,
+               std::unique_ptr<Connection> anchor)
+    : core_(core),
+      name_(std::move(name)),
+      store_(std::move(store)),
+      turn_(core),
+      background_(core),
+      checkpoints_(core, name_, *store_, std::move(anchor), turn_, background_,
+                   {[this] { return CheckUp().has_value(); },
+                    [this](Checkpoints::Snapshots which) { return HasSnapshot(which); },
+                    [this](runtime::TimePoint since) { EndSnapshots(since); }}) {}
 
 Tenant::~Tenant() {
   TW_CHECK(closed_, "a tenant goes away before it was closed");
@@ -37,9 +46,7 @@ Result<std::unique_ptr<Tenant>> Tenant::Open(runtime::Core& core, TenantName nam
   // left.
   TW_TRY(anchor->Checkpoint(sqlite::CheckpointMode::kTruncate));
   TW_TRY(store->ReadGeometry());
-  std::unique_ptr<Tenant> tenant(new Tenant(core, std::move(name), std::move(store)));
-  tenant->anchor_ = std::move(anchor);
-  return tenant;
+  return std::unique_ptr<Tenant>(new Tenant(core, std::move(name), std::move(store), std::move(anchor)));
 }
 
 void Tenant::Close(bool keep_wal) {
@@ -53,7 +60,7 @@ void Tenant::Close(bool keep_wal) {
   turn_.GiveUpAll();
   gate_changed_.NotifyAll();
   turn_watch_.NotifyAll();
-  wal_watch_.NotifyAll();
+  checkpoints_.Wake();
   while (!streams_.empty() || opening_ > 0) {
     if (Stream* idle = IdleStream())
       Detach(*idle);
@@ -63,8 +70,7 @@ void Tenant::Close(bool keep_wal) {
   background_.Join();
   for (auto& connection : pool_) connection->Close();
   pool_.clear();
-  store_->HurryNextCheckpoint();
-  anchor_->Close(keep_wal || checkpoints_stopped_);
+  checkpoints_.Close(keep_wal);
   closed_ = true;
   progress_.NotifyAll();
 }
@@ -72,18 +78,13 @@ void Tenant::Close(bool keep_wal) {
 bool Tenant::IsIdle() const {
   return !closing_ && !failed_ && !store_->log().failure().has_value() && gate_ == Gate::kOpen &&
          streams_.empty() && streamless_.empty() && opening_ == 0 && exports_ == 0 && !turn_.holder() &&
-         !checkpointing_ && !checkpoints_stopped_ && !store_->arrival().presence() &&
+         !checkpoints_.running() && !checkpoints_.stopped() && !store_->arrival().presence() &&
          !store_->handed().is_sending() && !store_->handed().handed_over();
 }
 
 Result<void> Tenant::CloseIdle(const std::function<bool()>& wanted) {
   // Before anything ends, so that a full disk is no reason to lose what is open.
-  checkpointing_ = true;
-  store_->log().KeepRoom(limits::kBlankWalBytes);
-  const Result<void> copied = anchor_->Checkpoint(sqlite::CheckpointMode::kTruncate);
-  checkpointing_ = false;
-  NoteProgress();
-  TW_TRY(copied);
+  TW_TRY(checkpoints_.CutForIdleness());
   if (wanted() || !IsIdle())
     return Fail(ErrorKind::kUnavailable, std::string(kWantedCode),
                 "the tenant " + name_ + " is in use again");
@@ -111,7 +112,7 @@ void Tenant::TakeDown(const Error& cause) {
                   "restart its node once the disk is in order"};
   gate_changed_.NotifyAll();
   turn_watch_.NotifyAll();
-  wal_watch_.NotifyAll();
+  checkpoints_.Wake();
   progress_.NotifyAll();
 }
 
@@ -284,115 +285,28 @@ void Tenant::AwaitRollbacks(runtime::TimePoint deadline) {
   });
 }
 
-// -- Checkpoints, exports
-
-void Tenant::StopCheckpoints() {
-  checkpoints_stopped_ = true;
-  store_->HurryCheckpoint();
-  runtime::WaitFor(progress_, [&] { return !checkpointing_; });
-}
-
-// Under a load that never pauses there are always commits that a checkpoint has not seen, and readers that came
-// before the last of them; the WAL would grow for ever. So writers wait for a moment, in which what came during the last
-// checkpoint is copied, readers of the WAL come to their end (new ones read the main file), and the WAL is cut. A
-// transaction that is open while its client does something else is not waited for.
-Result<void> Tenant::CatchUpWithWriters() {
-  const runtime::Duration wait = std::clamp<runtime::Duration>(
-      limits::kCatchUpWait * int64_t{store_->log().frames()} / int64_t{limits::kLongWalFrames},
-      limits::kCatchUpWait, limits::kWriteTurnWait / 2);
-  TW_TRY(anchor_->Checkpoint(sqlite::CheckpointMode::kPassive));
-  if (checkpoints_stopped_ || !turn_.Acquire(&checkpointing_, core_.Now() + limits::kCatchUpWait)) return {};
-  store_->HurryNextCheckpoint();
-  Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
-  if (done && !HasSnapshot(Snapshots::kIdle) && !checkpoints_stopped_) {
-    store_->log().KeepRoom(uint64_t{limits::kCheckpointFrames} * store_->page_size());
-    const runtime::TimePoint deadline = core_.Now() + wait;
-    anchor_->SetProgress([this, deadline]() -> Result<void> {
-      if (core_.Now() < deadline && !closing_ && !checkpoints_stopped_) return {};
-      return Fail(ErrorKind::kUnavailable, "READERS_STAY", "readers keep the log from being cut");
-    });
-    done = anchor_->Checkpoint(sqlite::CheckpointMode::kTruncate);
-    anchor_->SetProgress({});
-  }
-  turn_.Release(&checkpointing_);
-  return done;
-}
-
-void Tenant::CheckpointIfLong() {
-  const uint32_t frames = store_->log().frames();
-  if (frames < limits::kCheckpointFrames) checkpoint_at_frames_ = limits::kCheckpointFrames;
-  if (frames < checkpoint_at_frames_ || checkpoints_stopped_ || checkpointing_ || closing_ || failed_) return;
-  checkpointing_ = true;
-  background_.Spawn("checkpoint " + name_, [this] {
-    const runtime::Turns turns("checkpoint " + name_);  // Not behind the tenant's own statements.
-    Checkpoint();
-    if (ShortensWal()) WatchLongWal();
-  });
-}
-
-void Tenant::Checkpoint() {
-  checkpointing_ = true;
-  Result<void> done = anchor_->Checkpoint(sqlite::CheckpointMode::kPassive);
-  if (done && HasLongWal()) done = CatchUpWithWriters();
-  // The WAL starts anew with the next write if no reader was in the way; else there is no use in trying at
-  // every commit.
-  const uint32_t frames = store_->log().frames();
-  checkpoint_at_frames_ = frames + std::max(limits::kCheckpointFrames, frames) / 4;
-  checkpointing_ = false;
-  if (!done && done.error().kind != ErrorKind::kUnavailable)
-    log::warn("tenant {}: a checkpoint failed: {}", name_, Describe(done.error()));
-  NoteProgress();
-}
+// -- Snapshots, exports
 
 void Tenant::PrepareToClose() {
   ++opening_;  // It is not closed meanwhile.
-  runtime::WaitFor(progress_, [&] { return !checkpointing_; });
-  if (!checkpoints_stopped_ && !closing_ && !failed_) {
-    const runtime::Turns turns("checkpoint " + name_);
-    Checkpoint();
-  }
+  checkpoints_.RunNow();
   --opening_;
   NoteProgress();
 }
 
-// It is, or it has been and its file still is.
-bool Tenant::HasLongWal() const {
-  return store_->log().frames() >= limits::kLongWalFrames ||
-         store_->log().bytes() > uint64_t{limits::kLongWalFrames} * 2 * store_->page_size();
-}
-
-bool Tenant::ShortensWal() const {
-  return HasLongWal() && !checkpoints_stopped_ && !closing_ && !failed_;
-}
-
-void Tenant::WatchLongWal() {
-  if (std::exchange(watching_wal_, true)) return;
-  background_.Spawn("long log of " + name_, [this] {
-    while (ShortensWal()) {
-      wal_watch_.WaitUntil(core_.Now() + limits::kLongWalLook);
-      if (!ShortensWal()) break;
-      EndOldSnapshots();
-      if (!checkpointing_ && !HasSnapshot(Snapshots::kAny)) Checkpoint();
-    }
-    watching_wal_ = false;
-  });
-}
-
-void Tenant::EndOldSnapshots() {
-  const bool at_any_age = store_->log().frames() >= limits::kMostWalFrames;
-  const runtime::TimePoint since = core_.Now() - (at_any_age ? limits::kLongWalLook : limits::kSnapshotTime);
+void Tenant::EndSnapshots(runtime::TimePoint since) {
   for (Stream* stream : streams_)
     if (stream->HoldsSnapshotSince(since)) stream->EndSnapshot();
 }
 
-// Idle: of a transaction in which no statement runs, or of an export, so not one that ends by itself in a moment.
-bool Tenant::HasSnapshot(Snapshots which) const {
+bool Tenant::HasSnapshot(Checkpoints::Snapshots which) const {
   const auto has = [](const std::unique_ptr<Connection>& connection) {
     return connection && connection->transaction_state() == TransactionState::kRead;
   };
   return std::any_of(streams_.begin(), streams_.end(),
                      [&](Stream* stream) {
-                       return has(stream->connection_) && (which == Snapshots::kAny || !stream->executing_);
+                       return has(stream->connection_) &&
+                              (which == Checkpoints::Snapshots::kAny || !stream->executing_);
                      }) ||
          std::any_of(streamless_.begin(), streamless_.end(), has);
 }

@@ -18,7 +18,7 @@
 // is parked AwaitQuiet() waits for a moment at which none is open that may still write; statements on their
 // own, and transactions that were begun as READONLY, go on all the while.
 //
-// The hand-over of a source, in order: StopCheckpoints() (suspends), AwaitQuiet() (suspends), Park(), then,
+// The hand-over of a source, in order: checkpoints().Stop() (suspends), AwaitQuiet() (suspends), Park(), then,
 // once nothing is undurable and without a suspension in between, the list.
 #pragma once
 
@@ -39,6 +39,7 @@
 #include "runtime/fiber.h"
 #include "sqlite/connection.h"
 #include "sqlite/page_store.h"
+#include "tenant/checkpoints.h"
 #include "tenant/hosted_tenant.h"
 #include "tenant/stream.h"
 
@@ -89,10 +90,7 @@ class Tenant final : public HostedTenant {
   Result<void> Admit(Entrant entrant = Entrant::kStatement,
                      const std::function<Result<void>()>& keep_waiting = {});
 
-  // From its return on the tenant does not checkpoint (source, from the hand-over on). Suspends until a
-  // running one has ended.
-  void StopCheckpoints();
-  void AllowCheckpoints() { checkpoints_stopped_ = false; }
+  Checkpoints& checkpoints() { return checkpoints_; }
 
   // Transactions that have a snapshot, those included whose streams are gone and that are being rolled back,
   // and exports; and statements that run without one.
@@ -112,7 +110,7 @@ class Tenant final : public HostedTenant {
   void PrepareToClose() override;
   // Ends everything: requests in progress, whatever they wait for, and later ones fail with TENANT_DOWN, open
   // transactions are rolled back, connections close, and the last one checkpoints unless `keep_wal` or
-  // StopCheckpoints() was called. Streams may outlive the tenant, and nothing touches its files afterwards.
+  // checkpoints().Stop() was called. Streams may outlive the tenant, and nothing touches its files afterwards.
   // Suspends, for no statement longer than until its next progress call.
   void Close(bool keep_wal = false) override;
 
@@ -137,7 +135,8 @@ class Tenant final : public HostedTenant {
 
  private:
   friend class Stream;
-  Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store);
+  Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::PageStore> store,
+         std::unique_ptr<sqlite::Connection> anchor);
 
   void SetGate(Gate gate);
   bool IsOpenTo(Entrant entrant) const {
@@ -156,16 +155,8 @@ class Tenant final : public HostedTenant {
                       const std::function<Result<void>()>& keep_going);
   // A statement or transaction has ended.
   void NoteProgress();
-  void CheckpointIfLong();
-  void Checkpoint();
-  Result<void> CatchUpWithWriters();
-  // A fiber that, while the WAL is long, ends what keeps it so, and cuts it.
-  void WatchLongWal();
-  bool HasLongWal() const;
-  bool ShortensWal() const;
-  void EndOldSnapshots();
-  enum class Snapshots { kIdle, kAny };
-  bool HasSnapshot(Snapshots which) const;
+  void EndSnapshots(runtime::TimePoint since);
+  bool HasSnapshot(Checkpoints::Snapshots which) const;
   // A fiber that takes the turn back when its time is up, while anyone waits for it.
   void WatchTurn();
   void WakeTurnWatchWhenDue();
@@ -176,7 +167,6 @@ class Tenant final : public HostedTenant {
   runtime::Core& core_;
   TenantName name_;
   std::unique_ptr<sqlite::PageStore> store_;
-  std::unique_ptr<sqlite::Connection> anchor_;
   std::vector<std::unique_ptr<sqlite::Connection>> pool_;
   std::list<Stream*> streams_;
   std::list<std::unique_ptr<sqlite::Connection>> streamless_;  // Being rolled back, or exporting.
@@ -193,16 +183,11 @@ class Tenant final : public HostedTenant {
   runtime::WaitQueue gate_changed_;
   runtime::WaitQueue progress_;  // A statement or a transaction ended, or a stream left.
 
-  bool checkpoints_stopped_ = false;
-  bool checkpointing_ = false;
-  bool watching_wal_ = false;
-  runtime::WaitQueue wal_watch_;  // The watch ends.
-  uint32_t checkpoint_at_frames_ = limits::kCheckpointFrames;
-
   bool closing_ = false;
   bool closed_ = false;
   std::optional<Error> failed_;
   runtime::TaskGroup background_;
+  Checkpoints checkpoints_;
 };
 
 }  // namespace tradewind::tenant

@@ -95,7 +95,7 @@ TEST_F(TenantTest, WhatWasCommittedIsThereWhenTheTenantOpensAgain) {
       const auto stream = OpenStream(*tenant);
       EXPECT_EQ(Say(*stream, "CREATE TABLE t (v)"), "");
       EXPECT_EQ(Say(*stream, "INSERT INTO t VALUES (7)"), "");
-      tenant->StopCheckpoints();
+      tenant->checkpoints().Stop();
       tenant->Close();  // Leaves the WAL, as a crash would.
     }
     EXPECT_TRUE(core_.disk().Exists(core_.folder() + "/t.db-wal").value());

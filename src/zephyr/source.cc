@@ -75,7 +75,7 @@ uint64_t Source::bytes_left(const move::SourceSession* session) const {
 // New transactions wait here for one that goes back, and nothing is pulled any more: whatever lacks a page runs there in
 // a moment. How long the write turn is waited for is the operator's to say.
 Result<void> Source::Freeze(runtime::TimePoint) {
-  tenant_.StopCheckpoints();
+  tenant_.checkpoints().Stop();
   if (is_reverse()) {
     move_.Park();
     store_.arrival().StopPulls();
@@ -88,7 +88,7 @@ Result<void> Source::Freeze(runtime::TimePoint) {
 }
 
 void Source::Thaw() {
-  tenant_.AllowCheckpoints();
+  tenant_.checkpoints().Allow();
   ReleaseTurn();
 }
 
@@ -101,7 +101,7 @@ void Source::ReleaseTurn() {
 Result<void> Source::Resume() {
   figures_.pages_total = store_.page_count();
   hashes_ = ZeroedArray<uint64_t>(figures_.pages_total);
-  tenant_.StopCheckpoints();
+  tenant_.checkpoints().Stop();
   TW_TRY(FindFrozenLeaves());
   store_.handed().StartSending();
   if (is_reverse())

@@ -49,7 +49,7 @@ class Source final : public move::SourcePayload {
   Result<void> SendRest(move::SourceSession& session) override;
   move::Completion MakeCompletion() const override;
   std::optional<std::string> TakeDifference() override;
-  void Reverse() override { tenant_.AllowCheckpoints(); }
+  void Reverse() override { tenant_.checkpoints().Allow(); }
   bool TakeGreeting(const move::SourceSession& session, Bytes part) override;
   Result<void> Take(move::SourceSession& session, move::EngineMessage message) override;
   bool TakeDone(Bytes part) override;
