@@ -16,10 +16,6 @@ namespace {
 constexpr int kAttempts = 5;
 constexpr std::string_view kBusyCode = "NODE_BUSY";
 
-double Milliseconds(runtime::Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 }  // namespace
 
 MoveSource::MoveSource(MoveHost& host, tenant::HostedTenant& tenant, Engine& engine, Receipt start,
@@ -33,9 +29,10 @@ MoveSource::MoveSource(MoveHost& host, tenant::HostedTenant& tenant, Engine& eng
       receipt_(std::move(start)),
       pace_(core_, host.paced_throttle(), options_),
       payload_(engine.MakeSource(*this)),
-      started_(core_.Now()),
-      phase_started_(started_),
-      readers_(core_) {
+      clock_(core_),
+      session_(core_, receipt_.id, news_, [this](SourceSession& session, Message message) {
+        return Take(session, std::move(message));
+      }) {
   receipt_.method = NameOf(options.method);
 }
 
@@ -62,17 +59,7 @@ void MoveSource::Recall(const MoveOptions& options, int64_t started_at_ms) {
 }
 
 void MoveSource::Enter(Phase phase) {
-  TW_CHECK(IsLegal(receipt_.phase, phase), "an illegal step between the phases of a move");
-  const double length = Milliseconds(core_.Now() - phase_started_);
-  switch (receipt_.phase) {
-    case Phase::kInit: receipt_.init_ms = length; break;
-    case Phase::kDual: receipt_.dual_ms = length; break;
-    case Phase::kFinish: receipt_.finish_ms = length; break;
-    default: break;
-  }
-  receipt_.phase = phase;
-  phase_started_ = core_.Now();
-  if (IsOver(phase)) receipt_.ended_at = core_.UnixMilliseconds();
+  clock_.Enter(receipt_, phase);
   log::info("move {} of {}: {}", receipt_.id, receipt_.tenant, PhaseName(phase));
 }
 
@@ -85,7 +72,7 @@ JournalEntry MoveSource::Entry(Role role) const {
 // -- What is asked of it
 
 void MoveSource::Stop() {
-  if (session_) session_->channel->Close();
+  session_.Break();
   pace_.Wake();
   news_.NotifyAll();
 }
@@ -99,7 +86,7 @@ Result<void> MoveSource::Cancel() {
     return Fail(ErrorKind::kRefused, "MOVE_OWNED_BY_DESTINATION",
                 "node " + peer_ + " owns the tenant: it reverses the move");
   cancel_ = Error{ErrorKind::kRefused, "MOVE_CANCELLED", "cancelled on request", ""};
-  if (session_) session_->channel->Close();
+  session_.Break();
   pace_.Wake();
   news_.NotifyAll();
   return {};
@@ -109,7 +96,7 @@ void MoveSource::Reverse() {
   receipt_.waiting_for = "transactions that were open here, to end: the tenant comes back";
   tenant_.JoinTransactions(core_.Now() + limits::kReverseGrace);
   reversed_ = true;
-  if (session_) session_->channel->Close();
+  session_.Break();
   pace_.Wake();
   news_.NotifyAll();
 }
@@ -121,13 +108,9 @@ void MoveSource::Pause() {
 // -- The channel
 
 void MoveSource::CloseSession() {
-  if (session_) {
-    session_->channel->Close();
-    bytes_of_ended_sessions_ += session_->channel->bytes_sent();
-  }
-  readers_.Join();
+  session_.Close();
   if (session_) payload_->EndSession();
-  session_.reset();
+  session_.Drop();
 }
 
 // The first attempt of a small tenant is one round trip: it does not wait for Hello. What it sends late,
@@ -136,12 +119,9 @@ void MoveSource::CloseSession() {
 Result<void> MoveSource::Connect(OfferKind kind, int attempt) {
   CloseSession();
   const runtime::TimePoint deadline = core_.Now() + limits::kNodeCall;
-  auto session = std::make_shared<SourceSession>();
-  session->kind = kind;
-  TW_TRY_ASSIGN(session->channel, host_.OpenChannel(peer_, receipt_.tenant, deadline));
+  TW_TRY_ASSIGN(auto channel, host_.OpenChannel(peer_, receipt_.tenant, deadline));
   payload_->BeginSession();
-  session_ = session;
-  readers_.Spawn("move source " + receipt_.id, [this, session] { ReadMessages(session); });
+  const auto session = session_.Begin(kind, std::move(channel));
   // The other node answers no request for what is lacking any more once it has this offer.
   if (kind == OfferKind::kReverse) AwaitQuiet();
   if (is_ending()) session->channel->Close();
@@ -193,7 +173,7 @@ void MoveSource::AwaitQuiet() {
 }
 
 void MoveSource::Park() {
-  if (!parked_at_) parked_at_ = core_.Now();
+  clock_.NoteParked();
   tenant_.Park();
 }
 
@@ -201,14 +181,13 @@ Result<void> MoveSource::BeginHandOver() {
   TW_TRY(Freeze());
   Park();
   Enter(Phase::kHandover);
-  phase_started_ = *parked_at_;
   return {};
 }
 
 // Again until it succeeds: the tenant is served in between, and the move can be given up.
 Result<void> MoveSource::Freeze() {
   while (true) {
-    parked_at_.reset();
+    clock_.NoteUnparked();
     Result<void> frozen = payload_->Freeze(core_.Now() + limits::kFreezeWait);
     if (frozen || frozen.error().code != kFreezeFailedCode) return frozen;
     payload_->Thaw();
@@ -238,7 +217,7 @@ Result<void> MoveSource::AwaitReady() {
 void MoveSource::TakeBack() {
   payload_->GiveUp();
   payload_->Thaw();
-  parked_at_.reset();
+  clock_.NoteUnparked();
   tenant_.Unpark();
   CloseSession();
   if (receipt_.phase == Phase::kHandover) Enter(Phase::kInit);
@@ -246,7 +225,7 @@ void MoveSource::TakeBack() {
 
 bool MoveSource::IsWorthAnotherTry(const Error& error, int attempt) const {
   if (cancel_ || host_.stopping()) return false;
-  if (error.code == kBusyCode) return core_.Now() < started_ + limits::kBusyWait;
+  if (error.code == kBusyCode) return clock_.since_start() < limits::kBusyWait;
   const bool connection = error.kind == ErrorKind::kIo || error.kind == ErrorKind::kTimeout ||
                           error.kind == ErrorKind::kUnavailable || error.code == "FRAME_CORRUPT";
   return connection && attempt < kAttempts;
@@ -317,7 +296,7 @@ MoveSource::Outcome MoveSource::PassOn() {
   payload_->PassedOn();
   if (told)
     WaitForUntil(news_, core_.Now() + limits::kReadyWait, [&] { return session_->owned || session_->lost; });
-  receipt_.handover_ms = Milliseconds(core_.Now() - phase_started_);
+  receipt_.handover_ms = Milliseconds(clock_.since_phase());
   Enter(Phase::kDual);
   undecided_ = false;
   // A small tenant is over in a moment, and `swapping` leads to the same after a restart.
@@ -360,7 +339,7 @@ Result<bool> MoveSource::IsSwapped(const Result<catalog::SwapOutcome>& answer) {
 
 // One try at pushing everything and hearing that it is done.
 Result<void> MoveSource::Finish() {
-  const std::shared_ptr<SourceSession> session = session_;
+  const std::shared_ptr<SourceSession> session = session_.shared();
   TW_TRY(payload_->SendRest(*session));
   Completion complete = payload_->MakeCompletion();
   session->sent_complete = true;

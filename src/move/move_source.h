@@ -30,6 +30,7 @@
 #include "move/options.h"
 #include "move/payload.h"
 #include "move/receipt.h"
+#include "move/source_clock.h"
 #include "move/source_pace.h"
 #include "move/source_session.h"
 #include "move/step.h"
@@ -96,9 +97,7 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   const MoveOptions& options() const override { return options_; }
   Receipt& figures() override { return receipt_; }
   SourcePace& pace() override { return pace_; }
-  uint64_t bytes_sent() const override {
-    return bytes_of_ended_sessions_ + (session_ ? session_->channel->bytes_sent() : 0);
-  }
+  uint64_t bytes_sent() const override { return session_.bytes_sent(); }
   runtime::WaitQueue& news() override { return news_; }
   bool is_ending() const override { return ending() || cancel_; }
   bool MayOwn(const SourceSession& session) const override;
@@ -136,7 +135,6 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   void Pause();
 
   // move_source_messages.cc: what is heard.
-  void ReadMessages(const std::shared_ptr<SourceSession>& session);
   Result<void> Take(SourceSession& session, Message message);
 
   MoveHost& host_;
@@ -148,12 +146,9 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   Receipt receipt_;
   SourcePace pace_;
   const std::unique_ptr<SourcePayload> payload_;
-  const runtime::TimePoint started_;
-  runtime::TimePoint phase_started_;
-  std::optional<runtime::TimePoint> parked_at_;  // Of this attempt.
-  std::shared_ptr<SourceSession> session_;
-  runtime::TaskGroup readers_;
+  SourceClock clock_;
   runtime::WaitQueue news_;
+  CurrentSession session_;
   uint64_t list_ = 0;       // The number of the last list.
   bool undecided_ = false;  // From the journal's `swapping` to the swap's answer.
   std::optional<Error> cancel_;
@@ -162,7 +157,6 @@ class MoveSource : public pace::PacedMove, private SourceMove {
   bool deleted_ = false;  // The tenant, while its move was on.
   bool verify_asked_ = false;
   OfferKind offer_ = OfferKind::kDual;  // Of the next connection after the swap.
-  uint64_t bytes_of_ended_sessions_ = 0;
 };
 
 }  // namespace tradewind::move

@@ -1,7 +1,6 @@
 // The half of MoveSource that hears the destination. What it says is believed only where it can be meant: an answer to
 // something that was not said (a Done before everything was sent would have this copy deleted) ends the channel, and
 // the move goes on over a new one, or is cancelled.
-#include <chrono>
 #include <utility>
 
 #include "move/move_source.h"
@@ -19,17 +18,6 @@ bool MoveSource::MayOwn(const SourceSession& session) const {
   if (session.kind == OfferKind::kDual || session.kind == OfferKind::kVerify) return true;
   return session.ready_list &&
          (undecided_ || receipt_.phase == Phase::kDual || receipt_.phase == Phase::kFinish);
-}
-
-void MoveSource::ReadMessages(const std::shared_ptr<SourceSession>& session) {
-  while (!session->lost) {
-    Result<Message> message = session->channel->Receive();
-    Result<void> taken = message ? Take(*session, *std::move(message)) : Result<void>(Fail(message.error()));
-    if (!taken) session->lost = std::move(taken).error();
-    news_.NotifyAll();
-  }
-  session->channel->Close();
-  news_.NotifyAll();
 }
 
 Result<void> MoveSource::Take(SourceSession& session, Message message) {
@@ -55,8 +43,7 @@ Result<void> MoveSource::Take(SourceSession& session, Message message) {
   } else if (std::holds_alternative<FirstServed>(message)) {
     if (!MayOwn(session) || session.first_served) return out_of_turn("that it serves");
     session.first_served = true;
-    if (!receipt_.relief_ms)
-      receipt_.relief_ms = std::chrono::duration<double, std::milli>(core_.Now() - started_).count();
+    if (!receipt_.relief_ms) receipt_.relief_ms = Milliseconds(clock_.since_start());
   } else if (const auto* done = std::get_if<Done>(&message)) {
     if (!session.sent_complete || done_ || !payload_->TakeDone(done->part))
       return out_of_turn("that it is done");
