@@ -21,8 +21,8 @@
 #include "sqlite/page_set.h"
 #include "sqlite/wireframe.h"
 #include "tenant/tenant.h"
+#include "zephyr/flow_window.h"
 #include "zephyr/messages.h"
-#include "zephyr/push_window.h"
 #include "zephyr/read_ahead.h"
 
 namespace tradewind::zephyr {
@@ -61,7 +61,7 @@ class Source final : public move::SourcePayload {
   // Of one channel.
   struct Channel {
     GreetingPart greeting;
-    PushWindow window;
+    FlowWindow window;
     bool sent_in_bulk = false;
     bool sent_prepare = false;
     bool prepared = false;

@@ -21,7 +21,7 @@ namespace tradewind::zephyr {
 // Half of a window is the most, or there is nothing on its way while the other node deals with a batch.
 uint64_t PushBytes(double rate_bytes_per_s, uint64_t window_bytes);
 
-class PushWindow {
+class FlowWindow {
  public:
   bool HasRoom() const { return in_flight_ < size_; }
   uint64_t in_flight() const { return in_flight_; }

@@ -1,4 +1,4 @@
-#include "zephyr/push_window.h"
+#include "zephyr/flow_window.h"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ class Link {
       : round_trip_(round_trip), speed_(bytes_per_second) {}
 
   // Sends whatever has room, for so long; returns the bytes that were dealt with.
-  uint64_t Run(PushWindow& window, runtime::Duration length) {
+  uint64_t Run(FlowWindow& window, runtime::Duration length) {
     uint64_t taken = 0;
     const runtime::TimePoint end = now_ + length;
     while (now_ < end) {
@@ -46,24 +46,24 @@ class Link {
   std::queue<runtime::TimePoint> answers_;
 };
 
-TEST(PushWindow, FillsALinkWithALongRoundTrip) {
-  PushWindow window;
+TEST(FlowWindow, FillsALinkWithALongRoundTrip) {
+  FlowWindow window;
   Link link(50ms, 100e6);
   link.Run(window, 5s);  // Long enough to grow.
   const uint64_t taken = link.Run(window, 10s);
   EXPECT_GT(static_cast<double>(taken), 0.9 * 10 * 100e6);
 }
 
-TEST(PushWindow, StaysSmallWhereTheRoundTripIsShort) {
-  PushWindow window;
+TEST(FlowWindow, StaysSmallWhereTheRoundTripIsShort) {
+  FlowWindow window;
   Link link(50us, 500e6);
   link.Run(window, 5s);
   EXPECT_LE(window.size(), 2 * limits::kPushWindowBytes);
 }
 
-TEST(PushWindow, IsAMillisecondOfAShortLinkWithinBounds) {
+TEST(FlowWindow, IsAMillisecondOfAShortLinkWithinBounds) {
   for (const double speed : {20e6, 110e6, 180e6, 500e6, 2e9}) {
-    PushWindow window;
+    FlowWindow window;
     Link link(50us, speed);
     link.Run(window, 5s);
     const double within = std::clamp(speed / 1000, static_cast<double>(limits::kPushWindowLeastBytes),
@@ -72,8 +72,8 @@ TEST(PushWindow, IsAMillisecondOfAShortLinkWithinBounds) {
   }
 }
 
-TEST(PushWindow, HasNoRoomUntilTheOtherNodeHasDealtWithSomething) {
-  PushWindow window;
+TEST(FlowWindow, HasNoRoomUntilTheOtherNodeHasDealtWithSomething) {
+  FlowWindow window;
   runtime::TimePoint now{};
   while (window.HasRoom()) window.NoteSent(kBatch, now);
   EXPECT_EQ(window.in_flight(), limits::kPushWindowLeastBytes);

@@ -1,4 +1,4 @@
-#include "zephyr/push_window.h"
+#include "zephyr/flow_window.h"
 
 #include <algorithm>
 
@@ -22,13 +22,13 @@ uint64_t PushBytes(double rate_bytes_per_s, uint64_t window_bytes) {
   return std::clamp(static_cast<uint64_t>(bytes), kLeast, most);
 }
 
-void PushWindow::NoteSent(uint64_t bytes, runtime::TimePoint now) {
+void FlowWindow::NoteSent(uint64_t bytes, runtime::TimePoint now) {
   if (changed_at_ == runtime::TimePoint{}) changed_at_ = now;
   sent_.push_back({bytes, now});
   in_flight_ += bytes;
 }
 
-void PushWindow::NoteAck(uint64_t bytes, runtime::TimePoint now) {
+void FlowWindow::NoteAck(uint64_t bytes, runtime::TimePoint now) {
   was_full_ |= !HasRoom();
   const uint64_t in_flight = in_flight_;
   in_flight_ -= std::min(in_flight_, bytes);
@@ -60,7 +60,7 @@ void PushWindow::NoteAck(uint64_t bytes, runtime::TimePoint now) {
   was_full_ = false;
 }
 
-uint64_t PushWindow::Least(runtime::TimePoint now) const {
+uint64_t FlowWindow::Least(runtime::TimePoint now) const {
   const double rounds = std::chrono::duration<double>(now - changed_at_) / limits::kPushWindowTime;
   const double bytes = static_cast<double>(taken_) / std::max(rounds, 0.1);
   return std::clamp<uint64_t>(static_cast<uint64_t>(bytes), limits::kPushWindowLeastBytes,
