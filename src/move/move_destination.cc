@@ -81,10 +81,7 @@ void MoveDestination::Serve(MoveChannel& channel, const Offer& offer) {
     static_cast<void>(channel.Send(Failed{outcome.error().code, outcome.error().message}));
   }
   channel.Close();
-  complete_.reset();
-  renewal_.reset();
-  verifying_ = false;
-  told_ = false;
+  said_ = {};
   --serving_;
   state_changed_.NotifyAll();
   DropUntilItIs();
@@ -111,7 +108,7 @@ Result<void> MoveDestination::Answer(MoveChannel& channel, const Offer& offer) {
     case OfferKind::kInit:
       if (is_reverse() || noted_as_owner) return OutOfTurn("a new offer");
       if (state_ == State::kReady && offer.attempt > 1)
-        renewal_ = offer;
+        said_.renewal = offer;
       else if (state_ == State::kEmpty)
         TW_TRY(Begin(offer));
       else
@@ -121,7 +118,7 @@ Result<void> MoveDestination::Answer(MoveChannel& channel, const Offer& offer) {
       if (!is_reverse() || (state_ != State::kFrozen && state_ != State::kReady) || noted_as_owner)
         return OutOfTurn("an offer to go back");
       if (state_ == State::kReady)
-        renewal_ = offer;
+        said_.renewal = offer;
       else
         TW_TRY(Begin(offer));
       break;
@@ -140,10 +137,10 @@ Result<void> MoveDestination::Answer(MoveChannel& channel, const Offer& offer) {
         return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN",
                     "this node has no copy to compare for the move " + move_);
       TW_TRY(payload_->MakeSumAnew());
-      verifying_ = true;
+      said_.verifying = true;
       break;
   }
-  told_ = offer.kind == OfferKind::kDual || offer.kind == OfferKind::kVerify;
+  said_.told = offer.kind == OfferKind::kDual || offer.kind == OfferKind::kVerify;
   return channel.Send(MakeHello());
 }
 
@@ -164,7 +161,7 @@ Result<void> MoveDestination::Begin(const Offer& offer) {
 // void. The offer alone would not show that: it may be an earlier one that comes late, after a later list was
 // made ready and its swap sent (model/README.md, OLDOFFER).
 Result<void> MoveDestination::Renew() {
-  const Offer offer = *std::exchange(renewal_, std::nullopt);
+  const Offer offer = *std::exchange(said_.renewal, std::nullopt);
   const bool noted_as_owner = NotedRole() == Role::kOwner;
   if (state_ != State::kReady || noted_as_owner) return OutOfTurn("a new list");
   return Begin(offer);
@@ -184,8 +181,8 @@ Result<void> MoveDestination::Receive(MoveChannel& channel, Message message) {
   if (const auto* own = std::get_if<Own>(&message)) return TakeOwn(*own);
   if (auto* complete = std::get_if<Complete>(&message)) {
     WaitFor(state_changed_, [this] { return state_ != State::kOpening; });
-    if (!IsOwner(state_) || complete_) return OutOfTurn("its end");
-    complete_ = std::move(complete->part);
+    if (!IsOwner(state_) || said_.complete) return OutOfTurn("its end");
+    said_.complete = std::move(complete->part);
     return TryToComplete(channel);
   }
   return OutOfTurn("a message of a destination");
@@ -193,7 +190,7 @@ Result<void> MoveDestination::Receive(MoveChannel& channel, Message message) {
 
 // What a source that begins anew sends first; anything else voids nothing.
 bool MoveDestination::BeginsAnew(const Message& message) const {
-  if (!renewal_) return false;
+  if (!said_.renewal) return false;
   const auto* of_engine = std::get_if<EngineMessage>(&message);
   return of_engine ? payload_->IsFirst(*of_engine) : is_reverse() && std::holds_alternative<List>(message);
 }

@@ -131,11 +131,14 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   std::optional<tenant::NameClaims::Claim> claim_;
   MoveChannel* channel_ = nullptr;  // The current one.
   int serving_ = 0;                 // Calls of Serve, of which all but the last are about to end.
-  // Of the current channel.
-  std::optional<Offer> renewal_;  // Of a source that begins anew, while an earlier list is ready here.
-  bool told_ = false;             // That this node owns.
-  bool verifying_ = false;        // Sums were made anew for it.
-  std::optional<Part> complete_;
+  // What was said over it.
+  struct Said {
+    std::optional<Offer> renewal;  // Of a source that begins anew, while an earlier list is ready here.
+    bool told = false;             // That this node owns.
+    bool verifying = false;        // Sums were made anew for it.
+    std::optional<Part> complete;
+  };
+  Said said_;
 
   bool watching_ = false;      // The catalog, for ownership,
   bool watching_end_ = false;  // and for the end.

@@ -12,7 +12,7 @@ namespace tradewind::move {
 // said so before.
 Result<void> MoveDestination::TakeOwn(const Own& own) {
   const bool learns = state_ == State::kReady && own.epoch == epoch_.Next();
-  if (std::exchange(told_, true) || (!learns && state_ != State::kOpening && !IsOwner(state_)))
+  if (std::exchange(said_.told, true) || (!learns && state_ != State::kOpening && !IsOwner(state_)))
     return OutOfTurn("ownership");
   SpawnBecomeOwner(own.epoch);
   return {};
@@ -178,11 +178,11 @@ Result<void> MoveDestination::Reverse() {
 // Once the source has said that everything is on its way, and everything has come: what travels on the other lane
 // may come after that word.
 Result<void> MoveDestination::TryToComplete(MoveChannel& channel) {
-  if (!complete_) return {};
-  TW_TRY_ASSIGN(const bool has_all, payload_->HasAll(*complete_));
+  if (!said_.complete) return {};
+  TW_TRY_ASSIGN(const bool has_all, payload_->HasAll(*said_.complete));
   if (!has_all) return {};
   TW_TRY(Compare(channel));
-  complete_.reset();
+  said_.complete.reset();
   if (!Planted(PlantedBug::kDoneFromMemory)) TW_TRY(payload_->MakeDurable());
   host_.Reached(Step::kDestinationSyncedAll);
   // A repeat after a lost answer finds the state as it wanted it.
@@ -204,7 +204,7 @@ Result<void> MoveDestination::TryToComplete(MoveChannel& channel) {
 }
 
 Result<void> MoveDestination::Compare(MoveChannel& channel) {
-  if (!payload_->Agrees(*complete_) || (state_ == State::kMismatch && !verifying_))
+  if (!payload_->Agrees(*said_.complete) || (state_ == State::kMismatch && !said_.verifying))
     return StopAtMismatch(channel);
   if (state_ != State::kMismatch) return {};
   TW_TRY(host_.journal().Put(Entry(Role::kOwner)));
@@ -215,7 +215,7 @@ Result<void> MoveDestination::Compare(MoveChannel& channel) {
 
 // What is here becomes durable first: nothing is asked of the source after this but to compare, and to go back.
 Result<void> MoveDestination::StopAtMismatch(MoveChannel& channel) {
-  complete_.reset();
+  said_.complete.reset();
   if (state_ == State::kOwner) Enter(State::kMismatch);
   TW_TRY(payload_->MakeDurable());
   if (state_ != State::kMismatch) return OutOfTurn("the end of a move that is over, or goes back");
