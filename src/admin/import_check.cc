@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <memory>
 #include <string_view>
 #include <variant>
@@ -14,47 +12,17 @@
 #include "runtime/fiber.h"
 #include "runtime/turns.h"
 #include "sqlite/connection.h"
+#include "sqlite/file_header.h"
 #include "sqlite/page_store.h"
 
 namespace tradewind::admin {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
+using sqlite::FileHeader;
 
-// https://sqlite.org/fileformat2.html, section 1.3.
-constexpr std::string_view kMagic = "SQLite format 3\0"sv;
-constexpr size_t kHeaderBytes = 100;
-constexpr size_t kPageSizeAt = 16;
-constexpr size_t kWriteVersionAt = 18;
-constexpr size_t kReadVersionAt = 19;
-constexpr size_t kChangeCounterAt = 24;
-constexpr size_t kPageCountAt = 28;
-constexpr size_t kSchemaFormatAt = 44;
-constexpr size_t kCountValidForAt = 92;  // The page count holds if this equals the change counter.
-constexpr uint32_t kNewestVersion = 2;   // 1 is a rollback journal, 2 a WAL.
+constexpr uint32_t kNewestVersion = 2;  // 1 is a rollback journal, 2 a WAL.
 constexpr uint32_t kNewestSchemaFormat = 4;
-
-class Header {
- public:
-  MutableBytes bytes() { return bytes_; }
-  bool HasMagic() const {
-    return std::equal(kMagic.begin(), kMagic.end(), bytes_.begin(),
-                      [](char wanted, std::byte found) { return static_cast<std::byte>(wanted) == found; });
-  }
-  uint32_t At(size_t offset, size_t size) const {
-    uint32_t number = 0;
-    for (size_t i = 0; i < size; ++i) number = (number << 8) | std::to_integer<uint32_t>(bytes_[offset + i]);
-    return number;
-  }
-  uint32_t PageSize() const {
-    const uint32_t size = At(kPageSizeAt, 2);
-    return size == 1 ? 65536 : size;
-  }
-
- private:
-  std::array<std::byte, kHeaderBytes> bytes_{};
-};
 
 tl::unexpected<Error> NotADatabase(std::string why) {
   return Fail(ErrorKind::kInvalid, "NOT_A_DATABASE", "the file is no SQLite database: " + why,
@@ -68,22 +36,21 @@ tl::unexpected<Error> Damaged(const std::string& what) {
 }
 
 Result<void> CheckHeader(runtime::File& file) {
-  Header header;
+  FileHeader header;
   TW_TRY_ASSIGN(const uint64_t size, file.Size());
   TW_TRY_ASSIGN(const size_t got, file.Read(0, header.bytes()));
-  if (got < kHeaderBytes || !header.HasMagic()) return NotADatabase("it does not begin as one");
+  if (got < FileHeader::kBytes || !header.HasMagic()) return NotADatabase("it does not begin as one");
   const uint32_t page_size = header.PageSize();
-  if (page_size < 512 || !std::has_single_bit(page_size))
-    return NotADatabase(fmt::format("a page size of {} is none", page_size));
-  if (header.At(kWriteVersionAt, 1) > kNewestVersion || header.At(kReadVersionAt, 1) > kNewestVersion ||
-      header.At(kSchemaFormatAt, 4) > kNewestSchemaFormat)
+  if (!header.HasPageSize()) return NotADatabase(fmt::format("a page size of {} is none", page_size));
+  if (header.At(FileHeader::kWriteVersionAt, 1) > kNewestVersion ||
+      header.At(FileHeader::kReadVersionAt, 1) > kNewestVersion ||
+      header.At(FileHeader::kSchemaFormatAt, 4) > kNewestSchemaFormat)
     return NotADatabase("it is of a newer version than this node knows");
   if (size % page_size != 0)
     return Damaged(fmt::format("{} bytes are no whole number of pages of {}", size, page_size));
-  const bool counted = header.At(kChangeCounterAt, 4) == header.At(kCountValidForAt, 4);
   const uint64_t pages = size / page_size;
-  if (counted && header.At(kPageCountAt, 4) > pages)
-    return Damaged(fmt::format("it has {} of {} pages", pages, header.At(kPageCountAt, 4)));
+  if (const auto counted = header.PageCount(); counted && *counted > pages)
+    return Damaged(fmt::format("it has {} of {} pages", pages, *counted));
   return {};
 }
 

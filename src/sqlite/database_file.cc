@@ -2,33 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <span>
 #include <vector>
 
 #include "base/path.h"
+#include "sqlite/file_header.h"
 
 namespace tradewind::sqlite {
 
 namespace {
 
-using std::string_view_literals::operator""sv;
-
-// https://sqlite.org/fileformat2.html, section 1.3.
-constexpr std::string_view kMagic = "SQLite format 3\0"sv;
-constexpr size_t kHeaderBytes = 100;
-constexpr size_t kPageSizeAt = 16;
-constexpr size_t kChangeCounterAt = 24;
-constexpr size_t kPageCountAt = 28;
-constexpr size_t kCountValidForAt = 92;  // The page count holds if this equals the change counter.
 constexpr uint32_t kPageBytes = 4096;
 constexpr uint32_t kWalMagic = 0x377f0682;  // Section 4.1; its last bit is the order of bytes in checksums.
-
-uint32_t Number(Bytes bytes, size_t offset, size_t size) {
-  uint32_t number = 0;
-  for (size_t i = 0; i < size; ++i) number = (number << 8) | std::to_integer<uint32_t>(bytes[offset + i]);
-  return number;
-}
 
 void SetNumber(std::span<std::byte> bytes, size_t offset, size_t size, uint32_t number) {
   for (size_t i = size; i-- > 0; number >>= 8) bytes[offset + i] = static_cast<std::byte>(number & 0xff);
@@ -39,19 +24,13 @@ tl::unexpected<Error> Gone(const std::string& path, const std::string& how) {
 }
 
 // 0: it is no database's.
-uint32_t PageSizeIn(Bytes header) {
-  const bool is_database =
-      std::equal(kMagic.begin(), kMagic.end(), header.begin(),
-                 [](char wanted, std::byte found) { return static_cast<std::byte>(wanted) == found; });
-  const uint32_t field = Number(header, kPageSizeAt, 2);
-  const uint32_t page_size = field == 1 ? 65536 : field;
-  return is_database && page_size >= 512 && std::has_single_bit(page_size) ? page_size : 0;
+uint32_t PageSizeIn(const FileHeader& header) {
+  return header.HasMagic() && header.HasPageSize() ? header.PageSize() : 0;
 }
 
 // What the header says that the file holds; 0 when it says nothing to rely on.
-uint64_t BytesByHeader(Bytes header) {
-  if (Number(header, kChangeCounterAt, 4) != Number(header, kCountValidForAt, 4)) return 0;
-  return uint64_t{Number(header, kPageCountAt, 4)} * PageSizeIn(header);
+uint64_t BytesByHeader(const FileHeader& header) {
+  return uint64_t{header.PageCount().value_or(0)} * PageSizeIn(header);
 }
 
 }  // namespace
@@ -59,26 +38,26 @@ uint64_t BytesByHeader(Bytes header) {
 Result<void> WriteEmptyDatabase(runtime::File& file) {
   std::vector<std::byte> page(kPageBytes);
   const std::span<std::byte> bytes(page);
-  std::transform(kMagic.begin(), kMagic.end(), page.begin(),
+  std::transform(FileHeader::kMagic.begin(), FileHeader::kMagic.end(), page.begin(),
                  [](char c) { return static_cast<std::byte>(c); });
-  SetNumber(bytes, kPageSizeAt, 2, kPageBytes);
-  SetNumber(bytes, 18, 1, 2);  // Written with a WAL,
-  SetNumber(bytes, 19, 1, 2);  // and read with one.
+  SetNumber(bytes, FileHeader::kPageSizeAt, 2, kPageBytes);
+  SetNumber(bytes, FileHeader::kWriteVersionAt, 1, 2);  // Written with a WAL,
+  SetNumber(bytes, FileHeader::kReadVersionAt, 1, 2);   // and read with one.
   SetNumber(bytes, 21, 1, 64);
   SetNumber(bytes, 22, 1, 32);
   SetNumber(bytes, 23, 1, 32);
-  SetNumber(bytes, kChangeCounterAt, 4, 1);
-  SetNumber(bytes, kPageCountAt, 4, 1);
-  SetNumber(bytes, kCountValidForAt, 4, 1);
+  SetNumber(bytes, FileHeader::kChangeCounterAt, 4, 1);
+  SetNumber(bytes, FileHeader::kPageCountAt, 4, 1);
+  SetNumber(bytes, FileHeader::kCountValidForAt, 4, 1);
   // The schema table: a leaf without cells, whose content begins at the end of the page.
-  SetNumber(bytes, kHeaderBytes, 1, 0x0d);
-  SetNumber(bytes, kHeaderBytes + 5, 2, kPageBytes);
+  SetNumber(bytes, FileHeader::kBytes, 1, 0x0d);
+  SetNumber(bytes, FileHeader::kBytes + 5, 2, kPageBytes);
   return file.Write(0, page);
 }
 
 Result<uint32_t> PageSizeOf(runtime::File& file) {
-  std::array<std::byte, kHeaderBytes> header{};
-  TW_TRY(file.Read(0, header));
+  FileHeader header;
+  TW_TRY(file.Read(0, header.bytes()));
   return PageSizeIn(header);
 }
 
@@ -88,9 +67,9 @@ Result<void> CheckDatabaseFile(runtime::Disk& disk, const std::string& path, uin
   if (!file) return Fail(std::move(file).error());
   TW_TRY_ASSIGN(const uint64_t size, (*file)->Size());
   if (size == 0) return Gone(path, "is empty");
-  std::array<std::byte, kHeaderBytes> header{};
-  TW_TRY_ASSIGN(const size_t got, (*file)->Read(0, header));
-  const uint64_t least = std::max(least_bytes, got == header.size() ? BytesByHeader(header) : 0);
+  FileHeader header;
+  TW_TRY_ASSIGN(const size_t got, (*file)->Read(0, header.bytes()));
+  const uint64_t least = std::max(least_bytes, got == FileHeader::kBytes ? BytesByHeader(header) : 0);
   if (size >= least) return {};
   // A checkpoint writes the first page, and with it the count, before others; until it has synced them, the
   // WAL has them.
@@ -122,7 +101,7 @@ Result<bool> MayWalHoldMore(runtime::Disk& disk, const std::string& path) {
   if (!wal) return Fail(wal.error());
   std::array<std::byte, 4> magic{};
   TW_TRY_ASSIGN(const size_t got, (*wal)->Read(0, magic));
-  return got == magic.size() && (Number(magic, 0, 4) & ~1u) == kWalMagic;
+  return got == magic.size() && (NumberAt(magic, 0, 4) & ~1u) == kWalMagic;
 }
 
 }  // namespace tradewind::sqlite
