@@ -198,7 +198,7 @@ Result<void> Journal::MakeRoom(uint64_t record_bytes, bool begins) {
   return Fail(std::move(error));
 }
 
-// Never suspends. Part of it may be there all the same when it fails.
+// Never suspends. When it fails, part of it may be there.
 Result<void> Journal::GrowTo(uint64_t bytes) {
   const std::string zeros(bytes - room_end_, '\0');
   const Result<void> written = file_->Write(room_end_, AsBytes(zeros));

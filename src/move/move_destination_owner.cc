@@ -165,7 +165,7 @@ Result<void> MoveDestination::Reverse() {
   const auto answer =
       host_.catalog().SetMoveState(move_, catalog::MoveState::kForward, catalog::MoveState::kReverse, "");
   if (!answer) {
-    SpawnWatchForEnd();  // It may have been recorded all the same.
+    SpawnWatchForEnd();  // The change may have been made although its answer was lost.
     return Fail(answer.error());
   }
   if (!answer->Shows(catalog::MoveState::kReverse) || state_ == State::kOver) return over();
@@ -189,7 +189,8 @@ Result<void> MoveDestination::TryToComplete(MoveChannel& channel) {
   const auto from = is_reverse() ? catalog::MoveState::kReverse : catalog::MoveState::kForward;
   const auto to = is_reverse() ? catalog::MoveState::kCancelled : catalog::MoveState::kDone;
   const auto answer = host_.catalog().SetMoveState(move_, from, to, "");
-  if (!answer || !answer->Shows(to)) SpawnWatchForEnd();  // Recorded all the same, or reversed.
+  if (!answer || !answer->Shows(to))
+    SpawnWatchForEnd();  // Recorded although the answer was lost, or reversed.
   if (!answer) return Fail(answer.error());
   if (!answer->Shows(to))
     return Fail(ErrorKind::kRefused, "MOVE_TURNED_ROUND",

@@ -105,7 +105,7 @@ Result<void> OutgoingMoves::Resume(const JournalEntry& entry) {
   record.started_at_ms = host_.core().UnixMilliseconds();
   const auto direction = entry.reverse ? Direction::kReverse : Direction::kForward;
   const auto source = Run(std::move(use), FirstReceipt(record, entry.epoch), {}, direction, entry.role);
-  // The catalog may be away, and what is asked of this node must be answered all the same.
+  // The catalog may be away; what is asked of this node is answered without it.
   fibers_.Spawn("options of move " + entry.move, [this, source] {
     const auto known = host_.catalog().GetMove(source->id());
     const auto options = known ? ParseMoveOptions(known->options) : Result<MoveOptions>(Fail(known.error()));
