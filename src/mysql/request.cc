@@ -188,7 +188,8 @@ void Request::DecideExecution() {
   if (held_.size() <= flag) return;
   if (held_[flag] == 1) {
     if (held_.size() < flag + 1 + types) return;
-    statement.types = held_.substr(flag + 1, types);
+    // Whose text is not kept is not prepared elsewhere.
+    if (!statement.text.empty()) statement.types = held_.substr(flag + 1, types);
     statement.needs_types = false;
     return;
   }
@@ -207,7 +208,7 @@ void Request::DecideBulkExecution() {
   const uint16_t flags = FieldReader(std::string_view(held_).substr(kIdEnd)).Short();
   if (flags & kBulkHasTypes) {
     if (held_.size() < kBulkHead + types) return;
-    statement.types = held_.substr(kBulkHead, types);
+    if (!statement.text.empty()) statement.types = held_.substr(kBulkHead, types);
     statement.needs_types = false;
     return;
   }

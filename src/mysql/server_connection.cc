@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "mysql/fields.h"
 #include "mysql/packet.h"
@@ -98,6 +99,7 @@ Result<ServerAnswer> Queries::Query(std::string_view sql, runtime::TimePoint dea
 
 std::vector<Result<ServerAnswer>> Queries::AskAll(std::span<const ServerRequest> requests,
                                                   runtime::TimePoint deadline) {
+  TW_CHECK(!std::exchange(busy_, true), "two fibers ask over one connection");
   connection_.SetReadDeadline(deadline);
   connection_.SetWriteDeadline(deadline);
   std::vector<Result<ServerAnswer>> answers;
@@ -123,6 +125,7 @@ std::vector<Result<ServerAnswer>> Queries::AskAll(std::span<const ServerRequest>
   }
   connection_.SetReadDeadline(runtime::TimePoint::max());
   connection_.SetWriteDeadline(runtime::TimePoint::max());
+  busy_ = false;
   return answers;
 }
 

@@ -65,6 +65,7 @@ class Queries {
 
   runtime::Connection& connection_;
   const Capabilities capabilities_;
+  bool busy_ = false;
   std::string unread_;
 };
 

@@ -57,6 +57,9 @@ TEST_F(SessionStateTest, BoundaryIsWhatTheLastStatusSays) {
   EXPECT_EQ(state_.boundary(), Boundary::kBetween);
   Query("START TRANSACTION READ ONLY", FromHex("00000003200000"));
   EXPECT_EQ(state_.boundary(), Boundary::kInTransaction);
+  // One flag of the two is enough.
+  state_.NoteStatus(0x2000);
+  EXPECT_EQ(state_.boundary(), Boundary::kInTransaction);
 }
 
 TEST_F(SessionStateTest, BoundaryIsUnknownAfterAnErrorUntilTheServerIsAsked) {

@@ -92,6 +92,8 @@ TEST(StatementTextTest, WhatMayNotRunReleasesNothing) {
   EXPECT_THAT(Changes("/*!999999 UNLOCK TABLES */"), IsEmpty());
   EXPECT_THAT(Changes("BEGIN NOT ATOMIC IF @a THEN UNLOCK TABLES; END IF; END"), IsEmpty());
   EXPECT_THAT(Changes("CREATE PROCEDURE p() BEGIN SELECT 1; UNLOCK TABLES; END"), IsEmpty());
+  EXPECT_THAT(Changes("CREATE PROCEDURE p() BEGIN SELECT 1; DROP TABLE t; END"), IsEmpty());
+  EXPECT_THAT(Changes("BEGIN NOT ATOMIC IF @a THEN DROP TABLE t; END IF; END"), IsEmpty());
 }
 
 TEST(StatementTextTest, WhatMayRunTakes) {

@@ -4,14 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "base/check.h"
 #include "mysql/answer.h"
 #include "mysql/server_connection.h"
 #include "mysql/tie.h"
@@ -67,10 +65,8 @@ class ProxyTest : public TwoServersTest {
   }
   // The output of a driver's tour, in the same way.
   Run Drive(const std::string& driver, bool through_proxy) {
-    const char* const clients = std::getenv("MYSQL_CLIENTS");
-    TW_CHECK(clients != nullptr, "MYSQL_CLIENTS names clients.mjs");
     return Through(through_proxy, [&](const runtime::Address& to) {
-      return std::vector<std::string>{"node", clients, driver, std::to_string(to.port)};
+      return std::vector<std::string>{"node", MYSQL_CLIENTS, driver, std::to_string(to.port)};
     });
   }
   // The script's counts, once it was seen to say the same both ways.

@@ -53,7 +53,7 @@ struct TestProxy::Session {
 };
 
 TestProxy::TestProxy(runtime::Core& core, const MariaDbServer& first, const MariaDbServer& second)
-    : core_(core), servers_{&first, &second}, controls_{first.Connect(), second.Connect()}, clients_(core) {
+    : core_(core), servers_{&first, &second}, clients_(core) {
   listener_ = core.network().Listen({"127.0.0.1", 0}).value();
   address_ = listener_->local();
   clients_.Spawn("listen", [this] {
@@ -217,9 +217,10 @@ Result<void> TestProxy::MoveIfPossible(Session& session) {
 
 Result<void> TestProxy::Move(Session& session, const mysql::SessionSnapshot& snapshot) {
   const size_t to = 1 - session.at;
-  TW_TRY_ASSIGN(const auto position, controls_[session.at]->Query("SELECT @@gtid_binlog_pos", Soon(core_)));
+  TW_TRY_ASSIGN(const auto position,
+                servers_[session.at]->Connect()->Query("SELECT @@gtid_binlog_pos", Soon(core_)));
   TW_TRY_ASSIGN(const auto waited,
-                controls_[to]->Query(
+                servers_[to]->Connect()->Query(
                     "SELECT MASTER_GTID_WAIT('" + position.rows.at(0).at(0).value() + "', 20)", Soon(core_)));
   if (waited.rows.at(0).at(0) != "0")
     return Failed({ErrorKind::kTimeout, "REPLICA_LATE", "the replica lags", {}});

@@ -58,7 +58,6 @@ class TestProxy {
 
   runtime::Core& core_;
   const MariaDbServer* servers_[2];
-  std::unique_ptr<mysql::ServerConnection> controls_[2];
   std::unique_ptr<runtime::Listener> listener_;
   runtime::Address address_;
   runtime::TaskGroup clients_;
