@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <memory>
 #include <string>
@@ -124,6 +125,50 @@ TEST(SimulatedCores, ATenantOfAnyCoreIsMovedThereAndBackOverLinksThatComeInOnAny
       run.ExpectNothingFailed();
     });
     if (testing::Test::HasFailure()) break;
+  }
+}
+
+// Each of sixteen tenants has as many requests, and each core of a node has two of them: all do about as much.
+TEST(SimulatedCores, EightCoresShareTheWorkOfSixteenTenants) {
+  constexpr size_t kCores = 8, kTenants = 16;
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    Cluster cluster(seed, {"n1"}, {.cores = kCores});
+    std::vector<uint64_t> before;
+    auto turns = [&] {
+      std::vector<uint64_t> of_cores;
+      for (runtime::Core* const core : cluster.node("n1").core().siblings())
+        of_cores.push_back(static_cast<SimCore*>(core)->turns());
+      return of_cores;
+    };
+    cluster.InClient([&] {
+      for (size_t tenant = 0; tenant < kTenants; ++tenant)
+        cluster.Call("n1", "POST", "/v1/tenants", fmt::format(R"({{"name":"t{}"}})", tenant));
+      before = turns();
+      runtime::TaskGroup group(cluster.client());
+      for (size_t tenant = 0; tenant < kTenants; ++tenant) {
+        group.Spawn("client", [&, tenant] {
+          const auto client = load::HranaClient::Make(cluster.client(), cluster.http(), "http://n1:8080",
+                                                      fmt::format("t{}", tenant))
+                                  .value();
+          load::HranaStream stream(client);
+          for (int i = 0; i < 200; ++i)
+            EXPECT_TRUE(stream.Execute({{.sql = i == 0 ? "CREATE TABLE t(v)" : "INSERT INTO t VALUES (1)"}},
+                                       /*then_close=*/true));
+        });
+      }
+      group.Join();
+    });
+    const std::vector<uint64_t> after = turns();
+    uint64_t all = 0, most = 0, fewest = UINT64_MAX;
+    for (size_t core = 0; core < kCores; ++core) {
+      const uint64_t did = after[core] - before[core];
+      all += did;
+      most = std::max(most, did);
+      fewest = std::min(fewest, did);
+    }
+    fmt::print("seed {}: {} turns of all cores, {} to {} of one\n", seed, all, fewest, most);
+    EXPECT_LT(static_cast<double>(most), 1.25 * static_cast<double>(all) / kCores) << "seed " << seed;
+    EXPECT_GT(static_cast<double>(fewest), 0.75 * static_cast<double>(all) / kCores) << "seed " << seed;
   }
 }
 

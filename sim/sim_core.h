@@ -21,6 +21,8 @@ class SimCore final : public runtime::Core {
 
   const std::string& host() const { return host_; }
   SimWorld& world() { return world_; }
+  // How many turns it has had: the work that it did.
+  uint64_t turns() const { return turns_; }
   // Its host went down after it was made.
   bool crashed() const { return crashed_; }
   // The error of every call to disk or network from then on.
@@ -52,6 +54,7 @@ class SimCore final : public runtime::Core {
   SimWorld& world_;
   const std::string host_;
   bool crashed_ = false;
+  uint64_t turns_ = 0;
   std::vector<runtime::TimePoint>
       mail_until_;  // By the sender's number: when the last call from there comes.
   std::unique_ptr<runtime::Disk> disk_;

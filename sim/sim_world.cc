@@ -201,6 +201,7 @@ bool SimWorld::Step(runtime::TimePoint deadline) {
     const auto chosen = std::find_if(cores_.begin(), cores_.end(),
                                      [&](const auto& core) { return core->HasReady() && skip-- == 0; });
     now_ += random_.Between(1us, 10us);
+    ++(*chosen)->turns_;
     (*chosen)->RunTurn();
     return true;
   }

@@ -14,12 +14,13 @@ constexpr auto kStopPatience = std::chrono::seconds(15);
 }  // namespace
 
 Result<std::unique_ptr<LocalCluster>> LocalCluster::Start(runtime::Core& core, const std::string& program,
-                                                          int nodes) {
+                                                          int nodes, size_t cores) {
   TW_TRY_ASSIGN(std::string folder, MakeTemporaryFolder("tradewind"));
   std::unique_ptr<LocalCluster> cluster(new LocalCluster(core, std::move(folder)));
   for (int i = 1; i <= nodes; ++i) {
     ServeProcessOptions options;
     options.program = program;
+    options.cores = cores;
     options.name = "n" + std::to_string(i);
     options.data = cluster->folder_ + "/" + options.name;
     options.cluster_secret_file = cluster->folder_ + "/cluster-secret";

@@ -17,10 +17,10 @@ namespace tradewind::cli {
 
 class LocalCluster {
  public:
-  // Starts nodes n1, n2, ... of `program` on free ports; n1 hosts the catalog. Fails as ServeProcess::Start
-  // does. Suspends.
+  // Starts nodes n1, n2, ... of `program` on free ports, each with so many cores; n1 hosts the catalog. Fails as
+  // ServeProcess::Start does. Suspends.
   static Result<std::unique_ptr<LocalCluster>> Start(runtime::Core& core, const std::string& program,
-                                                     int nodes);
+                                                     int nodes, size_t cores = 1);
   // Kills what still runs and removes the folder.
   ~LocalCluster();
   LocalCluster(const LocalCluster&) = delete;

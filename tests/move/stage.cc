@@ -24,6 +24,8 @@ using namespace std::chrono_literals;
 // A wait of this length means that something is stuck, on a slow machine too.
 constexpr auto kPatience = 60s;
 constexpr auto kPollPause = 5ms;
+constexpr size_t kCores =
+    2;  // Of each node. Each has a tenant on the first one, so that the bank is on the second.
 // What `tradewind serve` looks at (move/step.h).
 constexpr const char* kKillAt = "TRADEWIND_KILL_AT";
 
@@ -64,7 +66,7 @@ Result<void> Stage::StartNodes(int nodes) {
   const char* program = std::getenv("TRADEWIND_BINARY");
   if (!program)
     return Fail(ErrorKind::kInvalid, "NO_PROGRAM", "TRADEWIND_BINARY must name the tradewind program");
-  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes));
+  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes, kCores));
   for (int node = 1; node <= nodes; ++node) names_.push_back("n" + std::to_string(node));
   return {};
 }
@@ -89,6 +91,8 @@ Result<void> Stage::OpenBank(load::BankOptions bank, const std::string& owner,
   if (bank.servers.empty()) bank.servers = cluster_->urls();
   TW_TRY_ASSIGN(bank_, load::Bank::Make(core_, http_, bank));
   TW_TRY_ASSIGN(auto admin, Admin("n1"));
+  for (const std::string& name : names_)
+    TW_TRY(admin.Post("/v1/tenants", {{"name", "beside-" + name}, {"node", name}}));
   if (page_size) {
     const std::string file = EmptyDatabase(*page_size);
     TW_TRY_ASSIGN(
@@ -100,6 +104,10 @@ Result<void> Stage::OpenBank(load::BankOptions bank, const std::string& owner,
   } else {
     TW_TRY(admin.Post("/v1/tenants", {{"name", bank.tenant}, {"node", owner}}));
   }
+  TW_TRY_ASSIGN(const json::value seen, TenantSeenBy(owner));
+  if (cli::NumberAt(seen, "core") != kCores - 1)
+    return Fail(ErrorKind::kInternal, "NOT_THE_LAST_CORE",
+                "the bank is to be on the last core: " + json::serialize(seen));
   TW_TRY(bank_->Fill());
   bank_->Start();
   return {};

@@ -20,11 +20,11 @@ class Stage {
  public:
   Stage(runtime::RealCore& core, net::HttpClient& http) : core_(core), http_(http) {}
 
-  // Nodes n1, n2, ...; n1 hosts the catalog. Suspends, as do the others.
+  // Nodes n1, n2, ... of two cores; n1 hosts the catalog. Suspends, as do the others.
   Result<void> StartNodes(int nodes);
   // Starts the node anew so that it kills itself at the named step of a move (move/step.h).
   Result<void> Arm(const std::string& node, const std::string& step);
-  // The tenant of `bank` at `owner`, filled, its clients at work; they use all nodes if the options name
+  // The tenant of `bank` on the second core of `owner`, filled, its clients at work; they use all nodes if the options name
   // none. With a page size the tenant is imported from an empty file that has it.
   Result<void> OpenBank(load::BankOptions bank, const std::string& owner,
                         std::optional<uint32_t> page_size = std::nullopt);
