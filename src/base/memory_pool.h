@@ -70,6 +70,9 @@ uint64_t MemoryOfMachine();
 class MemoryCharge {
  public:
   explicit MemoryCharge(MemoryKind kind) : kind_(kind) {}
+  // A copy of what is held takes as much again.
+  MemoryCharge(const MemoryCharge& other) : kind_(other.kind_) { Set(other.bytes_); }
+  MemoryCharge& operator=(const MemoryCharge& other) { return *this = MemoryCharge(other); }
   MemoryCharge(MemoryCharge&& other) noexcept : kind_(other.kind_), bytes_(std::exchange(other.bytes_, 0)) {}
   MemoryCharge& operator=(MemoryCharge&& other) noexcept {
     Set(0);

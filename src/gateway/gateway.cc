@@ -175,6 +175,7 @@ Result<net::HttpResponse> Gateway::RunPipeline(const ClientStreams::Pointer& str
                                                hrana::PipelineRequest& pipeline, size_t body_bytes,
                                                net::Caller* caller) {
   std::vector<std::string> results(pipeline.requests.size());
+  MemoryCharge held(MemoryKind::kAnswers);
   std::vector<hrana::StreamRequest> to_run;
   std::vector<size_t> places;
   bool closes = false;
@@ -198,15 +199,22 @@ Result<net::HttpResponse> Gateway::RunPipeline(const ClientStreams::Pointer& str
     auto outcome = owner_.Run(stream->at_owner, to_run, !closes, answered_bytes, caller);
     runtime::DiscardOffCoreIfLarge(body_bytes, to_run);
     TW_TRY_ASSIGN(auto ran, std::move(outcome));
-    for (size_t index = 0; index < ran.size(); ++index) results[places[index]] = std::move(ran[index]);
+    held = std::move(ran.held);
+    for (size_t index = 0; index < ran.texts.size(); ++index)
+      results[places[index]] = std::move(ran.texts[index]);
   }
+  auto respond = [&](const std::optional<std::string>& baton) {
+    auto response = net::HttpResponse::Json(200, hrana::EncodePipelineResponse(baton, std::move(results)));
+    response.held = std::move(held);
+    return response;
+  };
   if (closes) {
-    auto response = net::HttpResponse::Json(200, hrana::EncodePipelineResponse(std::nullopt, results));
+    auto response = respond(std::nullopt);
     streams_.End(*stream, ClientStreams::Ending::kClosed);
     return response;
   }
   const std::string& baton = streams_.MakeNextBaton(*stream);
-  auto response = net::HttpResponse::Json(200, hrana::EncodePipelineResponse(baton, results));
+  auto response = respond(baton);
   if (stream->at_owner.InTransaction())
     response.undelivered = [this, id = stream->id, baton] { EndUndelivered(id, baton); };
   streams_.Release(*stream);  // Last: nothing can fail any more.

@@ -110,8 +110,13 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
   Result<StreamAnswer> answer = Run(*call, request.caller);
   runtime::DiscardOffCoreIfLarge(request.body.size(), call->requests);
   if (!answer) return Fail(std::move(answer).error());
+  answer->held.Set(2 * answer->held.bytes());  // The results, and all of them in one text.
   auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
-  if (text) return net::HttpResponse::Text(200, *std::move(text));
+  if (text) {
+    auto response = net::HttpResponse::Text(200, *std::move(text));
+    response.held.Set(response.body.size());
+    return response;
+  }
   for (std::string& result : answer->results) result = hrana::EncodeErrorResult(NoMemoryForResult());
   return net::HttpResponse::Text(200, Encode(*answer));
 }

@@ -104,11 +104,10 @@ Result<StreamAnswer> OwnerCalls::Call(const NodeName& owner, const StreamCall& c
   return Fail(net::ParseErrorResponse(answer));
 }
 
-Result<std::vector<std::string>> OwnerCalls::Run(OwnerStream& stream,
-                                                 std::vector<hrana::StreamRequest>& requests, bool keep,
-                                                 uint64_t answered_bytes, net::Caller* caller) {
+Result<StreamResults> OwnerCalls::Run(OwnerStream& stream, std::vector<hrana::StreamRequest>& requests,
+                                      bool keep, uint64_t answered_bytes, net::Caller* caller) {
   const runtime::TimePoint parked_until = core_.Now() + limits::kParkedRequest;
-  std::vector<std::string> results;
+  StreamResults results;
   StreamCall call;
   call.tenant = stream.tenant;
   call.gateway = id_;
@@ -160,7 +159,9 @@ Result<std::vector<std::string>> OwnerCalls::Run(OwnerStream& stream,
     if (done > call.requests.size())
       return Fail(ErrorKind::kInternal, "RESULTS_TOO_MANY", "the owner sent too many results");
     for (const std::string& result : answer->results) call.answered_bytes += result.size();
-    std::move(answer->results.begin(), answer->results.end(), std::back_inserter(results));
+    std::move(answer->results.begin(), answer->results.end(), std::back_inserter(results.texts));
+    results.held.Set(results.held.bytes() + answer->held.bytes());
+    answer->held.Set(0);
     if (done == call.requests.size())
       requests.swap(call.requests);  // For the caller, who knows how long it takes to end them.
     else
@@ -182,7 +183,7 @@ Result<std::vector<std::string>> OwnerCalls::Run(OwnerStream& stream,
   }
   if (caller && caller->gone()) return ClientGone();
   for (size_t left = call.requests.size(); left > 0; --left)
-    results.push_back(hrana::EncodeErrorResult(
+    results.texts.push_back(hrana::EncodeErrorResult(
         Error{ErrorKind::kInvalid, "STREAM_CLOSED", "the stream was closed by an earlier request", ""}));
   return results;
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "catalog/catalog.h"
 #include "catalog/directory.h"
@@ -44,6 +45,12 @@ size_t StatementsIn(const hrana::StreamRequest& request);
 // The error of a call to a node, for the client: what he can make of it when the answer was lost.
 Error ExplainToClient(Error error, const NodeName& node);
 
+// One for each request, in their order; and what they take.
+struct StreamResults {
+  std::vector<std::string> texts;
+  MemoryCharge held{MemoryKind::kAnswers};
+};
+
 class OwnerCalls {
  public:
   // `id` is that of the gateway for whose clients it calls. The others outlive it.
@@ -54,8 +61,8 @@ class OwnerCalls {
   // Runs requests whose stored SQL is resolved; one result each. `answered_bytes`: of the pipeline's results that are
   // there already. `keep`: the client goes on with the stream. What has run whole is left in `requests`. After a failure
   // the stream is to be closed. Suspends.
-  Result<std::vector<std::string>> Run(OwnerStream& stream, std::vector<hrana::StreamRequest>& requests,
-                                       bool keep, uint64_t answered_bytes, net::Caller* caller);
+  Result<StreamResults> Run(OwnerStream& stream, std::vector<hrana::StreamRequest>& requests, bool keep,
+                            uint64_t answered_bytes, net::Caller* caller);
   // Ends the stream at the owner, and rolls back what it has open. If the call is lost, the owner does so by itself when
   // the stream has been idle for long enough. Suspends.
   void Close(const OwnerStream& stream);

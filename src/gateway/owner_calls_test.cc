@@ -60,7 +60,8 @@ class OwnerCallsTest : public MemoryClusterTest {
   Result<std::vector<std::string>> Ask(const std::vector<std::string>& sqls, net::Caller* caller = nullptr,
                                        bool keep = true) {
     std::vector<hrana::StreamRequest> requests = Sqls(sqls);
-    return calls_->Run(stream_, requests, keep, 0, caller);
+    TW_TRY_ASSIGN(StreamResults results, calls_->Run(stream_, requests, keep, 0, caller));
+    return std::move(results.texts);
   }
   std::string CodeOf(const Result<std::vector<std::string>>& result) {
     return result ? "no error" : result.error().code;
@@ -150,7 +151,8 @@ TEST_F(OwnerCallsTest, FollowTheTenantFromWhereTheFirstOwnerStopped) {
       return answer(to, request);
     };
     std::vector<hrana::StreamRequest> requests = Sqls({"a", "b", "c"});
-    EXPECT_THAT(calls_->Run(stream_, requests, true, 10, nullptr).value(), ElementsAre("r1", "r2", "r3"));
+    EXPECT_THAT(calls_->Run(stream_, requests, true, 10, nullptr).value().texts,
+                ElementsAre("r1", "r2", "r3"));
     EXPECT_THAT(to_, ElementsAre("n2", "n3"));
     EXPECT_EQ(said_[0].epoch, before);
     EXPECT_EQ(said_[1].epoch, epoch_);

@@ -213,6 +213,7 @@ Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   if (!parts->ReadSession(answer.session)) return Invalid();
   TW_TRY_ASSIGN(answer.begun, parts->Texts("begun"));
   TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
+  answer.held.Set(text.size());
   for (size_t text_index = 1; text_index < parts->texts.size(); ++text_index)
     answer.results.emplace_back(parts->texts[text_index]);
   return answer;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "hrana/request.h"
 #include "hrana/run.h"
@@ -54,6 +55,7 @@ struct StreamAnswer {
   sqlite::SessionState session;
   std::vector<std::string> begun;
   std::vector<std::string> results;
+  MemoryCharge held{MemoryKind::kAnswers};  // What the results take, when they are of this process.
   hrana::Progress progress;
 };
 

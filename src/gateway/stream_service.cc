@@ -115,8 +115,7 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   StreamAnswer answer;
   answer.progress = call.progress;
   answer.epoch = open.epoch;
-  MemoryCharge held(MemoryKind::kAnswers);
-  RunRequests(open, call, answer, held);
+  RunRequests(open, call, answer);
   answer.autocommit = open.stream->autocommit();
   answer.session = open.stream->session();
   answer.begun = open.stream->begun();
@@ -134,8 +133,8 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   return answer;
 }
 
-void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer,
-                                MemoryCharge& held) {
+void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer) {
+  MemoryCharge& held = answer.held;
   hrana::TenantSession session(*open.stream);
   uint64_t answered = std::min<uint64_t>(call.answered_bytes, limits::kPipelineAnswerBytes);
   for (const hrana::StreamRequest& request : call.requests) {

@@ -29,9 +29,7 @@
 #include "runtime/core.h"
 #include "tenant/local_tenants.h"
 
-namespace tradewind {
-class MemoryCharge;
-}
+namespace tradewind {}
 
 namespace tradewind::gateway {
 
@@ -85,7 +83,7 @@ class StreamService {
   Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
                              net::Caller* caller);
   Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
-  void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer, MemoryCharge& held);
+  void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
   // Requires: it is available, or the caller has acquired it.
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
   void EndAll(const std::function<bool(const OpenStream&)>& is_meant);

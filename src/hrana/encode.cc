@@ -22,10 +22,10 @@ struct Overloaded : Cases... {
 
 // Calls append(item) for each, with commas between and brackets around.
 template <typename Items, typename Append>
-void AppendArray(std::string& out, const Items& items, Append append) {
+void AppendArray(std::string& out, Items&& items, Append append) {
   out += '[';
   bool first = true;
-  for (const auto& item : items) {
+  for (auto& item : items) {
     if (!first) out += ',';
     first = false;
     append(item);
@@ -226,7 +226,7 @@ std::string EncodeEmptyResult(std::string_view type) {
 }
 
 std::string EncodePipelineResponse(const std::optional<std::string>& baton,
-                                   std::span<const std::string> results) {
+                                   std::vector<std::string> results) {
   size_t size = 64;
   for (const std::string& result : results) size += result.size() + 1;
   std::string out;
@@ -235,8 +235,9 @@ std::string EncodePipelineResponse(const std::optional<std::string>& baton,
   AppendStringOrNull(out, baton);
   out += ",\"base_url\":null,\"results\":";
   size_t looked_at = 0;
-  AppendArray(out, results, [&](const std::string& result) {
+  AppendArray(out, results, [&](std::string& result) {
     out += result;
+    std::string().swap(result);
     if (out.size() - looked_at <= kBytesBetweenLooks) return;
     looked_at = out.size();
     runtime::YieldIfTurnIsOver();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,9 +28,9 @@ std::string EncodeErrorResult(const Error& error);
 // A whole stream result with nothing but its type: {"type": "ok", "response": {"type": type}}.
 std::string EncodeEmptyResult(std::string_view type);
 
-// The body that answers a pipeline. No baton: the stream is closed.
-std::string EncodePipelineResponse(const std::optional<std::string>& baton,
-                                   std::span<const std::string> results);
+// The body that answers a pipeline. No baton: the stream is closed. Each result is given back as soon as it is in the
+// body, so that there is little more than one of both at a time.
+std::string EncodePipelineResponse(const std::optional<std::string>& baton, std::vector<std::string> results);
 
 // For another node; DecodeRequest reads it. Stored SQL should have been resolved: ids mean nothing there.
 std::string EncodeRequest(const StreamRequest& request);

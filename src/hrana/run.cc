@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/memory_pool.h"
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
 #include "net/json_text.h"
@@ -110,11 +111,13 @@ std::string EncodeBatchResult(const std::vector<StepOutcome>& steps, size_t byte
 RunOutcome RunBatch(const Batch& batch, Session& session, Progress& progress, size_t limit) {
   size_t used = 0;
   for (const StepOutcome& done : progress.steps) used += done.json.size();
+  MemoryCharge held(MemoryKind::kAnswers);
   while (progress.steps.size() < batch.steps.size()) {
     runtime::YieldIfTurnIsOver();
     auto outcome = RunStep(batch.steps[progress.steps.size()], progress, session, limit, used);
     if (!outcome) return Moved();
     used += outcome->json.size();
+    held.Set(2 * used);  // The steps, and all of them in one text.
     progress.steps.push_back(std::move(*outcome));
   }
   return Finished(EncodeBatchResult(progress.steps, used));

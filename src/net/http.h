@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "runtime/network.h"
 
@@ -132,6 +133,8 @@ struct HttpResponse {
   // The core of the node, by its number, that has what was asked for. A connection that keeps asking for what another
   // core has goes there.
   std::optional<size_t> core = {};
+  // What its body takes, as far as that was counted by whoever made it.
+  MemoryCharge held{MemoryKind::kAnswers};
 
   static HttpResponse Json(int status, std::string body);
   static HttpResponse Text(int status, std::string body);

@@ -321,8 +321,8 @@ bool HttpServer::Answer(Session& session, const HttpResponse& response, std::opt
   AppendResponseHeader(session.output, response, framing);
   session.output.erase(0, std::exchange(session.sent_ahead, 0));
   // It stays for as long as the client takes to read it.
-  MemoryCharge charge(MemoryKind::kAnswers);
-  charge.Set(body.size());
+  MemoryCharge uncounted(MemoryKind::kAnswers);
+  uncounted.Set(body.size() - std::min<uint64_t>(body.size(), response.held.bytes()));
   auto written = WriteMessage(core_, *session.connection, session.output, body);
   if (response.undelivered &&
       (!written || session.connection->peer_state() == runtime::Connection::PeerState::kGone))

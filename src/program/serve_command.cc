@@ -93,6 +93,10 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   return node;
 }
 
+// Of the memory that the process may have, one part in so many is for what is not counted: stacks, what the allocator keeps
+// for a second, what is on its way from one count to the next.
+constexpr uint64_t kUncountedPart = 8;
+
 // The number that a file of this process's control group holds; the largest there is for "max".
 uint64_t NumberIn(const char* path) {
   std::ifstream file(path);
@@ -154,7 +158,7 @@ cli::ExitCode Serve(const ServeOptions& options) {
   node_options->cluster_secret = std::move(*secret);
   const auto memory = MemoryBound(options.memory);
   if (!memory) return cli::Report(memory.error());
-  Memory().SetBound(*memory);
+  Memory().SetBound(*memory - *memory / kUncountedPart);
   MakePrivateFiles();
   const auto lock = FolderLock::Take(options.data);
   if (!lock) return cli::Report(lock.error());

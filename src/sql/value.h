@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/memory_pool.h"
+
 namespace tradewind::sql {
 
 struct Blob {
@@ -39,6 +41,7 @@ struct StatementResult {
   uint64_t rows_read = 0;
   uint64_t rows_written = 0;
   double duration_ms = 0;
+  MemoryCharge held{MemoryKind::kAnswers};  // What the rows take, and what is made of them.
 };
 
 struct Parameter {

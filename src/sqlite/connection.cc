@@ -32,6 +32,8 @@ namespace {
 constexpr uint32_t kAuthorizerCallsPerProgress = 4;
 // A text of less than this is compiled in milliseconds whatever it holds.
 constexpr size_t kQuicklyCompiledBytes = 16u << 10;
+// Rows, and their text for the client, which has about as many bytes, are there side by side for a while.
+constexpr size_t kRowCopies = 2;
 
 bool StartsWithOneOf(std::string_view sql, std::initializer_list<std::string_view> upper_case) {
   const std::string_view first = sql::FirstWord(sql);
@@ -476,7 +478,6 @@ Result<sql::StatementResult> Connection::Perform(PreparedStatement& statement, b
 Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result) {
   sqlite3_stmt* const handle = statement.handle;
   size_t bytes = 0;
-  MemoryCharge rows(MemoryKind::kAnswers);
   phase_ = statement.traits.is_vacuum       ? SandboxPhase::kVacuuming
            : statement.traits.writes_inside ? SandboxPhase::kOptimizing
                                             : SandboxPhase::kStepping;
@@ -502,7 +503,7 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, sql:
       return SizeOf(result.rows.back());
     });
     const bool fits = taken && (bytes += *taken) <= response_bytes_;
-    const bool has_memory = !fits || rows.TrySet(bytes);
+    const bool has_memory = !fits || result.held.TrySet(kRowCopies * bytes);
     if (fits && has_memory) continue;
     want_rows = false;
     interruption_ = !has_memory ? NoMemoryForRows()

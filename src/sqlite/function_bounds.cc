@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "runtime/fiber.h"
 #include "sqlite/connection.h"
+#include "sqlite/memory_budget.h"
 #ifdef TRADEWIND_BUNDLED_SQLITE
 #include "sqlite/builtin_functions.h"
 #endif
@@ -70,6 +71,14 @@ size_t Find(std::string_view text, std::string_view wanted, size_t from) {
   return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
 }
 
+// What SQLite allocates there counts as what it allocates here.
+void RunOffCore(const std::function<void()>& work) {
+  runtime::CurrentCore().RunOffCore([&work, budget = MemoryBudget::Current()] {
+    const MemoryBudget::Lent lent(budget);
+    work();
+  });
+}
+
 // Off the core, unless it is so little that the way there would take longer. False when there is no memory for it.
 bool RunAway(const Call& call, const std::function<void()>& work) {
   bool done = false;
@@ -82,7 +91,7 @@ bool RunAway(const Call& call, const std::function<void()>& work) {
     }
   };
   if (call.bytes >= limits::kLargeArgumentBytes)
-    runtime::CurrentCore().RunOffCore(run);
+    RunOffCore(run);
   else
     run();
   if (!done) sqlite3_result_error_nomem(call.context);
@@ -350,7 +359,7 @@ void RunBounded(const Call& call) {
     return sqlite3_result_error(call.context, refusal.c_str(), -1);
   }
   if (call.bytes >= limits::kLargeArgumentBytes || product > limits::kQuadraticCostOnCore)
-    runtime::CurrentCore().RunOffCore(original);
+    RunOffCore(original);
   else
     original();
 }

@@ -94,6 +94,8 @@ class Owner {
 
   uintptr_t word_;  // The account, and whether this is a mapping.
 };
+thread_local MemoryBudget* lent_budget = nullptr;
+
 constexpr int kOwnerBytes = sizeof(Owner);
 static_assert(sizeof(Owner) == sizeof(uint64_t));
 
@@ -150,7 +152,15 @@ void AccountCloser::operator()(MemoryAccount* account) const {
 
 MemoryBudget* MemoryBudget::Current() {
   void** const local = runtime::FiberLocal();
-  return local ? static_cast<MemoryBudget*>(*local) : nullptr;
+  return local ? static_cast<MemoryBudget*>(*local) : lent_budget;
+}
+
+MemoryBudget::Lent::Lent(MemoryBudget* budget) {
+  lent_budget = budget;
+}
+
+MemoryBudget::Lent::~Lent() {
+  lent_budget = nullptr;
 }
 
 MemoryBudget::MemoryBudget(PageStore* store, ConnectionGuard* guard, size_t bytes, uint64_t calls)

@@ -58,8 +58,18 @@ class MemoryBudget {
 
   // For a table that the running statement keeps apart.
   static int EphemeralCacheKib();
-  // Of the running fiber; null where there is none.
+  // Of the running fiber, or lent to this thread; null where there is none.
   static MemoryBudget* Current();
+
+  // While this lives, what SQLite takes on this thread, which runs no fiber, is taken from the budget of a fiber that waits
+  // for it. Null: from none.
+  class Lent {
+   public:
+    explicit Lent(MemoryBudget* budget);
+    ~Lent();
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+  };
 
   // The statement was told to end, and still runs: within one call of a function that does not look whether it was, and
   // may never be done (FTS5's highlight() copies all that it has for each word that it adds). If it was told

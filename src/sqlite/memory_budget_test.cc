@@ -196,6 +196,17 @@ TEST_F(MemoryBudgetTest, AStatementMayHaveWhatItsTenantAndItsProcessHaveLeft) {
   });
 }
 
+TEST_F(MemoryBudgetTest, WhatAFunctionTakesOffTheCoreCountsAsWell) {
+  WithConnection([&](Connection& connection) {
+    const std::string sql = "SELECT length(hex(zeroblob(20000000)))";
+    EXPECT_EQ(Ask(connection, sql), "40000000");
+    store_->memory().SetBound(50 * kMiB);
+    EXPECT_THAT(Ask(connection, sql), StartsWith("TENANT_MEMORY"));
+    EXPECT_EQ(Ask(connection, "SELECT length(hex(zeroblob(2000000)))"), "4000000");
+    EXPECT_LT(store_->memory().used(), kMiB);
+  });
+}
+
 TEST_F(MemoryBudgetTest, WhatAConnectionKeepsCountsForItsTenantUntilItIsGivenBack) {
   const uint64_t before = Memory().used();
   WithConnection([&](Connection& connection) {

@@ -31,6 +31,7 @@ SHARED = {
     "tradewind::net::ClusterSecret::Prove(unsigned long, std::span<std::basic_string_view<char, std::char_traits<char> > const,"
     " 18446744073709551615ul>) const::mac": "a method of OpenSSL, which only counts who refers to it, by an atomic",
     # sqlite/
+    "tradewind::sqlite::(anonymous namespace)::lent_budget": THREAD,
     "tradewind::sqlite::(anonymous namespace)::mutexes_held": THREAD,
     "tradewind::sqlite::(anonymous namespace)::stores": THREAD + ": a store is opened and used on its tenant's core",
     "tradewind::sqlite::(anonymous namespace)::next_id": THREAD + ", beside the table of stores",
