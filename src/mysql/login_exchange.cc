@@ -84,7 +84,23 @@ ErrorPacket AccessDenied(std::string_view user, std::string_view host, bool with
                       with_password ? "YES" : "NO")};
 }
 
+std::optional<std::string> ProxyHeader(const runtime::Address& client, const runtime::Address& server) {
+  const auto family = [](const std::string& host) -> std::string_view {
+    const auto only = [&](std::string_view characters) {
+      return !host.empty() && host.find_first_not_of(characters) == std::string::npos;
+    };
+    if (only("0123456789.")) return "TCP4";
+    if (only("0123456789abcdefABCDEF:.") && host.find(':') != std::string::npos) return "TCP6";
+    return {};
+  };
+  const std::string_view of_client = family(client.host);
+  if (of_client.empty() || of_client != family(server.host)) return std::nullopt;
+  return fmt::format("PROXY {} {} {} {} {}\r\n", of_client, client.host, server.host, client.port,
+                     server.port);
+}
+
 Result<OrRefused<LoggedIn>> LogIn(PacketChannel& server, const ServerLogin& login) {
+  if (!login.proxy_header.empty()) TW_TRY(server.WriteBefore(login.proxy_header));
   TW_TRY_ASSIGN(const std::string first, server.Read(limits::kMysqlLoginPacketBytes));
   // A server that takes no more connections says so instead of greeting.
   if (FieldReader(first).Peek() == kErrorHeader) {

@@ -20,6 +20,7 @@
 #include "mysql/protocol.h"
 #include "mysql/reply.h"
 #include "runtime/core.h"
+#include "runtime/network.h"
 
 namespace tradewind::mysql {
 
@@ -57,8 +58,13 @@ struct ServerLogin {
   Capabilities capabilities = capability::kRelayed;  // As far as the server has them.
   uint8_t collation = kUtf8mb4;
   uint32_t largest_packet = 1u << 30;
-  std::string attributes = {};  // As LoginResponse has them.
+  std::string attributes = {};    // As LoginResponse has them.
+  std::string proxy_header = {};  // Of ProxyHeader(); empty: the server sees the proxy's own host.
 };
+// What goes before all else to a server whose proxy_protocol_networks have the proxy's host: it takes the connection for
+// one of `client`, whose account and USER() are of that host then. Both addresses are numeric; nothing for one that is
+// not, or for two families. Source: the PROXY protocol, version 1 (haproxy.org, proxy-protocol.txt, 2.1).
+std::optional<std::string> ProxyHeader(const runtime::Address& client, const runtime::Address& server);
 
 struct LoggedIn {
   Capabilities capabilities = 0;  // That both sides have.

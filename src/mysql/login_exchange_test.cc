@@ -153,6 +153,15 @@ TEST_F(LoginExchangeTest, PacketsBeyondTheBoundEndTheLogin) {
       });
 }
 
+TEST_F(LoginExchangeTest, HeaderOfAProxyNamesItsClient) {
+  EXPECT_EQ(ProxyHeader({"203.0.113.7", 50'000}, {"127.0.0.1", 3306}),
+            "PROXY TCP4 203.0.113.7 127.0.0.1 50000 3306\r\n");
+  EXPECT_EQ(ProxyHeader({"2001:db8::1", 1}, {"::1", 2}), "PROXY TCP6 2001:db8::1 ::1 1 2\r\n");
+  EXPECT_FALSE(ProxyHeader({"2001:db8::1", 1}, {"127.0.0.1", 2}));
+  EXPECT_FALSE(ProxyHeader({"localhost", 1}, {"127.0.0.1", 2}));
+  EXPECT_FALSE(ProxyHeader({"", 1}, {"", 2}));
+}
+
 TEST_F(LoginExchangeTest, ScramblesHoldNoZero) {
   for (int tries = 0; tries < 1'000; ++tries) {
     const std::string scramble = NewScramble(*core_);

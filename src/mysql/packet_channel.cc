@@ -41,6 +41,10 @@ Result<void> PacketChannel::Write(std::string_view payload) {
   return connection_.Write(std::as_bytes(std::span(frames)));
 }
 
+Result<void> PacketChannel::WriteBefore(std::string_view bytes) {
+  return connection_.Write(std::as_bytes(std::span(bytes)));
+}
+
 std::string PacketChannel::TakeUnread() {
   return std::exchange(unread_, {});
 }

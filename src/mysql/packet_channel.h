@@ -26,6 +26,8 @@ class PacketChannel {
   Result<std::string> Read(size_t most_bytes);
   // Suspends until it is with the transport.
   Result<void> Write(std::string_view payload);
+  // Bytes that are no packet, before the first one.
+  Result<void> WriteBefore(std::string_view bytes);
   // The next Write begins a request.
   void BeginRequest() { sequence_ = 0; }
 

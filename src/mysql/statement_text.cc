@@ -14,16 +14,34 @@ namespace {
 
 constexpr size_t kTokens = 24;          // Kept of a statement.
 constexpr size_t kTokenBytes = 4 * 64;  // The longest name, of four bytes a character.
+constexpr std::string_view kGetLock = "get_lock";
 constexpr size_t kMostChanges = 4 * limits::kMysqlNamedThings;
 
 bool IsBlank(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0';
 }
 
+constexpr std::array<bool, 256> kOfWord = [] {
+  std::array<bool, 256> of_word{};
+  for (size_t byte = 0x80; byte < of_word.size(); ++byte) of_word[byte] = true;
+  for (const char c : std::string_view("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_$"))
+    of_word[static_cast<uint8_t>(c)] = true;
+  return of_word;
+}();
+
 bool IsOfWord(char c) {
-  const auto byte = static_cast<uint8_t>(c);
-  return byte >= 0x80 || (c >= '0' && c <= '9') || (LowerCase(c) >= 'a' && LowerCase(c) <= 'z') || c == '_' ||
-         c == '$';
+  return kOfWord[static_cast<uint8_t>(c)];
+}
+
+size_t WordLength(std::string_view text) {
+  return static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsOfWord) - text.begin());
+}
+
+// How much of a quoted text has neither its quote nor a backslash. Looks no further at a time than it may have to again.
+size_t LengthBefore(std::string_view text, char quote) {
+  const std::string_view window = text.substr(0, 512);
+  const size_t length = std::min(window.find(quote), window.size());
+  return std::min(window.substr(0, length).find('\\'), length);
 }
 
 bool IsAmong(std::string_view word, std::span<const std::string_view> words) {
@@ -42,7 +60,22 @@ StatementText::StatementText(std::string database, bool backslash_escapes)
     : database_(std::move(database)), backslash_escapes_(backslash_escapes) {}
 
 void StatementText::OnText(std::string_view piece) {
-  for (const char c : piece) OnByte(c);
+  while (!piece.empty()) {
+    // Most of a long text are words, and values of which nothing but the end matters.
+    size_t passed = 0;
+    if (lexing_ == Lexing::kWord)
+      passed = WordLength(piece);
+    else if (lexing_ == Lexing::kQuoted && !escaped_ && !holds_statement_)
+      passed = LengthBefore(piece, quote_);
+    if (passed > 0) {
+      if (token_.text.size() < kTokenBytes)
+        token_.text += piece.substr(0, std::min(passed, kTokenBytes - token_.text.size()));
+      piece.remove_prefix(passed);
+      continue;
+    }
+    OnByte(piece.front());
+    piece.remove_prefix(1);
+  }
 }
 
 const std::vector<TieChange>& StatementText::Finish() {
@@ -84,10 +117,6 @@ void StatementText::OnByte(char c) {
       previous_ = 0;
       return OnPlain(c);
     case Lexing::kWord:
-      if (IsOfWord(c)) {
-        if (token_.text.size() < kTokenBytes) token_.text += c;
-        return;
-      }
       EndToken();
       previous_ = 0;
       return OnPlain(c);
@@ -108,6 +137,8 @@ void StatementText::OnPlain(char c) {
     quote_ = c;
     escaped_ = false;
     token_ = {c == '`' ? Kind::kName : Kind::kText, {}};
+    holds_statement_ = IsOneOf(0, {"PREPARE", "EXECUTE"});
+    matched_ = 0;
   } else if (IsOfWord(c)) {
     lexing_ = Lexing::kWord;
     token_ = {Kind::kWord, std::string(1, c)};
@@ -145,12 +176,19 @@ void StatementText::OnQuoted(char c) {
     return;
   }
   if (token_.text.size() < kTokenBytes) token_.text += c;
+  // A statement in a statement: PREPARE … FROM '…', EXECUTE IMMEDIATE '…'.
+  if (!holds_statement_) return;
+  if (LowerCase(c) != kGetLock[matched_]) matched_ = 0;
+  if (LowerCase(c) == kGetLock[matched_] && ++matched_ == kGetLock.size()) {
+    gets_lock_ = true;
+    matched_ = 0;
+  }
 }
 
 void StatementText::EndToken() {
   lexing_ = Lexing::kPlain;
   const std::string& word = token_.text;
-  if (EqualsIgnoringCase(word, "GET_LOCK")) gets_lock_ = true;
+  if (EqualsIgnoringCase(word, kGetLock)) gets_lock_ = true;
   if (EqualsIgnoringCase(word, "SQL_CALC_FOUND_ROWS")) counts_rows_ = true;
   const bool compound =
       !tokens_.empty() && tokens_[0].kind == Kind::kWord && IsAmong(tokens_[0].text, kCompoundBegins);

@@ -83,6 +83,8 @@ class StatementText final : public Request::TextReader {
   bool all_tokens_ = true;     // It has no others.
   bool set_statement_ = false;
   bool gets_lock_ = false;
+  bool holds_statement_ = false;  // The text under way is a statement itself.
+  size_t matched_ = 0;            // Of that word, in one.
   bool counts_rows_ = false;
   bool executable_ = false;          // In an executable comment.
   bool conditional_ = false;         // What follows may not run.

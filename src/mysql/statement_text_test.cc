@@ -84,6 +84,8 @@ TEST(StatementTextTest, UserLocksHaveNamesWhereTheyAreTexts) {
   EXPECT_THAT(Changes("SELECT 1, get_lock ('job', 1)"), ElementsAre("+GET_LOCK"));
   EXPECT_THAT(Changes("SELECT GET_LOCK('a''b', 1)"), ElementsAre("+GET_LOCK"));
   EXPECT_THAT(Changes("INSERT INTO t SELECT GET_LOCK('a', 1)"), ElementsAre("+GET_LOCK"));
+  EXPECT_THAT(Changes("EXECUTE IMMEDIATE 'SELECT gget_Lock(1, 1)'"), ElementsAre("+GET_LOCK"));
+  EXPECT_THAT(Changes("PREPARE s FROM 'SELECT GET_LOCK(1, 1)'"), ElementsAre("+PREPARE s", "+GET_LOCK"));
 }
 
 TEST(StatementTextTest, WhatMayNotRunReleasesNothing) {

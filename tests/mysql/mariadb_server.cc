@@ -52,12 +52,13 @@ std::unique_ptr<MariaDbServer> MariaDbServer::Start(runtime::Core& core, const s
   std::filesystem::copy(Template(core, folder), folder, std::filesystem::copy_options::recursive);
   server->address_ = core.network().Listen({"127.0.0.1", 0}).value()->local();
   server->process_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{
-          Program(), "--no-defaults", "--datadir=" + folder, "--user=root", "--bind-address=127.0.0.1",
-          "--port=" + std::to_string(server->address_.port), "--socket=" + folder + "/socket",
-          "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve",
-          "--max-allowed-packet=64M", "--log-bin=" + folder + "/binlog", "--log-slave-updates",
-          "--binlog-format=ROW", "--server-id=" + std::to_string(server->address_.port)},
+      std::vector<std::string>{Program(), "--no-defaults", "--datadir=" + folder, "--user=root",
+                               "--bind-address=127.0.0.1", "--port=" + std::to_string(server->address_.port),
+                               "--socket=" + folder + "/socket", "--innodb-buffer-pool-size=32M",
+                               "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve",
+                               "--max-allowed-packet=64M", "--log-bin=" + folder + "/binlog",
+                               "--log-slave-updates", "--proxy-protocol-networks=127.0.0.1",
+                               "--binlog-format=ROW", "--server-id=" + std::to_string(server->address_.port)},
       "", folder + ".log");
   const runtime::TimePoint deadline = Soon(core);
   mysql::ServerLogin root;

@@ -76,6 +76,19 @@ TEST_F(ServerConnectionTest, WrongPasswordAndUnknownUserAreUnauthorized) {
   });
 }
 
+TEST_F(ServerConnectionTest, ServerBehindAProxyKnowsTheClientsHost) {
+  Run([&] {
+    Query(*first().Connect(), "CREATE OR REPLACE USER far@203.0.113.7 IDENTIFIED BY 'secret'");
+    mysql::ServerLogin login;
+    login.credentials = {"far", mysql::PasswordKey::OfPassword("secret")};
+    EXPECT_FALSE(mysql::ServerConnection::Open(core(), first().address(), login, soon()));
+    login.proxy_header = mysql::ProxyHeader({"203.0.113.7", 50'000}, first().address()).value();
+    const auto connection = mysql::ServerConnection::Open(core(), first().address(), login, soon());
+    ASSERT_TRUE(connection) << Describe(connection.error());
+    EXPECT_EQ(Query(**connection, "SELECT USER()").rows[0][0], "far@203.0.113.7");
+  });
+}
+
 // Whatever the server answers, the next answer begins where this one ended.
 TEST_F(ServerConnectionTest, EveryKindOfAnswerIsFollowedToItsEnd) {
   const std::vector<std::string> statements = {

@@ -126,6 +126,29 @@ TEST_F(SessionSnapshotTest, AutocommitAndTimestampMove) {
   ExpectToMove({"SET insert_id = 1000"}, {"SELECT @@insert_id"});
 }
 
+TEST_F(SessionSnapshotTest, SessionIsMadeAtAServerThatIsStillReadOnly) {
+  Run([&] {
+    for (const MariaDbServer* server : {&first(), &second()})
+      Query(*server->Connect(),
+            "CREATE OR REPLACE USER limited IDENTIFIED BY 'secret'; GRANT ALL ON shop.* TO limited");
+    mysql::ServerLogin login = MariaDbServer::Login();
+    login.credentials.user = "limited";
+    const auto from = ServerConnection::Open(core(), first().address(), login, soon()).value();
+    Query(*from, "SET @a = 'kept', time_zone = '+01:00'");
+    SessionState state(0x0002, "shop");
+    state.statements().Add("INSERT INTO t (name) VALUES (?)", 1, 1);
+    Query(*second().Connect(), "SET GLOBAL read_only = 1");
+    const auto to = ServerConnection::Open(core(), second().address(), login, soon()).value();
+    const auto snapshot = mysql::TakeSnapshot(from->queries(), false, soon());
+    const auto replayed =
+        snapshot ? mysql::Replay(to->queries(), *snapshot, state, soon()) : Fail(snapshot.error());
+    EXPECT_TRUE(replayed) << Describe(replayed.error());
+    EXPECT_EQ(to->Query("INSERT INTO t (name) VALUES ('refused')", soon()).error().code, "MYSQL_1290");
+    Query(*second().Connect(), "SET GLOBAL read_only = 0");
+    EXPECT_EQ(Query(*to, "SELECT @a, @@time_zone").rows[0], (ServerAnswer::Row{"kept", "+01:00"}));
+  });
+}
+
 // A session that began before keeps what it had; it could not set any of these itself.
 TEST_F(SessionSnapshotTest, SessionMovesThoughItsServerWasSetAnewSinceItBegan) {
   Run([&] {
