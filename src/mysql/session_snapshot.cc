@@ -243,7 +243,7 @@ Result<void> Replay(Queries& destination, const SessionSnapshot& snapshot, Sessi
     if (!answers[index]->prepared) return Malformed("the answer to a preparation");
     state.statements().MoveTo(id, answers[index]->prepared->statement);
   }
-  state.NoteStatus(status);
+  state.NoteMoved(status);
   return {};
 }
 

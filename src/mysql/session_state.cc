@@ -74,6 +74,17 @@ void SessionState::BeginAnew(uint16_t status, std::string database) {
   database_ = std::move(database);
   statements_.Clear();
   held_.clear();
+  ForgetCounters();
+}
+
+void SessionState::NoteMoved(uint16_t status) {
+  status_ = status;
+  ForgetCounters();
+}
+
+void SessionState::ForgetCounters() {
+  seen_.clear();
+  counters_reset_ = false;
 }
 
 SessionState::Boundary SessionState::boundary() const {

@@ -27,6 +27,8 @@ class SessionState {
  public:
   // Of a login: the status of the server's OK, and the database.
   SessionState(uint16_t status, std::string database) : status_(status), database_(std::move(database)) {}
+  SessionState(const SessionState&) = delete;
+  SessionState& operator=(const SessionState&) = delete;
 
   // The next request of the client; valid until the one after it.
   Request& BeginRequest();
@@ -36,6 +38,8 @@ class SessionState {
   void NoteStatus(uint16_t status) { status_ = status; }
   // After a COM_CHANGE_USER that succeeded: nothing is left of the session but the login.
   void BeginAnew(uint16_t status, std::string database);
+  // The session was made again at another server, of whose counters nothing is seen yet (Replay() says it).
+  void NoteMoved(uint16_t status);
 
   enum class Boundary {
     kBetween,  // No transaction is open.
@@ -47,7 +51,7 @@ class SessionState {
   // server agrees (Agree()).
   std::vector<Tie> ties() const;
 
-  // What the server itself says of it: how often, since the login.
+  // What the server itself says of it: how often, since the login, COM_CHANGE_USER or COM_RESET_CONNECTION.
   struct ServerView {
     uint64_t temporary_tables = 0;  // Com_create_temporary_table
     uint64_t handlers = 0;          // Com_ha_open
@@ -74,13 +78,15 @@ class SessionState {
   };
   void Apply(const std::vector<TieChange>& changes, bool succeeded);
   void Agree(Tie tie, uint64_t counted);
+  void ForgetCounters();
 
   PreparedStatements statements_;
   std::optional<uint16_t> status_;
   std::string database_;
   std::optional<bool> multi_statements_;
   std::map<Tie, Held> held_;
-  std::map<Tie, uint64_t> seen_;  // How often a tie was taken, as far as texts show it.
+  std::map<Tie, uint64_t>
+      seen_;  // How often a tie was taken, as far as texts show it, while the server counted.
   bool counters_reset_ = false;
   std::optional<Request> request_;
   std::optional<StatementText> text_;

@@ -204,6 +204,30 @@ TEST_F(SessionStateTest, CountersThatBeganAnewReleaseNothing) {
   EXPECT_THAT(state_.ties(), ElementsAre(Tie::kTemporaryTable));
 }
 
+// What was counted before is not what hides a routine's table afterwards.
+TEST_F(SessionStateTest, CountersBeginAnewAtAnotherServerAndWithANewSession) {
+  const auto make_and_drop = [&] {
+    Query("CREATE TEMPORARY TABLE a (id INT)");
+    Query("DROP TEMPORARY TABLE a");
+  };
+  SessionState::ServerView view;
+  view.temporary_tables = 1;
+  make_and_drop();
+  state_.Agree(view);
+  EXPECT_THAT(state_.ties(), IsEmpty());
+  state_.NoteMoved(0x0002);
+  state_.Agree(view);
+  EXPECT_THAT(state_.ties(), ElementsAre(Tie::kTemporaryTable));
+
+  Ask("\x1f", kOk);
+  make_and_drop();
+  state_.Agree(view);
+  EXPECT_THAT(state_.ties(), IsEmpty());
+  Ask("\x1f", kOk);
+  state_.Agree(view);
+  EXPECT_THAT(state_.ties(), ElementsAre(Tie::kTemporaryTable));
+}
+
 TEST_F(SessionStateTest, MultiStatementsAreAsTheClientSetThem) {
   EXPECT_FALSE(state_.multi_statements());
   Ask(FromHex("1b0100"), FromHex("fe000002000000"));

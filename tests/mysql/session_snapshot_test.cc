@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -274,6 +275,10 @@ TEST_F(SessionSnapshotTest, CountersShowWhatRoutinesDid) {
     Query(*from, "CALL hidden()");
     state.Agree(mysql::TakeSnapshot(from->queries(), false, soon())->view);
     EXPECT_THAT(state.ties(), ElementsAre(Tie::kTemporaryTable));
+    // And forget it with the session.
+    const mysql::ServerRequest reset{"\x1f", mysql::AnswerKind::kOk};
+    ASSERT_TRUE(from->queries().AskAll(std::span(&reset, 1), soon())[0]);
+    EXPECT_EQ(mysql::TakeSnapshot(from->queries(), false, soon())->view.temporary_tables, 0u);
   });
 }
 
