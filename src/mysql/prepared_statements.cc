@@ -54,6 +54,12 @@ void PreparedStatements::MoveTo(uint32_t id, uint32_t server_id) {
   statement->server_id = server_id;
   statement->needs_types = !statement->types.empty();
   statement->has_long_data = statement->has_cursor = false;
+  statement->refusal.reset();
+}
+
+void PreparedStatements::RefuseAt(uint32_t id, ErrorPacket refusal) {
+  MoveTo(id, 0);
+  Find(id)->refusal = std::move(refusal);
 }
 
 }  // namespace tradewind::mysql

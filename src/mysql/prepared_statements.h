@@ -8,9 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "mysql/reply.h"
 #include "mysql/tie.h"
 
 namespace tradewind::mysql {
@@ -25,6 +27,9 @@ struct PreparedStatement {
   bool has_cursor = false;              // Rows of it are still to be fetched.
   std::string database = {};            // The session's when it was prepared: names without one belong to it.
   std::vector<TieChange> changes = {};  // Of each execution.
+  // Why it could not be prepared at this server: what it names is gone, and it would fail at any server that has the
+  // same. It is tried again at the next.
+  std::optional<ErrorPacket> refusal = {};
 };
 
 class PreparedStatements {
@@ -38,8 +43,9 @@ class PreparedStatements {
   PreparedStatement* Find(uint32_t id);
   void Remove(uint32_t id);
   void Clear();
-  // At a server where `id` was prepared again.
+  // At a server where `id` was prepared again, or refused.
   void MoveTo(uint32_t id, uint32_t server_id);
+  void RefuseAt(uint32_t id, ErrorPacket refusal);
 
   // By the client's id.
   const std::map<uint32_t, PreparedStatement>& all() const { return statements_; }

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "mysql/fields.h"
 
 namespace tradewind::mysql {
 namespace {
 
 constexpr size_t kStateBytes = 5;
+constexpr std::string_view kCodePrefix = "MYSQL_";
 
 void ParseChange(uint8_t type, std::string_view text, std::vector<SessionChange>& into, bool& ok) {
   FieldReader reader(text);
@@ -113,7 +116,16 @@ std::string EncodeOk(const OkPacket& ok, Capabilities capabilities) {
 Error ToError(const ErrorPacket& error) {
   const ErrorKind kind =
       error.number == error_number::kAccessDenied ? ErrorKind::kUnauthorized : ErrorKind::kRefused;
-  return Error{kind, fmt::format("MYSQL_{}", error.number), error.message, {}};
+  return Error{kind, fmt::format("{}{}", kCodePrefix, error.number), error.message, {}};
+}
+
+ErrorPacket ToErrorPacket(const Error& error) {
+  ErrorPacket packet;
+  if (error.code.starts_with(kCodePrefix))
+    std::from_chars(error.code.data() + kCodePrefix.size(), error.code.data() + error.code.size(),
+                    packet.number);
+  packet.message = error.message;
+  return packet;
 }
 
 }  // namespace tradewind::mysql

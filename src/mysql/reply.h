@@ -58,5 +58,7 @@ std::string EncodeOk(const OkPacket& ok, Capabilities capabilities);
 
 // What a server has refused, as an error of ours: kUnauthorized for a login, else kRefused; code MYSQL_<number>.
 Error ToError(const ErrorPacket& error);
+// And back, but for the SQL state; the number is 0 for an error that no server said.
+ErrorPacket ToErrorPacket(const Error& error);
 
 }  // namespace tradewind::mysql

@@ -65,6 +65,9 @@ TEST(ReplyTest, ErrorHasNumberStateAndMessage) {
   EXPECT_EQ(error->message, "Unknown command");
   EXPECT_EQ(EncodeError(*error), FromHex("ff1704233038533031556e6b6e6f776e20636f6d6d616e64"));
   EXPECT_EQ(ToError(*error).code, "MYSQL_1047");
+  EXPECT_EQ(ToErrorPacket(ToError(*error)).number, 1047);
+  EXPECT_EQ(ToErrorPacket({ErrorKind::kIo, "MYSQL_CONNECTION_ENDED", "", ""}).number, 0);
+  EXPECT_EQ(ToErrorPacket({ErrorKind::kIo, "READ_TIMEOUT", "", ""}).number, 0);
 }
 
 TEST(ReplyTest, OkIsReadAsItWasWritten) {

@@ -87,7 +87,7 @@ size_t Request::HeadBytes() const {
   if (held_.size() < kIdEnd) return kIdEnd;
   PreparedStatement* const statement =
       statements_.Find(FieldReader(std::string_view(held_).substr(1)).Word());
-  if (statement == nullptr || statement->parameters == 0) return kIdEnd;
+  if (statement == nullptr || statement->refusal || statement->parameters == 0) return kIdEnd;
   const size_t types = size_t{2} * statement->parameters;
   if (command_ == Command::kExecute) {
     const size_t flag = TypesFlagAt(statement->parameters);
@@ -151,12 +151,15 @@ void Request::DecideStatement() {
     return Refuse(error_number::kMalformedPacket, "HY000", "Malformed communication packet");
   statement_ = FieldReader(std::string_view(held_).substr(1)).Word();
   PreparedStatement* const statement = statements_.Find(*statement_);
-  if (statement == nullptr) {
+  if (statement == nullptr || statement->refusal) {
+    if (statement && command_ == Command::kCloseStatement) statements_.Remove(*statement_);
     if (answer_kind() == AnswerKind::kNone) {
       fate_ = Fate::kDropped;
       frames_.clear();
       return;
     }
+    if (statement)
+      return Refuse(statement->refusal->number, statement->refusal->state, statement->refusal->message);
     return Refuse(error_number::kUnknownStatement, "HY000",
                   fmt::format("Unknown prepared statement handler ({}) given to mysqld", *statement_));
   }

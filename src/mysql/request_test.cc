@@ -158,6 +158,19 @@ TEST_F(RequestTest, StatementPreparedLastIsExecutedBeforeItsIdIsKnown) {
             Framed(FromHex("17 15000000 00 01000000")));
 }
 
+TEST_F(RequestTest, StatementThatItsServerRefusedIsAnsweredWithWhatThatSaid) {
+  statements_.Add("SELECT * FROM gone", 7, 3);
+  statements_.RefuseAt(1, {1146, "42S02", "Table 'shop.gone' doesn't exist"});
+  Request execution(statements_);
+  execution.Take(Framed(FromHex("17 01000000 00 01000000 00 00")));
+  ASSERT_EQ(execution.fate(), Request::Fate::kRefused);
+  EXPECT_EQ(execution.refusal().number, 1146);
+  Request close(statements_);
+  close.Take(Framed(FromHex("19 01000000")));
+  EXPECT_EQ(close.fate(), Request::Fate::kDropped);
+  EXPECT_EQ(statements_.Find(1), nullptr);
+}
+
 TEST_F(RequestTest, WhatIsNotPassedOnIsRefused) {
   for (const char* hex : {"", "12", "08", "15", "60", "00"}) {
     Request request(statements_);

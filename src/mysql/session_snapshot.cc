@@ -10,6 +10,7 @@
 
 #include "base/ascii.h"
 #include "mysql/fields.h"
+#include "mysql/reply.h"
 
 namespace tradewind::mysql {
 namespace {
@@ -145,6 +146,34 @@ tl::unexpected<Error> NotReplayed(const std::string& why) {
   return Fail(ErrorKind::kRefused, "MYSQL_SESSION_NOT_REPLAYED", "a session cannot be made again: " + why);
 }
 
+// Where the answers of a statement that is prepared again are.
+struct Preparation {
+  uint32_t id = 0;  // The client's.
+  size_t request = 0;
+  std::optional<size_t> database = {};  // That it is in another database than the session's.
+};
+
+// Names in a statement belong to the database in which it was prepared.
+std::vector<Preparation> AddPreparations(const PreparedStatements& statements,
+                                         const SessionSnapshot& snapshot,
+                                         std::vector<ServerRequest>& requests) {
+  std::vector<Preparation> preparations;
+  const std::string own = snapshot.database.value_or("");
+  std::string database = own;
+  std::optional<size_t> change;
+  for (const auto& [id, statement] : statements.all()) {
+    const std::string& wanted = statement.database.empty() ? own : statement.database;
+    if (wanted != database && !wanted.empty()) {
+      database = wanted;
+      change = requests.size();
+      requests.push_back(ServerRequest::InitDatabase(database));
+    }
+    preparations.push_back({id, requests.size(), change});
+    requests.push_back(ServerRequest::Prepare(statement.text));
+  }
+  return preparations;
+}
+
 }  // namespace
 
 Result<SessionSnapshot> TakeSnapshot(Queries& source, bool has_lock_plugin, runtime::TimePoint deadline) {
@@ -212,36 +241,34 @@ Result<void> Replay(Queries& destination, const SessionSnapshot& snapshot, Sessi
     AddInteger(payload, *state.multi_statements() ? 0 : 1, 2);
     requests.push_back({std::move(payload), AnswerKind::kOk});
   }
-  // Names in a statement belong to the database in which it was prepared.
-  std::string database = snapshot.database.value_or("");
-  std::vector<std::pair<size_t, uint32_t>> preparations;  // Index of the request, the client's id.
-  for (const auto& [id, statement] : state.statements().all()) {
-    if (!statement.database.empty() && statement.database != database) {
-      database = statement.database;
-      requests.push_back(ServerRequest::InitDatabase(database));
-    }
-    preparations.emplace_back(requests.size(), id);
-    requests.push_back(ServerRequest::Prepare(statement.text));
-  }
-  if (snapshot.database && database != *snapshot.database)
-    requests.push_back(ServerRequest::InitDatabase(*snapshot.database));
+  const size_t before = requests.size();
+  const std::vector<Preparation> preparations = AddPreparations(state.statements(), snapshot, requests);
+  const size_t behind = requests.size();
+  if (snapshot.database) requests.push_back(ServerRequest::InitDatabase(*snapshot.database));
   requests.push_back(ServerRequest::Ping());
 
   const auto answers = destination.AskAll(requests, deadline);
   for (size_t index = 0; index < answers.size(); ++index) {
     if (answers[index]) continue;
-    const std::string_view request = std::string_view(requests[index].payload).substr(1);
+    const Error& error = answers[index].error();
     // Who may not set a variable has not set it: it is as the server was when the session began.
-    if (answers[index].error().code == kPrivilegeCode && request.starts_with(kSetSession)) continue;
-    // Its text may hold what is nobody's business.
-    return NotReplayed(answers[index].error().message);
+    const bool unprivileged = error.code == kPrivilegeCode && requests[index].payload.find(kSetSession) == 1;
+    // What one statement needs is gone: the first server could not prepare it any more either.
+    const bool of_preparation = index >= before && index < behind && ToErrorPacket(error).number != 0;
+    // The request's text may hold what is nobody's business.
+    if (!unprivileged && !of_preparation) return NotReplayed(error.message);
   }
   const uint16_t status = answers.back()->status.value_or(status::kInTransaction);
   if (status & (status::kInTransaction | status::kInReadOnlyTransaction))
     return NotReplayed("it has a transaction");
-  for (const auto& [index, id] : preparations) {
-    if (!answers[index]->prepared) return Malformed("the answer to a preparation");
-    state.statements().MoveTo(id, answers[index]->prepared->statement);
+  for (const Preparation& preparation : preparations) {
+    const auto& answer = answers[preparation.request];
+    const auto& database = answers[preparation.database.value_or(preparation.request)];
+    if (database && answer)
+      state.statements().MoveTo(preparation.id, answer->prepared.value_or(Answer::Prepared{}).statement);
+    else
+      state.statements().RefuseAt(preparation.id,
+                                  ToErrorPacket(database ? answer.error() : database.error()));
   }
   state.NoteMoved(status);
   return {};

@@ -55,9 +55,10 @@ Result<SessionSnapshot> TakeSnapshot(Queries& source, bool has_lock_plugin, runt
 // The requests that give a fresh session, logged in as the same user, what the snapshot has. In order.
 std::vector<ServerRequest> ReplayRequests(const SessionSnapshot& snapshot);
 
-// Makes the session again, in a fresh one, behind `destination`, prepared statements included, whose ids at the server `state` has from
-// then on. kRefused, MYSQL_SESSION_NOT_REPLAYED, when that server refuses a part, or would have a transaction open: then
-// the connection there is to be closed, and `state` still is of the first server.
+// Makes the session again, in a fresh one, behind `destination`, prepared statements included, whose ids at the server
+// `state` has from then on, or what that server had against one. kRefused, MYSQL_SESSION_NOT_REPLAYED, when it refuses
+// another part, or would have a transaction open: then the connection there is to be closed, and `state` still is of the
+// first server.
 Result<void> Replay(Queries& destination, const SessionSnapshot& snapshot, SessionState& state,
                     runtime::TimePoint deadline);
 

@@ -250,11 +250,36 @@ TEST_F(SessionSnapshotTest, PreparedStatementsBelongToTheDatabaseOfTheirPreparat
   });
 }
 
-TEST_F(SessionSnapshotTest, StatementThatCannotBePreparedElsewhereKeepsTheSession) {
+// As its table was dropped, it fails where it was prepared, too; at the next server it is tried again.
+TEST_F(SessionSnapshotTest, StatementWhoseTableIsGoneIsRefusedByTheNextServerAsByTheFirst) {
   Run([&] {
     const auto from = first().Connect();
     SessionState state(0x0002, "shop");
-    state.statements().Add("SELECT * FROM missing", 77, 0);
+    state.statements().Add("SELECT * FROM gone", 77, 0);
+    state.statements().Add("SELECT 1", 78, 0);
+    state.statements().Add("SELECT * FROM t", 79, 0).database = "dropped";
+    state.statements().Add("SELECT * FROM t", 80, 0);
+    const auto to = Move(*from, state);
+    ASSERT_TRUE(state.statements().Find(1)->refusal);
+    EXPECT_EQ(state.statements().Find(1)->refusal->number, 1146);
+    EXPECT_FALSE(state.statements().Find(2)->refusal);
+    ASSERT_TRUE(state.statements().Find(3)->refusal) << "not of another database of the same table";
+    EXPECT_EQ(state.statements().Find(3)->refusal->number, 1049);
+    EXPECT_FALSE(state.statements().Find(4)->refusal);
+    EXPECT_EQ(Query(*to, "SELECT DATABASE()").rows[0][0], "shop");
+    Query(*second().Connect(), "CREATE OR REPLACE TABLE gone (id INT)");
+    const auto again = Move(*to, state);
+    EXPECT_FALSE(state.statements().Find(1)->refusal);
+    Query(*second().Connect(), "DROP TABLE gone");
+  });
+}
+
+TEST_F(SessionSnapshotTest, PartThatIsRefusedElsewhereKeepsTheSession) {
+  Run([&] {
+    const auto from = first().Connect();
+    Query(*from, "CREATE DATABASE IF NOT EXISTS only_here; USE only_here");
+    SessionState state(0x0002, "only_here");
+    state.statements().Add("SELECT 1", 77, 0);
     const auto snapshot = mysql::TakeSnapshot(from->queries(), false, soon());
     ASSERT_TRUE(snapshot);
     const auto to = second().Connect();
@@ -262,6 +287,7 @@ TEST_F(SessionSnapshotTest, StatementThatCannotBePreparedElsewhereKeepsTheSessio
     ASSERT_FALSE(replayed);
     EXPECT_EQ(replayed.error().code, "MYSQL_SESSION_NOT_REPLAYED");
     EXPECT_EQ(state.statements().Find(1)->server_id, 77u);
+    Query(*from, "DROP DATABASE only_here");
   });
 }
 
