@@ -149,17 +149,12 @@ size_t NodeTenants::CoreOfMove(const MoveId& move) {
 
 std::optional<std::string> NodeTenants::LiveReceipt(const MoveId& move) {
   std::optional<std::string> receipt;
-  FirstCore([&](CoreTenants& home) { return (receipt = home.moves.LiveReceipt(move)).has_value(); });
-  return receipt;
-}
-
-std::vector<move::Receipt> NodeTenants::LiveReceipts() {
-  std::vector<move::Receipt> receipts;
-  OnEach([&](CoreTenants& home) {
-    const auto of_core = home.moves.LiveReceipts();
-    receipts.insert(receipts.end(), of_core.begin(), of_core.end());
+  FirstCore([&](CoreTenants& home) {
+    const auto source = home.moves.outgoing().Find(move);
+    if (source) receipt = move::ToJson((*source)->receipt());
+    return source.has_value();
   });
-  return receipts;
+  return receipt;
 }
 
 bool NodeTenants::Knows(const TenantName& tenant) {

@@ -84,9 +84,8 @@ class NodeTenants {
   }
   // Whether it takes part in a move on any core (Moves::IsMoving). Suspends.
   bool IsMoving(const TenantName& tenant) { return CoreThatMoves(tenant).has_value(); }
-  // Moves::LiveReceipt(s)() of all cores. Suspend.
+  // The receipt, as JSON, of a move that any core sends and that has not ended; none: of no such move. Suspends.
   std::optional<std::string> LiveReceipt(const MoveId& move);
-  std::vector<move::Receipt> LiveReceipts();
   // Whether any core knows the tenant (LocalTenants::Knows). Suspends.
   bool Knows(const TenantName& tenant);
   // Whether any serves it. Suspends.

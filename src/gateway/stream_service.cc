@@ -62,7 +62,7 @@ std::shared_ptr<StreamService::OpenStream> StreamService::Find(const StreamCall&
 Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const StreamCall& call) {
   // A copy that is on its way here serves in a moment, and at the epoch that the catalog shows already.
   if (!tenants_.Has(call.tenant) || tenants_.EpochOf(call.tenant) < call.epoch)
-    TW_TRY(moves_.AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
+    TW_TRY(moves_.incoming().AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
   TW_TRY_ASSIGN(auto use, tenants_.Find(call.tenant));
   if (use->gate() == tenant::Gate::kMoved || use.epoch() < call.epoch)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");

@@ -145,12 +145,6 @@ Result<Receipt> Moves::Cancel(const MoveId& id) {
 
 // -- What they are
 
-std::optional<std::string> Moves::LiveReceipt(const MoveId& id) const {
-  const auto source = outgoing_.Find(id);
-  if (!source) return std::nullopt;
-  return ToJson((*source)->receipt());
-}
-
 bool Moves::Knows(const MoveId& id) const {
   return outgoing_.Find(id) || incoming_.Knows(id);
 }

@@ -9,8 +9,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -43,13 +41,6 @@ class Moves {
 
   OutgoingMoves& outgoing() { return outgoing_; }
   IncomingMoves& incoming() { return incoming_; }
-
-  // Of those two, what a client's request asks for.
-  std::optional<std::string> LiveReceipt(const MoveId& id) const;
-  std::vector<Receipt> LiveReceipts() const { return outgoing_.receipts(); }
-  Result<void> AwaitArrival(const TenantName& tenant, runtime::TimePoint deadline) {
-    return incoming_.AwaitArrival(tenant, deadline);
-  }
 
   // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves.
   // Suspends.
