@@ -93,7 +93,7 @@ TEST(Swarm, OfOneSeedIsOneRun) {
     std::vector<std::string> traces[2], stories[2];
     for (int run = 0; run < 2; ++run) {
       SwarmOptions options = OptionsOf(seed);
-      options.rounds = 4;
+      options.rounds = 8;
       Swarm swarm(options);
       swarm.KeepTrace();
       swarm.Play();
