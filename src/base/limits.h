@@ -26,6 +26,10 @@ inline constexpr size_t kBlockingThreads = 8;
 inline constexpr std::chrono::microseconds kPollInterval{20};
 inline constexpr int kListenBacklog = 1024;
 
+// Between two looks at whether another process has ended: first, and at last.
+inline constexpr milliseconds kProcessLook{1};
+inline constexpr milliseconds kProcessLookLongest{50};
+
 // File descriptors. Of the process's limit an eighth, within these bounds, is kept for moves, the journal and what
 // is open for a moment; of the rest tenants have a half, and connections the other.
 inline constexpr uint64_t kLeastReservedDescriptors = 64;
@@ -281,6 +285,20 @@ inline constexpr size_t kMysqlAnswerBytes = 64u << 20;  // What a server answers
 inline constexpr size_t kMysqlPreparedStatements = 16'382;  // MariaDB's own bound, of all sessions.
 inline constexpr size_t kMysqlPreparedTextBytes = 16u << 20;
 inline constexpr size_t kMysqlNamedThings = 64;  // Temporary tables, locks, handlers: of each.
+
+// Instances of MariaDB. A start ends with the server's recovery from its redo log, however long that is.
+inline constexpr milliseconds kInstanceStart{600'000};
+inline constexpr milliseconds kInstanceStartLook{10};  // Between two tries to log in at one that starts.
+inline constexpr milliseconds kInstanceLook{50};       // Between two looks at whether one still runs.
+// From its end to its next start; twice as long each time that it did not live for kInstanceLives.
+inline constexpr milliseconds kInstancePause{100};
+inline constexpr milliseconds kInstancePauseLongest{30'000};
+inline constexpr milliseconds kInstanceLives{60'000};
+inline constexpr milliseconds kInstanceAnswer{5'000};  // Of one that runs, before it counts as hanging.
+inline constexpr milliseconds kInstanceStop{30'000};   // Of one that cannot be adopted, before it is killed.
+inline constexpr int kInstancePorts = 3;               // That are tried, where another program is faster.
+inline constexpr size_t kInstanceLogBytes = 2'000;     // Of its log, in an error's sentence.
+inline constexpr milliseconds kInstanceTemplate{120'000};
 
 // The admin API.
 inline constexpr milliseconds kNodeProbe{1'000};  // For a list that should not wait for a node that is away.

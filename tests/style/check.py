@@ -29,6 +29,7 @@ ARROWS = {
     "zephyr": {"base", "runtime", "pace", "sqlite", "tenant", "move"},
     "hrana": {"base", "runtime", "net", "sql", "sqlite", "tenant"},
     "mysql": {"base", "runtime"},
+    "mariadb": {"base", "runtime", "tenant", "mysql"},
     "gateway": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "hrana", "mysql"},
     "balance": {"base", "runtime", "net", "catalog", "move", "gateway"},
     "admin": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "gateway", "balance"},

@@ -1,0 +1,233 @@
+#include "runtime/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <utility>
+
+#include "base/limits.h"
+#include "runtime/fiber.h"
+
+namespace tradewind::runtime {
+namespace {
+
+// Not in every <sys/wait.h> yet.
+constexpr auto kByDescriptor = static_cast<idtype_t>(3);  // P_PIDFD
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return number_; }
+
+ private:
+  const int number_;
+};
+
+tl::unexpected<Error> NotStarted(const std::string& program, int error) {
+  return Fail(ErrorKind::kIo, "PROCESS_NOT_STARTED",
+              fmt::format("{} could not be started: {}", program, std::strerror(error)));
+}
+
+struct Launch {
+  char* const* words;
+  std::array<int, 3> descriptors;
+  volatile int error;  // Why the program does not run, from the child, whose memory this is too.
+};
+
+// In the child, which has this process's memory until it becomes the program: system calls only.
+[[noreturn]] void Become(Launch& launch) {
+  setsid();
+  // Above those that they become.
+  for (int& descriptor : launch.descriptors) descriptor = fcntl(descriptor, F_DUPFD, 3);
+  for (int i = 0; i < 3; ++i) dup2(launch.descriptors[static_cast<size_t>(i)], i);
+  if (syscall(SYS_close_range, 3u, UINT_MAX, 0u) != 0) {
+    const auto limit = static_cast<int>(sysconf(_SC_OPEN_MAX));
+    for (int i = 3; i < limit; ++i) close(i);
+  }
+  // A handler of this process must not run in the child.
+  for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execv(launch.words[0], launch.words);
+  launch.error = errno;
+  _exit(127);
+}
+
+// Not fork(): that copies the tables of all this process's memory, and every core waits for it meanwhile.
+__attribute__((noinline)) pid_t StartChild(Launch& launch) {
+  const pid_t child = vfork();
+  if (child == 0) Become(launch);
+  if (child < 0) launch.error = errno;
+  return child;
+}
+
+pid_t StartWithSignalsBlocked(Launch& launch) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t child = StartChild(launch);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return child;
+}
+
+std::string ReadSmallFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::optional<ProcessIdentity> IdentityOf(pid_t pid) {
+  const std::string stat = ReadSmallFile(fmt::format("/proc/{}/stat", pid));
+  // "PID (NAME) STATE ...": the name may have spaces and parentheses of its own. The start time is the 20th behind it.
+  const size_t name_end = stat.rfind(") ");
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(stat.substr(name_end + 2));
+  std::string field;
+  for (int i = 0; i < 20; ++i)
+    if (!(fields >> field)) return std::nullopt;
+  ProcessIdentity identity{.pid = pid, .start_time = std::strtoull(field.c_str(), nullptr, 10), .boot = {}};
+  identity.boot = ReadSmallFile("/proc/sys/kernel/random/boot_id");
+  identity.boot.erase(std::remove(identity.boot.begin(), identity.boot.end(), '\n'), identity.boot.end());
+  return identity;
+}
+
+std::string ReadAll(int descriptor) {
+  std::string text;
+  std::array<char, 4096> piece{};
+  for (off_t at = 0;;) {
+    const ssize_t got = pread(descriptor, piece.data(), piece.size(), at);
+    if (got <= 0) return text;
+    text.append(piece.data(), static_cast<size_t>(got));
+    at += got;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& start) {
+  int error = 0;
+  pid_t pid = -1;
+  int descriptor = -1;
+  // The caller goes on once the child has become the program.
+  core.RunOffCore([&] {
+    std::vector<std::string> words = start.words;
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    const Descriptor nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (nothing.get() < 0) {
+      error = errno;
+      return;
+    }
+    const auto or_nothing = [&](int given) { return given >= 0 ? given : nothing.get(); };
+    Launch launch{
+        arguments.data(), {or_nothing(start.input), or_nothing(start.output), or_nothing(start.errors)}, 0};
+    pid = StartWithSignalsBlocked(launch);
+    error = launch.error;
+    if (pid > 0 && error == 0) {
+      // Nobody has waited for the child yet, so the number is its own.
+      descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+      if (descriptor < 0) {
+        error = errno;
+        kill(pid, SIGKILL);
+      }
+    }
+    if (pid > 0 && error != 0)
+      while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+      }
+  });
+  if (error != 0) return NotStarted(start.words.front(), error);
+  // A child that has ended meanwhile is there until it is waited for.
+  return std::unique_ptr<Process>(
+      new Process(core, descriptor, IdentityOf(pid).value_or(ProcessIdentity{pid, 0, {}})));
+}
+
+std::unique_ptr<Process> Process::Find(Core& core, const ProcessIdentity& identity) {
+  if (identity.start_time == 0) return nullptr;  // It was never known.
+  auto process = FindNumber(core, identity.pid);
+  return process && process->identity() == identity ? std::move(process) : nullptr;
+}
+
+std::unique_ptr<Process> Process::FindNumber(Core& core, pid_t pid) {
+  if (pid <= 0) return nullptr;
+  const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (descriptor < 0) return nullptr;
+  std::unique_ptr<Process> process(
+      new Process(core, descriptor, IdentityOf(pid).value_or(ProcessIdentity{pid, 0, {}})));
+  return process->HasEnded() ? nullptr : std::move(process);
+}
+
+Process::~Process() {
+  HasEnded();
+  close(descriptor_);
+}
+
+void Process::Signal(int signal) {
+  if (!HasEnded()) syscall(SYS_pidfd_send_signal, descriptor_, signal, nullptr, 0);
+}
+
+bool Process::HasEnded() {
+  if (ended_) return true;
+  pollfd ends{.fd = descriptor_, .events = POLLIN, .revents = 0};
+  if (poll(&ends, 1, 0) <= 0) return false;
+  ended_ = true;
+  siginfo_t how{};
+  // Fails for one that is nobody's child here.
+  if (waitid(kByDescriptor, static_cast<id_t>(descriptor_), &how, WEXITED | WNOHANG) == 0 && how.si_pid != 0)
+    status_ = how.si_code == CLD_EXITED ? how.si_status : 128 + how.si_status;
+  return true;
+}
+
+bool Process::AwaitEnd(TimePoint deadline) {
+  for (Duration pause = limits::kProcessLook;;
+       pause = std::min<Duration>(2 * pause, limits::kProcessLookLongest)) {
+    if (HasEnded()) return true;
+    const TimePoint now = core_.Now();
+    if (now >= deadline) return false;
+    SleepUntil(deadline - now < pause ? deadline : now + pause);
+  }
+}
+
+Result<ProgramRun> RunProgram(Core& core, const std::vector<std::string>& words, std::string_view input,
+                              TimePoint deadline) {
+  const Descriptor in(memfd_create("input", MFD_CLOEXEC));
+  const Descriptor out(memfd_create("output", MFD_CLOEXEC));
+  if (in.get() < 0 || out.get() < 0) return NotStarted(words.front(), errno);
+  for (size_t written = 0; written < input.size();) {
+    const ssize_t got = write(in.get(), input.data() + written, input.size() - written);
+    if (got < 0) return NotStarted(words.front(), errno);
+    written += static_cast<size_t>(got);
+  }
+  lseek(in.get(), 0, SEEK_SET);
+  TW_TRY_ASSIGN(const auto process, Process::Start(core, {words, in.get(), out.get(), out.get()}));
+  if (!process->AwaitEnd(deadline)) {
+    process->Signal(SIGKILL);
+    process->AwaitEnd(TimePoint::max());
+    return Fail(ErrorKind::kTimeout, "PROGRAM_NOT_ENDED",
+                fmt::format("{} had not ended in time and was killed; it said: {}", words.front(),
+                            ReadAll(out.get())));
+  }
+  return ProgramRun{process->status().value_or(0), ReadAll(out.get())};
+}
+
+}  // namespace tradewind::runtime
