@@ -29,7 +29,11 @@ class InstanceTest : public testing::Test {
     TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
     root_ = pattern;
   }
-  ~InstanceTest() override { std::filesystem::remove_all(root_); }
+  ~InstanceTest() override {
+    // Of a test that has failed.
+    if (const pid_t left = folder().LockHolder()) kill(left, SIGKILL);
+    std::filesystem::remove_all(root_);
+  }
 
   // In a fiber, with a folder that was made.
   void Run(std::function<void()> body) {
