@@ -15,7 +15,8 @@
 // whether a FOLDER may be removed: it may not. One without `control` or `data` has been damaged by somebody else, which
 // is an error (INSTANCE_DAMAGED).
 //
-// The template is made as folder TEMPLATE.making, and renamed. Of two that are made at once the second one is dropped.
+// The template is made in a folder of a random name that ends in .making, and renamed. Of two that are made at once the
+// second one is dropped; one that a crash left is never used.
 #pragma once
 
 #include <sys/types.h>

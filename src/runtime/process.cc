@@ -27,6 +27,7 @@ namespace {
 
 // Not in every <sys/wait.h> yet.
 constexpr auto kByDescriptor = static_cast<idtype_t>(3);  // P_PIDFD
+constexpr unsigned int kCloseAtExec = 1u << 2;            // CLOSE_RANGE_CLOEXEC
 
 class Descriptor {
  public:
@@ -50,18 +51,20 @@ tl::unexpected<Error> NotStarted(const std::string& program, int error) {
 struct Launch {
   char* const* words;
   std::array<int, 3> descriptors;
-  volatile int error;  // Why the program does not run, from the child, whose memory this is too.
+  int failed;  // A pipe's end: the child writes there why it does not become the program.
 };
 
-// In the child, which has this process's memory until it becomes the program: system calls only.
+// In the child, which has this process's memory until it becomes the program (but under ThreadSanitizer, which forks):
+// system calls only.
 [[noreturn]] void Become(Launch& launch) {
   setsid();
   // Above those that they become.
   for (int& descriptor : launch.descriptors) descriptor = fcntl(descriptor, F_DUPFD, 3);
+  launch.failed = fcntl(launch.failed, F_DUPFD, 3);
   for (int i = 0; i < 3; ++i) dup2(launch.descriptors[static_cast<size_t>(i)], i);
-  if (syscall(SYS_close_range, 3u, UINT_MAX, 0u) != 0) {
+  if (syscall(SYS_close_range, 3u, UINT_MAX, kCloseAtExec) != 0) {
     const auto limit = static_cast<int>(sysconf(_SC_OPEN_MAX));
-    for (int i = 3; i < limit; ++i) close(i);
+    for (int i = 3; i < limit; ++i) fcntl(i, F_SETFD, FD_CLOEXEC);
   }
   // A handler of this process must not run in the child.
   for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
@@ -69,7 +72,9 @@ struct Launch {
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   execv(launch.words[0], launch.words);
-  launch.error = errno;
+  const int error = errno;
+  while (write(launch.failed, &error, sizeof error) < 0 && errno == EINTR) {
+  }
   _exit(127);
 }
 
@@ -77,16 +82,16 @@ struct Launch {
 __attribute__((noinline)) pid_t StartChild(Launch& launch) {
   const pid_t child = vfork();
   if (child == 0) Become(launch);
-  if (child < 0) launch.error = errno;
   return child;
 }
 
-pid_t StartWithSignalsBlocked(Launch& launch) {
+pid_t StartWithSignalsBlocked(Launch& launch, int& error) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t child = StartChild(launch);
+  if (child < 0) error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return child;
 }
@@ -140,10 +145,21 @@ Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& 
       return;
     }
     const auto or_nothing = [&](int given) { return given >= 0 ? given : nothing.get(); };
-    Launch launch{
-        arguments.data(), {or_nothing(start.input), or_nothing(start.output), or_nothing(start.errors)}, 0};
-    pid = StartWithSignalsBlocked(launch);
-    error = launch.error;
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+      error = errno;
+      return;
+    }
+    const Descriptor tells(ends[0]);
+    Launch launch{arguments.data(),
+                  {or_nothing(start.input), or_nothing(start.output), or_nothing(start.errors)},
+                  ends[1]};
+    pid = StartWithSignalsBlocked(launch, error);
+    close(ends[1]);
+    // Ends when the child has become the program.
+    if (pid > 0)
+      while (read(tells.get(), &error, sizeof error) < 0 && errno == EINTR) {
+      }
     if (pid > 0 && error == 0) {
       // Nobody has waited for the child yet, so the number is its own.
       descriptor = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
