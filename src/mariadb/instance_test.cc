@@ -151,7 +151,9 @@ TEST_F(InstanceTest, NobodyElseHasAnAccountOrReadsTheFolder) {
     EXPECT_EQ(
         Ask(*instance, "SELECT GROUP_CONCAT(CONCAT(User, '@', Host) ORDER BY User) FROM mysql.global_priv"),
         (mysql::ServerAnswer::Row{"mariadb.sys@localhost,tradewind_control@127.0.0.1"}));
-    for (const std::string user : {"root", "", "mariadb.sys", std::string(kControlUser).c_str()}) {
+    for (const std::string_view name : {std::string_view("root"), std::string_view(),
+                                        std::string_view("mariadb.sys"), std::string_view(kControlUser)}) {
+      const std::string user(name);
       mysql::ServerLogin login;
       login.credentials.user = user;
       const auto let_in = mysql::ServerConnection::Open(*core_, instance->address(), login, soon());
