@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 namespace tradewind::cli {
@@ -42,16 +41,6 @@ std::string ReadLine(int descriptor) {
   return {};
 }
 
-// In the child, between fork and exec: system calls only.
-[[noreturn]] void BecomeServe(char* const* arguments, int output, int log) {
-  setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
-  dup2(output, STDOUT_FILENO);
-  dup2(log, STDERR_FILENO);
-  execv(arguments[0], arguments);
-  _exit(127);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ServeProcess>> ServeProcess::Start(runtime::Core& core, ServeProcessOptions options) {
@@ -68,9 +57,6 @@ Result<void> ServeProcess::Launch() {
   if (!options_.join.empty()) words.insert(words.end(), {"--join", options_.join});
   if (!options_.cluster_secret_file.empty())
     words.insert(words.end(), {"--cluster-secret-file", options_.cluster_secret_file});
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
 
   const int log = open(options_.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (log < 0) return SystemError("cannot write " + options_.log);
@@ -80,18 +66,18 @@ Result<void> ServeProcess::Launch() {
     return SystemError("cannot make a pipe");
   }
   output_ = ends[0];
-  pid_ = fork();
-  if (pid_ == 0) BecomeServe(arguments.data(), ends[1], log);
+  auto started = runtime::Process::Start(core_, {words, -1, ends[1], log, SIGTERM});
   close(ends[1]);
   close(log);
-  if (pid_ < 0) return SystemError("cannot start a process");
+  if (!started) return Fail(started.error());
+  process_ = std::move(*started);
   return {};
 }
 
 Result<void> ServeProcess::AwaitReady() {
   std::string line;
   // Killing a child that says nothing ends the reading.
-  const auto timer = core_.StartTimer(core_.Now() + kReadyPatience, [pid = pid_] { kill(pid, SIGKILL); });
+  const auto timer = core_.StartTimer(core_.Now() + kReadyPatience, [this] { process_->Signal(SIGKILL); });
   core_.RunOffCore([&] { line = ReadLine(output_); });
   core_.CancelTimer(timer);
   const std::string expected = "ready " + options_.name + " ";
@@ -104,36 +90,21 @@ Result<void> ServeProcess::AwaitReady() {
   return {};
 }
 
-int ServeProcess::Reap() {
-  int status = 0;
-  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
-  pid_ = -1;
-  return status;
-}
-
 void ServeProcess::Kill() {
   if (!running()) return;
-  kill(pid_, SIGKILL);
-  Reap();
+  process_->Kill();
+  process_.reset();
 }
 
 Result<void> ServeProcess::Stop(runtime::Duration patience) {
   if (!running()) return {};
-  kill(pid_, SIGTERM);
-  const auto timer = core_.StartTimer(core_.Now() + patience, [pid = pid_] { kill(pid, SIGKILL); });
-  // Leaves the process to be reaped below, once the timer cannot hit another one of the same id.
-  core_.RunOffCore([pid = static_cast<id_t>(pid_)] {
-    siginfo_t ended{};
-    while (waitid(P_PID, pid, &ended, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
-    }
-  });
-  core_.CancelTimer(timer);
-  const int status = Reap();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  process_->Stop(core_.Now() + patience);
+  const int status = process_->status().value_or(0);
+  process_.reset();
+  if (status == 0) return {};
   return Fail(ErrorKind::kInternal, "NODE_NOT_STOPPED",
               fmt::format("node {} {} when asked to end; its log ends with:\n{}", options_.name,
-                          WIFEXITED(status) ? "failed" : "did not react or crashed", Tail(options_.log)));
+                          status < 128 ? "failed" : "did not react or crashed", Tail(options_.log)));
 }
 
 ServeProcess::~ServeProcess() {

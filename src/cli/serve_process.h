@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "runtime/core.h"
+#include "runtime/process.h"
 
 namespace tradewind::cli {
 
@@ -29,7 +30,7 @@ struct ServeProcessOptions {
 class ServeProcess {
  public:
   // Suspends until the node has said that it is ready. Fails with NODE_NOT_READY, the last lines of its log
-  // in the message. The child is in a process group of its own, so that Ctrl-C on a terminal reaches this
+  // in the message. The child is in a session of its own, so that Ctrl-C on a terminal reaches this
   // process only, and gets SIGTERM when this process dies in any way.
   static Result<std::unique_ptr<ServeProcess>> Start(runtime::Core& core, ServeProcessOptions options);
   // Kills the process if it still runs, and waits for its end.
@@ -47,20 +48,19 @@ class ServeProcess {
   const std::string& url() const { return url_; }
   // HOST:PORT of the URL, to start the node again where its peers know it.
   std::string address() const { return url_.substr(url_.find("//") + 2); }
-  pid_t pid() const { return pid_; }
-  bool running() const { return pid_ > 0; }
+  pid_t pid() const { return process_ ? process_->identity().pid : -1; }
+  bool running() const { return process_ != nullptr; }
 
  private:
   ServeProcess(runtime::Core& core, ServeProcessOptions options)
       : core_(core), options_(std::move(options)) {}
   Result<void> Launch();
   Result<void> AwaitReady();
-  int Reap();
 
   runtime::Core& core_;
   const ServeProcessOptions options_;
   std::string url_;
-  pid_t pid_ = -1;
+  std::unique_ptr<runtime::Process> process_;
   int output_ = -1;  // The read end of the child's stdout.
 };
 

@@ -91,11 +91,7 @@ Result<bool> Instance::Adopt() {
   log::warn("mariadb: the server {} in {} cannot be adopted and is ended: {}", pid(), folder_.path(),
             Describe(taken.error()));
   answers_ = false;
-  process_->Signal(SIGTERM);
-  if (!process_->AwaitEnd(core_.Now() + limits::kInstanceStop)) {
-    process_->Signal(SIGKILL);
-    process_->AwaitEnd(runtime::TimePoint::max());
-  }
+  process_->Stop(core_.Now() + limits::kInstanceStop);
   process_.reset();
   return false;
 }
@@ -109,10 +105,7 @@ Result<void> Instance::EndOrphans() {
   if (!orphan || folder_.LockHolder() != holder) return {};
   log::warn("mariadb: process {} has the data of {} open and is ended: nobody wrote it down", holder,
             folder_.path());
-  orphan->Signal(SIGTERM);
-  if (orphan->AwaitEnd(core_.Now() + limits::kInstanceStop)) return {};
-  orphan->Signal(SIGKILL);
-  orphan->AwaitEnd(runtime::TimePoint::max());
+  orphan->Stop(core_.Now() + limits::kInstanceStop);
   return {};
 }
 
@@ -240,13 +233,8 @@ void Instance::EndWatch() {
 Instance::Ended Instance::Stop(runtime::TimePoint deadline) {
   EndWatch();
   if (!process_) return Ended::kCleanly;
-  process_->Signal(SIGTERM);
-  const bool cleanly = process_->AwaitEnd(deadline);
-  if (!cleanly) {
-    log::warn("mariadb: the server in {} had not ended in time and is killed", folder_.path());
-    process_->Signal(SIGKILL);
-    process_->AwaitEnd(runtime::TimePoint::max());
-  }
+  const bool cleanly = process_->Stop(deadline);
+  if (!cleanly) log::warn("mariadb: the server in {} had not ended in time and was killed", folder_.path());
   Down();
   return cleanly ? Ended::kCleanly : Ended::kKilled;
 }

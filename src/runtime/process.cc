@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ tl::unexpected<Error> NotStarted(const std::string& program, int error) {
 struct Launch {
   char* const* words;
   std::array<int, 3> descriptors;
+  int death_signal;
   int failed;  // A pipe's end: the child writes there why it does not become the program.
 };
 
@@ -58,6 +60,7 @@ struct Launch {
 // system calls only.
 [[noreturn]] void Become(Launch& launch) {
   setsid();
+  prctl(PR_SET_PDEATHSIG, launch.death_signal);
   // Above those that they become.
   for (int& descriptor : launch.descriptors) descriptor = fcntl(descriptor, F_DUPFD, 3);
   launch.failed = fcntl(launch.failed, F_DUPFD, 3);
@@ -153,6 +156,7 @@ Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& 
     const Descriptor tells(ends[0]);
     Launch launch{arguments.data(),
                   {or_nothing(start.input), or_nothing(start.output), or_nothing(start.errors)},
+                  start.death_signal,
                   ends[1]};
     pid = StartWithSignalsBlocked(launch, error);
     close(ends[1]);
@@ -224,6 +228,20 @@ bool Process::AwaitEnd(TimePoint deadline) {
   }
 }
 
+bool Process::Stop(TimePoint deadline) {
+  Signal(SIGTERM);
+  if (AwaitEnd(deadline)) return true;
+  Signal(SIGKILL);
+  AwaitEnd(TimePoint::max());
+  return false;
+}
+
+void Process::Kill() {
+  Signal(SIGKILL);
+  pollfd ends{.fd = descriptor_, .events = POLLIN, .revents = 0};
+  while (!HasEnded()) poll(&ends, 1, -1);
+}
+
 Result<ProgramRun> RunProgram(Core& core, const std::vector<std::string>& words, std::string_view input,
                               TimePoint deadline) {
   const Descriptor in(memfd_create("input", MFD_CLOEXEC));
@@ -237,8 +255,7 @@ Result<ProgramRun> RunProgram(Core& core, const std::vector<std::string>& words,
   lseek(in.get(), 0, SEEK_SET);
   TW_TRY_ASSIGN(const auto process, Process::Start(core, {words, in.get(), out.get(), out.get()}));
   if (!process->AwaitEnd(deadline)) {
-    process->Signal(SIGKILL);
-    process->AwaitEnd(TimePoint::max());
+    process->Kill();
     return Fail(ErrorKind::kTimeout, "PROGRAM_NOT_ENDED",
                 fmt::format("{} had not ended in time and was killed; it said: {}", words.front(),
                             ReadAll(out.get())));

@@ -36,13 +36,14 @@ struct ProcessStart {
   int input = -1;
   int output = -1;
   int errors = -1;
+  int death_signal = 0;  // That it gets when this process ends, however; 0: none, it goes on.
 };
 
 class Process {
  public:
   // Starts a program in a session of its own, which a terminal's Ctrl-C does not reach, with no other descriptor of
-  // this process (a program that outlives it would keep its port), and with the signals as they are by default. It
-  // goes on when this process ends. Suspends. PROCESS_NOT_STARTED (kIo), with the system's reason.
+  // this process (a program that outlives it would keep its port), and with the signals as they are by default.
+  // Suspends. PROCESS_NOT_STARTED (kIo), with the system's reason.
   static Result<std::unique_ptr<Process>> Start(Core& core, const ProcessStart& start);
   // The process of that identity; null when it has ended, whoever has its number now.
   static std::unique_ptr<Process> Find(Core& core, const ProcessIdentity& identity);
@@ -57,6 +58,10 @@ class Process {
   bool HasEnded();
   // Suspends until it has ended (true) or the deadline has passed (false).
   bool AwaitEnd(TimePoint deadline);
+  // Asks it to end (SIGTERM), and kills it at the deadline; whether it has ended by itself. Suspends until it has ended.
+  bool Stop(TimePoint deadline);
+  // Returns once it has ended, and does not suspend: the thread waits for that moment.
+  void Kill();
   const ProcessIdentity& identity() const { return identity_; }
   // Once it has ended, if this process has started it: its exit code, or 128 and the signal that ended it.
   std::optional<int> status() const { return status_; }

@@ -100,6 +100,29 @@ TEST_F(ProcessTest, AProcessIsFoundAgainByItsIdentityUntilItHasEnded) {
   });
 }
 
+TEST_F(ProcessTest, AProgramThatIsToEndWithThisProcessGetsItsSignalThenAndAnotherGoesOn) {
+  // The system takes the end of the thread that started it for that of the process; these end with their core.
+  auto ends = RealCore::Create();
+  std::unique_ptr<Process> bound;
+  std::unique_ptr<Process> free;
+  ends->RunUntilReturned("start", [&] {
+    const auto start = [&](int signal) {
+      return Process::Find(
+          *core_, Process::Start(*ends, {{"/bin/sleep", "600"}, -1, -1, -1, signal}).value()->identity());
+    };
+    bound = start(SIGTERM);
+    free = start(0);
+  });
+  ends.reset();
+  Run([&] {
+    EXPECT_TRUE(bound->AwaitEnd(soon()));
+    EXPECT_EQ(bound->status(), 128 + SIGTERM);
+    EXPECT_FALSE(free->HasEnded());
+    free->Kill();
+    EXPECT_EQ(free->status(), 128 + SIGKILL);
+  });
+}
+
 TEST_F(ProcessTest, AProcessThatHasEndedIsNotFoundThoughNobodyHasWaitedForIt) {
   Run([&] {
     const auto process = Start({"/bin/true"});
