@@ -1,6 +1,5 @@
 // Any bytes as requests and responses, in pieces as a network gives them. What is taken must be the same once it was
 // written and read again.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "given_bytes.h"
 #include "net/http_wire.h"
 #include "runtime/fiber.h"
 #include "runtime/test_core.h"
@@ -15,25 +15,7 @@
 namespace {
 
 using namespace tradewind;
-
-class GivenBytes final : public runtime::Connection {
- public:
-  GivenBytes(std::string_view bytes, size_t piece) : bytes_(bytes), piece_(piece) {}
-  Result<size_t> Read(MutableBytes into) override {
-    const size_t count = std::min({into.size(), bytes_.size(), piece_});
-    std::copy_n(reinterpret_cast<const std::byte*>(bytes_.data()), count, into.begin());
-    bytes_.remove_prefix(count);
-    return count;
-  }
-  Result<void> Write(Bytes) override { return {}; }
-  void SetReadDeadline(runtime::TimePoint) override {}
-  void Close() override {}
-  runtime::Address peer() const override { return {"fuzzer", 1}; }
-
- private:
-  std::string_view bytes_;
-  const size_t piece_;
-};
+using fuzz::GivenBytes;
 
 void ReadRequests(runtime::Core& core, std::string_view bytes, size_t piece) {
   GivenBytes connection(bytes, piece);

@@ -1,11 +1,11 @@
 // Any bytes as what a server says to this program: a login, answers to queries, a session's state.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
 #include "base/check.h"
+#include "given_bytes.h"
 #include "mysql/login_exchange.h"
 #include "mysql/packet_channel.h"
 #include "mysql/server_connection.h"
@@ -16,25 +16,7 @@
 namespace {
 
 using namespace tradewind;
-
-class GivenBytes final : public runtime::Connection {
- public:
-  GivenBytes(std::string_view bytes, size_t piece) : bytes_(bytes), piece_(piece) {}
-  Result<size_t> Read(MutableBytes into) override {
-    const size_t count = std::min({into.size(), bytes_.size(), piece_});
-    std::copy_n(reinterpret_cast<const std::byte*>(bytes_.data()), count, into.begin());
-    bytes_.remove_prefix(count);
-    return count;
-  }
-  Result<void> Write(Bytes) override { return {}; }
-  void SetReadDeadline(runtime::TimePoint) override {}
-  void Close() override {}
-  runtime::Address peer() const override { return {"fuzzer", 1}; }
-
- private:
-  std::string_view bytes_;
-  const size_t piece_;
-};
+using fuzz::GivenBytes;
 
 }  // namespace
 

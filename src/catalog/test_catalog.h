@@ -2,9 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,23 +10,14 @@
 #include "base/result.h"
 #include "catalog/embedded_catalog.h"
 #include "runtime/real_core.h"
+#include "runtime/test_folder.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::catalog {
 
-class TestFolder {
+class TestFolder : public runtime::TestFolder {
  public:
-  TestFolder() : path_(testing::TempDir() + "/catalog-XXXXXX") {
-    sqlite::InitializeSqlite();
-    if (mkdtemp(path_.data()) == nullptr) ADD_FAILURE() << "no temporary folder at " << path_;
-  }
-  ~TestFolder() { std::filesystem::remove_all(path_); }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  std::string File(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
+  TestFolder() { sqlite::InitializeSqlite(); }
 };
 
 // Opens the file's catalog, runs `body` with it in a fiber, and closes it.

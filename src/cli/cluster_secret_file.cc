@@ -16,6 +16,7 @@
 
 #include "base/ascii.h"
 #include "base/path.h"
+#include "runtime/file_descriptor.h"
 
 namespace tradewind::cli {
 namespace {
@@ -35,20 +36,6 @@ tl::unexpected<Error> Exposed(const std::string& path, const std::string& why, c
               fmt::format("the file of the cluster's secret, {}, may be known to others: {}", path, why),
               action);
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
 
 // Nobody else may put another file in its place.
 Result<void> CheckFolder(const std::string& path) {
@@ -117,7 +104,8 @@ Result<void> Make(const std::string& path) {
   // A name of its own: processes in two containers may have the same id.
   const std::string draft = path + "." + NewSecret().substr(0, 16);
   {
-    const Descriptor file(open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    const runtime::FileDescriptor file(
+        open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (file.get() < 0) return Unreadable("made", path);
     if (auto written = WriteWhole(file.get(), secret + "\n", path); !written) {
       unlink(draft.c_str());
@@ -129,7 +117,7 @@ Result<void> Make(const std::string& path) {
   unlink(draft.c_str());
   errno = why;
   if (!linked) return Unreadable("made", path);
-  const Descriptor folder(open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const runtime::FileDescriptor folder(open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || fsync(folder.get()) != 0) return Unreadable("made durable", path);
   return {};
 }
@@ -147,7 +135,7 @@ std::string DefaultClusterSecretPath() {
 }
 
 Result<net::ClusterSecret> ReadClusterSecret(const std::string& path) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const runtime::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) {
     if (errno != ENOENT) return Unreadable("read", path);
     return Fail(ErrorKind::kNotFound, "CLUSTER_SECRET_MISSING", "there is no file " + path,

@@ -120,9 +120,7 @@ Result<void> Instance::Start(runtime::TimePoint deadline) {
     const auto answered = AwaitAnswer(deadline, log_from);
     if (answered) break;
     // What does not answer is not left running: nobody would know it.
-    process_->Signal(SIGKILL);
-    process_->AwaitEnd(runtime::TimePoint::max());
-    process_.reset();
+    EndAtOnce();
     if (answered.error().code != kPortTakenCode || tries == limits::kInstancePorts)
       return Fail(answered.error());
     address_.port = 0;
@@ -151,14 +149,11 @@ Result<void> Instance::Launch() {
   const auto written = folder_.WriteRunning({process_->identity(), address_.port});
   if (written) return {};
   // Not to be found by the next node.
-  process_->Signal(SIGKILL);
-  process_->AwaitEnd(runtime::TimePoint::max());
-  process_.reset();
+  EndAtOnce();
   return written;
 }
 
 Result<void> Instance::AwaitAnswer(runtime::TimePoint deadline, uint64_t log_from) {
-  mysql::ServerLogin login{{std::string(kControlUser), mysql::PasswordKey::OfPassword(control_.password)}};
   for (;;) {
     const bool ended = process_->HasEnded();
     if (ended || core_.Now() >= deadline || ending_) {
@@ -173,9 +168,8 @@ Result<void> Instance::AwaitAnswer(runtime::TimePoint deadline, uint64_t log_fro
                   "the log says why, as a rule");
     }
     // Nobody listens there until it has recovered. Whoever else has the port does not know the password.
-    const auto connection = mysql::ServerConnection::Open(
-        core_, address_, login,
-        std::min<runtime::TimePoint>(deadline, core_.Now() + limits::kInstanceAnswer));
+    const auto connection =
+        LogIn(std::min<runtime::TimePoint>(deadline, core_.Now() + limits::kInstanceAnswer));
     if (connection && !process_->HasEnded()) return {};
     runtime::SleepFor(limits::kInstanceStartLook);
   }
@@ -219,6 +213,12 @@ void Instance::Watch() {
   }
 }
 
+void Instance::EndAtOnce() {
+  process_->Signal(SIGKILL);
+  process_->AwaitEnd(runtime::TimePoint::max());
+  process_.reset();
+}
+
 void Instance::Down() {
   process_.reset();
   answers_ = false;
@@ -253,6 +253,10 @@ Result<std::unique_ptr<mysql::ServerConnection>> Instance::Connect(runtime::Time
   if (!answers_)
     return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN",
                 fmt::format("no server runs in {} now", folder_.path()));
+  return LogIn(deadline);
+}
+
+Result<std::unique_ptr<mysql::ServerConnection>> Instance::LogIn(runtime::TimePoint deadline) {
   const mysql::ServerLogin login{
       {std::string(kControlUser), mysql::PasswordKey::OfPassword(control_.password)}};
   return mysql::ServerConnection::Open(core_, address_, login, deadline);

@@ -109,6 +109,8 @@ class Instance {
   Result<void> Launch();
   Result<void> AwaitAnswer(runtime::TimePoint deadline, uint64_t log_from);
   Result<uint16_t> ChoosePort();
+  Result<std::unique_ptr<mysql::ServerConnection>> LogIn(runtime::TimePoint deadline);
+  void EndAtOnce();
   void Watch();
   void EndWatch();
   void Down();

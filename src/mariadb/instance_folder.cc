@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,12 +17,16 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "runtime/file_descriptor.h"
+#include "runtime/off_core.h"
 #include "runtime/random_id.h"
 
 namespace tradewind::mariadb {
 namespace {
 
 namespace fs = std::filesystem;
+using runtime::FileDescriptor;
+using runtime::OffCore;
 
 // By calls of the system and not by Core::disk(): this is what another program works on, whose modes and owners matter,
 // and where there is no such program (a simulation) there is no instance.
@@ -35,44 +38,13 @@ tl::unexpected<Error> DiskError(const std::string& what, const std::string& path
   return Fail(ErrorKind::kIo, "DISK_IO", message);
 }
 
-// What `work` returns, from a thread that may block.
-template <typename Work>
-auto OffCore(runtime::Core& core, const Work& work) {
-  std::optional<decltype(work())> result;
-  core.RunOffCore([&] { result.emplace(work()); });
-  return *std::move(result);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  const int number_;
-};
-
 // What the file has from there on; nothing of one that cannot be read.
 std::string ReadText(const std::string& path, uint64_t from = 0) {
-  std::string text;
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 4096> piece{};
-  for (auto at = static_cast<off_t>(from); file.get() >= 0;) {
-    const ssize_t got = pread(file.get(), piece.data(), piece.size(), at);
-    if (got <= 0) break;
-    text.append(piece.data(), static_cast<size_t>(got));
-    at += got;
-  }
-  return text;
+  return runtime::ReadFrom(FileDescriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC)), from);
 }
 
 Result<void> SyncPath(const std::string& path) {
-  const Descriptor descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (descriptor.get() < 0 || fsync(descriptor.get()) != 0) return DiskError("made durable", path, errno);
   return {};
 }
@@ -81,7 +53,7 @@ Result<void> SyncPath(const std::string& path) {
 Result<void> ReplaceFile(const std::string& path, std::string_view text) {
   const std::string fresh = path + ".new";
   {
-    const Descriptor descriptor(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const FileDescriptor descriptor(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (descriptor.get() < 0) return DiskError("made", fresh, errno);
     const ssize_t written = write(descriptor.get(), text.data(), text.size());
     if (written != static_cast<ssize_t>(text.size()))
@@ -106,9 +78,9 @@ Result<void> RemoveAll(const std::string& path) {
 
 // Not by std::filesystem: that says of a full disk that there was an input or output error.
 Result<void> CopyFile(const std::string& from, const std::string& to) {
-  const Descriptor source(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor source(open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (source.get() < 0) return DiskError("read", from, errno);
-  const Descriptor target(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const FileDescriptor target(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (target.get() < 0) return DiskError("made", to, errno);
   std::vector<char> piece(256u << 10);
   for (;;) {
@@ -298,7 +270,7 @@ pid_t InstanceFolder::LockHolder() {
   return OffCore(core_, [&]() -> pid_t {
     // Aria locks the first when it starts, and InnoDB the second.
     for (const char* const name : {"/aria_log_control", "/ibdata1"}) {
-      const Descriptor file(open((data() + name).c_str(), O_RDWR | O_CLOEXEC));
+      const FileDescriptor file(open((data() + name).c_str(), O_RDWR | O_CLOEXEC));
       struct flock lock {};
       lock.l_type = F_WRLCK;
       lock.l_whence = SEEK_SET;

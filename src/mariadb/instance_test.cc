@@ -2,7 +2,6 @@
 #include "mariadb/instance.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -12,10 +11,10 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/check.h"
 #include "mysql/native_password.h"
 #include "runtime/network.h"
 #include "runtime/real_core.h"
+#include "runtime/test_folder.h"
 
 namespace tradewind::mariadb {
 namespace {
@@ -24,15 +23,9 @@ using namespace std::chrono_literals;
 
 class InstanceTest : public testing::Test {
  protected:
-  InstanceTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
-    TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
-    root_ = pattern;
-  }
   ~InstanceTest() override {
     // Of a test that has failed.
     if (const pid_t left = folder().LockHolder()) kill(left, SIGKILL);
-    std::filesystem::remove_all(root_);
   }
 
   // In a fiber, with a folder that was made.
@@ -50,7 +43,7 @@ class InstanceTest : public testing::Test {
     });
   }
   InstanceFolder folder() { return {*core_, path()}; }
-  std::string path() const { return root_ + "/crm"; }
+  std::string path() const { return root_.File("crm"); }
   runtime::TimePoint soon() const { return core_->Now() + 60s; }
   Result<std::unique_ptr<Instance>> TryOpen(InstanceOptions options = {}) {
     options.folder = path();
@@ -91,7 +84,7 @@ class InstanceTest : public testing::Test {
   }
   void Stop(Instance& instance) { EXPECT_EQ(instance.Stop(soon()), Instance::Ended::kCleanly); }
 
-  std::string root_;
+  const runtime::TestFolder root_;
   // To make one takes longer than most tests do.
   std::string templates_ = MARIADB_TEMPLATES;
   std::string template_;
@@ -135,7 +128,7 @@ TEST_F(InstanceTest, AServerIsSetUpToBeReplicatedAndToLoseNothing) {
         << "the last: what makes the control account is this copy's and no replica's";
     const auto id = Ask(*instance, "SELECT @@server_id");
     EXPECT_EQ(id, (mysql::ServerAnswer::Row{std::to_string(folder().ReadControl().value().server_id)}));
-    InstanceFolder other(*core_, root_ + "/other");
+    InstanceFolder other(*core_, root_.File("other"));
     ASSERT_TRUE(other.Make(template_));
     EXPECT_NE(other.ReadControl().value().server_id, folder().ReadControl().value().server_id);
     EXPECT_NE(other.ReadControl().value().password, folder().ReadControl().value().password);
@@ -144,7 +137,7 @@ TEST_F(InstanceTest, AServerIsSetUpToBeReplicatedAndToLoseNothing) {
 }
 
 TEST_F(InstanceTest, NobodyElseHasAnAccountOrReadsTheFolder) {
-  templates_ = root_ + "/templates";  // One as it is made today.
+  templates_ = root_.File("templates");  // One as it is made today.
   Run([&] {
     const auto instance = Open();
     ASSERT_NE(instance, nullptr);
@@ -345,7 +338,7 @@ TEST_F(InstanceTest, AServerThatCannotStartSaysWhatItsLogSaysAndNothingRunsThen)
 
 TEST_F(InstanceTest, AnInstanceMadeByHalfIsMadeAnewAndAWholeOneIsNeverTouched) {
   Run([&] {
-    InstanceFolder half(*core_, root_ + "/half");
+    InstanceFolder half(*core_, root_.File("half"));
     std::filesystem::create_directories(half.path() + ".making/data/mysql");
     std::ofstream(half.path() + ".making/data/ibdata1") << "torn";
     ASSERT_TRUE(half.Make(template_));
@@ -374,7 +367,7 @@ TEST_F(InstanceTest, AFullDiskIsSaidAndLeavesNothing) {
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
     const rlimit small{.rlim_cur = 1u << 20, .rlim_max = limit.rlim_max};
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-    InstanceFolder full(*core_, root_ + "/full");
+    InstanceFolder full(*core_, root_.File("full"));
     const auto made = full.Make(template_);
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
     std::signal(SIGXFSZ, before);

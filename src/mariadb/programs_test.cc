@@ -1,35 +1,27 @@
 #include "mariadb/programs.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "base/check.h"
 #include "runtime/real_core.h"
+#include "runtime/test_folder.h"
 
 namespace tradewind::mariadb {
 namespace {
 
 class ProgramsTest : public testing::Test {
  protected:
-  ProgramsTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
-    TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
-    folder_ = pattern;
-  }
-  ~ProgramsTest() override { std::filesystem::remove_all(folder_); }
-
   void Run(std::function<void()> body) { core_->RunUntilReturned("test", std::move(body)); }
   // A program that says this about itself.
   void Put(const std::string& name, const std::string& says) {
-    const std::string path = folder_ + "/" + name;
+    const std::string path = folder_.File(name);
     std::ofstream(path) << "#!/bin/sh\necho '" << says << "'\n";
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   }
 
-  std::string folder_;
+  const runtime::TestFolder folder_;
   std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
 };
 
@@ -55,7 +47,7 @@ TEST_F(ProgramsTest, TheProgramsOfThisMachineAreFoundAndOfOneVersion) {
 
 TEST_F(ProgramsTest, AMissingProgramIsSaidWithItsPackageAndWhatToDo) {
   Run([&] {
-    const auto server = FindServerPrograms(*core_, {folder_});
+    const auto server = FindServerPrograms(*core_, {folder_.path()});
     ASSERT_FALSE(server);
     EXPECT_EQ(server.error().code, "MARIADB_NOT_INSTALLED");
     EXPECT_EQ(Describe(server.error()),
@@ -63,7 +55,7 @@ TEST_F(ProgramsTest, AMissingProgramIsSaidWithItsPackageAndWhatToDo) {
               "machine; install the package "
               "mariadb-server-core (Debian: apt-get install mariadb-server-core) and start the node again");
     Put("mariadb-backup", "10.11.19");
-    const auto backup = FindBackupPrograms(*core_, {"", "", {10, 11, 19}}, {folder_});
+    const auto backup = FindBackupPrograms(*core_, {"", "", {10, 11, 19}}, {folder_.path()});
     ASSERT_FALSE(backup);
     EXPECT_EQ(backup.error().code, "MARIADB_NOT_INSTALLED");
     EXPECT_NE(backup.error().message.find("mbstream"), std::string::npos);
@@ -75,16 +67,16 @@ TEST_F(ProgramsTest, AnOldServerIsRefusedAndSoIsABackupOfAnotherVersion) {
   Run([&] {
     Put("mariadbd", "mariadbd  Ver 10.6.18-MariaDB for debian-linux-gnu");
     Put("mariadb-install-db", "");
-    const auto old = FindServerPrograms(*core_, {folder_});
+    const auto old = FindServerPrograms(*core_, {folder_.path()});
     ASSERT_FALSE(old);
     EXPECT_EQ(old.error().code, "MARIADB_TOO_OLD");
     Put("mariadbd", "Segmentation fault");
-    const auto broken = FindServerPrograms(*core_, {folder_});
+    const auto broken = FindServerPrograms(*core_, {folder_.path()});
     ASSERT_FALSE(broken);
     EXPECT_EQ(broken.error().code, "MARIADB_UNUSABLE");
     Put("mariadb-backup", "mariadb-backup based on MariaDB server 10.11.18-MariaDB");
     Put("mbstream", "");
-    const auto differs = FindBackupPrograms(*core_, {"", "", {10, 11, 19}}, {folder_});
+    const auto differs = FindBackupPrograms(*core_, {"", "", {10, 11, 19}}, {folder_.path()});
     ASSERT_FALSE(differs);
     EXPECT_EQ(differs.error().code, "MARIADB_VERSIONS_DIFFER");
   });

@@ -8,6 +8,17 @@
 
 namespace tradewind::mysql {
 
+Result<void> ReadPiece(runtime::Connection& connection, std::string& unread) {
+  unread.resize(limits::kMysqlReadBytes);
+  const auto count = connection.Read(std::as_writable_bytes(std::span(unread)));
+  unread.resize(count ? *count : 0);
+  if (!count) return Fail(count.error());
+  if (*count == 0)
+    return Fail(ErrorKind::kIo, "MYSQL_CONNECTION_ENDED",
+                connection.peer().ToString() + " has ended the connection");
+  return {};
+}
+
 Result<std::string> PacketChannel::Read(size_t most_bytes) {
   std::string payload;
   for (;;) {
@@ -25,13 +36,7 @@ Result<std::string> PacketChannel::Read(size_t most_bytes) {
       sequence_ = static_cast<uint8_t>(piece.sequence + 1);
       return payload;
     }
-    unread_.resize(limits::kMysqlReadBytes);
-    const auto count = connection_.Read(std::as_writable_bytes(std::span(unread_)));
-    unread_.resize(count ? *count : 0);
-    if (!count) return Fail(count.error());
-    if (*count == 0)
-      return Fail(ErrorKind::kIo, "MYSQL_CONNECTION_ENDED",
-                  connection_.peer().ToString() + " has ended the connection");
+    TW_TRY(ReadPiece(connection_, unread_));
   }
 }
 

@@ -15,6 +15,10 @@
 
 namespace tradewind::mysql {
 
+// Puts into `unread` what comes next of the connection, in place of what it has. Suspends. MYSQL_CONNECTION_ENDED (kIo)
+// when the peer has ended the stream; and the errors of the connection.
+Result<void> ReadPiece(runtime::Connection& connection, std::string& unread);
+
 class PacketChannel {
  public:
   // The connection outlives it, and its deadlines are the caller's.

@@ -135,15 +135,7 @@ Result<ServerAnswer> Queries::ReadAnswer(AnswerKind kind) {
   Answer answer(kind, capabilities_);
   answer.SetReader(&rows, limits::kMysqlAnswerBytes);
   while (!answer.over()) {
-    if (unread_.empty()) {
-      unread_.resize(limits::kMysqlReadBytes);
-      const auto count = connection_.Read(std::as_writable_bytes(std::span(unread_)));
-      unread_.resize(count ? *count : 0);
-      if (!count) return Fail(count.error());
-      if (*count == 0)
-        return Fail(ErrorKind::kIo, "MYSQL_CONNECTION_ENDED",
-                    connection_.peer().ToString() + " has ended the connection");
-    }
+    if (unread_.empty()) TW_TRY(ReadPiece(connection_, unread_));
     TW_TRY_ASSIGN(const size_t taken, answer.Take(unread_));
     unread_.erase(0, taken);
     TW_TRY(rows.Check());

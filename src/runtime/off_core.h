@@ -9,14 +9,19 @@
 
 namespace tradewind::runtime {
 
-// What `work` returns: called here, or off the core if it has to do with so many bytes. It must not touch anything of
-// the core. Suspends then.
+// What `work` returns, called off the core. It must not touch anything of the core. Suspends.
+template <typename Work>
+auto OffCore(Core& core, const Work& work) {
+  std::optional<decltype(work())> result;
+  core.RunOffCore([&] { result.emplace(work()); });
+  return *std::move(result);
+}
+
+// The same: called here, or off the core if it has to do with so many bytes. Suspends then.
 template <typename Work>
 auto OffCoreIfLarge(size_t bytes, const Work& work) {
   if (bytes < limits::kOffCoreBytes || CurrentFiber() == nullptr) return work();
-  std::optional<decltype(work())> result;
-  CurrentCore().RunOffCore([&] { result.emplace(work()); });
-  return *std::move(result);
+  return OffCore(CurrentCore(), work);
 }
 
 // Destroys what a large message has become: a million small values take as long as they took to make.

@@ -22,6 +22,7 @@
 
 #include "base/limits.h"
 #include "runtime/fiber.h"
+#include "runtime/file_descriptor.h"
 
 namespace tradewind::runtime {
 namespace {
@@ -29,20 +30,6 @@ namespace {
 // Not in every <sys/wait.h> yet.
 constexpr auto kByDescriptor = static_cast<idtype_t>(3);  // P_PIDFD
 constexpr unsigned int kCloseAtExec = 1u << 2;            // CLOSE_RANGE_CLOEXEC
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  const int number_;
-};
 
 tl::unexpected<Error> NotStarted(const std::string& program, int error) {
   return Fail(ErrorKind::kIo, "PROCESS_NOT_STARTED",
@@ -119,17 +106,6 @@ std::optional<ProcessIdentity> IdentityOf(pid_t pid) {
   return identity;
 }
 
-std::string ReadAll(int descriptor) {
-  std::string text;
-  std::array<char, 4096> piece{};
-  for (off_t at = 0;;) {
-    const ssize_t got = pread(descriptor, piece.data(), piece.size(), at);
-    if (got <= 0) return text;
-    text.append(piece.data(), static_cast<size_t>(got));
-    at += got;
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& start) {
@@ -142,7 +118,7 @@ Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& 
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
-    const Descriptor nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+    const FileDescriptor nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (nothing.get() < 0) {
       error = errno;
       return;
@@ -153,7 +129,7 @@ Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& 
       error = errno;
       return;
     }
-    const Descriptor tells(ends[0]);
+    const FileDescriptor tells(ends[0]);
     Launch launch{arguments.data(),
                   {or_nothing(start.input), or_nothing(start.output), or_nothing(start.errors)},
                   start.death_signal,
@@ -244,8 +220,8 @@ void Process::Kill() {
 
 Result<ProgramRun> RunProgram(Core& core, const std::vector<std::string>& words, std::string_view input,
                               TimePoint deadline) {
-  const Descriptor in(memfd_create("input", MFD_CLOEXEC));
-  const Descriptor out(memfd_create("output", MFD_CLOEXEC));
+  const FileDescriptor in(memfd_create("input", MFD_CLOEXEC));
+  const FileDescriptor out(memfd_create("output", MFD_CLOEXEC));
   if (in.get() < 0 || out.get() < 0) return NotStarted(words.front(), errno);
   for (size_t written = 0; written < input.size();) {
     const ssize_t got = write(in.get(), input.data() + written, input.size() - written);
@@ -255,12 +231,13 @@ Result<ProgramRun> RunProgram(Core& core, const std::vector<std::string>& words,
   lseek(in.get(), 0, SEEK_SET);
   TW_TRY_ASSIGN(const auto process, Process::Start(core, {words, in.get(), out.get(), out.get()}));
   if (!process->AwaitEnd(deadline)) {
-    process->Kill();
-    return Fail(ErrorKind::kTimeout, "PROGRAM_NOT_ENDED",
-                fmt::format("{} had not ended in time and was killed; it said: {}", words.front(),
-                            ReadAll(out.get())));
+    process->Signal(SIGKILL);
+    process->AwaitEnd(TimePoint::max());
+    return Fail(
+        ErrorKind::kTimeout, "PROGRAM_NOT_ENDED",
+        fmt::format("{} had not ended in time and was killed; it said: {}", words.front(), ReadFrom(out)));
   }
-  return ProgramRun{process->status().value_or(0), ReadAll(out.get())};
+  return ProgramRun{process->status().value_or(0), ReadFrom(out)};
 }
 
 }  // namespace tradewind::runtime

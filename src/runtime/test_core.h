@@ -9,8 +9,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +20,7 @@
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 #include "runtime/real_disk.h"
+#include "runtime/test_folder.h"
 #include "runtime/timer_queue.h"
 
 namespace tradewind::runtime {
@@ -128,12 +127,7 @@ class ControlledDisk final : public Disk {
 
 class TestCore final : public Core {
  public:
-  TestCore() : disk_(*this, syncs, reads, write_backs, disk_full) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
-    TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
-    folder_ = pattern;
-  }
-  ~TestCore() override { std::filesystem::remove_all(folder_); }
+  TestCore() : disk_(*this, syncs, reads, write_backs, disk_full) {}
 
   CallControl syncs;
   CallControl reads;
@@ -164,7 +158,7 @@ class TestCore final : public Core {
     }
   }
 
-  const std::string& folder() const { return folder_; }
+  const std::string& folder() const { return folder_.path(); }
 
   void Post(std::function<void()> task) override { Enqueue(std::move(task)); }
   TimePoint Now() const override { return now_ += tick; }
@@ -192,7 +186,7 @@ class TestCore final : public Core {
   uint64_t random_ = 1;
   TimerQueue timers_;
   ControlledDisk disk_;
-  std::string folder_;
+  const TestFolder folder_;
 };
 
 }  // namespace tradewind::runtime

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +10,7 @@
 
 #include "base/check.h"
 #include "runtime/real_core.h"
+#include "runtime/test_folder.h"
 #include "tests/mysql/mariadb_server.h"
 
 namespace tradewind::tests {
@@ -19,24 +18,16 @@ namespace tradewind::tests {
 class TwoServersTest : public testing::Test {
  protected:
   struct Shared {
-    std::string folder;
+    const runtime::TestFolder folder;
     std::unique_ptr<runtime::RealCore> core = runtime::RealCore::Create();
     std::unique_ptr<MariaDbServer> first;
     std::unique_ptr<MariaDbServer> second;
 
     Shared() {
-      std::string pattern = (std::filesystem::temp_directory_path() / "tradewind-XXXXXX").string();
-      TW_CHECK(mkdtemp(pattern.data()) != nullptr, "no folder for the test");
-      folder = pattern;
       core->RunUntilReturned("start", [&] {
-        first = MariaDbServer::Start(*core, folder + "/first");
-        second = MariaDbServer::Start(*core, folder + "/second");
+        first = MariaDbServer::Start(*core, folder.File("first"));
+        second = MariaDbServer::Start(*core, folder.File("second"));
       });
-    }
-    ~Shared() {
-      first.reset();
-      second.reset();
-      std::filesystem::remove_all(folder);
     }
   };
 
@@ -47,7 +38,7 @@ class TwoServersTest : public testing::Test {
   static runtime::RealCore& core() { return *shared_->core; }
   static const MariaDbServer& first() { return *shared_->first; }
   static const MariaDbServer& second() { return *shared_->second; }
-  static const std::string& folder() { return shared_->folder; }
+  static const std::string& folder() { return shared_->folder.path(); }
   static runtime::TimePoint soon() { return Soon(core()); }
   static void Run(std::function<void()> body) { core().RunUntilReturned("test", std::move(body)); }
 
