@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -56,8 +57,11 @@ struct Launch {
     const auto limit = static_cast<int>(sysconf(_SC_OPEN_MAX));
     for (int i = 3; i < limit; ++i) fcntl(i, F_SETFD, FD_CLOEXEC);
   }
-  // A handler of this process must not run in the child.
-  for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
+  // A handler of this process must not run in the child. By the system's own call: the C library refuses the two
+  // signals that it keeps for itself, and whoever started this process may have left them ignored.
+  constexpr std::array<uint64_t, 4> kAsByDefault{};  // Its struct sigaction, with SIG_DFL and no flags.
+  for (int signal = 1; signal < NSIG; ++signal)
+    syscall(SYS_rt_sigaction, signal, kAsByDefault.data(), nullptr, sizeof(uint64_t));
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
