@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/cluster.h"
 
@@ -18,7 +20,8 @@ constexpr uint64_t kSeeds = 12;  // A loss of power brings a name back in some.
 
 class Leftovers {
  public:
-  explicit Leftovers(uint64_t seed) : cluster_(seed, {"n1", "n2"}) {}
+  explicit Leftovers(uint64_t seed, std::vector<std::string> hosts = {"n1", "n2"})
+      : cluster_(seed, std::move(hosts)) {}
 
   // The host loses power as soon as it has forgotten the tenant.
   void LosePowerWhenForgotten(const std::string& host) {
@@ -38,6 +41,24 @@ class Leftovers {
   }
 
   bool Knows(const std::string& host) { return cluster_.node(host).journal().entries().contains("shop"); }
+
+  bool HasRole(const std::string& host, move::Role role) {
+    const auto& entries = cluster_.node(host).journal().entries();
+    const auto entry = entries.find("shop");
+    return entry != entries.end() && entry->second.role == role;
+  }
+
+  int Delete(const std::string& host) {
+    int status = 0;
+    cluster_.InClient([&] {
+      net::HttpRequest request;
+      request.method = "DELETE";
+      const auto answer = cluster_.http().Call("http://" + host + ":8080/v1/tenants/shop", request,
+                                               cluster_.client().Now() + 30s);
+      if (answer) status = answer->status;
+    });
+    return status;
+  }
 
   // A tenant on n1, of some 2 MB.
   void Make() {
@@ -102,17 +123,63 @@ TEST(ALossOfPower, BringsNoCopyOfAMovedTenantBack) {
 
 TEST(ALossOfPower, BringsNoDeletedTenantBack) {
   ForSeeds([](Leftovers& run) {
-    run.cluster().InClient([&] {
-      net::HttpRequest request;
-      request.method = "DELETE";
-      const auto answer = run.cluster().http().Call("http://n2:8080/v1/tenants/shop", request,
-                                                    run.cluster().client().Now() + 30s);
-      EXPECT_TRUE(answer && answer->status == 204);
-    });
+    EXPECT_EQ(run.Delete("n2"), 204);
     run.LosePowerWhenForgotten("n1");
     run.cluster().InClient(
         [&] { run.cluster().Call("n2", "POST", "/v1/tenants", R"({"name":"shop","node":"n1"})"); });
   });
+}
+
+// The tenant is on its way back to n1, which serves it and lacks pages, when n2 cannot be reached and the tenant is
+// deleted. The journal of n1 says that it owns the tenant, and cannot be told otherwise.
+void DeleteOnItsWayBack(Leftovers& run) {
+  Cluster& cluster = run.cluster();
+  cluster.InClient([&] {
+    const std::string id = cluster.StartMove("shop", "n2", kSlow);
+    while (!run.HasRole("n2", move::Role::kOwner)) runtime::SleepFor(1ms);
+    cluster.Call("n3", "POST", "/v1/moves/" + id + "/cancel");
+    while (!run.HasRole("n1", move::Role::kOwner)) runtime::SleepFor(1ms);
+  });
+  cluster.world().CutLink("n1", "n2");
+  const auto is_cut_off = [&] { return cluster.node("n1").parts().moves().IsCutOff("shop"); };
+  ASSERT_TRUE(cluster.world().RunUntil(is_cut_off, 1min));
+  cluster.world().FailSyncs("n1", 1);
+  EXPECT_EQ(run.Delete("n1"), 204);
+  EXPECT_TRUE(run.HasRole("n1", move::Role::kOwner)) << "the journal was told";
+}
+
+void ExpectThatTheNameIsFree(Leftovers& run) {
+  ASSERT_TRUE(run.cluster().world().RunUntil([&] { return !run.Knows("n1"); }, 1min)) << "its copy stays";
+  EXPECT_FALSE(run.cluster().HasFile("n1", "shop"));
+  run.cluster().world().HealLink("n1", "n2");
+  run.cluster().InClient(
+      [&] { run.cluster().Call("n2", "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"); });
+  run.ExpectThatItMoves("n1");
+}
+
+TEST(ADeletedTenantThatWasOnItsWayBack, GoesOnceTheJournalCanBeWritten) {
+  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Leftovers run(seed, {"n3", "n1", "n2"});
+    run.Make();
+    DeleteOnItsWayBack(run);
+    run.cluster().InClient([] { runtime::SleepFor(5s); });
+    run.cluster().world().FailSyncs("n1", 0);
+    ExpectThatTheNameIsFree(run);
+  }
+}
+
+TEST(ADeletedTenantThatWasOnItsWayBack, IsNotOwnedByANodeThatRestartsBeforeItsJournalCouldBeWritten) {
+  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Leftovers run(seed, {"n3", "n1", "n2"});
+    run.Make();
+    DeleteOnItsWayBack(run);
+    run.cluster().TakeDown("n1", /*power_lost=*/true);
+    run.cluster().world().FailSyncs("n1", 0);
+    run.cluster().BringBack();
+    ExpectThatTheNameIsFree(run);
+  }
 }
 
 }  // namespace

@@ -181,20 +181,17 @@ Result<void> TenantMaker::Own(const TenantRecord& record) {
 
 // It was surely not made.
 void TenantMaker::Undo(const TenantName& name) {
-  if (Result<void> removed = RemoveUnmade(name); !removed) {
+  if (Result<void> removed = Remove(name); !removed) {
     log::warn("what was made for tenant {} is not removed yet: {}", name, Describe(removed.error()));
     SettleLater(name);
   }
 }
 
 // From here on the catalog is not asked for it again: when the journal fails, what it says at the next start may be
-// that these files go.
-Result<void> TenantMaker::RemoveUnmade(const TenantName& name) {
-  unmade_.insert(name);
-  return Remove(name);
-}
-
+// that these files go. Until it is done the entry stays, so nobody begins with the name, and Settle() tries again
+// whatever role the entry has.
 Result<void> TenantMaker::Remove(const TenantName& name) {
+  removed_.insert(name);
   if (const auto* entry = EntryOf(name); entry && entry->role != move::Role::kDeleting)
     TW_TRY(journal_.Put(Entry(name, move::Role::kDeleting, entry->epoch)));
   tenants_.At(name, [&](CoreTenants& home) {
@@ -204,7 +201,7 @@ Result<void> TenantMaker::Remove(const TenantName& name) {
   TW_TRY(tenants_.files().RemoveFiles(name));
   TW_TRY(journal_.Erase(name));
   tenants_.table().Release(name);
-  unmade_.erase(name);
+  removed_.erase(name);
   return {};
 }
 
@@ -238,12 +235,16 @@ Result<void> TenantMaker::Drop(const TenantName& name, Epoch epoch) {
   }
   RefuseUses(name);
   ForgetUnserved(name);
-  // It is gone, whatever becomes of the files.
-  if (Result<void> removed = Remove(name); !removed) {
-    log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
-    SettleLater(name);
-  }
+  RemoveDeleted(name);
   return {};
+}
+
+// It is gone, whatever becomes of the files.
+void TenantMaker::RemoveDeleted(const TenantName& name) {
+  const Result<void> removed = Remove(name);
+  if (removed) return;
+  log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
+  SettleLater(name);
 }
 
 // In a move: `move`.
@@ -274,7 +275,8 @@ Result<void> TenantMaker::DeleteLost(const TenantName& name) {
   TW_TRY_ASSIGN(const TenantRecord record, member_.catalog.GetTenant(name));
   if (record.ownership.owner == member_.self) TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
   ForgetUnserved(name);
-  return EntryOf(name) ? Remove(name) : Result<void>();
+  if (EntryOf(name)) RemoveDeleted(name);
+  return {};
 }
 
 // What is here lacks pages, and nobody knows whether they will ever come. The journal goes on saying that this node owns
@@ -287,10 +289,7 @@ Result<void> TenantMaker::DeleteCutOff(const TenantName& name) {
   TW_TRY(DropRecord(name, record.ownership.epoch, record.move));
   RefuseUses(name);
   Abandon(name);
-  if (Result<void> removed = Remove(name); !removed) {
-    log::warn("the files of the deleted tenant {} are not removed yet: {}", name, Describe(removed.error()));
-    SettleLater(name);
-  }
+  RemoveDeleted(name);
   return {};
 }
 
@@ -317,7 +316,7 @@ void TenantMaker::WatchStranded(const move::JournalEntry& entry) {
           log::warn("move {} of tenant {} is over, and its copy here is removed", entry.move, entry.tenant);
           ForgetUnserved(entry.tenant);
           Abandon(entry.tenant);
-          if (!Remove(entry.tenant)) SettleLater(entry.tenant);
+          RemoveDeleted(entry.tenant);
           return;
         }
       }
@@ -335,11 +334,11 @@ Result<void> TenantMaker::SettleIfUnfinished(const TenantName& name) {
 // Requires the claim.
 Result<void> TenantMaker::Settle(const TenantName& name) {
   const auto* entry = EntryOf(name);
-  if (entry) {
+  if (entry && removed_.contains(name)) {
+    TW_TRY(Remove(name));
+  } else if (entry) {
     switch (entry->role) {
-      case move::Role::kCreating:
-        TW_TRY(unmade_.contains(name) ? RemoveUnmade(name) : SettleCreating(name));
-        break;
+      case move::Role::kCreating: TW_TRY(SettleCreating(name)); break;
       case move::Role::kDropping: TW_TRY(SettleDropping(name, entry->epoch)); break;
       case move::Role::kDeleting: TW_TRY(Remove(name)); break;
       default: break;
@@ -356,14 +355,14 @@ Result<void> TenantMaker::SettleCreating(const TenantName& name) {
   if (!whole && whole.error().code != sqlite::kFileGoneCode) return whole;
   const bool is_ours = record && record->ownership.owner == member_.self;
   // The catalog was asked only once the file was whole.
-  if (!is_ours && (record || !whole)) return RemoveUnmade(name);
+  if (!is_ours && (record || !whole)) return Remove(name);
   // An earlier process may have ended between the file's writes and their sync.
   if (whole) TW_TRY(sqlite::MakeDurable(core_.disk(), tenants_.PathOf(name)));
   if (is_ours) return Own(*record);
   record = Record(name, /*may_be_sent=*/true);
   if (record) return Own(*record);
   if (OutcomeIsUnknown(record.error())) return Fail(record.error());
-  return RemoveUnmade(name);
+  return Remove(name);
 }
 
 // Nobody was told that it was deleted, so it is kept if it is still there; at a new epoch, so that a delete

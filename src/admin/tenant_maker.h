@@ -80,7 +80,7 @@ class TenantMaker {
   Result<void> DeleteCutOff(const TenantName& name);
   Result<bool> IsStranded(const move::JournalEntry& entry);
   Result<void> Remove(const TenantName& name);
-  Result<void> RemoveUnmade(const TenantName& name);
+  void RemoveDeleted(const TenantName& name);
   Result<void> AwaitRoom(const TenantName& name, runtime::TimePoint deadline);
   Result<void> Settle(const TenantName& name);
   Result<void> SettleCreating(const TenantName& name);
@@ -100,8 +100,8 @@ class TenantMaker {
   tenant::NameClaims& claims_;
   gateway::NodeTenants& tenants_;
   std::set<TenantName> unfinished_;
-  // The catalog will never have them, and what was made of them is not all removed yet.
-  std::set<TenantName> unmade_;
+  // The catalog does not have them, nor will it: what is here of them goes, and is not all removed yet.
+  std::set<TenantName> removed_;
   runtime::WaitQueue stopping_;
   runtime::TaskGroup fibers_;
 };

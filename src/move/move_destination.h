@@ -107,6 +107,7 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   Result<void> NoteOnce(const JournalEntry& entry);
   void SpawnWatchForEnd();
   void WatchForEnd();
+  bool IsOwnerInCatalog();
   Result<void> TryToComplete(MoveChannel& channel);
   Result<void> Compare(MoveChannel& channel);
   Result<void> StopAtMismatch(MoveChannel& channel);

@@ -138,7 +138,7 @@ void MoveDestination::WatchForEnd() {
   };
   while (waits() && !host_.stopping()) {
     const auto record = host_.catalog().GetMove(move_);
-    if (record && state_ == State::kOwner && record->state == end) {
+    if (record && record->state == end && IsOwnerInCatalog() && state_ == State::kOwner) {
       const Result<void> ended = EndMove();
       if (ended) return;
       log::error("move {}: {}", move_, Describe(ended.error()));  // It is tried again.
@@ -151,6 +151,13 @@ void MoveDestination::WatchForEnd() {
     }
     state_changed_.WaitUntil(core_.Now() + limits::kCatalogWatch);
   }
+}
+
+// A move that is cancelled after the hand-over has gone back, or the tenant was deleted on its way: then what is here
+// is the tenant no more, whatever name it has, and goes (TenantMaker::WatchStranded).
+bool MoveDestination::IsOwnerInCatalog() {
+  const auto tenant = host_.catalog().GetTenant(tenant_);
+  return tenant && tenant->ownership == catalog::Ownership{host_.self(), epoch_};
 }
 
 Result<void> MoveDestination::Reverse() {
