@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "runtime/call_on.h"
 #include "runtime/fiber.h"
 
 namespace tradewind::runtime {
@@ -36,11 +37,27 @@ Descriptors::Registration Descriptors::AddRelief(Relief relief) {
 bool Descriptors::AwaitRoom(TimePoint deadline) {
   if (!CurrentFiber() || core_.Now() >= deadline) return false;
   ++waits_;
-  // A copy: one that suspends may find its registration gone.
-  for (const Relief& relief : std::vector<Relief>(reliefs_.begin(), reliefs_.end()))
-    if (relief()) return true;
+  if (GiveOneBack()) return true;
+  AskOthers();
   SleepFor(limits::kDescriptorPause);
   return true;
+}
+
+bool Descriptors::GiveOneBack() {
+  // A copy: one that suspends may find its registration gone.
+  const std::vector<Relief> reliefs(reliefs_.begin(), reliefs_.end());
+  return std::any_of(reliefs.begin(), reliefs.end(), [](const Relief& relief) { return relief(); });
+}
+
+// The limit is the process's, so what is idle on another core is as good. One of them may itself wait for one, and the
+// call that waits here is made again soon anyway, so no answer is waited for.
+void Descriptors::AskOthers() {
+  const TimePoint now = core_.Now();
+  if (now < ask_again_at_) return;
+  ask_again_at_ = now + limits::kDescriptorPause;
+  for (Core* const other : core_.siblings())
+    if (other != &core_)
+      SpawnOn(core_, *other, "give a descriptor back", [other] { other->descriptors().GiveOneBack(); });
 }
 
 }  // namespace tradewind::runtime

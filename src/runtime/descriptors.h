@@ -5,7 +5,7 @@
 // waits has run.
 //
 // The process's limit is shared out (`Shares`): what one kind takes at most leaves the others theirs, so that
-// the wait is the exception.
+// the wait is the exception. Each core has its part of it; one that has nothing to give asks the others.
 //
 // This core only.
 #pragma once
@@ -65,11 +65,17 @@ class Descriptors {
   // deadline has passed, or nobody may wait here (no fiber runs).
   bool AwaitRoom(TimePoint deadline);
 
+  // What AwaitRoom() does first, for a call that another core made. False: nothing here can be done without. May suspend.
+  bool GiveOneBack();
+
   // Calls that were refused, each try counted.
   uint64_t waits() const { return waits_; }
 
  private:
+  void AskOthers();
+
   Core& core_;
+  TimePoint ask_again_at_{};
   uint64_t limit_ = kUnlimited;
   uint64_t waits_ = 0;
   std::list<Relief> reliefs_;

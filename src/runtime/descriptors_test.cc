@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "runtime/call_on.h"
+#include "runtime/cores.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 #include "runtime/network.h"
@@ -161,6 +163,33 @@ TEST_F(DescriptorsTest, WhoCanDoWithoutOneIsAskedAtOnce) {
     core_->descriptors().AwaitRoom(core_->Now() + 1s);
     EXPECT_EQ(taken_.size(), taken) << "it is not asked any more";
   });
+}
+
+TEST_F(DescriptorsTest, ACoreThatHasNothingToGiveAsksTheOthers) {
+  constexpr size_t kCores = 3;
+  Cores cores(kCores);
+  const Result<void> ran = cores.RunUntilReturned("test", [&] {
+    std::vector<Descriptors::Registration> reliefs(kCores);
+    std::vector<size_t> asked(kCores);
+    for (size_t at = 1; at < kCores; ++at)
+      CallOn(cores[at], [&] {
+        reliefs[at] = cores[at].descriptors().AddRelief([&, at] {
+          TW_CHECK(cores[at].IsHere(), "asked on its own core");
+          // Only the last has one, and its fiber alone frees them.
+          if (asked[at]++ > 0 || at + 1 < kCores) return false;
+          Free(8);
+          return true;
+        });
+      });
+    TakeAll();
+    EXPECT_TRUE(cores[0].disk().Open(folder_ + "/a", OpenMode::kCreate));
+    for (size_t at = 1; at < kCores; ++at) {
+      EXPECT_GE(CallOn(cores[at], [&] { return asked[at]; }), 1u);
+      CallOn(cores[at], [&] { reliefs[at] = {}; });
+    }
+    EXPECT_EQ(cores[1].descriptors().waits(), 0u) << "who gives does not wait";
+  });
+  EXPECT_TRUE(ran);
 }
 
 TEST_F(DescriptorsTest, OutsideAFiberNobodyWaits) {

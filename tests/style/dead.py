@@ -36,7 +36,6 @@ STILL_TO_COME = {
     "src/mysql/session_state.h Answered": _PROXY,
     "src/mysql/session_state.h NoteStatus": _PROXY,
     "src/mysql/tie.h TieName": _PROXY,
-    "src/runtime/call_on.h SpawnOn": "a core without descriptors asks the others, and waits for none (decision 0008)",
 }
 
 # name -> who uses it, where no name can be seen.
