@@ -129,10 +129,16 @@ void Swarm::CheckFreshNames() {
     int made = make();
     // Over a connection that was kept from before its node went down: perhaps it is made, and perhaps not.
     if (made == 504) made = Call(AnyHost(), "GET", "/v1/tenants/" + name, "", &answer) == 200 ? 201 : make();
-    if (made != 201)
+    if (made != 201) {
       Find(fmt::format("{} cannot be made on {}: {}", name, host, answer));
-    else if (Call(AnyHost(), "DELETE", "/v1/tenants/" + name, "", &answer) != 204)
-      Find(fmt::format("{} cannot be deleted: {}", name, answer));
+      continue;
+    }
+    const auto remove = [&] { return Call(AnyHost(), "DELETE", "/v1/tenants/" + name, "", &answer); };
+    int removed = remove();
+    // The same.
+    if (removed == 504)
+      removed = Call(AnyHost(), "GET", "/v1/tenants/" + name, "", &answer) == 404 ? 204 : remove();
+    if (removed != 204) Find(fmt::format("{} cannot be deleted: {}", name, answer));
   }
 }
 
