@@ -299,6 +299,16 @@ inline constexpr milliseconds kInstanceStop{30'000};   // Of one that cannot be 
 inline constexpr int kInstancePorts = 3;               // That are tried, where another program is faster.
 inline constexpr size_t kInstanceLogBytes = 2'000;     // Of its log, in an error's sentence.
 inline constexpr milliseconds kInstanceTemplate{120'000};
+// Backups of instances. The end of a round of copying the redo log is what commits wait for at a backup's end.
+inline constexpr milliseconds kBackupLogInterval{10};
+inline constexpr milliseconds kBackupLockWait{
+    10'000};  // For LOCK TABLES of others, before its last stages begin.
+inline constexpr milliseconds kBackupBlocked{5'000};  // In them, without a byte.
+inline constexpr milliseconds kPrepareLook{
+    5};  // Between two looks at what a preparation has used of the disk.
+inline constexpr milliseconds kChecksumTable{3'600'000};  // One table's sum, however large it is.
+// One step of freezing an instance: nobody else waits for longer, and it is tried again.
+inline constexpr milliseconds kFreezeStep{5};
 
 // The admin API.
 inline constexpr milliseconds kNodeProbe{1'000};  // For a list that should not wait for a node that is away.

@@ -78,6 +78,9 @@ class Instance {
 
   // As the control account. INSTANCE_DOWN (kUnavailable) while no server answers. Suspends.
   Result<std::unique_ptr<mysql::ServerConnection>> Connect(runtime::TimePoint deadline);
+  // The file of options by which programs of MariaDB log in as the control account. Suspends. DISK_FULL, DISK_IO.
+  Result<std::string> WriteLogin() { return folder_.WriteLogin(control_, address_.port); }
+  const InstanceFolder& folder() const { return folder_; }
   // Suspends until the server answers that has been started so often; false at the deadline, and once it is to end.
   bool AwaitStart(uint64_t starts, runtime::TimePoint deadline);
   // How often a server was started or adopted by this object, and answered.

@@ -132,14 +132,15 @@ Result<void> Publish(const std::string& made, const std::string& path) {
   return SyncPath(fs::path(path).parent_path());
 }
 
-Result<void> CopyTemplate(const std::string& data_template, const std::string& made, const std::string& path,
-                          const std::string& control) {
+// All of it but its data.
+Result<void> BeginFolder(const std::string& made, const std::string& path, const std::string& control) {
+  if (fs::exists(path))
+    return Fail(ErrorKind::kExists, "INSTANCE_EXISTS",
+                fmt::format("there is an instance in {} already", path));
   TW_TRY(RemoveAll(made));
   TW_TRY(MakePrivateFolder(made));
-  TW_TRY(CopyFolder(data_template, made + "/data"));
   TW_TRY(MakePrivateFolder(made + "/temporary"));
-  TW_TRY(ReplaceFile(made + "/control", control));
-  return Publish(made, path);
+  return ReplaceFile(made + "/control", control);
 }
 
 }  // namespace
@@ -192,30 +193,66 @@ Result<std::string> InstanceFolder::EnsureTemplate(runtime::Core& core, const Se
   return Fail(result.error());
 }
 
-Result<void> InstanceFolder::Make(const std::string& data_template) {
+std::string InstanceFolder::NewControl() {
   uint32_t server_id = 0;
   while (server_id == 0) core_.FillRandom(std::as_writable_bytes(std::span(&server_id, 1)));
-  const std::string control = fmt::format("password {}\nserver_id {}\n", runtime::RandomId(core_), server_id);
-  return OffCore(core_, [&]() -> Result<void> {
-    if (fs::exists(path_))
-      return Fail(ErrorKind::kExists, "INSTANCE_EXISTS",
-                  fmt::format("there is an instance in {} already", path_));
-    const std::string made = path_ + ".making";
-    const auto result = CopyTemplate(data_template, made, path_, control);
-    if (!result) TW_TRY(RemoveAll(made));
+  return fmt::format("password {}\nserver_id {}\n", runtime::RandomId(core_), server_id);
+}
+
+Result<void> InstanceFolder::Make(const std::string& data_template) {
+  return OffCore(core_, [&, control = NewControl()]() -> Result<void> {
+    const auto make = [&]() -> Result<void> {
+      TW_TRY(BeginFolder(making(), path_, control));
+      TW_TRY(CopyFolder(data_template, making() + "/data"));
+      return Publish(making(), path_);
+    };
+    const auto result = make();
+    if (!result) TW_TRY(RemoveAll(making()));
     return result;
+  });
+}
+
+Result<std::string> InstanceFolder::BeginCopy() {
+  return OffCore(core_, [&, control = NewControl()]() -> Result<std::string> {
+    TW_TRY(BeginFolder(making(), path_, control));
+    const std::string data = making() + "/data";
+    TW_TRY(MakePrivateFolder(data));
+    return data;
+  });
+}
+
+Result<void> InstanceFolder::FinishCopy() {
+  return OffCore(core_, [&]() -> Result<void> {
+    // What another program made has the modes that it is used to.
+    std::error_code failed;
+    for (fs::recursive_directory_iterator entry(making() + "/data", failed), end; !failed && entry != end;
+         entry.increment(failed))
+      fs::permissions(entry->path(), entry->is_directory() ? fs::perms::owner_all
+                                                           : fs::perms::owner_read | fs::perms::owner_write);
+    if (failed) return DiskError("listed", making(), failed.value());
+    return Publish(making(), path_);
+  });
+}
+
+void InstanceFolder::WriteBackCopy() {
+  core_.RunOffCore([&] {
+    std::error_code failed;
+    for (fs::recursive_directory_iterator entry(making() + "/data", failed), end; !failed && entry != end;
+         entry.increment(failed)) {
+      const FileDescriptor file(open(entry->path().c_str(), O_RDONLY | O_CLOEXEC));
+      if (file.get() >= 0) sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+    }
   });
 }
 
 Result<void> InstanceFolder::Remove() {
   return OffCore(core_, [&]() -> Result<void> {
     // Without its name first: a crash leaves no half of an instance that could be taken for one.
-    const std::string gone = path_ + ".making";
-    TW_TRY(RemoveAll(gone));
-    if (std::rename(path_.c_str(), gone.c_str()) != 0 && errno != ENOENT)
+    TW_TRY(RemoveAll(making()));
+    if (std::rename(path_.c_str(), making().c_str()) != 0 && errno != ENOENT)
       return DiskError("removed", path_, errno);
     TW_TRY(SyncPath(fs::path(path_).parent_path()));
-    return RemoveAll(gone);
+    return RemoveAll(making());
   });
 }
 
@@ -246,6 +283,16 @@ Result<void> InstanceFolder::WriteAccount(const Control& control) {
       "GRANT ALL PRIVILEGES ON *.* TO {0} WITH GRANT OPTION;\n",
       account, control.password);
   return OffCore(core_, [&] { return ReplaceFile(this->account(), text); });
+}
+
+Result<std::string> InstanceFolder::WriteLogin(const Control& control, uint16_t port) {
+  const std::string path = path_ + "/login.cnf";
+  TW_TRY(OffCore(core_, [&] {
+    return ReplaceFile(path, fmt::format("[client]\nuser={}\npassword={}\nhost=127.0.0.1\nport={}\n"
+                                         "protocol=tcp\n",
+                                         kControlUser, control.password, port));
+  }));
+  return path;
 }
 
 std::optional<RunningServer> InstanceFolder::ReadRunning() {

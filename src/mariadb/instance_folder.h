@@ -8,12 +8,16 @@
 //     process         who runs in it: number, start, port. Written at each start, once the process is there; it stays when
 //                     the process ends, and then says nothing but which port to try first
 //     account.sql     0600: what the server runs before it takes connections, from `control`; written at each start
+//     login.cnf       0600: what a backup logs in by; written at each backup
 //     error.log       of the server; grows
 //
 // Making: the template is copied to FOLDER.making/data, `control` is written beside it, all of it is synced, and one rename
 // gives it its name. A crash before the rename leaves no FOLDER, and after it a whole one. So nothing ever has to guess
 // whether a FOLDER may be removed: it may not. One without `control` or `data` has been damaged by somebody else, which
 // is an error (INSTANCE_DAMAGED).
+//
+// A copy that comes from another node is made in the same way: into FOLDER.making/data (BeginCopy), whatever tells the
+// two apart beside it, then synced and renamed (FinishCopy).
 //
 // The template is made in a folder of a random name that ends in .making, and renamed. Of two that are made at once the
 // second one is dropped; one that a crash left is never used.
@@ -59,13 +63,23 @@ class InstanceFolder {
   // Makes the folder, durably. What a try before this one has left is removed. INSTANCE_EXISTS (kExists), DISK_FULL,
   // DISK_IO; after an error there is nothing. Suspends.
   Result<void> Make(const std::string& data_template);
-  // Removes it with all its data. Requires that nothing runs in it. Suspends.
+  // The same in two steps, where the data folder is somebody else's to fill: it is empty, and its path is returned. The
+  // same errors. Suspends.
+  Result<std::string> BeginCopy();
+  // What was filled becomes the folder, durably. Suspends, for as long as the disk takes.
+  Result<void> FinishCopy();
+  // Has the disk begin with what was written to the data folder of a copy that is made, so that its end is not felt.
+  // Suspends.
+  void WriteBackCopy();
+  // Removes it with all its data, also what is being made. Requires that nothing runs in it. Suspends.
   Result<void> Remove();
 
   // INSTANCE_NOT_FOUND (kNotFound), INSTANCE_DAMAGED (kCorrupt). Suspends.
   Result<Control> ReadControl();
   // Suspends.
   Result<void> WriteAccount(const Control& control);
+  // A file of options, 0600, by which programs of MariaDB log in as the control account; its path. Suspends.
+  Result<std::string> WriteLogin(const Control& control, uint16_t port);
   // Nothing when no start was written down, or not whole. Suspends.
   std::optional<RunningServer> ReadRunning();
   Result<void> WriteRunning(const RunningServer& running);
@@ -83,6 +97,9 @@ class InstanceFolder {
   std::string account() const { return path_ + "/account.sql"; }
 
  private:
+  std::string making() const { return path_ + ".making"; }
+  std::string NewControl();
+
   runtime::Core& core_;
   const std::string path_;
 };

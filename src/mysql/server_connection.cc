@@ -71,13 +71,13 @@ ServerRequest Make(Command command, std::string_view text, AnswerKind answer) {
   return {std::move(payload), answer};
 }
 
+}  // namespace
+
 bool IsFinal(const Error& error) {
   return !error.code.starts_with("MYSQL_") || error.kind == ErrorKind::kCorrupt ||
          error.kind == ErrorKind::kTooLarge || error.kind == ErrorKind::kIo ||
          error.code == "MYSQL_LOCAL_INFILE";
 }
-
-}  // namespace
 
 ServerRequest ServerRequest::Query(std::string_view sql) {
   return Make(Command::kQuery, sql, AnswerKind::kResults);

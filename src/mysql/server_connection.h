@@ -23,6 +23,9 @@
 
 namespace tradewind::mysql {
 
+// Of what a call here fails with: whether nothing can be asked over its connection any more.
+bool IsFinal(const Error& error);
+
 struct ServerAnswer {
   using Row = std::vector<std::optional<std::string>>;  // As text; nothing is NULL.
   // Of the first result that has rows.

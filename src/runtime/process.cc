@@ -216,6 +216,15 @@ bool Process::Stop(TimePoint deadline) {
   return false;
 }
 
+std::optional<uint64_t> Process::disk_bytes() const {
+  std::istringstream lines(ReadSmallFile(fmt::format("/proc/{}/io", identity_.pid)));
+  std::optional<uint64_t> sum;
+  std::string name;
+  for (uint64_t count = 0; lines >> name >> count;)
+    if (name == "read_bytes:" || name == "write_bytes:") sum = sum.value_or(0) + count;
+  return sum;
+}
+
 void Process::Kill() {
   Signal(SIGKILL);
   pollfd ends{.fd = descriptor_, .events = POLLIN, .revents = 0};

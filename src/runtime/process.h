@@ -62,6 +62,8 @@ class Process {
   bool Stop(TimePoint deadline);
   // Returns once it has ended, and does not suspend: the thread waits for that moment.
   void Kill();
+  // Bytes that it has read from disks and written to them, or made dirty, so far; nothing once it has ended.
+  std::optional<uint64_t> disk_bytes() const;
   const ProcessIdentity& identity() const { return identity_; }
   // Once it has ended, if this process has started it: its exit code, or 128 and the signal that ended it.
   std::optional<int> status() const { return status_; }

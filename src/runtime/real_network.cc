@@ -340,11 +340,20 @@ void WatchPeer(int descriptor) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 2 * seconds * 1000);  // Of what was sent; a slow reader has it too.
 }
 
-std::unique_ptr<RealConnection> MakeConnection(RealCore& core, tcp::socket socket,
-                                               const tcp::endpoint& peer) {
+std::unique_ptr<RealConnection> MakeConnection(Core& core, tcp::socket socket, Address peer) {
   SendAtOnce(socket.native_handle());
   return std::make_unique<RealConnection>(core, std::make_shared<SocketReadiness>(std::move(socket)),
-                                          ToAddress(peer));
+                                          std::move(peer));
+}
+
+// Closes it when that fails. To Boost.Asio it may be of another protocol.
+Result<tcp::socket> TakeSocket(RealCore& core, int descriptor, const tcp& protocol) {
+  tcp::socket socket(core.io());
+  boost::system::error_code error;
+  socket.assign(protocol, descriptor, error);
+  if (!error) return socket;
+  ::close(descriptor);
+  return Fail(ErrorKind::kIo, "CONNECTION_FAILED", "cannot wait for a connection: " + error.message());
 }
 
 class DetachedSocket final : public DetachedConnection {
@@ -361,15 +370,8 @@ class DetachedSocket final : public DetachedConnection {
     TW_CHECK(descriptor_ >= 0, "a connection has one core");
     auto& real = static_cast<RealCore&>(core);
     real.AssertHere();
-    tcp::socket socket(real.io());
-    boost::system::error_code error;
-    socket.assign(peer_.protocol(), descriptor_, error);
-    if (error) {
-      ::close(std::exchange(descriptor_, -1));
-      return Fail(ErrorKind::kIo, "CONNECTION_FAILED", "cannot wait for a connection: " + error.message());
-    }
-    descriptor_ = -1;
-    std::unique_ptr<RealConnection> connection = MakeConnection(real, std::move(socket), peer_);
+    TW_TRY_ASSIGN(tcp::socket socket, TakeSocket(real, std::exchange(descriptor_, -1), peer_.protocol()));
+    std::unique_ptr<RealConnection> connection = MakeConnection(real, std::move(socket), ToAddress(peer_));
     if (notes_arrivals_) connection->NoteArrivals();
     return std::unique_ptr<Connection>(std::move(connection));
   }
@@ -420,17 +422,11 @@ Result<std::unique_ptr<Connection>> RealListener::Accept() {
         ::accept4(acceptor_->descriptor(), peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       peer.resize(size);
-      tcp::socket socket(core_.io());
-      boost::system::error_code error;
-      socket.assign(peer.protocol(), descriptor, error);
-      if (!error) {
-        std::unique_ptr<RealConnection> connection = MakeConnection(core_, std::move(socket), peer);
-        WatchPeer(descriptor);
-        connection->NoteArrivals();
-        return std::unique_ptr<Connection>(std::move(connection));
-      }
-      ::close(descriptor);
-      return Fail(ErrorKind::kIo, "ACCEPT_FAILED", "cannot take a connection: " + error.message());
+      TW_TRY_ASSIGN(tcp::socket socket, TakeSocket(core_, descriptor, peer.protocol()));
+      std::unique_ptr<RealConnection> connection = MakeConnection(core_, std::move(socket), ToAddress(peer));
+      WatchPeer(descriptor);
+      connection->NoteArrivals();
+      return std::unique_ptr<Connection>(std::move(connection));
     }
     // A client that went away again is no error of ours.
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
@@ -593,6 +589,12 @@ Result<std::unique_ptr<Connection>> RealNetwork::ConnectTo(const tcp::endpoint& 
 
 std::unique_ptr<Network> MakeRealNetwork(RealCore& core) {
   return std::make_unique<RealNetwork>(core);
+}
+
+Result<std::unique_ptr<Connection>> AdoptSocket(Core& core, int descriptor, Address peer) {
+  core.AssertHere();
+  TW_TRY_ASSIGN(tcp::socket socket, TakeSocket(static_cast<RealCore&>(core), descriptor, tcp::v4()));
+  return std::unique_ptr<Connection>(MakeConnection(core, std::move(socket), std::move(peer)));
 }
 
 }  // namespace tradewind::runtime

@@ -1,0 +1,74 @@
+// An instance as a replica of another, and as a primary of one: by GTIDs, over connections that somebody else brings to the
+// primary (127.0.0.1 and a port of this machine).
+//
+// What an instance writes as a replica it logs as its own (log_slave_updates), with the same GTIDs: so either can follow the
+// other, from where it is, whichever took writes last. Two histories of one domain are refused by both (gtid_strict_mode).
+//
+// A replica follows only while it was told to, and not after a restart of its server (--skip-slave-start). Each call
+// suspends, and fails with what KeptConnection does.
+//
+// One core only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "mariadb/gtid_position.h"
+#include "mariadb/instance.h"
+#include "mariadb/kept_connection.h"
+#include "runtime/core.h"
+
+namespace tradewind::mariadb {
+
+inline constexpr std::string_view kReplicaUser = "tradewind_replica";
+
+// Both of letters, digits and underlines.
+struct PrimaryLogin {
+  std::string user;
+  std::string password;
+};
+
+class Replication {
+ public:
+  Replication(runtime::Core& core, Instance& instance)
+      : core_(core), instance_(instance), control_(core, instance), waits_(core, instance) {}
+
+  // -- As a primary
+  // The last of what was committed here, or applied.
+  Result<GtidPosition> WrittenTo(runtime::TimePoint deadline);
+  // Makes the account by which one replica logs in, with a fresh password; it is this copy's alone (not in the binary log).
+  Result<PrimaryLogin> AdmitReplica(runtime::TimePoint deadline);
+  Result<void> DismissReplica(runtime::TimePoint deadline);
+
+  // -- As a replica
+  // A copy that was just made begins there.
+  Result<void> BeginAt(const GtidPosition& position, runtime::TimePoint deadline);
+  // From where it is. `was_primary`: its own writes come before what it follows.
+  enum class Was { kReplica, kPrimary };
+  Result<void> Follow(const PrimaryLogin& login, uint16_t port, Was was, runtime::TimePoint deadline);
+  // Goes on, until it has exactly that, and stops there. Requires: it was told whom to follow.
+  Result<void> FollowUntil(const GtidPosition& position, runtime::TimePoint deadline);
+  // Goes on after StopFollowing().
+  Result<void> FollowOn(runtime::TimePoint deadline);
+  Result<void> StopFollowing(runtime::TimePoint deadline);
+  // Follows nobody, and forgets whom it followed.
+  Result<void> ForgetPrimary(runtime::TimePoint deadline);
+  Result<GtidPosition> FollowedTo(runtime::TimePoint deadline);
+  // Whether it has followed to there, by the deadline.
+  Result<bool> AwaitFollowed(const GtidPosition& position, runtime::TimePoint deadline);
+  // Why it does not follow; nothing while it does, or tries to. REPLICATION_BROKEN (kUnavailable).
+  Result<void> CheckFollows(runtime::TimePoint deadline);
+
+ private:
+  Result<GtidPosition> ReadPosition(const char* variable, runtime::TimePoint deadline);
+
+  runtime::Core& core_;
+  Instance& instance_;
+  KeptConnection control_;
+  KeptConnection waits_;  // For AwaitFollowed(), beside which others go on.
+};
+
+}  // namespace tradewind::mariadb
