@@ -135,6 +135,16 @@ Grant Token::At(const TenantName& tenant) const {
   return grant;
 }
 
+Result<void> CheckTimes(const Token& token, int64_t now_s) {
+  if (token.expires_at_s && *token.expires_at_s <= now_s)
+    return Fail(ErrorKind::kUnauthorized, "AUTH_JWT_EXPIRED", "the token has expired",
+                "make a new one with: tradewind token create");
+  if (token.not_before_s && *token.not_before_s > now_s)
+    return Fail(ErrorKind::kUnauthorized, "AUTH_JWT_IMMATURE", "the token is for later",
+                "wait, or compare the clocks of the two machines");
+  return {};
+}
+
 std::string ToClaims(const Token& token) {
   json::object claims;
   if (token.expires_at_s) claims["exp"] = *token.expires_at_s;
@@ -280,12 +290,7 @@ Result<Token> VerifyingKeys::Verify(std::string_view jwt, int64_t now_s) const {
       });
   if (!is_signed) return InvalidToken("no key of this server has signed it");
   TW_TRY_ASSIGN(Token token, ParseClaims(*claims));
-  if (token.expires_at_s && *token.expires_at_s <= now_s)
-    return Fail(ErrorKind::kUnauthorized, "AUTH_JWT_EXPIRED", "the token has expired",
-                "make a new one with: tradewind token create");
-  if (token.not_before_s && *token.not_before_s > now_s)
-    return Fail(ErrorKind::kUnauthorized, "AUTH_JWT_IMMATURE", "the token is for later",
-                "wait, or compare the clocks of the two machines");
+  TW_TRY(CheckTimes(token, now_s));
   return token;
 }
 

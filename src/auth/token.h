@@ -46,6 +46,9 @@ struct Token {
   Grant At(const TenantName& tenant) const;
 };
 
+// Fails (kUnauthorized) with AUTH_JWT_EXPIRED or AUTH_JWT_IMMATURE at a time that is not the token's.
+Result<void> CheckTimes(const Token& token, int64_t now_s);
+
 // The claims as JSON, and back; fails with AUTH_JWT_INVALID (kUnauthorized). Any text.
 std::string ToClaims(const Token& token);
 Result<Token> ParseClaims(std::string_view json);

@@ -25,6 +25,11 @@ std::optional<MoveState> ParseMoveState(std::string_view name) {
   return std::nullopt;
 }
 
+Error NoSuchTenant(const TenantName& name) {
+  return {ErrorKind::kNotFound, "TENANT_NOT_FOUND", "there is no tenant " + name,
+          "tradewind tenant list shows the tenants"};
+}
+
 bool IsLegal(MoveState from, MoveState to, bool destination_owns) {
   switch (from) {
     case MoveState::kForward:

@@ -128,6 +128,9 @@ inline constexpr std::string_view kCatalogDownCode =
     "CATALOG_DOWN";  // kIo: its disk failed; it must be restarted.
 bool OutcomeIsUnknown(const Error& error);
 
+// TENANT_NOT_FOUND (kNotFound), in the same words wherever it is said.
+Error NoSuchTenant(const TenantName& name);
+
 // Besides the codes named below, every operation can fail with kUnavailable (nothing was done; a retry may
 // succeed) and with the two codes above.
 class Catalog {

@@ -221,9 +221,7 @@ Result<NodeRecord> EmbeddedCatalog::FindNode(const NodeName& name) {
 
 Result<TenantRecord> EmbeddedCatalog::FindTenant(const TenantName& name) {
   TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} WHERE name=?1", kTenantColumns), {name}));
-  if (rows.empty())
-    return Fail(ErrorKind::kNotFound, "TENANT_NOT_FOUND", "there is no tenant " + name,
-                "tradewind tenant list shows the tenants");
+  if (rows.empty()) return Fail(NoSuchTenant(name));
   TW_TRY_ASSIGN(TenantRecord tenant, TenantOf(rows[0]));
   if (tenant.move.empty()) return tenant;
   TW_TRY_ASSIGN(const Rows move, Run("SELECT 1 FROM moves WHERE id=?1 AND tenant=?2 AND ended_at_ms = 0",

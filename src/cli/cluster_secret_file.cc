@@ -10,48 +10,21 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
-#include "base/ascii.h"
 #include "base/path.h"
+#include "cli/secret_file.h"
 #include "runtime/file_descriptor.h"
 
 namespace tradewind::cli {
 namespace {
 
-constexpr size_t kSecretBytes = 32;  // Drawn for a new one; at least as many characters for one made by hand.
-constexpr size_t kSecretFileBytes = 4096;  // At most.
+constexpr SecretFile kSecret{"CLUSTER_SECRET", "the cluster's secret", "--cluster-secret-file"};
 
 tl::unexpected<Error> Unreadable(const std::string& what, const std::string& path) {
-  return Fail(
-      ErrorKind::kIo, "CLUSTER_SECRET_UNREADABLE",
-      fmt::format("the file of the cluster's secret, {}, cannot be {}: {}", path, what, std::strerror(errno)),
-      "let this user have it, or name another with --cluster-secret-file");
-}
-
-tl::unexpected<Error> Exposed(const std::string& path, const std::string& why, const std::string& action) {
-  return Fail(ErrorKind::kRefused, "CLUSTER_SECRET_EXPOSED",
-              fmt::format("the file of the cluster's secret, {}, may be known to others: {}", path, why),
-              action);
-}
-
-// Nobody else may put another file in its place.
-Result<void> CheckFolder(const std::string& path) {
-  const std::string folder = FolderOf(path);
-  struct stat status {};
-  if (stat(folder.c_str(), &status) != 0) {
-    if (errno == ENOENT) return {};
-    return Unreadable("reached", path);
-  }
-  const bool trusted = status.st_uid == geteuid() || status.st_uid == 0;
-  // In a folder with the sticky bit others may add files, and not replace ours.
-  const bool closed = (status.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (status.st_mode & S_ISVTX) != 0;
-  if (trusted && closed) return {};
-  return Exposed(
-      path, fmt::format("others may write to the folder {}", folder),
-      "chmod go-w " + folder + ", or name a file in a folder of your own with --cluster-secret-file");
+  return SecretUnreadable(what, path, kSecret);
 }
 
 // Makes one folder for this user alone; an existing one stays as it is.
@@ -135,45 +108,14 @@ std::string DefaultClusterSecretPath() {
 }
 
 Result<net::ClusterSecret> ReadClusterSecret(const std::string& path) {
-  const runtime::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) {
-    if (errno != ENOENT) return Unreadable("read", path);
-    return Fail(ErrorKind::kNotFound, "CLUSTER_SECRET_MISSING", "there is no file " + path,
-                "make one that only this user can read, with the same 32 characters or more for all nodes: "
-                "(umask 077; openssl rand -hex 32 > " +
-                    path + ")");
-  }
-  struct stat status {};
-  if (fstat(file.get(), &status) != 0) return Unreadable("read", path);
-  if (!S_ISREG(status.st_mode))
-    return Fail(ErrorKind::kRefused, "CLUSTER_SECRET_INVALID", path + " is no plain file",
-                "name a file with --cluster-secret-file");
-  if (status.st_uid != geteuid() && status.st_uid != 0)
-    return Exposed(path, "it belongs to another user", "run as that user, or make a file of your own");
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-    return Exposed(path, "its mode lets others have it",
-                   "make a new secret if others use this machine; then chmod 600 " + path);
-  TW_TRY(CheckFolder(path));
-  std::string text(kSecretFileBytes + 1, '\0');
-  const ssize_t size = read(file.get(), text.data(), text.size());
-  if (size < 0) return Unreadable("read", path);
-  text.resize(static_cast<size_t>(size));
-  const bool too_long = text.size() > kSecretFileBytes;
-  text = std::string(Trimmed(text));
-  if (too_long || text.size() < kSecretBytes)
-    return Fail(
-        ErrorKind::kRefused, "CLUSTER_SECRET_INVALID",
-        fmt::format(
-            "the secret in {} is too {}: it has {} characters at least, in a file of {} bytes at most", path,
-            too_long ? "long" : "short", kSecretBytes, kSecretFileBytes),
-        "make another, the same for all nodes: openssl rand -hex 32");
-  return net::ClusterSecret(text);
+  TW_TRY_ASSIGN(std::string text, ReadSecretFile(path, kSecret));
+  return net::ClusterSecret(std::move(text));
 }
 
 Result<net::ClusterSecret> ReadOrMakeClusterSecret(const std::string& path) {
   if (auto secret = ReadClusterSecret(path); secret || secret.error().code != "CLUSTER_SECRET_MISSING")
     return secret;
-  TW_TRY(CheckFolder(path));
+  TW_TRY(CheckSecretFolder(path, kSecret));
   TW_TRY(Make(path));
   return ReadClusterSecret(path);
 }

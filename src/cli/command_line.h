@@ -16,6 +16,7 @@ enum class OutputFormat { kTable, kJson };
 struct GlobalOptions {
   std::string server = "http://127.0.0.1:8080";
   std::string token;
+  std::string token_file;
   OutputFormat output = OutputFormat::kTable;
 };
 

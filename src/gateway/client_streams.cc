@@ -18,15 +18,16 @@ ClientStreams::ClientStreams(runtime::Core& core, GatewayId id, std::function<vo
 
 ClientStreams::~ClientStreams() = default;
 
-ClientStreams::Pointer ClientStreams::Open(const TenantName& tenant) {
+ClientStreams::Pointer ClientStreams::Open(const Permit& permit) {
   auto stream = std::make_shared<ClientStream>();
   stream->id = std::exchange(next_id_, next_id_ + core_.siblings().size());
-  stream->at_owner.tenant = tenant;
+  stream->at_owner.tenant = permit.tenant;
+  stream->at_owner.rights = permit.rights;
   table_.Add(stream);
   return stream;
 }
 
-Result<ClientStreams::Pointer> ClientStreams::Acquire(const Baton& baton, const TenantName& tenant) {
+Result<ClientStreams::Pointer> ClientStreams::Acquire(const Baton& baton, const Permit& permit) {
   if (baton.gateway != id_)
     return Fail(ErrorKind::kInvalid, std::string(hrana::kStreamExpired),
                 "node " + baton.node +
@@ -38,8 +39,9 @@ Result<ClientStreams::Pointer> ClientStreams::Acquire(const Baton& baton, const 
     if (baton.stream == 0 || baton.stream >= next_id_) return BadBaton();
     return Expired(baton.stream);
   }
-  if (stream->baton != baton.text || stream->at_owner.tenant != tenant || !table_.Acquire(*stream))
+  if (stream->baton != baton.text || stream->at_owner.tenant != permit.tenant || !table_.Acquire(*stream))
     return BadBaton();
+  stream->at_owner.rights = permit.rights;
   return stream;
 }
 

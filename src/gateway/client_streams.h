@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "gateway/baton.h"
 #include "gateway/owner_calls.h"
+#include "gateway/permit.h"
 #include "gateway/stream_table.h"
 #include "hrana/sql_store.h"
 #include "runtime/core.h"
@@ -44,10 +45,10 @@ class ClientStreams {
   ~ClientStreams();  // Requires: Stop() has returned.
 
   // A new one, acquired.
-  Pointer Open(const TenantName& tenant);
-  // Acquires the one that the baton is for. Fails with STREAM_EXPIRED, and what ended it as far as that is known; with
+  Pointer Open(const Permit& permit);
+  // Acquires the one that the baton is for; what its requests may do is what the permit says now. Fails with STREAM_EXPIRED, and what ended it as far as that is known; with
   // BATON_INVALID when the baton was used before or is another tenant's.
-  Result<Pointer> Acquire(const Baton& baton, const TenantName& tenant);
+  Result<Pointer> Acquire(const Baton& baton, const Permit& permit);
   // The same; null when somebody has used the baton, or the stream has ended.
   Pointer AcquireUnused(uint64_t id, const std::string& baton);
 

@@ -28,13 +28,13 @@ class ClientStreamsTest : public testing::Test {
   }
   // A stream between two requests, and its baton.
   std::string Open(const TenantName& tenant = "shop") {
-    const auto stream = streams_->Open(tenant);
+    const auto stream = streams_->Open({tenant, {}});
     const std::string baton = streams_->MakeNextBaton(*stream);
     streams_->Release(*stream);
     return baton;
   }
   Result<ClientStreams::Pointer> Acquire(const std::string& baton, const TenantName& tenant = "shop") {
-    return streams_->Acquire(ParseBaton(baton).value(), tenant);
+    return streams_->Acquire(ParseBaton(baton).value(), {tenant, {}});
   }
   static std::string CodeOf(const Result<ClientStreams::Pointer>& result) {
     return result ? "no error" : result.error().code;
@@ -106,7 +106,7 @@ TEST_F(ClientStreamsTest, OnlySoManyEndingsAreRemembered) {
     const std::string first = Open();
     streams_->End(**Acquire(first), Ending::kClosed);
     for (size_t i = 0; i < limits::kRememberedStreams; ++i)
-      streams_->End(*streams_->Open("shop"), Ending::kFailed);
+      streams_->End(*streams_->Open({"shop", {}}), Ending::kFailed);
     EXPECT_THAT(MessageOf(Acquire(first)), HasSubstr("was closed, or failed, or was idle"));
   });
 }

@@ -41,12 +41,26 @@ Result<void> CheckSize(const std::vector<hrana::StreamRequest>& requests) {
 
 }  // namespace
 
+std::string EncodeRights(const tenant::Rights& rights) {
+  if (!rights.write) return "ro";
+  return rights.change_schema ? "rw,ddl" : "rw";
+}
+
+Result<tenant::Rights> DecodeRights(std::optional<std::string_view> field) {
+  if (!field || *field == "rw,ddl") return tenant::Rights{true, true};
+  if (*field == "rw") return tenant::Rights{true, false};
+  if (*field == "ro") return tenant::Rights{false, false};
+  return Fail(ErrorKind::kInvalid, "RIGHTS_INVALID", "a node passes a request on with rights that are none",
+              "run the same version of tradewind on all nodes");
+}
+
 Gateway::Gateway(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants,
-                 const Strangers& strangers, pace::Sensor& sensor)
+                 const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor)
     : member_(member),
       core_(member.core),
       peers_(peers),
       strangers_(strangers),
+      authenticator_(authenticator),
       sensor_(sensor),
       owner_(member, id, peers, tenants),
       streams_(core_, std::move(id),
@@ -71,26 +85,45 @@ Result<TenantName> Gateway::TenantOf(const net::Call& call) const {
   return tenant;
 }
 
+// What another node passes on was let in there, and says for what.
+Result<Permit> Gateway::Admit(const net::Call& call) {
+  TW_TRY_ASSIGN(TenantName tenant, TenantOf(call));
+  const net::HttpRequest& request = call.request;
+  if (IsForwarded(request)) {
+    TW_TRY_ASSIGN(const tenant::Rights rights, DecodeRights(request.headers.Get(net::kRightsField)));
+    return Permit{std::move(tenant), rights};
+  }
+  TW_TRY_ASSIGN(const auth::Grant grant, authenticator_.AtTenant(request.headers.Get("authorization"), tenant,
+                                                                 core_.UnixMilliseconds() / 1000));
+  if (grant.access == auth::Access::kNone) return Fail(catalog::NoSuchTenant(tenant));
+  return Permit{std::move(tenant), {grant.access == auth::Access::kWrite, grant.may_change_schema}};
+}
+
 void Gateway::AddRoutes(net::Routes& routes) {
   using Body = net::Route::Body;
+  using Needs = net::Route::Needs;
+  using For = net::Route::For;
   for (const std::string mount : {"", "/db/*", "/dev/*"}) {
     for (const std::string version : {"/v2", "/v3"}) {
-      routes.Add({"GET", mount + version, [this](const net::Call& call) -> net::Answer {
+      routes.Add({"GET", mount + version,
+                  [this](const net::Call& call) -> net::Answer {
                     ++requests_;
-                    if (const auto tenant = TenantOf(call); !tenant) return Failure(tenant.error());
+                    if (const auto permit = Admit(call); !permit) return Failure(permit.error());
                     return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
-                  }});
+                  },
+                  Body::kJson, Needs::kServing, For::kClient});
       routes.Add({"POST", mount + version + "/pipeline",
                   [this](const net::Call& call) -> net::Answer { return HandlePipeline(call); },
-                  Body::kMaybeJson});
+                  Body::kMaybeJson, Needs::kServing, For::kClient});
     }
     for (const std::string later : {"/v3/cursor", "/v1/execute", "/v1/batch"})
       routes.Add({"POST", mount + later,
-                  [later](const net::Call&) -> net::Answer {
+                  [this, later](const net::Call& call) -> net::Answer {
+                    if (const auto permit = Admit(call); !permit) return Failure(permit.error());
                     return Failure(Error{ErrorKind::kNotFound, "NOT_THERE_YET", later + " is not there yet",
                                          "use the v2 or v3 pipeline"});
                   },
-                  Body::kMaybeJson});
+                  Body::kMaybeJson, Needs::kServing, For::kClient});
   }
 }
 
@@ -98,26 +131,27 @@ net::HttpResponse Gateway::HandlePipeline(const net::Call& call) {
   core_.AssertHere();
   ++requests_;
   const net::HttpRequest& request = call.request;
-  const Result<TenantName> tenant = TenantOf(call);
-  if (!tenant) return Failure(tenant.error());
-  const pace::Sensor::Measurement measured(sensor_, *tenant, request.arrived, request.body.size());
-  const runtime::Turns turns(*tenant);
+  const Result<Permit> permit = Admit(call);
+  if (!permit) return Failure(permit.error());
+  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size());
+  const runtime::Turns turns(permit->tenant);
   const runtime::Activity activity("pipeline");
-  return Pipeline(request, *tenant);
+  return Pipeline(request, *permit);
 }
 
 // -- Streams
 
 // Only what the other gateway has to know travels: the name in the Host's place, and no field of the client's
 // that could make the header too large there.
-net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const TenantName& tenant,
+net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const Permit& permit,
                                   const NodeName& gateway, runtime::Duration patience) {
   if (IsForwarded(request)) return Failure(BadBaton().value());
   net::HttpRequest forwarded;
   forwarded.method = request.method;
   forwarded.target = "/v3/pipeline";
-  forwarded.headers.Set("x-namespace", tenant);
+  forwarded.headers.Set("x-namespace", permit.tenant);
   forwarded.headers.Set(net::kForwardedField, "1");
+  forwarded.headers.Set(net::kRightsField, EncodeRights(permit.rights));
   forwarded.body = request.body;
   forwarded.caller = request.caller;
   ++passed_on_;
@@ -127,7 +161,7 @@ net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const TenantN
   return std::move(*answer);
 }
 
-net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const TenantName& tenant) {
+net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Permit& permit) {
   Result<hrana::PipelineRequest> pipeline =
       runtime::OffCoreIfLarge(request.body.size(), [&] { return hrana::DecodePipeline(request.body); });
   if (!pipeline) return Failure(pipeline.error());
@@ -142,26 +176,26 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Tenan
     if (!baton) return Failure(BadBaton().value());
     // That gateway has its own patience with the owner, and answers when it ends.
     if (baton->node != member_.self)
-      return PassOn(request, tenant, baton->node, 2 * PatienceFor(pipeline->requests));
+      return PassOn(request, permit, baton->node, 2 * PatienceFor(pipeline->requests));
     home = gateways_[baton->stream % gateways_.size()];
   }
   if (home == this) {
-    net::HttpResponse response = RunOn(*pipeline, baton, tenant, request.body.size(), request.caller);
+    net::HttpResponse response = RunOn(*pipeline, baton, permit, request.body.size(), request.caller);
     // What goes on with a stream finds it here, wherever its connection is.
-    if (!baton) response.core = owner_.CoreOf(tenant);
+    if (!baton) response.core = owner_.CoreOf(permit.tenant);
     return response;
   }
   return net::CallOnFor(home->core_, request.caller, [&](net::Caller* there) {
-    const runtime::Turns turns(tenant);
+    const runtime::Turns turns(permit.tenant);
     const runtime::Activity activity("pipeline");
-    return home->RunOn(*pipeline, baton, tenant, request.body.size(), there);
+    return home->RunOn(*pipeline, baton, permit, request.body.size(), there);
   });
 }
 
 net::HttpResponse Gateway::RunOn(hrana::PipelineRequest& pipeline, const std::optional<Baton>& baton,
-                                 const TenantName& tenant, size_t body_bytes, net::Caller* caller) {
+                                 const Permit& permit, size_t body_bytes, net::Caller* caller) {
   core_.AssertHere();
-  Result<ClientStreams::Pointer> stream = baton ? streams_.Acquire(*baton, tenant) : streams_.Open(tenant);
+  Result<ClientStreams::Pointer> stream = baton ? streams_.Acquire(*baton, permit) : streams_.Open(permit);
   if (!stream) return Failure(stream.error());
   auto ran = sqlite::OrOutOfMemory<net::HttpResponse>(
       [&] { return RunPipeline(*stream, pipeline, body_bytes, caller); });

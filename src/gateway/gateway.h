@@ -13,6 +13,9 @@
 // statements may take (PatienceFor), and carries whatever the owner may answer; what bounds a pipeline is
 // checked here before any of it runs, or at the owner.
 //
+// Every client shows a token where the node asks for one (auth/authenticator.h), for each request: what it may do is
+// enforced at the owner (tenant::Stream). A request that is passed on carries that instead of the token.
+//
 // A pipeline is JSON and says so, or says nothing: a form or text is what a page makes a browser send (strangers.h).
 //
 // A client that has gone while its request runs has given up its stream: the statement is cancelled, here or at
@@ -25,15 +28,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "catalog/directory.h"
 #include "catalog/member.h"
 #include "gateway/baton.h"
 #include "gateway/client_streams.h"
 #include "gateway/node_tenants.h"
 #include "gateway/owner_calls.h"
+#include "gateway/permit.h"
 #include "net/http.h"
 #include "net/metrics.h"
 #include "net/routes.h"
@@ -44,11 +50,16 @@ namespace tradewind::gateway {
 
 class Strangers;
 
+// As a value of net::kRightsField, for a request that is passed on; and back. Without the field a client may do everything.
+std::string EncodeRights(const tenant::Rights& rights);
+// Fails with RIGHTS_INVALID (kInvalid).
+Result<tenant::Rights> DecodeRights(std::optional<std::string_view> field);
+
 class Gateway {
  public:
   // `id` is that of all gateways of the node.
   Gateway(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants,
-          const Strangers& strangers, pace::Sensor& sensor);
+          const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor);
   ~Gateway();  // Requires: Stop() has returned.
 
   // All gateways of the node, by the numbers of their cores, itself among them; before it has a route. They outlive its
@@ -64,11 +75,12 @@ class Gateway {
  private:
   // The tenant that a request is for.
   Result<TenantName> TenantOf(const net::Call& call) const;
+  Result<Permit> Admit(const net::Call& call);
   net::HttpResponse HandlePipeline(const net::Call& call);
-  net::HttpResponse Pipeline(const net::HttpRequest& request, const TenantName& tenant);
+  net::HttpResponse Pipeline(const net::HttpRequest& request, const Permit& permit);
   // On the core of the stream, or of a new one's connection.
   net::HttpResponse RunOn(hrana::PipelineRequest& pipeline, const std::optional<Baton>& baton,
-                          const TenantName& tenant, size_t body_bytes, net::Caller* caller);
+                          const Permit& permit, size_t body_bytes, net::Caller* caller);
   Result<net::HttpResponse> RunPipeline(const ClientStreams::Pointer& stream,
                                         hrana::PipelineRequest& pipeline, size_t body_bytes,
                                         net::Caller* caller);
@@ -77,13 +89,14 @@ class Gateway {
   // It has failed: nobody has it any more, and what it has open keeps others waiting.
   void EndFailed(const ClientStreams::Pointer& stream);
   // To the gateway that a baton names. Suspends.
-  net::HttpResponse PassOn(const net::HttpRequest& request, const TenantName& tenant, const NodeName& gateway,
+  net::HttpResponse PassOn(const net::HttpRequest& request, const Permit& permit, const NodeName& gateway,
                            runtime::Duration patience);
 
   const catalog::Member& member_;
   runtime::Core& core_;
   catalog::Peers& peers_;
   const Strangers& strangers_;
+  auth::Authenticator& authenticator_;
   pace::Sensor& sensor_;
   OwnerCalls owner_;
   ClientStreams streams_;

@@ -97,7 +97,7 @@ struct MemoryNode {
         id(name + "." + runtime::RandomId(on)) {
     TW_CHECK(removed.Start().has_value(), "the folder is there");
     node_tenants.Add({on, tenants, moves, streams});
-    gateway = std::make_unique<Gateway>(member, id, peers, node_tenants, strangers, sensor);
+    gateway = std::make_unique<Gateway>(member, id, peers, node_tenants, strangers, authenticator, sensor);
     gateway->SetGateways({gateway.get()});
     gateway->AddRoutes(routes);
     node_tenants.AddRoutes(routes, sensor);
@@ -133,6 +133,7 @@ struct MemoryNode {
   NodeTenants node_tenants;
   const catalog::Member member;
   const Strangers strangers;
+  auth::Authenticator authenticator;  // Asks nobody, until a test has another.
   pace::Sensor sensor;
   const GatewayId id;
   net::Routes routes;

@@ -111,6 +111,7 @@ Result<StreamResults> OwnerCalls::Run(OwnerStream& stream, std::vector<hrana::St
   StreamCall call;
   call.tenant = stream.tenant;
   call.gateway = id_;
+  call.rights = stream.rights;
   call.keep = keep;
   requests.swap(call.requests);
   call.answered_bytes = answered_bytes;

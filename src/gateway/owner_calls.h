@@ -35,6 +35,7 @@ struct OwnerStream {
   bool autocommit = true;
   sqlite::SessionState session = {};
   std::vector<std::string> begun = {};
+  tenant::Rights rights = {};  // Of the client that uses it just now.
 
   bool InTransaction() const { return !autocommit && begun.empty(); }
 };

@@ -156,6 +156,8 @@ std::string Encode(const StreamCall& call) {
                 {"stream", call.stream},
                 {"opens", call.opens},
                 {"epoch", call.epoch.value},
+                {"write", call.rights.write},
+                {"change_schema", call.rights.change_schema},
                 {"keep", call.keep},
                 {"session", EncodeSession(call.session)},
                 {"begun", ToArray(call.begun)},
@@ -184,6 +186,8 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   TW_TRY_ASSIGN(call.stream, parts->Text("stream"));
   TW_TRY_ASSIGN(call.opens, parts->Flag("opens"));
   TW_TRY_ASSIGN(call.epoch.value, parts->Number("epoch"));
+  TW_TRY_ASSIGN(call.rights.write, parts->Flag("write"));
+  TW_TRY_ASSIGN(call.rights.change_schema, parts->Flag("change_schema"));
   TW_TRY_ASSIGN(call.keep, parts->Flag("keep"));
   if (!parts->ReadSession(call.session)) return Invalid();
   TW_TRY_ASSIGN(call.begun, parts->Texts("begun"));

@@ -17,6 +17,7 @@
 #include "hrana/request.h"
 #include "hrana/run.h"
 #include "sqlite/session_state.h"
+#include "tenant/rights.h"
 
 namespace tradewind::gateway {
 
@@ -30,9 +31,10 @@ struct StreamCall {
   TenantName tenant;
   GatewayId gateway;
   StreamId stream;
-  bool opens = false;  // Else the stream is open there, and the call is lost if it does not fit it in all.
-  Epoch epoch;         // To open one: the newest that the caller knows of. Else the stream's own.
-  bool keep = false;   // The client goes on with the stream: keep its connection even without a transaction.
+  bool opens = false;     // Else the stream is open there, and the call is lost if it does not fit it in all.
+  Epoch epoch;            // To open one: the newest that the caller knows of. Else the stream's own.
+  tenant::Rights rights;  // What its requests may do.
+  bool keep = false;  // The client goes on with the stream: keep its connection even without a transaction.
   // Of a stream that is opened: how it begins (tenant::Stream::Resume).
   sqlite::SessionState session;
   std::vector<std::string> begun;

@@ -67,6 +67,7 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
   if (use->gate() == tenant::Gate::kMoved || use.epoch() < call.epoch)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");
   TW_TRY_ASSIGN(auto stream, use->OpenStream());
+  stream->SetRights(call.rights);
   TW_TRY(stream->Resume(call.session, call.begun));
   const Epoch epoch = use.epoch();
   return std::make_shared<OpenStream>(
@@ -115,6 +116,7 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   StreamAnswer answer;
   answer.progress = call.progress;
   answer.epoch = open.epoch;
+  open.stream->SetRights(call.rights);
   RunRequests(open, call, answer);
   answer.autocommit = open.stream->autocommit();
   answer.session = open.stream->session();

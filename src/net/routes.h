@@ -32,11 +32,19 @@ struct Route {
     kNothing,
   };
 
+  // Who may ask. What /v1/internal/ has is for nodes alone, whatever this says.
+  enum class For {
+    kAdmin,   // Whoever has the admin token, where there is one.
+    kClient,  // A tenant's: the route looks at the token itself, as it knows the tenant.
+    kAnybody,
+  };
+
   std::string_view method;
   std::string path;
   std::function<Answer(const Call&)> run;  // May suspend.
   Body body = Body::kJson;
   Needs needs = Needs::kServing;
+  For whom = For::kAdmin;
 };
 
 inline constexpr std::string_view kNotJsonCode = "CONTENT_TYPE_NOT_JSON";

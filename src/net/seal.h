@@ -36,8 +36,10 @@ namespace tradewind::net {
 inline constexpr std::string_view kSealField = "x-tradewind-seal";
 // The call is sent on for a client, and must not be sent on again.
 inline constexpr std::string_view kForwardedField = "x-tradewind-forwarded";
-inline constexpr std::array<std::string_view, 4> kSealedFields = {"content-type", "allow", "x-namespace",
-                                                                  kForwardedField};
+// What the client may do whose call is sent on, as far as that is not everything.
+inline constexpr std::string_view kRightsField = "x-tradewind-rights";
+inline constexpr std::array<std::string_view, 5> kSealedFields = {"content-type", "allow", "x-namespace",
+                                                                  kForwardedField, kRightsField};
 inline constexpr uint64_t kRefusalSeed = 0x7265667573616c21u;
 
 // kUnavailable: the call was damaged on its way, and surely did not run.

@@ -59,7 +59,7 @@ void CoreParts::Connect(Once once) {
                                              });
   streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_);
   gateway_ = std::make_unique<gateway::Gateway>(*member_, once_->gateway, *directory_, once_->tenants,
-                                                reception_.strangers(), sensor_);
+                                                reception_.strangers(), reception_.authenticator(), sensor_);
 }
 
 gateway::CoreTenants CoreParts::OfTenants() {

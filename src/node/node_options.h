@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "base/ids.h"
 #include "net/cluster_secret.h"
 #include "runtime/network.h"
@@ -32,6 +33,7 @@ struct NodeOptions {
   bool replace_node = false;              // Takes the name over from a data folder that is lost.
   std::vector<std::string> domains;       // Names that lead here too (strangers.h), from ParseDomain().
   std::optional<int64_t> sqlite_version;  // For tests: says that it has another SQLite than it has.
+  auth::Locks locks;                      // What tenants and the admin API ask for.
   net::ClusterSecret cluster_secret;      // Without one every node is believed, as in a simulation.
   StepTrap trap;
 };

@@ -30,7 +30,7 @@ net::HttpResponse Refuse(const Error& why, int status) {
 }  // namespace
 
 Reception::Reception(runtime::Core& core, const NodeOptions& options, const NodeState& state)
-    : core_(core), options_(options), state_(state) {}
+    : core_(core), options_(options), state_(state), authenticator_(options.locks) {}
 
 Reception::~Reception() = default;
 
@@ -72,7 +72,7 @@ void Reception::HandTo(const std::vector<Reception*>& all) {
 
 void Reception::AddHealthRoute() {
   routes_.Add({"GET", "/health", [this](const net::Call&) { return Health(); }, net::Route::Body::kAnything,
-               net::Route::Needs::kNothing});
+               net::Route::Needs::kNothing, net::Route::For::kAnybody});
 }
 
 std::optional<Error> Reception::WhyNoNodesCall(const net::HttpRequest& request) const {
@@ -121,6 +121,10 @@ net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
     if (state_.refused) return net::ErrorResponse(*state_.refused);
   }
   if (!found.route) return net::Routes::Refusal(request, found);
+  if (found.route->whom == net::Route::For::kAdmin && !request.proven) {
+    if (const auto admin = authenticator_.AsAdmin(request.headers.Get("authorization")); !admin)
+      return net::ErrorResponse(admin.error());
+  }
   if (const auto readable = net::Routes::CheckBody(*found.route, request); !readable)
     return Refuse(readable.error(), 415);
   net::Answer answer = found.route->run({request, found.name});

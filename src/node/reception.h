@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "gateway/strangers.h"
@@ -47,6 +48,7 @@ class Reception {
   // Requires, as strangers() does: it listens.
   const std::string& url() const { return url_; }
   const gateway::Strangers& strangers() const { return *strangers_; }
+  auth::Authenticator& authenticator() { return authenticator_; }
 
   // Each part of the node adds its own.
   net::Routes& routes() { return routes_; }
@@ -70,6 +72,7 @@ class Reception {
   const NodeState& state_;
   std::string url_;
   std::optional<gateway::Strangers> strangers_;
+  auth::Authenticator authenticator_;
   net::Routes routes_;
   std::unique_ptr<net::HttpServer> server_;
   Reception* first_ = nullptr;  // Of core 0, on another one.

@@ -4,9 +4,26 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
+#include "cli/text_file.h"
 #include "program/config_file.h"
 
 namespace tradewind::program {
+
+namespace {
+
+Result<void> FindToken(cli::GlobalOptions& global) {
+  if (!global.token.empty() || global.token_file.empty()) return {};
+  const auto text = cli::TextOfFile(global.token_file);
+  if (!text)
+    return Fail(ErrorKind::kNotFound, "FILE_NOT_READABLE",
+                "the file of the token, " + global.token_file + ", cannot be read",
+                "name another with --token-file or in TRADEWIND_TOKEN_FILE");
+  global.token = Trimmed(*text);
+  return {};
+}
+
+}  // namespace
 
 int RunCommandLine(int argc, const char* const* argv) {
   cli::Arguments arguments(
@@ -20,6 +37,10 @@ int RunCommandLine(int argc, const char* const* argv) {
       .ShowDefault()
       .ValueName("URL");
   app.AddOption("--token", line.global.token, "Token for the admin API and for tenants").ValueName("TOKEN");
+  app.AddOption("--token-file", line.global.token_file,
+                "The same from a file, so that no other user sees it among the processes")
+      .FromEnvironment("TRADEWIND_TOKEN_FILE")
+      .ValueName("FILE");
   std::string output;
   app.AddOption("-o,--output", output, "How results are printed: table (default) or json")
       .OneOf({"table", "json"})
@@ -41,6 +62,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   if (!words) return static_cast<int>(cli::Report(words.error()));
   if (const auto over = arguments.Parse(std::move(*words))) return static_cast<int>(*over);
   if (output == "json") line.global.output = cli::OutputFormat::kJson;
+  if (const auto token = FindToken(line.global); !token) return static_cast<int>(cli::Report(token.error()));
   return static_cast<int>(line.action());
 }
 

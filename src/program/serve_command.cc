@@ -15,11 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/memory_pool.h"
 #include "base/units.h"
 #include "cli/cluster_secret_file.h"
+#include "cli/secret_file.h"
+#include "cli/text_file.h"
 #include "node/node.h"
 #include "program/folder_lock.h"
 #include "program/listen_address.h"
@@ -43,6 +46,7 @@ struct ServeOptions {
   std::vector<std::string> domains;
   std::string cluster_secret_file;
   std::vector<std::string> auth_keys;
+  std::string admin_token_file;
   std::string memory;
   bool insecure = false;
   bool replace_node = false;
@@ -65,10 +69,36 @@ node::StepTrap TrapFromEnvironment() {
   return trap;
 }
 
+constexpr cli::SecretFile kAdminToken{"ADMIN_TOKEN", "the admin token", "--admin-token-file"};
+
+Result<auth::Locks> LocksFor(const ServeOptions& options) {
+  auth::Locks locks;
+  for (const std::string& path : options.auth_keys) {
+    const auto text = cli::TextOfFile(path);
+    if (!text)
+      return Fail(ErrorKind::kNotFound, "FILE_NOT_READABLE", "the key " + path + " cannot be read",
+                  "make a pair with: tradewind token keygen DIR");
+    auto keys = auth::VerifyingKeys::Parse(*text);
+    if (!keys) {
+      keys.error().message = fmt::format("--auth-key {}: {}", path, keys.error().message);
+      return Fail(std::move(keys).error());
+    }
+    locks.keys.Add(*keys);
+  }
+  if (!options.admin_token_file.empty()) {
+    TW_TRY_ASSIGN(locks.admin_token, cli::ReadSecretFile(options.admin_token_file, kAdminToken));
+  } else if (!locks.keys.empty()) {
+    return Fail(
+        ErrorKind::kInvalid, "ADMIN_TOKEN_MISSING",
+        "a node that asks its clients for tokens (--auth-key) leaves its admin API open without one for that",
+        "make one, (umask 077; openssl rand -hex 32 > FILE), and give --admin-token-file FILE");
+  }
+  return locks;
+}
+
 // All but the secret, which may be made.
 Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   if (!options.catalog.empty()) return cli::NotThereYet("--catalog (the catalog in etcd)");
-  if (!options.auth_keys.empty()) return cli::NotThereYet("--auth-key (a node that asks for tokens)");
   node::NodeOptions node;
   node.name = options.name;
   node.data_folder = options.data;
@@ -83,12 +113,16 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
     node.domains.push_back(std::move(domain));
   }
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
+  TW_TRY_ASSIGN(node.locks, LocksFor(options));
   if (!IsLoopback(node.listen) && !options.insecure) {
+    const bool asks = !node.locks.keys.empty();
     return Fail(
         ErrorKind::kInvalid, "LISTEN_INSECURE",
-        fmt::format("--listen {} can be reached by other machines, and this node asks nobody for a token",
-                    options.listen),
-        "listen on 127.0.0.1, or give --insecure if the network is trusted");
+        fmt::format("--listen {} can be reached by other machines, and this node {}", options.listen,
+                    asks ? "does not encrypt what is said, tokens included (TLS is not there yet)"
+                         : "asks nobody for a token"),
+        asks ? "listen on 127.0.0.1 behind a proxy that has TLS, or give --insecure if the network is trusted"
+             : "listen on 127.0.0.1; or give --auth-key, or --insecure if the network is trusted");
   }
   return node;
 }
@@ -237,11 +271,20 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .ValueName("NAME");
   cli::AddClusterSecretOption(serve, options->cluster_secret_file);
   serve
-      .AddOption("--auth-key", options->auth_keys,
-                 "Public keys of the tokens that clients show (not there yet)")
+      .AddOption(
+          "--auth-key", options->auth_keys,
+          "Clients must show a token that the private key of this public one has signed (tradewind token "
+          "keygen); repeat it while keys are replaced")
+      .ValueName("FILE");
+  serve
+      .AddOption(
+          "--admin-token-file", options->admin_token_file,
+          "What the admin API and /metrics ask for: 32 characters or more, readable for this user only; the "
+          "commands take it as --token-file")
+      .FromEnvironment("TRADEWIND_ADMIN_TOKEN_FILE")
       .ValueName("FILE");
   serve.AddFlag("--insecure", options->insecure,
-                "Listen on an address that other machines reach, without tokens");
+                "Listen on an address that other machines reach, without encryption or tokens");
   serve.AddFlag("--replace-node", options->replace_node,
                 "Take the name over from a data folder that is lost; what it owned stays listed as missing");
   serve

@@ -169,6 +169,20 @@ Result<sql::Description> Stream::Describe(const std::string& sql) {
 
 // -- Around a statement
 
+// Whatever writes is known by its compiled program, or by the PRAGMAs that the sandbox lets through, and needs the write
+// turn; so this is the one place where it can be kept from it.
+Result<void> Stream::CheckRights(const StatementTraits& traits) const {
+  if (traits.readonly) return {};
+  if (!rights_.write)
+    return Fail(ErrorKind::kRefused, "SQLITE_READONLY", "attempt to write with a token that may only read",
+                "ask for a token that may write to this tenant");
+  if (traits.changes_schema && !rights_.change_schema)
+    return Fail(ErrorKind::kRefused, "SQLITE_AUTH",
+                "attempt to change the schema with a token that may not do so",
+                "ask for a token that has the tenant in its ddl scope");
+  return {};
+}
+
 Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
   if (aborted_) {
     const Error reason = *aborted_;
@@ -179,6 +193,7 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
       default: return Fail(reason);
     }
   }
+  TW_TRY(CheckRights(traits));
   while (true) {
     TW_TRY(CheckNotCancelled());
     const bool needs_turn = !traits.readonly && tenant_->turn_.holder() != connection_.get();

@@ -23,6 +23,7 @@
 #include "sql/value.h"
 #include "sqlite/connection.h"
 #include "sqlite/session_state.h"
+#include "tenant/rights.h"
 
 namespace tradewind::tenant {
 
@@ -37,6 +38,9 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
+  // From the next statement on. One that needs more fails before it has the write turn, so nothing of it reaches the file:
+  // with SQLITE_READONLY, or with SQLITE_AUTH where it is the schema that may not be changed (both kRefused).
+  void SetRights(const Rights& rights) { rights_ = rights; }
   // Waits for the gate and the write turn where the statement needs them, then runs it. It does not wait for
   // durability. Codes besides SQLite's: TENANT_MOVED (nothing ran), TRANSACTION_TIMEOUT (the transaction was
   // rolled back because it held the write turn too long), SQLITE_BUSY (the turn did not come in time),
@@ -75,6 +79,7 @@ class Stream {
   template <typename T, typename Run, typename TextOf>
   Result<T> RunStatement(const Run& run, const TextOf& text_of);
   Result<sqlite::Connection::Decision> BeforeStep(const sqlite::StatementTraits& traits);
+  Result<void> CheckRights(const sqlite::StatementTraits& traits) const;
   Result<void> AcquireTurn();
   Result<void> Admit(Entrant entrant);
   // Fails when the stream was cancelled; but what has yet to begin, and moves on, is let go to the new owner.
@@ -103,7 +108,8 @@ class Stream {
   sqlite::SessionState last_session_;  // Without a connection.
   std::vector<std::string> begun_;
   std::optional<Error> aborted_;  // Why the client's transaction is gone without its knowing.
-  bool reads_only_ = false;       // Its transaction was begun as READONLY.
+  Rights rights_;
+  bool reads_only_ = false;  // Its transaction was begun as READONLY.
   bool executing_ = false;
   bool let_in_ = false;  // A statement runs that began without a snapshot.
   bool cancelled_ = false;

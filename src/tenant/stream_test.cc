@@ -418,5 +418,81 @@ TEST_F(StreamTest, TransfersOfManyStreamsKeepTheSum) {
   });
 }
 
+// -- What a stream may do
+
+// Each way to write that SQL has, and what a session may do without writing.
+TEST_F(StreamTest, OneThatMayOnlyReadWritesInNoWay) {
+  WithTenant([&](Tenant& tenant) {
+    {
+      const auto owner = OpenStream(tenant);
+      for (const char* sql :
+           {"INSERT INTO t VALUES (1, 'a'), (2, 'b')", "CREATE VIEW w AS SELECT * FROM t",
+            "CREATE TRIGGER wi INSTEAD OF INSERT ON w BEGIN INSERT INTO t (v) VALUES (new.v); END",
+            "CREATE VIRTUAL TABLE f USING fts5 (x)", "INSERT INTO f VALUES ('word')"})
+        EXPECT_EQ(Say(*owner, sql), "") << sql;
+    }
+    const auto reader = OpenStream(tenant);
+    reader->SetRights({.write = false, .change_schema = false});
+    for (const char* sql : {"INSERT INTO t VALUES (3, 'c')",
+                            "INSERT INTO t VALUES (3, 'c') RETURNING id",
+                            "UPDATE t SET v = 'x'",
+                            "DELETE FROM t",
+                            "DELETE FROM t RETURNING *",
+                            "REPLACE INTO t VALUES (1, 'z')",
+                            "WITH c AS (SELECT 9) INSERT INTO t SELECT *, 'c' FROM c",
+                            "INSERT INTO w VALUES (7, 'through a trigger')",
+                            "INSERT INTO f (f) VALUES ('optimize')",
+                            "INSERT INTO t VALUES (1, 'a') ON CONFLICT DO UPDATE SET v = 'u'",
+                            "CREATE TABLE u (x)",
+                            "CREATE INDEX i ON t (v)",
+                            "DROP TABLE t",
+                            "ALTER TABLE t ADD COLUMN w",
+                            "REINDEX",
+                            "ANALYZE",
+                            "VACUUM",
+                            "PRAGMA user_version = 7",
+                            "PRAGMA application_id = 7",
+                            "PRAGMA incremental_vacuum",
+                            "PRAGMA optimize",
+                            "BEGIN IMMEDIATE",
+                            "BEGIN EXCLUSIVE"}) {
+      EXPECT_EQ(Say(*reader, sql), "SQLITE_READONLY") << sql;
+      EXPECT_EQ(reader->ExecuteFirst(sql).error().code, "SQLITE_READONLY") << sql;
+      EXPECT_TRUE(reader->autocommit()) << sql;
+    }
+    EXPECT_EQ(Say(*reader, "ATTACH 'x.db' AS x"), "SQLITE_AUTH");
+    EXPECT_EQ(Say(*reader, "BEGIN"), "");
+    EXPECT_EQ(Say(*reader, "SELECT group_concat(v) FROM t"), "a,b");
+    EXPECT_EQ(Say(*reader, "UPDATE t SET v = 'x'"), "SQLITE_READONLY");
+    EXPECT_EQ(Say(*reader, "SELECT group_concat(v) FROM t"), "a,b") << "the transaction goes on";
+    EXPECT_EQ(Say(*reader, "COMMIT"), "");
+    EXPECT_EQ(Say(*reader, "PRAGMA user_version"), "0");
+    EXPECT_EQ(Say(*reader, "SELECT count(*) FROM f WHERE f MATCH 'word'"), "1");
+    EXPECT_EQ(Say(*reader, "EXPLAIN DELETE FROM t").substr(0, 6) == "SQLITE", false);
+    reader->SetRights({});
+    EXPECT_EQ(Say(*reader, "UPDATE t SET v = 'x' WHERE id = 1"), "") << "compiled before, and let in now";
+    reader->SetRights({.write = false});
+    EXPECT_EQ(Say(*reader, "UPDATE t SET v = 'x' WHERE id = 1"), "SQLITE_READONLY") << "kept for another run";
+  });
+}
+
+TEST_F(StreamTest, OneThatMayNotChangeTheSchemaWritesRows) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    stream->SetRights({.write = true, .change_schema = false});
+    EXPECT_EQ(Say(*stream, "INSERT INTO t VALUES (1, 'a')"), "");
+    EXPECT_EQ(Say(*stream, "BEGIN IMMEDIATE"), "");
+    for (const char* sql :
+         {"CREATE TABLE u (x)", "CREATE INDEX i ON t (v)", "CREATE VIEW w AS SELECT 1",
+          "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END", "CREATE VIRTUAL TABLE f USING fts5 (x)",
+          "DROP TABLE t", "ALTER TABLE t ADD COLUMN w", "ALTER TABLE t RENAME TO u",
+          "ALTER TABLE t DROP COLUMN v"})
+      EXPECT_EQ(Say(*stream, sql), "SQLITE_AUTH") << sql;
+    EXPECT_EQ(Say(*stream, "UPDATE t SET v = 'b'"), "");
+    EXPECT_EQ(Say(*stream, "COMMIT"), "");
+    EXPECT_EQ(Say(*stream, "SELECT v FROM t"), "b");
+  });
+}
+
 }  // namespace
 }  // namespace tradewind::tenant

@@ -106,7 +106,6 @@ test("what is not there yet says so with exit code 4", async () => {
     ["bench", "--transport", "websocket"],
     ["tenant", "create", "m", "--engine", "mariadb"],
     ["serve", "--name", "x", "--data", join(folder, "x"), "--catalog", "etcd://127.0.0.1:2379"],
-    ["serve", "--name", "x", "--data", join(folder, "x"), "--auth-key", "tradewind.pub.pem"],
   ]) {
     const result = await run(...args);
     assert.equal(result.code, 4, args.join(" "));

@@ -73,6 +73,7 @@ class TwoNodes : public testing::Test {
   std::unique_ptr<net::HttpClient> client_;
   // Of the nodes that are started next.
   net::ClusterSecret secret_;
+  auth::Locks locks_;
   std::optional<int64_t> sqlite_version_;
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
@@ -84,6 +85,7 @@ class TwoNodes : public testing::Test {
     options.data_folder = folder_.File(name);
     options.join_url = join_url;
     options.cluster_secret = secret_;
+    options.locks = locks_;
     options.sqlite_version = sqlite_version_;
     return options;
   }

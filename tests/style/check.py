@@ -30,14 +30,14 @@ ARROWS = {
     "hrana": {"base", "runtime", "net", "sql", "sqlite", "tenant"},
     "mysql": {"base", "runtime"},
     "mariadb": {"base", "runtime", "tenant", "mysql"},
-    "gateway": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "hrana", "mysql"},
+    "gateway": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "hrana", "mysql"},
     "balance": {"base", "runtime", "net", "catalog", "move", "gateway"},
     "admin": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "gateway", "balance"},
-    "node": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "zephyr", "gateway", "balance", "admin"},
+    "node": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "zephyr", "gateway", "balance", "admin"},
     "load": {"base", "runtime", "net", "sql"},
     "report": {"base"},
     "cli": {"base", "runtime", "net", "auth", "pace", "sql", "outside", "load", "report"},
-    "program": {"base", "runtime", "net", "catalog", "node", "cli"},
+    "program": {"base", "runtime", "net", "auth", "catalog", "node", "cli"},
 }
 
 MOST_LINES = 600
