@@ -19,6 +19,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "catalog/directory.h"
+#include "mariadb/hosted_instance.h"
+#include "mariadb/tenant_account.h"
 #include "move/moves.h"
 #include "move/receipt.h"
 #include "net/api_error.h"
@@ -79,17 +81,21 @@ void AdminApi::AddRoutes(net::Routes& routes) {
 
 // -- Tenants
 
-net::HttpResponse AdminApi::ShowHere(int status, const catalog::TenantRecord& record) {
+json::object AdminApi::ShowTenantHere(const catalog::TenantRecord& record) {
   const auto size =
       parts_.tenants.At(record.name, [&](gateway::CoreTenants& home) -> std::optional<TenantSize> {
         const auto tenant = home.tenants.Find(record.name);
-        if (tenant) return SizeOf((*tenant)->store());
+        if (tenant) return tenant->hosted().Size();
         log::warn("the size of tenant {} is not known: {}", record.name, Describe(tenant.error()));
         return std::nullopt;
       });
   json::object tenant = TenantJson(record, size);
   tenant["core"] = parts_.tenants.HomeOf(record.name);
-  return Json(status, tenant);
+  return tenant;
+}
+
+net::HttpResponse AdminApi::ShowHere(int status, const catalog::TenantRecord& record) {
+  return Json(status, ShowTenantHere(record));
 }
 
 Result<NodeName> AdminApi::HomeOf(const std::optional<NodeName>& wanted, const Call& call) {
@@ -112,9 +118,30 @@ net::Answer AdminApi::CreateTenant(const Call& call) {
   TW_TRY_ASSIGN(const CreateTenantRequest request, ParseCreateTenant(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
   return parts_.forwarding.AtNode(home, call.request, limits::kForwardedCall, [&]() -> net::Answer {
-    TW_TRY_ASSIGN(const auto record, parts_.maker.Create(request.name, ""));
-    return ShowHere(201, record);
+    TW_TRY_ASSIGN(const auto record, parts_.maker.Create(request.name, "", request.engine));
+    if (request.engine != mariadb::kMariadbEngine) return ShowHere(201, record);
+    return CreateAccount(record);
   });
+}
+
+// The one time that the password is shown. Without an account the tenant is of no use to anybody.
+net::Answer AdminApi::CreateAccount(const catalog::TenantRecord& record) {
+  auto account =
+      parts_.tenants.At(record.name, [&](gateway::CoreTenants& home) -> Result<mariadb::TenantAccount> {
+        TW_TRY_ASSIGN(const auto use, home.tenants.Find(record.name));
+        return mariadb::MakeAccount(home.core, mariadb::AsInstance(use.hosted()),
+                                    home.core.Now() + limits::kInstanceFirstAnswer);
+      });
+  if (!account) {
+    if (const auto dropped = parts_.maker.Delete(record.name); !dropped)
+      log::warn("tenant {} has no account, and is not deleted: {}", record.name, Describe(dropped.error()));
+    return Fail(std::move(account).error());
+  }
+  json::object tenant = ShowTenantHere(record);
+  tenant["database"] = account->database;
+  tenant["user"] = account->user;
+  tenant["password"] = account->password;
+  return Json(201, tenant);
 }
 
 net::Answer AdminApi::ListTenants(const Call&) {

@@ -7,6 +7,7 @@
 // Core 0 only: what comes in on another one is sent there.
 #pragma once
 
+#include <boost/json/fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,7 @@ class AdminApi {
   using Call = net::Call;
 
   net::Answer CreateTenant(const Call& call);
+  net::Answer CreateAccount(const catalog::TenantRecord& record);
   net::Answer ListTenants(const Call& call);
   net::Answer ShowTenant(const Call& call);
   net::Answer SetTenant(const Call& call);
@@ -78,7 +80,8 @@ class AdminApi {
   // Runs `here` on the node that holds the transfer that the call names.
   net::Answer AtHolder(const Call& call, runtime::Duration patience,
                        const std::function<net::Answer()>& here);
-  // The answer that shows a tenant of this node.
+  // What shows a tenant of this node; and the answer that does.
+  boost::json::object ShowTenantHere(const catalog::TenantRecord& record);
   net::HttpResponse ShowHere(int status, const catalog::TenantRecord& record);
   // Where a new tenant goes: to the node that was named, else to this one, unless it is being drained. Fails
   // with NODE_DRAINING, NO_NODE_TAKES_TENANTS. Suspends.

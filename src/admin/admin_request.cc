@@ -23,10 +23,6 @@ tl::unexpected<Error> Invalid(std::string_view field, std::string_view wanted) {
   return Fail(ErrorKind::kInvalid, "FIELD_INVALID", fmt::format("\"{}\" must be {}", field, wanted));
 }
 
-tl::unexpected<Error> NotThereYet(std::string what) {
-  return Fail(ErrorKind::kRefused, "NOT_THERE_YET", what + " is not there yet");
-}
-
 // The object of a body. null counts as absent.
 class Body {
  public:
@@ -117,10 +113,10 @@ class Body {
   json::object object_;
 };
 
-Result<void> CheckEngine(const std::optional<std::string>& engine) {
-  if (!engine || *engine == "sqlite") return {};
-  if (*engine == "mariadb") return NotThereYet("the engine mariadb");
-  return Invalid("engine", "sqlite");
+Result<std::string> EngineOf(const std::optional<std::string>& engine) {
+  if (!engine) return std::string("sqlite");
+  if (*engine == "sqlite" || *engine == "mariadb") return *engine;
+  return Invalid("engine", "sqlite or mariadb");
 }
 
 // A setpoint, or the wish for the default one.
@@ -164,7 +160,7 @@ Result<CreateTenantRequest> ParseCreateTenant(std::string_view text) {
   CreateTenantRequest request;
   TW_TRY_ASSIGN(request.name, body.RequiredName("name"));
   TW_TRY_ASSIGN(const auto engine, body.Text("engine"));
-  TW_TRY(CheckEngine(engine));
+  TW_TRY_ASSIGN(request.engine, EngineOf(engine));
   TW_TRY_ASSIGN(request.node, body.Name("node"));
   return request;
 }

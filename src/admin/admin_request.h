@@ -1,8 +1,7 @@
 // The bodies of the admin API's requests, decoded strictly: a field that is not known is an error that names
 // it, since a misspelt option would otherwise be left out in silence.
 //
-// All fail with kInvalid (BODY_INVALID, FIELD_UNKNOWN, FIELD_MISSING, FIELD_INVALID, NAME_INVALID), or with
-// NOT_THERE_YET (kRefused) for what this version does not do.
+// All fail with kInvalid: BODY_INVALID, FIELD_UNKNOWN, FIELD_MISSING, FIELD_INVALID, NAME_INVALID.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +19,7 @@ namespace tradewind::admin {
 
 struct CreateTenantRequest {
   TenantName name;
+  std::string engine;
   std::optional<NodeName> node;
 };
 

@@ -161,14 +161,10 @@ TEST(AdminRequest, RefusesWhatIsNoObject) {
   EXPECT_TRUE(ParseNothing("{}"));
 }
 
-TEST(AdminRequest, SaysWhatIsNotThereYet) {
-  for (const Error& error : {
-           ErrorOf(ParseCreateTenant(R"({"name":"a","engine":"mariadb"})")),
-       }) {
-    EXPECT_EQ(error.kind, ErrorKind::kRefused);
-    EXPECT_EQ(error.code, "NOT_THERE_YET");
-    EXPECT_THAT(error.message, HasSubstr("is not there yet"));
-  }
+TEST(AdminRequest, TakesTheTwoEnginesAndSqliteByDefault) {
+  EXPECT_EQ(ParseCreateTenant(R"({"name":"a"})")->engine, "sqlite");
+  EXPECT_EQ(ParseCreateTenant(R"({"name":"a","engine":"sqlite"})")->engine, "sqlite");
+  EXPECT_EQ(ParseCreateTenant(R"({"name":"a","engine":"mariadb"})")->engine, "mariadb");
 }
 
 TEST(AdminRequest, ReadsNumbersOfTheAddress) {

@@ -21,6 +21,10 @@ tl::unexpected<Error> Busy(const TenantName& name) {
 Result<void> CoreChange::Quiet(gateway::CoreTenants& home, const TenantName& name) {
   TW_TRY_ASSIGN(const auto use, home.tenants.Find(name));
   tenant::HostedTenant& hosted = use.hosted();
+  if (hosted.engine() != tenant::kSqliteEngine)
+    return Fail(
+        ErrorKind::kRefused, "NOT_THERE_YET",
+        "the core of a tenant of the engine " + std::string(hosted.engine()) + " cannot be changed yet");
   if (hosted.gate() != tenant::Gate::kOpen || hosted.exports() > 0) return Busy(name);
   hosted.PrepareToClose();
   const runtime::TimePoint deadline = home.core.Now() + limits::kCoreChangeWait;

@@ -16,10 +16,6 @@ json::value OrNull(bool known, T value) {
 
 }  // namespace
 
-TenantSize SizeOf(const sqlite::PageStore& store) {
-  return {store.page_size(), store.page_count()};
-}
-
 std::optional<TenantSize> SizeOnDisk(runtime::Disk& disk, const std::string& path) {
   const auto file = disk.Open(path, runtime::OpenMode::kExisting);
   if (!file) return std::nullopt;

@@ -8,18 +8,13 @@
 
 #include "catalog/catalog.h"
 #include "runtime/disk.h"
-#include "sqlite/page_store.h"
+#include "tenant/hosted_tenant.h"
 
 namespace tradewind::admin {
 
-struct TenantSize {
-  uint32_t page_size = 0;
-  uint32_t page_count = 0;
-};
+using tenant::TenantSize;
 
-// Of the newest committed version.
-TenantSize SizeOf(const sqlite::PageStore& store);
-// Of the main file of a tenant that need not be open: what the last checkpoint left. None when the file
+// Of the main file of an SQLite tenant that need not be open: what the last checkpoint left. None when the file
 // cannot be read; a tenant that was never used has none. Suspends.
 std::optional<TenantSize> SizeOnDisk(runtime::Disk& disk, const std::string& path);
 

@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "sqlite/database_file.h"
 
 namespace tradewind::admin {
 
@@ -70,8 +69,13 @@ void TenantMaker::Abandon(const TenantName& name) {
 
 // -- Create
 
-Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::string& file) {
+Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::string& file,
+                                         std::string_view engine) {
   core_.AssertHere();
+  tenant::TenantFiles* const files = tenants_.files().FilesOf(engine);
+  if (!files)
+    return Fail(ErrorKind::kRefused, "ENGINE_UNKNOWN",
+                "node " + member_.self + " has no engine '" + std::string(engine) + "'");
   if (!IsValidName(name))
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
@@ -84,19 +88,29 @@ Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::stri
   if (known) return Exists(name);
   if (known.error().kind != ErrorKind::kNotFound) return Fail(known.error());
   TW_TRY(AwaitRoom(name, deadline));
-  TW_TRY_ASSIGN(const bool in_the_way, core_.disk().Exists(tenants_.PathOf(name)));
-  if (in_the_way)
-    return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
-                "the file " + tenants_.PathOf(name) + " of node " + member_.self +
-                    " belongs to no tenant that it knows",
-                "move it out of the folder");
+  TW_TRY(CheckNothingInTheWay(name));
   TW_TRY(AwaitRoom(name, deadline));  // A copy may have begun to come meanwhile.
   tenants_.table().Assign(name);
   if (Result<void> noted = journal_.Put(Entry(name, move::Role::kCreating, Epoch{})); !noted) {
     tenants_.table().Release(name);
     return Fail(std::move(noted).error());
   }
-  return Make(name, file);
+  return Make(name, *files, file);
+}
+
+// Of any engine; a file that is no whole tenant is in the way as well.
+Result<void> TenantMaker::CheckNothingInTheWay(const TenantName& name) const {
+  TW_TRY_ASSIGN(const bool file, core_.disk().Exists(tenants_.PathOf(name)));
+  bool other = false;
+  if (!file) {
+    TW_TRY_ASSIGN(tenant::TenantFiles* const files, tenants_.files().FindFiles(name));
+    other = files != nullptr;
+  }
+  if (!file && !other) return {};
+  return Fail(ErrorKind::kRefused, "FILE_IN_THE_WAY",
+              (file ? "the file " + tenants_.PathOf(name) : "the instance " + name) + " of node " +
+                  member_.self + " belongs to no tenant that it knows",
+              "move it out of the folder");
 }
 
 // A tenant that was moved away or dropped may still be on its way out.
@@ -111,12 +125,13 @@ Result<void> TenantMaker::AwaitRoom(const TenantName& name, runtime::TimePoint d
   return {};
 }
 
-Result<TenantRecord> TenantMaker::Make(const TenantName& name, const std::string& file) {
-  if (Result<void> laid = LayFile(name, file); !laid) {
+Result<TenantRecord> TenantMaker::Make(const TenantName& name, tenant::TenantFiles& files,
+                                       const std::string& file) {
+  if (Result<void> laid = LayFile(name, files, file); !laid) {
     Undo(name);
     return Fail(std::move(laid).error());
   }
-  auto record = Record(name, /*may_be_sent=*/false);
+  auto record = Record(name, files.engine(), /*may_be_sent=*/false);
   if (!record) {
     if (OutcomeIsUnknown(record.error())) {
       SettleLater(name);
@@ -132,25 +147,21 @@ Result<TenantRecord> TenantMaker::Make(const TenantName& name, const std::string
   return record;
 }
 
-Result<void> TenantMaker::LayFile(const TenantName& name, const std::string& file) {
+Result<void> TenantMaker::LayFile(const TenantName& name, tenant::TenantFiles& files,
+                                  const std::string& file) {
   const std::string path = tenants_.PathOf(name);
   TW_TRY(tenants_.files().ClearBeside(name));
-  if (file.empty()) {
-    TW_TRY_ASSIGN(const auto made, core_.disk().Open(path, runtime::OpenMode::kCreateExclusive));
-    TW_TRY(sqlite::WriteEmptyDatabase(*made));
-    TW_TRY(made->Sync());
-  } else {
-    TW_TRY(core_.disk().Rename(file, path));
-  }
+  if (file.empty()) return files.Make(core_, path);
+  TW_TRY(core_.disk().Rename(file, path));
   return core_.disk().SyncDirectory(FolderOf(path));
 }
 
 // The catalog has the tenant, as this node's, when this returns a record. An error that leaves the outcome
 // open is repeated for a while: `may_be_sent` says that such a one came before.
-Result<TenantRecord> TenantMaker::Record(const TenantName& name, bool may_be_sent) {
+Result<TenantRecord> TenantMaker::Record(const TenantName& name, std::string_view engine, bool may_be_sent) {
   const runtime::TimePoint deadline = core_.Now() + limits::kNameWait;
   while (true) {
-    auto record = member_.catalog.CreateTenant(name, "sqlite", member_.self);
+    auto record = member_.catalog.CreateTenant(name, std::string(engine), member_.self);
     if (record) return record;
     const bool exists = record.error().kind == ErrorKind::kExists;
     if (exists && may_be_sent) {
@@ -351,15 +362,14 @@ Result<void> TenantMaker::Settle(const TenantName& name) {
 Result<void> TenantMaker::SettleCreating(const TenantName& name) {
   auto record = member_.catalog.GetTenant(name);
   if (!record && record.error().kind != ErrorKind::kNotFound) return Fail(record.error());
-  const Result<void> whole = sqlite::CheckMadeDatabase(core_.disk(), tenants_.PathOf(name));
-  if (!whole && whole.error().code != sqlite::kFileGoneCode) return whole;
+  TW_TRY_ASSIGN(tenant::TenantFiles* const whole, tenants_.files().FindFiles(name));
   const bool is_ours = record && record->ownership.owner == member_.self;
   // The catalog was asked only once the file was whole.
   if (!is_ours && (record || !whole)) return Remove(name);
   // An earlier process may have ended between the file's writes and their sync.
-  if (whole) TW_TRY(sqlite::MakeDurable(core_.disk(), tenants_.PathOf(name)));
+  if (whole) TW_TRY(whole->MakeDurable(core_, tenants_.PathOf(name)));
   if (is_ours) return Own(*record);
-  record = Record(name, /*may_be_sent=*/true);
+  record = Record(name, whole->engine(), /*may_be_sent=*/true);
   if (record) return Own(*record);
   if (OutcomeIsUnknown(record.error())) return Fail(record.error());
   return Remove(name);

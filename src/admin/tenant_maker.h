@@ -23,6 +23,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -32,6 +33,8 @@
 #include "move/journal.h"
 #include "runtime/fiber.h"
 #include "tenant/name_claims.h"
+#include "tenant/tenant.h"
+#include "tenant/tenant_files.h"
 
 namespace tradewind::admin {
 
@@ -42,11 +45,12 @@ class TenantMaker {
               gateway::NodeTenants& tenants);
   ~TenantMaker();  // Requires: Join() has returned.
 
-  // Makes a tenant here: empty, or, when `file` names one, with a file of this node's disk that is checked,
-  // complete and durable; it is renamed. Fails with TENANT_EXISTS, NAME_INVALID, NAME_BUSY (kUnavailable),
+  // Makes a tenant here: an empty one of the engine, or, when `file` names one, of SQLite, with a file of this node's
+  // disk that is checked, complete and durable; it is renamed. Fails with ENGINE_UNKNOWN, TENANT_EXISTS, NAME_INVALID, NAME_BUSY (kUnavailable),
   // FILE_IN_THE_WAY (kRefused), ANSWER_LOST (kTimeout: it will turn out whether the tenant was made), or as
   // the disk, the journal and the catalog do. Suspends.
-  Result<catalog::TenantRecord> Create(const TenantName& name, const std::string& file);
+  Result<catalog::TenantRecord> Create(const TenantName& name, const std::string& file,
+                                       std::string_view engine = tenant::kSqliteEngine);
   // Deletes a tenant that is here, or that was lost. One in a move is refused, MOVE_IN_PROGRESS, unless the move cannot
   // go on (the copy here is lost, or the other node of it, which has pages, is not connected); then that ends as
   // cancelled. Fails with TENANT_NOT_HERE, NAME_BUSY, ANSWER_LOST as above, or as the journal and the catalog do.
@@ -69,9 +73,10 @@ class TenantMaker {
   }
 
  private:
-  Result<catalog::TenantRecord> Make(const TenantName& name, const std::string& file);
-  Result<void> LayFile(const TenantName& name, const std::string& file);
-  Result<catalog::TenantRecord> Record(const TenantName& name, bool may_be_sent);
+  Result<catalog::TenantRecord> Make(const TenantName& name, tenant::TenantFiles& files,
+                                     const std::string& file);
+  Result<void> LayFile(const TenantName& name, tenant::TenantFiles& files, const std::string& file);
+  Result<catalog::TenantRecord> Record(const TenantName& name, std::string_view engine, bool may_be_sent);
   Result<void> Own(const catalog::TenantRecord& record);
   void Undo(const TenantName& name);
   Result<void> Drop(const TenantName& name, Epoch epoch);
@@ -81,6 +86,7 @@ class TenantMaker {
   Result<bool> IsStranded(const move::JournalEntry& entry);
   Result<void> Remove(const TenantName& name);
   void RemoveDeleted(const TenantName& name);
+  Result<void> CheckNothingInTheWay(const TenantName& name) const;
   Result<void> AwaitRoom(const TenantName& name, runtime::TimePoint deadline);
   Result<void> Settle(const TenantName& name);
   Result<void> SettleCreating(const TenantName& name);

@@ -19,10 +19,7 @@ namespace json = boost::json;
 // Of a tenant that is open, its newest version; of another one its file, if no WAL beside it may hold more.
 std::optional<TenantSize> SizeOfOne(runtime::Core& core, tenant::LocalTenants& tenants,
                                     const TenantName& name) {
-  if (tenant::Tenant* open = tenants.IfOpen(name)) {
-    const TenantSize size{open->store().page_size(), open->store().page_count()};
-    return size.page_size == 0 ? std::optional<TenantSize>() : size;
-  }
+  if (const tenant::HostedTenant* const open = tenants.IfOpen(name)) return open->Size();
   const std::string path = tenants.PathOf(name);
   if (sqlite::MayWalHoldMore(core.disk(), path).value_or(true)) return std::nullopt;
   return SizeOnDisk(core.disk(), path);

@@ -236,6 +236,11 @@ Result<Transfers::Begun> Transfers::BeginExport(const TenantName& tenant) {
   core_.AssertHere();
   const auto size_at = [&](gateway::CoreTenants& home) -> Result<uint64_t> {
     TW_TRY_ASSIGN(const auto source, home.tenants.Find(tenant));
+    if (source.hosted().engine() != tenant::kSqliteEngine)
+      return Fail(
+          ErrorKind::kRefused, "NOT_THERE_YET",
+          fmt::format("the export of a tenant of the engine {} is not there yet", source.hosted().engine()),
+          "dump it with a MySQL client: mariadb-dump --single-transaction");
     return uint64_t{source->store().page_size()} * source->store().page_count();
   };
   TW_TRY_ASSIGN(const uint64_t estimate, tenants_.At(tenant, size_at));

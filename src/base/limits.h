@@ -284,6 +284,15 @@ inline constexpr size_t kMysqlAnswerBytes = 64u << 20;  // What a server answers
 // Of a session, what is kept to be made again at another server. Beyond it, it stays where it is.
 inline constexpr size_t kMysqlPreparedStatements = 16'382;  // MariaDB's own bound, of all sessions.
 inline constexpr size_t kMysqlPreparedTextBytes = 16u << 20;
+// A client's login, from its connection on; and what the tenant's owner may take for it, with a server that starts.
+inline constexpr milliseconds kMysqlLogin{20'000};
+inline constexpr milliseconds kMysqlTake{
+    60'000};  // For a client to take a piece of its answer, or to send the next.
+inline constexpr size_t kMysqlConnections = 10'000;  // Of clients, at the port of a node.
+// Between nodes: a frame of a session, and what of a server's answer waits for its client there.
+inline constexpr size_t kMysqlFrameBytes = 128u << 10;
+inline constexpr size_t kMysqlDataFrameBytes = 64u << 10;
+inline constexpr size_t kMysqlLinkBytes = 256u << 10;
 inline constexpr size_t kMysqlNamedThings = 64;  // Temporary tables, locks, handlers: of each.
 
 // Instances of MariaDB. A start ends with the server's recovery from its redo log, however long that is.
@@ -296,8 +305,12 @@ inline constexpr milliseconds kInstancePauseLongest{30'000};
 inline constexpr milliseconds kInstanceLives{60'000};
 inline constexpr milliseconds kInstanceAnswer{5'000};  // Of one that runs, before it counts as hanging.
 inline constexpr milliseconds kInstanceStop{30'000};   // Of one that cannot be adopted, before it is killed.
-inline constexpr int kInstancePorts = 3;               // That are tried, where another program is faster.
-inline constexpr size_t kInstanceLogBytes = 2'000;     // Of its log, in an error's sentence.
+inline constexpr milliseconds kInstanceOwnerWatch{
+    5'000};  // Between two looks at whose it is, by the catalog.
+// Of a new tenant's server, to answer and to have its account.
+inline constexpr milliseconds kInstanceFirstAnswer{20'000};
+inline constexpr int kInstancePorts = 3;            // That are tried, where another program is faster.
+inline constexpr size_t kInstanceLogBytes = 2'000;  // Of its log, in an error's sentence.
 inline constexpr milliseconds kInstanceTemplate{120'000};
 // Backups of instances. The end of a round of copying the redo log is what commits wait for at a backup's end.
 inline constexpr milliseconds kBackupLogInterval{10};
@@ -380,6 +393,8 @@ static_assert(kForwardedCall < kTransferCall);
 static_assert(2 * kNameWait < kNodeCall);
 static_assert(kTransferWriteBytes <= kTransferChunkBytes && kTransferChunkBytes <= kRequestBodyBytes);
 
+static_assert(kMysqlDataFrameBytes <= kMysqlFrameBytes && kMysqlFrameBytes <= kMysqlLinkBytes);
+static_assert(2 * kMysqlLoginPacketBytes <= kMysqlFrameBytes);
 static_assert(kMysqlLoginPacketBytes <= kMysqlHeldRequestBytes && kMysqlReadBytes <= kMysqlLoginPacketBytes);
 
 // Three records for each move that may be on.

@@ -273,7 +273,8 @@ Result<Membership> EmbeddedCatalog::RegisterNode(const Registration& registratio
         Run("INSERT INTO nodes(name, url, sqlite) VALUES(?1, ?2, ?3) ON CONFLICT(name) DO UPDATE SET "
             "url=excluded.url, sqlite=excluded.sqlite",
             {node.name, node.url, node.sqlite}));
-    TW_TRY(Run("UPDATE tenants SET sqlite=?2 WHERE owner=?1 AND sqlite<?2", {node.name, node.sqlite}));
+    TW_TRY(Run("UPDATE tenants SET sqlite=?2 WHERE owner=?1 AND engine='sqlite' AND sqlite<?2",
+               {node.name, node.sqlite}));
     if (is_new)
       TW_TRY(Run("UPDATE nodes SET folder=?2, registered_at_ms=?3 WHERE name=?1",
                  {node.name, registration.folder, core_.UnixMilliseconds()}));
@@ -343,7 +344,9 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
       epoch = columns.EpochAt(0).Next();
       TW_TRY(columns.Check());
     }
-    TenantRecord tenant{name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", "", node.sqlite};
+    // What SQLite has written matters to SQLite's tenants alone.
+    TenantRecord tenant{
+        name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", "", engine == "sqlite" ? node.sqlite : 0};
     if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
     TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '', ?6)",
                {name, engine, owner, ValueOf(epoch), tenant.created_at_ms, tenant.sqlite}));
@@ -423,8 +426,8 @@ Result<void> EmbeddedCatalog::Drop(const TenantRecord& tenant) {
 
 Result<void> EmbeddedCatalog::SetOwnership(const TenantName& name, const Ownership& ownership) {
   TW_TRY(
-      Run("UPDATE tenants SET owner=?2, epoch=?3, sqlite=max(sqlite, ifnull((SELECT n.sqlite FROM nodes n "
-          "WHERE n.name=?2), 0)) WHERE name=?1",
+      Run("UPDATE tenants SET owner=?2, epoch=?3, sqlite=CASE engine WHEN 'sqlite' THEN max(sqlite, "
+          "ifnull((SELECT n.sqlite FROM nodes n WHERE n.name=?2), 0)) ELSE 0 END WHERE name=?1",
           {name, ownership.owner, ValueOf(ownership.epoch)}));
   return {};
 }

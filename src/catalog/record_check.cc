@@ -1,6 +1,7 @@
 #include "catalog/record_check.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <string>
 
@@ -13,7 +14,7 @@ namespace {
 constexpr uint64_t kLastEpoch = uint64_t{1} << 53;
 constexpr int64_t kLastTimeMs = 253'402'300'799'999;
 constexpr size_t kTextBytes = 1'024;
-constexpr std::string_view kEngine = "sqlite";
+constexpr std::array<std::string_view, 2> kEngines = {"sqlite", "mariadb"};
 
 bool IsObjectOrEmpty(std::string_view text) {
   if (text.empty()) return true;
@@ -63,7 +64,7 @@ std::string_view UnsoundField(const NodeRecord& node) {
 
 std::string_view UnsoundField(const TenantRecord& tenant) {
   if (!IsValidName(tenant.name)) return "name";
-  if (tenant.engine != kEngine) return "engine";
+  if (std::find(kEngines.begin(), kEngines.end(), tenant.engine) == kEngines.end()) return "engine";
   if (!IsValidName(tenant.ownership.owner)) return "owner";
   if (!IsSound(tenant.ownership.epoch)) return "epoch";
   if (!IsSoundTime(tenant.created_at_ms)) return "created_at_ms";

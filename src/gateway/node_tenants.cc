@@ -27,9 +27,9 @@ std::optional<size_t> NodeTenants::CoreOf(const TenantName& tenant) const {
   return place ? std::optional(place->core) : std::nullopt;
 }
 
-size_t NodeTenants::CoreFor(const TenantName& tenant) const {
+size_t NodeTenants::CoreFor(const TenantName& tenant, bool again) const {
   if (cores_.size() == 1) return 0;
-  if (const auto place = table_.Find(tenant)) return place->core;
+  if (const auto place = table_.Find(tenant); place && !again) return place->core;
   return AskHome(tenant);
 }
 

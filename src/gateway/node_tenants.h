@@ -45,6 +45,9 @@ class NodeTenants {
   Epoch EpochOf(const TenantName& tenant) const;
   // The core that serves it, as far as this core knows; none in a node of one core.
   std::optional<size_t> CoreOf(const TenantName& tenant) const;
+  // The same; else as core 0 knows, which suspends. Where it was not found it may be at the core that core 0 has for it
+  // (`again`).
+  size_t CoreFor(const TenantName& tenant, bool again = false) const;
   // StreamService::Run() on the tenant's core. Suspends.
   Result<StreamAnswer> Run(const StreamCall& call, net::Caller* caller = nullptr);
   // StreamService::Close() there. Suspends.
@@ -98,8 +101,6 @@ class NodeTenants {
   tenant::LocalTenants& files() { return cores_.front().tenants; }
 
  private:
-  // Where the call's tenant is, as far as this core knows; else as core 0 does.
-  size_t CoreFor(const TenantName& tenant) const;
   size_t AskHome(const TenantName& tenant) const;
   size_t CoreOfMove(const MoveId& move);
   // The first for which `is_it(CoreTenants&)` holds there. Suspends.

@@ -14,15 +14,6 @@
 
 namespace tradewind::gateway {
 
-namespace {
-
-// For nobody: the stream ends with it.
-tl::unexpected<Error> ClientGone() {
-  return Fail(ErrorKind::kIo, "CLIENT_GONE", "the client has gone, and its request and stream end");
-}
-
-}  // namespace
-
 size_t StatementsIn(const hrana::StreamRequest& request) {
   if (const auto* batch = std::get_if<hrana::Batch>(&request)) return batch->steps.size();
   return 1;
@@ -60,34 +51,7 @@ OwnerCalls::OwnerCalls(const catalog::Member& member, GatewayId id, catalog::Pee
       id_(std::move(id)),
       peers_(peers),
       tenants_(tenants),
-      locations_(limits::kCachedLocations) {}
-
-// Where the tenant is, newer than what was tried and failed; waits for the catalog to say so until the
-// deadline.
-Result<catalog::Ownership> OwnerCalls::Locate(const TenantName& tenant, Epoch newer_than,
-                                              runtime::TimePoint deadline, net::Caller* caller) {
-  while (true) {
-    if (caller && caller->gone()) return ClientGone();
-    const Epoch local = tenants_.EpochOf(tenant);
-    const auto known = locations_.Find(tenant);
-    if (known && known->epoch > newer_than && known->epoch > local) return *known;
-    if (local > newer_than) return catalog::Ownership{member_.self, local};
-    auto record = member_.catalog.GetTenant(tenant);
-    if (record) {
-      locations_.Learn(tenant, record->ownership);
-      if (record->ownership.epoch > newer_than) return record->ownership;
-    } else if (record.error().kind == ErrorKind::kNotFound) {
-      locations_.Forget(tenant, newer_than);
-      return Fail(record.error());
-    }
-    if (core_.Now() >= deadline || stopping_) {
-      if (!record) return Fail(record.error());
-      return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
-                  "tenant " + tenant + " is changing its node and that takes long", "try again");
-    }
-    runtime::SleepFor(limits::kLocatePause);
-  }
-}
+      locator_(member, tenants) {}
 
 Result<StreamAnswer> OwnerCalls::Call(const NodeName& owner, const StreamCall& call,
                                       runtime::TimePoint deadline, net::Caller* caller) {
@@ -121,7 +85,7 @@ Result<StreamResults> OwnerCalls::Run(OwnerStream& stream, std::vector<hrana::St
     catalog::Ownership target{stream.owner, stream.epoch};
     call.opens = stream.id.empty();
     if (call.opens) {
-      TW_TRY_ASSIGN(target, Locate(stream.tenant, tried, parked_until, caller));
+      TW_TRY_ASSIGN(target, locator_.Locate(stream.tenant, tried, parked_until, caller));
       // Known from here on, whatever becomes of the call.
       stream.owner = target.owner;
       stream.id = runtime::RandomId(core_);
@@ -136,10 +100,10 @@ Result<StreamResults> OwnerCalls::Run(OwnerStream& stream, std::vector<hrana::St
       // Nothing ran if the owner could not be reached: without a transaction there the request may wait for
       // it, or follow.
       const bool may_wait = answer.error().kind == ErrorKind::kUnavailable && !stream.InTransaction() &&
-                            core_.Now() < parked_until && !stopping_;
+                            core_.Now() < parked_until && !locator_.stopping();
       if (!may_wait) return Fail(ExplainToClient(std::move(answer).error(), target.owner));
       stream.id.clear();
-      locations_.Forget(stream.tenant, target.epoch);
+      locator_.Forget(stream.tenant, target.epoch);
       runtime::SleepFor(limits::kLocatePause);
       continue;
     }
@@ -175,7 +139,7 @@ Result<StreamResults> OwnerCalls::Run(OwnerStream& stream, std::vector<hrana::St
     stream.begun = std::move(answer->begun);
     if (answer->status == StreamAnswer::Status::kMoved) {
       tried = std::max({tried, target.epoch, answer->epoch});
-      locations_.Forget(stream.tenant, tried);
+      locator_.Forget(stream.tenant, tried);
     } else if (!call.requests.empty() && done == 0) {
       return Fail(ErrorKind::kInternal, "RESULTS_MISSING", "the owner sent too few results");
     } else if (!call.requests.empty()) {

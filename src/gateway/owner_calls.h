@@ -15,9 +15,9 @@
 #include "base/result.h"
 #include "catalog/catalog.h"
 #include "catalog/directory.h"
-#include "catalog/location_cache.h"
 #include "catalog/member.h"
 #include "gateway/node_tenants.h"
+#include "gateway/owner_locator.h"
 #include "gateway/stream_call.h"
 #include "hrana/request.h"
 #include "net/http.h"
@@ -68,13 +68,11 @@ class OwnerCalls {
   // the stream has been idle for long enough. Suspends.
   void Close(const OwnerStream& stream);
   // Nothing is waited for or tried again from now on.
-  void Stop() { stopping_ = true; }
+  void Stop() { locator_.Stop(); }
 
   uint64_t calls_to_others() const { return calls_to_others_; }
 
  private:
-  Result<catalog::Ownership> Locate(const TenantName& tenant, Epoch newer_than, runtime::TimePoint deadline,
-                                    net::Caller* caller);
   Result<StreamAnswer> Call(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline,
                             net::Caller* caller);
 
@@ -83,9 +81,8 @@ class OwnerCalls {
   const GatewayId id_;
   catalog::Peers& peers_;
   NodeTenants& tenants_;
-  catalog::LocationCache locations_;
+  OwnerLocator locator_;
   uint64_t calls_to_others_ = 0;
-  bool stopping_ = false;
 };
 
 }  // namespace tradewind::gateway

@@ -64,6 +64,11 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
   if (!tenants_.Has(call.tenant) || tenants_.EpochOf(call.tenant) < call.epoch)
     TW_TRY(moves_.incoming().AwaitArrival(call.tenant, core_.Now() + limits::kParkedRequest));
   TW_TRY_ASSIGN(auto use, tenants_.Find(call.tenant));
+  if (use.hosted().engine() != tenant::kSqliteEngine)
+    return Fail(ErrorKind::kRefused, "ENGINE_SPEAKS_MYSQL",
+                "tenant " + call.tenant + " is of the engine " + std::string(use.hosted().engine()) +
+                    ", which speaks MySQL's protocol and not Hrana",
+                "connect a MySQL client to a port that a node was given by --mysql-listen");
   if (use->gate() == tenant::Gate::kMoved || use.epoch() < call.epoch)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");
   TW_TRY_ASSIGN(auto stream, use->OpenStream());

@@ -44,6 +44,18 @@ std::vector<std::string> Words(const ServerPrograms& programs, const InstanceOpt
   return words;
 }
 
+// Of a node that was killed before it wrote down whom it had started.
+void EndOrphan(runtime::Core& core, InstanceFolder& folder) {
+  const pid_t holder = folder.LockHolder();
+  if (holder == 0) return;
+  const auto orphan = runtime::Process::FindNumber(core, holder);
+  // Once more: the number may have got to another process before there was a hold on it.
+  if (!orphan || folder.LockHolder() != holder) return;
+  log::warn("mariadb: process {} has the data of {} open and is ended: nobody wrote it down", holder,
+            folder.path());
+  orphan->Stop(core.Now() + limits::kInstanceStop);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Instance>> Instance::Open(runtime::Core& core, const ServerPrograms& programs,
@@ -96,21 +108,15 @@ Result<bool> Instance::Adopt() {
   return false;
 }
 
-// Of a node that was killed before it wrote down whom it had started.
-Result<void> Instance::EndOrphans() {
-  const pid_t holder = folder_.LockHolder();
-  if (holder == 0) return {};
-  const auto orphan = runtime::Process::FindNumber(core_, holder);
-  // Once more: the number may have got to another process before there was a hold on it.
-  if (!orphan || folder_.LockHolder() != holder) return {};
-  log::warn("mariadb: process {} has the data of {} open and is ended: nobody wrote it down", holder,
-            folder_.path());
-  orphan->Stop(core_.Now() + limits::kInstanceStop);
-  return {};
+void Instance::EndIn(runtime::Core& core, InstanceFolder& folder) {
+  if (const auto written = folder.ReadRunning())
+    if (const auto server = runtime::Process::Find(core, written->process))
+      server->Stop(core.Now() + limits::kInstanceStop);
+  EndOrphan(core, folder);
 }
 
 Result<void> Instance::Start(runtime::TimePoint deadline) {
-  TW_TRY(EndOrphans());
+  EndOrphan(core_, folder_);
   TW_TRY(folder_.WriteAccount(control_));
   for (int tries = 1;; ++tries) {
     const uint64_t log_from = folder_.LogSize();
@@ -156,7 +162,7 @@ Result<void> Instance::Launch() {
 Result<void> Instance::AwaitAnswer(runtime::TimePoint deadline, uint64_t log_from) {
   for (;;) {
     const bool ended = process_->HasEnded();
-    if (ended || core_.Now() >= deadline || ending_) {
+    if (ended || core_.Now() >= deadline || ending_ || options_.given_up()) {
       const std::string tail = folder_.LogTail(log_from);
       if (ended && tail.find("Bind on TCP/IP port") != std::string::npos)
         return Fail(ErrorKind::kUnavailable, std::string(kPortTakenCode),

@@ -55,6 +55,8 @@ struct InstanceOptions {
   // It has died, was started again, and answers, read-only. Called on a fiber of the instance, which Stop() and Leave()
   // wait for; it must not call them.
   std::function<void()> on_restart = [] {};
+  // Asked while a start waits for the server's answer: it fails then with INSTANCE_NOT_STARTED.
+  std::function<bool()> given_up = [] { return false; };
   // For tests: a port was chosen, and mariadbd is about to take it.
   std::function<void(uint16_t port)> port_chosen = [](uint16_t) {};
 };
@@ -65,6 +67,9 @@ class Instance {
   // InstanceFolder; INSTANCE_NOT_STARTED (kUnavailable) with the end of its log; INSTANCE_PORT_TAKEN (kUnavailable).
   static Result<std::unique_ptr<Instance>> Open(runtime::Core& core, const ServerPrograms& programs,
                                                 InstanceOptions options, runtime::TimePoint deadline);
+  // Ends whatever server runs in a folder that nobody has open: one of before a crash of the node, whose tenant is to go.
+  // Suspends.
+  static void EndIn(runtime::Core& core, InstanceFolder& folder);
   ~Instance();  // Requires: Stop() or Leave() has returned.
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -107,7 +112,6 @@ class Instance {
         watch_(core) {}
 
   Result<bool> Adopt();
-  Result<void> EndOrphans();
   Result<void> Start(runtime::TimePoint deadline);
   Result<void> Launch();
   Result<void> AwaitAnswer(runtime::TimePoint deadline, uint64_t log_from);

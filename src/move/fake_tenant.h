@@ -140,6 +140,12 @@ class FakeTenant final : public tenant::HostedTenant {
 class FakeEngine : public Engine, public tenant::TenantFiles {
  public:
   Result<void> CheckMovable(tenant::HostedTenant&) const override { return {}; }
+  std::string_view engine() const override { return name(); }
+  Result<bool> Has(runtime::Core& core, const std::string& path) override { return core.disk().Exists(path); }
+  Result<void> Make(runtime::Core& core, const std::string& path) override {
+    return FakeCopy(core, path).Save();
+  }
+  Result<void> MakeDurable(runtime::Core&, const std::string&) override { return {}; }
   Result<std::unique_ptr<tenant::HostedTenant>> Open(runtime::Core& core, const TenantName& tenant,
                                                      const std::string& path,
                                                      const std::vector<PageNumber>&) override {

@@ -12,8 +12,8 @@ Result<Engine*> KnownEngine(MoveHost& host, std::string_view name) {
   Engine* const engine = host.FindEngine(name);
   if (engine) return engine;
   return Fail(ErrorKind::kRefused, "ENGINE_UNKNOWN",
-              fmt::format("node {} has no engine '{}'", host.self(), name),
-              "run the same version of tradewind on both nodes");
+              fmt::format("node {} cannot move tenants of the engine '{}'", host.self(), name),
+              "run a version of tradewind on both nodes that can");
 }
 
 tl::unexpected<Error> OutOfTurn(std::string_view what) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -23,6 +24,9 @@ class PacketChannel {
  public:
   // The connection outlives it, and its deadlines are the caller's.
   explicit PacketChannel(runtime::Connection& connection) : connection_(connection) {}
+  // In the middle of a conversation: what has come and was not read, and the number of the next frame.
+  PacketChannel(runtime::Connection& connection, std::string unread, uint8_t sequence)
+      : connection_(connection), unread_(std::move(unread)), sequence_(sequence) {}
 
   // Suspends until a packet has come; returns its payload. kIo, MYSQL_CONNECTION_ENDED, when the peer has ended the
   // stream; kTooLarge, MYSQL_PACKET_TOO_LARGE, for more than `most_bytes`, after which nothing more can be read; and the
@@ -32,6 +36,8 @@ class PacketChannel {
   Result<void> Write(std::string_view payload);
   // Bytes that are no packet, before the first one.
   Result<void> WriteBefore(std::string_view bytes);
+  // Of the next frame.
+  uint8_t sequence() const { return sequence_; }
   // The next Write begins a request.
   void BeginRequest() { sequence_ = 0; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "admin/instance_metrics.h"
 #include "admin/move_metrics.h"
 #include "admin/tenant_metrics.h"
 #include "admin/turn_metrics.h"
@@ -20,6 +21,8 @@ CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::Re
       claims_(claims),
       client_(core, net::HttpClient::Peers::kNodes, options.cluster_secret),
       sensor_(core),
+      instances_(core, options.data_folder + "/templates",
+                 [this](const TenantName& name) { return Owns(name); }),
       tenants_(core, options.data_folder + "/tenants", removed, TenantBounds(table)),
       reception_(core, options, state_),
       wakes_(core) {}
@@ -27,7 +30,7 @@ CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::Re
 CoreParts::~CoreParts() = default;
 
 // What a node may have open is shared out between its cores.
-tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table) const {
+tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table) {
   const uint64_t by_descriptors = core_.descriptors().shares().tenants / limits::kFilesPerTenant;
   const uint64_t cores = core_.siblings().size(),
                  of_node = options_.open_tenants.value_or(limits::kOpenTenants);
@@ -39,8 +42,18 @@ tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table
   bounds.most_open = std::max<uint64_t>(1, std::min(wanted, by_descriptors));
   if (core_.number() == 0) bounds.claims = &claims_;
   bounds.cores = &table;
+  bounds.second_files = &instances_;
   bounds.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
   return bounds;
+}
+
+Result<bool> CoreParts::Owns(const TenantName& tenant) {
+  if (!once_)
+    return Fail(ErrorKind::kUnavailable, "NODE_STARTING", "the node has no catalog yet", "try again");
+  const auto record = once_->catalog.GetTenant(tenant);
+  if (!record && record.error().kind == ErrorKind::kNotFound) return false;
+  if (!record) return Fail(record.error());
+  return record->ownership.owner == options_.name;
 }
 
 void CoreParts::Connect(Once once) {
@@ -88,7 +101,8 @@ std::vector<net::MetricSample> CoreParts::Metrics() {
   std::vector<net::MetricSample> samples = gateway_->Metrics();
   samples.push_back(streams_->Metric());
   for (auto& more : {admin::TurnMetrics(core_), admin::TenantMetrics(tenants_, core_),
-                     admin::MoveMetrics(moves_->outgoing().receipts())})
+                     admin::MoveMetrics(moves_->outgoing().receipts()),
+                     admin::InstanceMetrics(tenants_, instances_.names())})
     samples.insert(samples.end(), more.begin(), more.end());
   return samples;
 }

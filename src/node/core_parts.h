@@ -19,6 +19,7 @@
 #include "gateway/gateway.h"
 #include "gateway/node_tenants.h"
 #include "gateway/stream_service.h"
+#include "mariadb/instance_files.h"
 #include "move/host.h"
 #include "move/moves.h"
 #include "move/peer_links.h"
@@ -110,7 +111,8 @@ class CoreParts final : public move::MoveHost {
 
  private:
   void WakePacer();
-  tenant::LocalTenants::Options TenantBounds(tenant::TenantCores& table) const;
+  tenant::LocalTenants::Options TenantBounds(tenant::TenantCores& table);
+  Result<bool> Owns(const TenantName& tenant);
 
   runtime::Core& core_;
   const NodeOptions& options_;
@@ -118,6 +120,7 @@ class CoreParts final : public move::MoveHost {
   NodeState state_;
   net::HttpClient client_;
   pace::Sensor sensor_;
+  mariadb::InstanceFiles instances_;
   tenant::LocalTenants tenants_;
   Reception reception_;
   zephyr::Engine zephyr_;

@@ -189,15 +189,15 @@ class Decider {
 
 Result<std::map<TenantName, RepairFacts>> FactsOfFolder(runtime::Disk& disk, const std::string& folder) {
   std::map<TenantName, RepairFacts> facts;
-  constexpr std::string_view kFile = ".db", kWal = ".db-wal", kMap = ".db-presence";
+  constexpr std::string_view kFile = ".db", kWal = ".db-wal", kMap = ".db-presence", kInstance = ".mariadb";
   TW_TRY_ASSIGN(const auto names, disk.List(folder));
   for (const std::string& name : names) {
     const size_t dot = name.rfind('.');
     if (dot == std::string::npos || !IsValidName(name.substr(0, dot))) continue;
     const std::string_view suffix = std::string_view(name).substr(dot);
-    if (suffix != kFile && suffix != kWal && suffix != kMap) continue;
+    if (suffix != kFile && suffix != kWal && suffix != kMap && suffix != kInstance) continue;
     RepairFacts& tenant = facts[name.substr(0, dot)];
-    tenant.has_file |= suffix == kFile;
+    tenant.has_file |= suffix == kFile || suffix == kInstance;
     tenant.has_wal |= suffix == kWal;
     if (suffix != kMap) continue;
     tenant.map.emplace();

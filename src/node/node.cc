@@ -88,6 +88,7 @@ Result<void> Node::Open() {
   TW_TRY(transfers_->Start());
   AddRoutes();
   TW_TRY(recovery_->FollowJournal());
+  recovery_->StartInstances();
   Result<void> registered = enrolment_->CheckNoTwin();
   if (registered) registered = enrolment_->Register();
   if (!registered &&
@@ -104,8 +105,9 @@ Result<void> Node::Open() {
 // Beside files of tenants a journal that is missing is a lost one, not a new one.
 Result<void> Node::OpenJournal() {
   TW_TRY_ASSIGN(const auto names, core_.disk().List(options_.data_folder + "/tenants"));
-  const bool has_tenants =
-      std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.ends_with(".db"); });
+  const bool has_tenants = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.ends_with(".db") || name.ends_with(".mariadb");
+  });
   TW_TRY_ASSIGN(journal_, move::Journal::Open(
                               core_, options_.data_folder + "/journal",
                               has_tenants ? move::Journal::Missing::kRefuse : move::Journal::Missing::kMake));

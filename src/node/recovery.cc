@@ -5,6 +5,8 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/path.h"
+#include "mariadb/instance_files.h"
 #include "move/receipt.h"
 #include "runtime/fiber.h"
 #include "sqlite/database_file.h"
@@ -46,6 +48,21 @@ Result<void> Recovery::FollowJournal() {
       home.tenants.AddOwned(entry->tenant, entry->epoch);
   });
   return {};
+}
+
+void Recovery::StartInstances() {
+  const std::string folder = FolderOf(parts_.tenants.PathOf("any"));
+  const auto names = member_.core.disk().List(folder);
+  if (!names) return log::error("no server of MariaDB is started: {}", Describe(names.error()));
+  for (const std::string& file : *names) {
+    if (!file.ends_with(mariadb::kInstanceSuffix)) continue;
+    const TenantName tenant = file.substr(0, file.size() - mariadb::kInstanceSuffix.size());
+    parts_.tenants.At(tenant, [&](gateway::CoreTenants& home) {
+      if (!home.tenants.Has(tenant)) return;
+      if (const auto use = home.tenants.Find(tenant); !use)
+        log::error("the server of tenant {} is not started: {}", tenant, Describe(use.error()));
+    });
+  }
 }
 
 // One damaged copy does not keep the others from being served.

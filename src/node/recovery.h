@@ -26,6 +26,9 @@ class Recovery {
   // Brings every tenant of the journal back to where it was. Before the node serves. Fails as the disk and the journal
   // do. Suspends.
   Result<void> FollowJournal();
+  // Has the servers of MariaDB's tenants run, which nobody need ask for first: those that run are adopted. After
+  // FollowJournal(). Suspends, but not until they run.
+  void StartInstances();
   // Sets right what the catalog says differently, then lets moves begin, and a drain go on. Asks until the catalog
   // answers, or the node is stopping. Suspends.
   void FollowCatalog();

@@ -28,8 +28,8 @@ tl::unexpected<Error> Exposed(const std::string& path, const std::string& why) {
 
 // DATA/journal, DATA/journal.3, DATA/catalog.db-wal (node/node.h).
 bool IsOfANode(std::string_view name) {
-  static constexpr std::array<std::string_view, 8> kNames = {"node", "journal", "catalog.db", "drain",
-                                                             "lock", "tenants", "transfers",  "removed"};
+  static constexpr std::array<std::string_view, 9> kNames = {
+      "node", "journal", "catalog.db", "drain", "lock", "tenants", "removed", "transfers", "templates"};
   return std::any_of(kNames.begin(), kNames.end(), [&](std::string_view known) {
     return name.starts_with(known) &&
            (name.size() == known.size() || name[known.size()] == '.' || name[known.size()] == '-');
@@ -81,8 +81,11 @@ Result<Narrowed> KeepPrivate(const std::string& folder) {
     TW_TRY(Narrow(path, narrowed));
     if (!files::is_directory(files::symlink_status(path, failed))) continue;
     files::recursive_directory_iterator inside(path, failed);
-    for (const files::recursive_directory_iterator end; !failed && inside != end; inside.increment(failed))
+    for (const files::recursive_directory_iterator end; !failed && inside != end; inside.increment(failed)) {
       TW_TRY(Narrow(inside->path().string(), narrowed));
+      // An instance's folder lets nobody in, and its server may run, and make and remove files, while this looks.
+      if (inside->path().extension() == ".mariadb") inside.disable_recursion_pending();
+    }
     if (failed) return Exposed(path, failed.message());
   }
   return narrowed;

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -21,12 +23,19 @@ namespace tradewind::tenant {
 // Whether new transactions may start here. Held: only statements on their own, and what cannot write.
 enum class Gate { kOpen, kHeld, kParked, kMoved };
 
+struct TenantSize {
+  uint32_t page_size = 0;
+  uint32_t page_count = 0;
+};
+
 class HostedTenant {
  public:
   virtual ~HostedTenant() = default;
   virtual const TenantName& name() const = 0;
   // As the catalog's record has it.
   virtual std::string_view engine() const = 0;
+  // Of what is committed, as far as is known. Does not suspend.
+  virtual std::optional<TenantSize> Size() const { return std::nullopt; }
 
   // -- Its moves
   virtual Gate gate() const = 0;

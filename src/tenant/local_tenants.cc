@@ -55,6 +55,7 @@ LocalTenants::LocalTenants(runtime::Core& core, std::string folder, RemovedFiles
       removed_(removed),
       options_(std::move(options)),
       files_(options_.files ? *options_.files : sqlite_files_),
+      second_files_(options_.second_files),
       relief_(core.descriptors().AddRelief([this] { return CloseOneIdle(); })),
       fibers_(core) {}
 
@@ -148,7 +149,14 @@ void LocalTenants::Unlist(Entry& entry) {
 Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
   std::vector<PageNumber> recently_used;
   if (entry.memory) recently_used = std::exchange(entry.memory->recently_used, {});
-  TW_TRY_ASSIGN(entry.tenant, files_.Open(core_, name, PathOf(name), recently_used));
+  auto opened = files_.Open(core_, name, PathOf(name), recently_used);
+  // Few tenants are of the second engine: it is asked only where the first one has nothing.
+  if (!opened && second_files_) {
+    const auto is_of_second = second_files_->Has(core_, PathOf(name));
+    if (!is_of_second) return Fail(is_of_second.error());
+    if (*is_of_second) opened = second_files_->Open(core_, name, PathOf(name), recently_used);
+  }
+  TW_TRY_ASSIGN(entry.tenant, std::move(opened));
   ++counters_.openings;
   return {};
 }
@@ -174,11 +182,11 @@ void LocalTenants::SetClosed(Entry& entry) {
   closed_one_.NotifyAll();
 }
 
-Tenant* LocalTenants::IfOpen(const TenantName& name) const {
+HostedTenant* LocalTenants::IfOpen(const TenantName& name) const {
   core_.AssertHere();
   const auto found = entries_.find(name);
   if (found == entries_.end() || found->second->closing || found->second->idling) return nullptr;
-  return found->second->tenant ? &SqliteTenant(*found->second->tenant) : nullptr;
+  return found->second->tenant.get();
 }
 
 void LocalTenants::RefuseUses(const TenantName& name) {
@@ -299,7 +307,22 @@ Result<void> LocalTenants::ClearBeside(const TenantName& name) {
   return files_.ClearBeside(PathOf(name), removed_);
 }
 
+TenantFiles* LocalTenants::FilesOf(std::string_view engine) const {
+  if (engine == files_.engine()) return &files_;
+  return second_files_ && engine == second_files_->engine() ? second_files_ : nullptr;
+}
+
+Result<TenantFiles*> LocalTenants::FindFiles(const TenantName& name) const {
+  for (TenantFiles* const files : {&files_, second_files_}) {
+    if (!files) continue;
+    TW_TRY_ASSIGN(const bool has, files->Has(core_, PathOf(name)));
+    if (has) return files;
+  }
+  return static_cast<TenantFiles*>(nullptr);
+}
+
 Result<void> LocalTenants::RemoveFiles(const TenantName& name) {
+  if (second_files_) TW_TRY(second_files_->Remove(PathOf(name), removed_));
   TW_TRY(files_.Remove(PathOf(name), removed_));
   return core_.disk().SyncDirectory(folder_);
 }

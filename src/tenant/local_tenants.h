@@ -90,6 +90,8 @@ class LocalTenants {
     std::function<bool(const TenantName&)> is_busy = [](const TenantName&) { return false; };
     // Those of closed tenants; outlives them. Null: they are SQLite's.
     TenantFiles* files = nullptr;
+    // Those of tenants of a second engine; outlives them. Null: there is none.
+    TenantFiles* second_files = nullptr;
   };
   LocalTenants(runtime::Core& core, std::string folder, RemovedFiles& removed, Options options);
 
@@ -113,7 +115,7 @@ class LocalTenants {
     std::shared_ptr<Entry> entry_;
   };
 
-  // Where the main file of a tenant is.
+  // Where the main file of an SQLite tenant is.
   std::string PathOf(const TenantName& name) const { return folder_ + "/" + name + ".db"; }
 
   // A tenant that this node owns (from the journal); it is opened when it is used. Requires, as Adopt() does,
@@ -138,13 +140,17 @@ class LocalTenants {
   // suspends.
   Result<Use> Find(const TenantName& name);
   // The tenant if it is open; null otherwise. Valid until the caller suspends.
-  Tenant* IfOpen(const TenantName& name) const;
+  HostedTenant* IfOpen(const TenantName& name) const;
   // From now on Find() says TENANT_NOT_HERE, until Own(). Who uses the tenant goes on.
   void RefuseUses(const TenantName& name);
   // Ends what runs on the tenant, closes it, waits until its streams are gone (StreamService::EndAllOf comes
   // first), and forgets it. Its files stay, but need not be in order when they go. Suspends.
   enum class Files { kStay, kGo };
   void CloseAndForget(const TenantName& name, Files files);
+  // How tenants of that engine are made and found on the disk; null: this node has no such engine.
+  TenantFiles* FilesOf(std::string_view engine) const;
+  // Of the engine whose files of the tenant are here; null: of none. Suspends.
+  Result<TenantFiles*> FindFiles(const TenantName& name) const;
   // Removes what lies beside the place of a tenant's file that is about to be made, and would be taken for its own.
   // Durable once the folder is synced. Suspends.
   Result<void> ClearBeside(const TenantName& name);
@@ -187,6 +193,7 @@ class LocalTenants {
   const Options options_;
   SqliteFiles sqlite_files_;
   TenantFiles& files_;
+  TenantFiles* const second_files_;
   std::map<TenantName, std::shared_ptr<Entry>> entries_;
   std::list<Entry*> unused_;  // Those that are open and that nobody uses, by the time of their last use.
   size_t open_ = 0;           // Those that are being opened or closed included.

@@ -123,7 +123,7 @@ TEST_F(LocalTenantsTest, OneThatIsClaimedOrMovesOrIsNotIdleForItselfStaysOpen) {
       const auto claim = claims.ClaimName("t0", core_.Now() + 1s).value();
       stays("a claim");
     }
-    Tenant* const tenant = tenants_->IfOpen("t0");
+    Tenant* const tenant = &SqliteTenant(*tenants_->IfOpen("t0"));
     tenant->checkpoints().Stop();
     stays("a hand-over");
     tenant->checkpoints().Allow();
@@ -264,11 +264,11 @@ TEST_F(LocalTenantsTest, WhatWasHotInALargeOneIsRemembered) {
             "SELECT zeroblob(3000) FROM c RETURNING 7"),
         "7");
     EXPECT_EQ(Say("t0", "SELECT length(x) FROM t WHERE rowid = 1234"), "3000");
-    const auto hot = tenants_->IfOpen("t0")->store().HotPages(limits::kRememberedHotPages);
+    const auto hot = SqliteTenant(*tenants_->IfOpen("t0")).store().HotPages(limits::kRememberedHotPages);
     ASSERT_EQ(hot.size(), limits::kRememberedHotPages);
     ASSERT_TRUE(tenants_->CloseOneIdle());
     EXPECT_EQ(Say("t0", "SELECT 1"), "1");
-    const auto again = tenants_->IfOpen("t0")->store().HotPages(limits::kRememberedHotPages);
+    const auto again = SqliteTenant(*tenants_->IfOpen("t0")).store().HotPages(limits::kRememberedHotPages);
     const std::set<PageNumber> before(hot.begin(), hot.end());
     // But for what the opening itself has read.
     EXPECT_LE(

@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "base/path.h"
 #include "sqlite/database_file.h"
 #include "sqlite/page_store.h"
 #include "tenant/local_tenants.h"
-#include "tenant/tenant.h"
 
 namespace tradewind::tenant {
 
@@ -20,6 +20,23 @@ Result<std::unique_ptr<HostedTenant>> SqliteFiles::Open(runtime::Core& core, con
   if (!recently_used.empty()) store->RememberHotPages(recently_used);
   TW_TRY_ASSIGN(auto tenant, Tenant::Open(core, name, std::move(store)));
   return std::unique_ptr<HostedTenant>(std::move(tenant));
+}
+
+Result<bool> SqliteFiles::Has(runtime::Core& core, const std::string& path) {
+  const Result<void> whole = sqlite::CheckMadeDatabase(core.disk(), path);
+  if (!whole && whole.error().code != sqlite::kFileGoneCode) return Fail(whole.error());
+  return whole.has_value();
+}
+
+Result<void> SqliteFiles::Make(runtime::Core& core, const std::string& path) {
+  TW_TRY_ASSIGN(const auto made, core.disk().Open(path, runtime::OpenMode::kCreateExclusive));
+  TW_TRY(sqlite::WriteEmptyDatabase(*made));
+  TW_TRY(made->Sync());
+  return core.disk().SyncDirectory(FolderOf(path));
+}
+
+Result<void> SqliteFiles::MakeDurable(runtime::Core& core, const std::string& path) {
+  return sqlite::MakeDurable(core.disk(), path);
 }
 
 // A WAL or a journal of an earlier file would be applied to a new one.

@@ -3,14 +3,21 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tenant/tenant.h"
 #include "tenant/tenant_files.h"
 
 namespace tradewind::tenant {
 
 class SqliteFiles final : public TenantFiles {
  public:
+  std::string_view engine() const override { return kSqliteEngine; }
+  // Fails as sqlite::CheckMadeDatabase does, but for a file that is gone.
+  Result<bool> Has(runtime::Core& core, const std::string& path) override;
+  Result<void> Make(runtime::Core& core, const std::string& path) override;
+  Result<void> MakeDurable(runtime::Core& core, const std::string& path) override;
   // Fails with TENANT_FILE_MISSING (kCorrupt), and as the file does.
   Result<std::unique_ptr<HostedTenant>> Open(runtime::Core& core, const TenantName& name,
                                              const std::string& path,

@@ -92,6 +92,11 @@ Result<void> Tenant::CloseIdle(const std::function<bool()>& wanted) {
   return {};
 }
 
+std::optional<TenantSize> Tenant::Size() const {
+  if (store_->page_size() == 0) return std::nullopt;
+  return TenantSize{store_->page_size(), store_->page_count()};
+}
+
 std::vector<PageNumber> Tenant::RecentlyUsed() const {
   if (store_->page_count() <= limits::kRememberedHotPages) return {};
   return store_->HotPages(limits::kRememberedHotPages);

@@ -127,6 +127,7 @@ class Tenant final : public HostedTenant {
 
   const TenantName& name() const override { return name_; }
   std::string_view engine() const override { return kSqliteEngine; }
+  std::optional<TenantSize> Size() const override;
   runtime::Core& core() { return core_; }
   sqlite::PageStore& store() { return *store_; }
   runtime::FairLock& turn() { return turn_; }

@@ -1,11 +1,12 @@
-// What an engine's tenants are while they are closed: files of a node, which are opened and removed.
+// What an engine's tenants are while they are closed: files of a node, which are made, opened and removed.
 //
-// `path` is where the main file of a tenant is, or would be; what else belongs to it lies beside that, with a suffix.
-// All suspend.
+// `path` is where the main file of an SQLite tenant is, or would be; what else belongs to a tenant, of any engine, lies
+// beside that, with a suffix. All but engine() suspend.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -19,6 +20,15 @@ namespace tradewind::tenant {
 class TenantFiles {
  public:
   virtual ~TenantFiles() = default;
+  // As the catalog's records have it.
+  virtual std::string_view engine() const = 0;
+  // Whether a tenant of this engine is there: whole as Make() leaves it, or with what was done to it since.
+  virtual Result<bool> Has(runtime::Core& core, const std::string& path) = 0;
+  // Makes an empty one, whole and durable when it returns. After an error Remove() takes away what is left of it.
+  // Requires: nothing is there.
+  virtual Result<void> Make(runtime::Core& core, const std::string& path) = 0;
+  // What a crash right after Make() may have left undone of its durability.
+  virtual Result<void> MakeDurable(runtime::Core& core, const std::string& path) = 0;
   // `recently_used` is what the tenant said of itself when it was closed last.
   virtual Result<std::unique_ptr<HostedTenant>> Open(runtime::Core& core, const TenantName& name,
                                                      const std::string& path,

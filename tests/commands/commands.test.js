@@ -104,7 +104,6 @@ test("wrong usage is exit code 2 with a hint", async () => {
 test("what is not there yet says so with exit code 4", async () => {
   for (const args of [
     ["bench", "--transport", "websocket"],
-    ["tenant", "create", "m", "--engine", "mariadb"],
     ["serve", "--name", "x", "--data", join(folder, "x"), "--catalog", "etcd://127.0.0.1:2379"],
   ]) {
     const result = await run(...args);

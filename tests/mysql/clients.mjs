@@ -1,14 +1,14 @@
-// What the drivers mysql2 and mariadb do with a server: node clients.mjs mysql2|mariadb PORT. Prints what they got, one
-// line a step, so that a server and the proxy before it can be compared.
+// What the drivers mysql2 and mariadb do with a server: node clients.mjs mysql2|mariadb PORT [USER PASSWORD DATABASE
+// OTHER_DATABASE]. Prints what they got, one line a step, so that a server and the proxy before it can be compared.
 import process from "node:process";
 
-const [driver, port] = process.argv.slice(2);
+const [driver, port, user = "u", password = "secret", database = "shop", other = "mysql"] = process.argv.slice(2);
 const options = {
   host: "127.0.0.1",
   port: Number(port),
-  user: "u",
-  password: "secret",
-  database: "shop",
+  user,
+  password,
+  database,
   multipleStatements: true,
   supportBigNumbers: true,
   bigNumberStrings: true,
@@ -48,7 +48,7 @@ async function open() {
         for (const row of rows) await connection.execute(sql, row);
         return rows.length;
       },
-      changeUser: () => connection.changeUser({ user: "u", password: "secret", database: "mysql" }),
+      changeUser: () => connection.changeUser({ user, password, database: other }),
       reset: () => connection.query("SELECT 'mysql2 does not reset'"),
       ping: () => connection.ping(),
       end: () => connection.end(),
@@ -64,7 +64,7 @@ async function open() {
       return { execute: async (values) => rowsOnly(await statement.execute(values)), close: () => statement.close() };
     },
     batch: async (sql, rows) => rowsOnly(await connection.batch(sql, rows)),
-    changeUser: () => connection.changeUser({ user: "u", password: "secret", database: "mysql" }),
+    changeUser: () => connection.changeUser({ user, password, database: other }),
     reset: () => connection.reset(),
     ping: () => connection.ping(),
     end: () => connection.end(),
@@ -127,6 +127,6 @@ await attempt("change of user", async () => { await client.changeUser(); return 
 await attempt("after it", () => client.query("SELECT @kept, DATABASE() AS d"));
 await attempt("reset", async () => { await client.reset(); return true; });
 await attempt("after reset", () => client.query("SELECT DATABASE() AS d, @@sql_mode LIKE '%ANSI%' AS ansi"));
-await attempt("use", () => client.query("USE shop"));
+await attempt("use", () => client.query(`USE ${database}`));
 await attempt("drop", () => client.query("DROP TABLE driven"));
 await client.end();

@@ -139,8 +139,6 @@ TEST_F(AdminApiTest, SaysWhatIsWrongWithARequest) {
     EXPECT_EQ(CodeOf(400, Call(*n1_, "POST", "/v1/tenants", R"({"nmae":"shop"})")), "FIELD_UNKNOWN");
     EXPECT_EQ(CodeOf(404, Call(*n1_, "POST", "/v1/tenants", R"({"name":"a","node":"n9"})")),
               "NODE_NOT_FOUND");
-    EXPECT_EQ(CodeOf(409, Call(*n1_, "POST", "/v1/tenants", R"({"name":"a","engine":"mariadb"})")),
-              "NOT_THERE_YET");
     EXPECT_EQ(CodeOf(404, Call(*n1_, "PUT", "/v1/imports/n2.00?offset=0", "x")), "TRANSFER_NOT_FOUND");
     EXPECT_EQ(CodeOf(404, Call(*n1_, "GET", "/v1/exports/what")), "TRANSFER_NOT_FOUND");
     EXPECT_EQ(CodeOf(400, Call(*n1_, "PUT", "/v1/imports/n1.00", "x")), "FIELD_MISSING");

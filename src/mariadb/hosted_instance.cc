@@ -1,0 +1,274 @@
+#include "mariadb/hosted_instance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "mariadb/backup.h"
+#include "tenant/tenant.h"
+
+namespace tradewind::mariadb {
+
+using tenant::Gate;
+
+namespace {
+
+constexpr uint32_t kInnodbPageBytes = 16u << 10;
+
+}  // namespace
+
+HostedInstance& AsInstance(tenant::HostedTenant& tenant) {
+  TW_CHECK(tenant.engine() == kMariadbEngine, "a tenant of another engine is taken for one of MariaDB");
+  return static_cast<HostedInstance&>(tenant);
+}
+
+// -- Visits
+
+HostedInstance::Visit::Visit(HostedInstance& host) : host_(host) {
+  host.core_.AssertHere();
+  host.visits_.insert(this);
+}
+
+HostedInstance::Visit::~Visit() {
+  host_.visits_.erase(this);
+  host_.changed_.NotifyAll();
+}
+
+Result<void> HostedInstance::Visit::Begin() {
+  if (begun_) return {};
+  const runtime::TimePoint deadline = host_.core_.Now() + limits::kParkedRequest;
+  // What the server is not yet allowed to do is waited for, but not a catalog that does not answer.
+  const auto waits = [this] {
+    if (host_.closing_ || host_.gate_ == Gate::kMoved) return false;
+    return host_.gate_ != Gate::kOpen || (host_.answers() && !host_.writable_ && !host_.failure_);
+  };
+  runtime::WaitForUntil(host_.changed_, deadline, [&] { return !waits(); });
+  if (host_.gate_ == Gate::kMoved)
+    return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + host_.name_ + " has moved");
+  if (host_.closing_ || !host_.answers())
+    return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + host_.name_ + " runs now",
+                "try again");
+  if (host_.gate_ != Gate::kOpen)
+    return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
+                "tenant " + host_.name_ + " is moving, and its hand-over takes longer than requests wait",
+                "try again");
+  begun_ = true;
+  return {};
+}
+
+void HostedInstance::Visit::End(bool tied) {
+  begun_ = false;
+  tied_ = tied;
+  host_.changed_.NotifyAll();
+}
+
+bool HostedInstance::AnyOpen() const {
+  return std::any_of(visits_.begin(), visits_.end(), [](const Visit* visit) { return visit->is_open(); });
+}
+
+void HostedInstance::EndOpenVisits() {
+  const std::vector<Visit*> all(visits_.begin(), visits_.end());
+  for (Visit* const visit : all)
+    if (visit->is_open()) visit->OnEnd();
+}
+
+// -- The gate
+
+void HostedInstance::SetGate(Gate gate) {
+  core_.AssertHere();
+  gate_ = gate;
+  const std::vector<Visit*> all(visits_.begin(), visits_.end());
+  for (Visit* const visit : all) visit->OnGate();
+  changed_.NotifyAll();
+}
+
+bool HostedInstance::AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) {
+  TW_CHECK(gate_ == Gate::kOpen, "a gate is closed once");
+  const auto done = [&] { return closing_ || given_up() || !AnyOpen(); };
+  // `given_up` is of somebody else, who does not notify.
+  const auto await = [&](runtime::TimePoint deadline) {
+    while (!done() && core_.Now() < deadline)
+      changed_.WaitUntil(std::min<runtime::TimePoint>(deadline, core_.Now() + limits::kInstanceLook));
+  };
+  await(core_.Now() + tenant::kQuietWait);
+  SetGate(Gate::kHeld);
+  await(core_.Now() + grace);
+  return !AnyOpen();
+}
+
+bool HostedInstance::JoinTransactions(runtime::TimePoint deadline) {
+  return runtime::WaitForUntil(changed_, deadline, [&] {
+    return std::none_of(visits_.begin(), visits_.end(), [](const Visit* visit) { return visit->begun_; });
+  });
+}
+
+// -- The server
+
+HostedInstance::HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node)
+    : core_(core), name_(std::move(name)), folder_(std::move(folder)), node_(std::move(node)), fibers_(core) {
+  fibers_.Spawn("instance of " + name_, [this] { Run(); });
+}
+
+HostedInstance::~HostedInstance() {
+  TW_CHECK(closing_ && fibers_.size() == 0 && visits_.empty(), "a tenant is closed before it goes");
+}
+
+void HostedInstance::Run() {
+  runtime::Duration pause = limits::kInstancePause;
+  while (!closing_) {
+    Start();
+    if (instance_) break;
+    const runtime::TimePoint next = core_.Now() + pause;
+    while (!closing_ && changed_.WaitUntil(next)) {
+    }
+    pause = std::min<runtime::Duration>(2 * pause, limits::kInstancePauseLongest);
+  }
+  Rule();
+}
+
+void HostedInstance::Start() {
+  const auto open = [&]() -> Result<std::unique_ptr<Instance>> {
+    TW_TRY_ASSIGN(const ServerPrograms programs, node_.find_programs());
+    InstanceOptions options;
+    options.folder = folder_;
+    options.on_restart = [this] {
+      ++restarts_;
+      writable_ = false;
+      failure_.reset();
+      changed_.NotifyAll();
+    };
+    options.given_up = [this] { return closing_; };
+    return Instance::Open(core_, programs, std::move(options), core_.Now() + limits::kInstanceStart);
+  };
+  auto opened = open();
+  if (!opened) {
+    if (!closing_ && (!failure_ || failure_->message != opened.error().message))
+      log::error("the server of tenant {} does not run: {}", name_, Describe(opened.error()));
+    failure_ = std::move(opened).error();
+  } else {
+    failure_.reset();
+    instance_ = std::move(*opened);
+    log::info("the server of tenant {} runs: process {}, port {}, {}", name_, instance_->pid(),
+              instance_->address().port, instance_->adopted() ? "adopted" : "started");
+  }
+  changed_.NotifyAll();
+}
+
+// Until the end: it takes writes when and as long as it may.
+void HostedInstance::Rule() {
+  runtime::TimePoint look = core_.Now();
+  runtime::Duration pause = limits::kReconnectPause;
+  while (!closing_) {
+    if (writable_ || gate_ != Gate::kOpen || !answers()) {
+      if (core_.Now() >= look) {
+        if (writable_ && gate_ == Gate::kOpen) CheckOwner();
+        Measure();
+        look = core_.Now() + limits::kInstanceOwnerWatch;
+      }
+      // A server that has died is noticed by its instance, which tells when it runs again.
+      changed_.WaitUntil(look);
+      continue;
+    }
+    const auto takes = TakeWrites();
+    if (takes) {
+      pause = limits::kReconnectPause;
+      look = core_.Now();
+      continue;
+    }
+    if (!failure_ || failure_->message != takes.error().message)
+      log::warn("the server of tenant {} stays read-only: {}", name_, Describe(takes.error()));
+    failure_ = takes.error();
+    changed_.NotifyAll();
+    const runtime::TimePoint next = core_.Now() + pause;
+    const uint64_t restarts = restarts_;
+    while (!closing_ && restarts == restarts_ && changed_.WaitUntil(next)) {
+    }
+    pause = std::min<runtime::Duration>(2 * pause, limits::kInstanceOwnerWatch);
+  }
+}
+
+Result<void> HostedInstance::TakeWrites() {
+  TW_TRY_ASSIGN(const bool owns, node_.owns(name_));
+  if (!owns)
+    return Fail(ErrorKind::kRefused, "TENANT_NOT_OWNED",
+                "the catalog says that another node owns the tenant, or none");
+  // From here to the answer of the server nobody makes it read-only.
+  if (closing_ || gate_ != Gate::kOpen || !answers()) return {};
+  const uint64_t restarts = restarts_;
+  changing_ = true;
+  const auto made = instance_->MakeWritable(core_.Now() + limits::kInstanceAnswer);
+  changing_ = false;
+  // One that was started meanwhile is read-only, whatever the one before it has said.
+  writable_ = made && restarts == restarts_;
+  if (writable_) failure_.reset();
+  changed_.NotifyAll();
+  return made;
+}
+
+void HostedInstance::CheckOwner() {
+  const auto owns = node_.owns(name_);
+  if (!owns || *owns || closing_ || gate_ != Gate::kOpen) return;
+  log::error("the catalog says that this node does not own tenant {}: its server takes no writes any more",
+             name_);
+  const auto made = instance_->MakeReadOnly(core_.Now() + limits::kInstanceAnswer);
+  if (made) {
+    writable_ = false;
+    return;
+  }
+  // It is asked for again at the next look.
+  log::error("the server of tenant {} is still writable: {}", name_, Describe(made.error()));
+}
+
+void HostedInstance::Measure() {
+  const uint64_t bytes = DataBytes(core_, InstanceFolder(core_, folder_));
+  size_ = tenant::TenantSize{kInnodbPageBytes, static_cast<uint32_t>(bytes / kInnodbPageBytes)};
+}
+
+Result<Instance*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
+  runtime::WaitForUntil(changed_, deadline, [&] {
+    return closing_ || failure_ || (answers() && (writable_ || gate_ != Gate::kOpen));
+  });
+  if (answers() && !closing_) return instance_.get();
+  if (failure_ && !closing_) return Fail(*failure_);
+  return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
+              "try again");
+}
+
+Result<void> HostedInstance::MakeReadOnly(runtime::TimePoint deadline) {
+  TW_CHECK(gate_ != Gate::kOpen, "a server whose gate is open would become writable again");
+  runtime::WaitForUntil(changed_, deadline, [&] { return !changing_; });
+  if (changing_ || !answers())
+    return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
+                "try again");
+  TW_TRY(instance_->MakeReadOnly(deadline));
+  writable_ = false;
+  return {};
+}
+
+// -- The end
+
+void HostedInstance::Close(bool keep_log) {
+  core_.AssertHere();
+  closing_ = true;
+  changed_.NotifyAll();
+  const std::vector<Visit*> all(visits_.begin(), visits_.end());
+  for (Visit* const visit : all) visit->OnEnd();
+  runtime::WaitFor(changed_, [&] { return visits_.empty(); });
+  fibers_.Join();
+  if (!instance_) return;
+  const auto ended = instance_->Stop(keep_log ? core_.Now() : core_.Now() + limits::kInstanceStop);
+  if (ended == Instance::Ended::kCleanly) log::info("the server of tenant {} has ended", name_);
+}
+
+Result<void> HostedInstance::CloseIdle(const std::function<bool()>&) {
+  return Fail(ErrorKind::kRefused, std::string(tenant::kWantedCode),
+              "the server of tenant " + name_ + " runs as long as its tenant is here");
+}
+
+}  // namespace tradewind::mariadb

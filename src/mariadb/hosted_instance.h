@@ -1,0 +1,147 @@
+// A MariaDB tenant at the node that serves it: its instance, which this keeps running, and writable for as long as the
+// node owns the tenant; the gate that its clients' transactions pass; and the visits of clients' sessions at its server.
+//
+// It is there from the first moment on, also while its server starts, recovers, or is not installed: who needs the server
+// waits (AwaitServer), and is told why when it does not come.
+//
+// Writable (I1). Each start of the server is read-only. It takes writes once the catalog has said that this node owns the
+// tenant, while the gate is open; asked again after each restart of the server, and every limits::kInstanceOwnerWatch: a
+// node that is told that it does not own it makes it read-only. While the catalog does not answer, a server that is
+// writable stays so (ownership cannot have passed on without this node, whose journal says that it owns), and one that was
+// started stays read-only.
+//
+// A move (slacker/) closes the gate: AwaitQuiet(), Park(), then MakeReadOnly() here, and not at the instance, so that no
+// MakeWritable() is under way behind it. Unpark() opens the gate, and the server becomes writable again by itself, as
+// above; whoever waits at the gate waits for that as well. SetMoved() tells every visit that the tenant is elsewhere now:
+// the session is read here, and made again there, before Close().
+//
+// This core's fibers only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "mariadb/instance.h"
+#include "mariadb/programs.h"
+#include "runtime/core.h"
+#include "runtime/fiber.h"
+#include "tenant/hosted_tenant.h"
+
+namespace tradewind::mariadb {
+
+// As the catalog names it.
+inline constexpr std::string_view kMariadbEngine = "mariadb";
+
+class HostedInstance final : public tenant::HostedTenant {
+ public:
+  // What it asks of its node. Each suspends.
+  struct Node {
+    std::function<Result<ServerPrograms>()> find_programs;
+    // Whether the catalog says that this node owns the tenant.
+    std::function<Result<bool>(const TenantName&)> owns;
+  };
+
+  // A client's session at the server. It leaves before the tenant goes.
+  class Visit {
+   public:
+    explicit Visit(HostedInstance& host);
+    virtual ~Visit();
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+    // A transaction, or a statement outside of one, may begin when this succeeds; until End(). Suspends while the gate is
+    // closed. Fails with TENANT_MOVED; TENANT_MOVING (kUnavailable) after limits::kParkedRequest; INSTANCE_DOWN.
+    // Does nothing for one that has begun.
+    Result<void> Begin();
+    // No transaction is open. `tied`: something else ties the session to this server (mysql/tie.h).
+    void End(bool tied);
+    // Something is open, or ties it.
+    bool is_open() const { return begun_ || tied_; }
+
+    // The gate has opened or closed. Must not suspend.
+    virtual void OnGate() = 0;
+    // The session ends, with whatever is open: nobody waits for it any longer. Must not suspend.
+    virtual void OnEnd() = 0;
+
+   private:
+    friend class HostedInstance;
+    HostedInstance& host_;
+    bool begun_ = false;
+    bool tied_ = false;
+  };
+
+  // Begins to start the server. Does not suspend.
+  HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node);
+  ~HostedInstance() override;  // Requires: Close() has returned.
+
+  // The instance, once its server answers and, where nothing stands against that, is writable. Valid as long as this is.
+  // Suspends. INSTANCE_DOWN (kUnavailable), or why it does not start.
+  Result<Instance*> AwaitServer(runtime::TimePoint deadline);
+  // Requires: the gate is closed. As Instance::MakeReadOnly().
+  Result<void> MakeReadOnly(runtime::TimePoint deadline);
+  // Ends the visits in which something is open: the gate is closed, and they were waited for long enough.
+  void EndOpenVisits();
+
+  bool is_writable() const { return writable_; }
+  bool answers() const { return instance_ && instance_->answers(); }
+  uint64_t restarts() const { return restarts_; }  // Of a server that died.
+  size_t visits() const { return visits_.size(); }
+
+  const TenantName& name() const override { return name_; }
+  std::string_view engine() const override { return kMariadbEngine; }
+  std::optional<tenant::TenantSize> Size() const override { return size_; }
+
+  tenant::Gate gate() const override { return gate_; }
+  void Park() override { SetGate(tenant::Gate::kParked); }
+  void Unpark() override { SetGate(tenant::Gate::kOpen); }
+  void SetMoved() override { SetGate(tenant::Gate::kMoved); }
+  bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) override;
+  bool JoinTransactions(runtime::TimePoint deadline) override;
+  void AwaitRollbacks(runtime::TimePoint) override {}
+  size_t exports() const override { return 0; }
+
+  // Ends all visits and the server: cleanly, or at once if its data are not to be used any more.
+  void Close(bool keep_log) override;
+  // A server takes a second to start, so it runs as long as its tenant is here.
+  bool IsIdle() const override { return false; }
+  Result<void> CloseIdle(const std::function<bool()>& wanted) override;
+
+ private:
+  void SetGate(tenant::Gate gate);
+  void Run();
+  void Start();
+  void Rule();
+  Result<void> TakeWrites();
+  void CheckOwner();
+  void Measure();
+  bool AnyOpen() const;
+
+  runtime::Core& core_;
+  const TenantName name_;
+  const std::string folder_;
+  const Node node_;
+  std::unique_ptr<Instance> instance_;  // Once it was started or adopted.
+  std::optional<Error> failure_;        // Of the last start, or of the last try to make it writable.
+  bool writable_ = false;               // As far as is known.
+  bool changing_ = false;               // That it takes writes is under way.
+  uint64_t restarts_ = 0;
+  std::optional<tenant::TenantSize> size_;
+  tenant::Gate gate_ = tenant::Gate::kOpen;
+  std::set<Visit*> visits_;
+  bool closing_ = false;
+  runtime::WaitQueue changed_;  // Of all this.
+  runtime::TaskGroup fibers_;
+};
+
+// Requires: its engine is MariaDB.
+HostedInstance& AsInstance(tenant::HostedTenant& tenant);
+
+}  // namespace tradewind::mariadb

@@ -1,0 +1,61 @@
+#include "mariadb/instance_files.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "mariadb/instance_folder.h"
+#include "runtime/disk.h"
+
+namespace tradewind::mariadb {
+
+std::string InstanceFolderOf(const std::string& path) {
+  constexpr std::string_view kMainFile = ".db";
+  TW_CHECK(path.ends_with(kMainFile), "a tenant's main file is NAME.db");
+  return path.substr(0, path.size() - kMainFile.size()).append(kInstanceSuffix);
+}
+
+InstanceFiles::InstanceFiles(runtime::Core& core, std::string templates,
+                             std::function<Result<bool>(const TenantName&)> owns)
+    : core_(core), templates_(std::move(templates)), owns_(std::move(owns)) {}
+
+Result<ServerPrograms> InstanceFiles::FindPrograms() {
+  if (!programs_) {
+    TW_TRY_ASSIGN(programs_, FindServerPrograms(core_));
+  }
+  return *programs_;
+}
+
+Result<bool> InstanceFiles::Has(runtime::Core& core, const std::string& path) {
+  return core.disk().Exists(InstanceFolderOf(path));
+}
+
+Result<void> InstanceFiles::Make(runtime::Core& core, const std::string& path) {
+  TW_TRY_ASSIGN(const ServerPrograms programs, FindPrograms());
+  TW_TRY_ASSIGN(const std::string data_template, InstanceFolder::EnsureTemplate(core, programs, templates_));
+  return InstanceFolder(core, InstanceFolderOf(path)).Make(data_template);
+}
+
+Result<std::unique_ptr<tenant::HostedTenant>> InstanceFiles::Open(runtime::Core& core, const TenantName& name,
+                                                                  const std::string& path,
+                                                                  const std::vector<PageNumber>&) {
+  names_.insert(name);
+  HostedInstance::Node node;
+  node.find_programs = [this] { return FindPrograms(); };
+  node.owns = owns_;
+  return std::unique_ptr<tenant::HostedTenant>(
+      std::make_unique<HostedInstance>(core, name, InstanceFolderOf(path), std::move(node)));
+}
+
+Result<void> InstanceFiles::Remove(const std::string& path, tenant::RemovedFiles&) {
+  const std::string folder = InstanceFolderOf(path);
+  for (const std::string& place : {folder, folder + ".making"}) {
+    TW_TRY_ASSIGN(const bool exists, core_.disk().Exists(place));
+    if (!exists) continue;
+    InstanceFolder instance(core_, folder);
+    Instance::EndIn(core_, instance);
+    return instance.Remove();
+  }
+  return {};
+}
+
+}  // namespace tradewind::mariadb

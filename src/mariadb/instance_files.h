@@ -1,0 +1,60 @@
+// The instances of a core's MariaDB tenants while they are on the disk alone: each in a folder NAME.mariadb, beside the
+// files of SQLite's tenants.
+//
+// This core's fibers only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mariadb/hosted_instance.h"
+#include "mariadb/programs.h"
+#include "tenant/tenant_files.h"
+
+namespace tradewind::mariadb {
+
+// Behind the tenant's name.
+inline constexpr std::string_view kInstanceSuffix = ".mariadb";
+// Where the instance of the tenant is, or would be, whose main file would be at `path`, if it were SQLite's.
+std::string InstanceFolderOf(const std::string& path);
+
+class InstanceFiles final : public tenant::TenantFiles {
+ public:
+  // `templates`: where new instances are copied from (instance_folder.h). `owns`: as HostedInstance::Node has it.
+  InstanceFiles(runtime::Core& core, std::string templates,
+                std::function<Result<bool>(const TenantName&)> owns);
+
+  // Those of this machine; looked for until they are found. Suspends.
+  Result<ServerPrograms> FindPrograms();
+
+  // Of all that were opened on this core.
+  const std::set<TenantName>& names() const { return names_; }
+
+  std::string_view engine() const override { return kMariadbEngine; }
+  Result<bool> Has(runtime::Core& core, const std::string& path) override;
+  // The errors of FindServerPrograms() and InstanceFolder.
+  Result<void> Make(runtime::Core& core, const std::string& path) override;
+  Result<void> MakeDurable(runtime::Core&, const std::string&) override {
+    return {};
+  }  // It is there whole or not.
+  Result<std::unique_ptr<tenant::HostedTenant>> Open(runtime::Core& core, const TenantName& name,
+                                                     const std::string& path,
+                                                     const std::vector<PageNumber>& recently_used) override;
+  Result<void> ClearBeside(const std::string&, tenant::RemovedFiles&) override { return {}; }
+  // A server that still runs in it is ended.
+  Result<void> Remove(const std::string& path, tenant::RemovedFiles& removed) override;
+
+ private:
+  runtime::Core& core_;
+  const std::string templates_;
+  const std::function<Result<bool>(const TenantName&)> owns_;
+  std::optional<ServerPrograms> programs_;
+  std::set<TenantName> names_;
+};
+
+}  // namespace tradewind::mariadb

@@ -1,0 +1,27 @@
+// The account of a new tenant: its owner's, who has all of the databases TENANT and TENANT_…, and nothing of the server.
+//
+// Not more, since some privileges would undo what the node holds up: SUPER and READ_ONLY ADMIN write to a server that is
+// read-only (I1), FILE reads what the node's user can read, CREATE USER and rights to the database mysql lead to the
+// node's own account.
+#pragma once
+
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "mariadb/hosted_instance.h"
+#include "runtime/core.h"
+
+namespace tradewind::mariadb {
+
+struct TenantAccount {
+  std::string user;
+  std::string password;  // Kept nowhere.
+  std::string database;
+};
+
+// Makes the database and the account, once the server answers. The errors of AwaitServer() and of ServerConnection.
+// Suspends.
+Result<TenantAccount> MakeAccount(runtime::Core& core, HostedInstance& instance, runtime::TimePoint deadline);
+
+}  // namespace tradewind::mariadb
