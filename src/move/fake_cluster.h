@@ -31,7 +31,10 @@ namespace tradewind::move {
 // What a node asks the catalog; a dead one gets no answer, and changes nothing.
 class CutCatalog final : public catalog::Catalog {
  public:
-  CutCatalog(catalog::Catalog& to, const bool& dead) : to_(to), dead_(dead) {}
+  // Changes of a move's state, once made, are answered when `answer` has returned, and with its error.
+  using Answer = std::function<Result<void>(catalog::MoveState to)>;
+  CutCatalog(catalog::Catalog& to, const bool& dead, const Answer& answer)
+      : to_(to), dead_(dead), answer_(answer) {}
 
 #define TW_FORWARD(call) return dead_ ? Fail(ErrorKind::kUnavailable, "CATALOG_AWAY", "") : to_.call
   Result<catalog::Membership> RegisterNode(const catalog::Registration& registration) override {
@@ -85,7 +88,10 @@ class CutCatalog final : public catalog::Catalog {
   }
   Result<catalog::MoveOutcome> SetMoveState(const MoveId& id, catalog::MoveState from, catalog::MoveState to,
                                             const std::string& receipt) override {
-    TW_FORWARD(SetMoveState(id, from, to, receipt));
+    if (dead_ || !answer_) TW_FORWARD(SetMoveState(id, from, to, receipt));
+    auto outcome = to_.SetMoveState(id, from, to, receipt);
+    TW_TRY(answer_(to));
+    return outcome;
   }
   Result<void> SaveReceipt(const MoveId& id, const std::string& receipt) override {
     TW_FORWARD(SaveReceipt(id, receipt));
@@ -107,6 +113,7 @@ class CutCatalog final : public catalog::Catalog {
  private:
   catalog::Catalog& to_;
   const bool& dead_;
+  const Answer& answer_;
 };
 
 class FakeCluster;
@@ -220,6 +227,7 @@ class FakeCluster {
   std::map<NodeName, std::unique_ptr<FakeNode>> nodes;
   std::vector<Link> links;
   std::function<void(FakeNode&, Step)> on_step;  // Before it goes on.
+  CutCatalog::Answer answer_change;
   std::vector<std::string> written;
 };
 
@@ -227,7 +235,7 @@ inline FakeNode::FakeNode(FakeCluster& cluster, NodeName name)
     : cluster_(cluster),
       name_(std::move(name)),
       folder_(cluster.core.folder() + "/" + name_),
-      catalog_(*cluster.catalog, dead_),
+      catalog_(*cluster.catalog, dead_, cluster.answer_change),
       bucket_(cluster.core, 0, 1u << 20) {
   std::filesystem::create_directories(folder_ + "/tenants");
 }

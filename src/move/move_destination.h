@@ -108,6 +108,8 @@ class MoveDestination : public std::enable_shared_from_this<MoveDestination> {
   void SpawnWatchForEnd();
   void WatchForEnd();
   bool IsOwnerInCatalog();
+  Result<void> RecordReverse();
+  tl::unexpected<Error> Over() const;
   Result<void> TryToComplete(MoveChannel& channel);
   Result<void> Compare(MoveChannel& channel);
   Result<void> StopAtMismatch(MoveChannel& channel);

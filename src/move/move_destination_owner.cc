@@ -160,12 +160,25 @@ bool MoveDestination::IsOwnerInCatalog() {
   return tenant && tenant->ownership == catalog::Ownership{host_.self(), epoch_};
 }
 
+tl::unexpected<Error> MoveDestination::Over() const {
+  return Fail(ErrorKind::kRefused, "MOVE_OVER", "move " + move_ + " is over", "start a move back instead");
+}
+
+// In a fiber of its own, so that Join() waits for it: the move may end, and this be forgotten, while the catalog is asked.
 Result<void> MoveDestination::Reverse() {
   if (state_ == State::kReversed || is_reverse()) return {};
-  const auto over = [this] {
-    return Fail(ErrorKind::kRefused, "MOVE_OVER", "move " + move_ + " is over", "start a move back instead");
-  };
-  if (state_ == State::kOver) return over();
+  if (state_ == State::kOver) return Over();
+  Result<void> recorded;
+  runtime::Event done;
+  fibers_.Spawn("reverse move " + move_, [&] {
+    recorded = RecordReverse();
+    done.Set();
+  });
+  done.Wait();
+  return recorded;
+}
+
+Result<void> MoveDestination::RecordReverse() {
   if (!IsOwner(state_))
     return Fail(ErrorKind::kUnavailable, "MOVE_SWAPPING", "the tenant is changing hands just now",
                 "try again");
@@ -175,7 +188,7 @@ Result<void> MoveDestination::Reverse() {
     SpawnWatchForEnd();  // The change may have been made although its answer was lost.
     return Fail(answer.error());
   }
-  if (!answer->Shows(catalog::MoveState::kReverse) || state_ == State::kOver) return over();
+  if (!answer->Shows(catalog::MoveState::kReverse) || state_ == State::kOver) return Over();
   if (IsLegal(state_, State::kReversed)) Enter(State::kReversed);
   return {};
 }

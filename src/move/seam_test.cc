@@ -308,6 +308,38 @@ TEST_F(SeamTest, TheSourceFollowsAsAReplicaAndTheTenantGoesBackByThat) {
   });
 }
 
+// Who cancels hears of its answer only when the tenant has been deleted and nobody else knows of the move any more.
+TEST_F(SeamTest, ACancelWhoseAnswerComesAfterTheMoveIsForgottenEndsByItself) {
+  ReplicaEngine engine;
+  With(engine, [&](FakeCluster& cluster) {
+    engine.keeps_source = true;  // The move does not end by itself.
+    const MoveId id = Start(cluster);
+    while (RoleAt(cluster.n2()) != "owner") runtime::SleepFor(5ms);
+    runtime::Event asked;
+    runtime::Event answered;
+    cluster.answer_change = [&](catalog::MoveState to) -> Result<void> {
+      if (to != catalog::MoveState::kReverse) return {};
+      asked.Set();
+      answered.Wait();
+      return Fail(ErrorKind::kTimeout, std::string(catalog::kAnswerLostCode), "the answer was lost");
+    };
+    runtime::TaskGroup fibers(core_);
+    bool cancelled = false;
+    fibers.Spawn("cancel", [&] {
+      EXPECT_FALSE(cluster.n2().moves().Cancel(id));
+      cancelled = true;
+    });
+    asked.Wait();
+    fibers.Spawn("abandon", [&] { cluster.n2().moves().incoming().Abandon("shop"); });
+    for (int turn = 0; turn < 100; ++turn) runtime::Yield();
+    EXPECT_FALSE(cancelled);
+    answered.Set();
+    fibers.Join();
+    EXPECT_FALSE(cluster.n2().moves().Knows(id));
+    cluster.answer_change = {};
+  });
+}
+
 TEST_F(SeamTest, SumsThatDifferStopTheMoveAndDeleteNothing) {
   RestEngine engine;
   With(engine, [&](FakeCluster& cluster) {
