@@ -45,7 +45,7 @@ Result<void> HostedInstance::Visit::Begin() {
   const runtime::TimePoint deadline = host_.core_.Now() + limits::kParkedRequest;
   // What the server is not yet allowed to do is waited for, but not a catalog that does not answer.
   const auto waits = [this] {
-    if (host_.closing_ || host_.gate_ == Gate::kMoved) return false;
+    if (host_.stopping_ || host_.closing_ || host_.gate_ == Gate::kMoved) return false;
     return host_.gate_ != Gate::kOpen || (host_.answers() && !host_.writable_ && !host_.failure_);
   };
   runtime::WaitForUntil(host_.changed_, deadline, [&] { return !waits(); });
@@ -86,6 +86,12 @@ void HostedInstance::SetGate(Gate gate) {
   const std::vector<Visit*> all(visits_.begin(), visits_.end());
   for (Visit* const visit : all) visit->OnGate();
   changed_.NotifyAll();
+}
+
+// What becomes of the server meanwhile is others' business: it is made writable anew when the gate opens.
+void HostedInstance::Park() {
+  writable_ = false;
+  SetGate(Gate::kParked);
 }
 
 bool HostedInstance::AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) {
@@ -205,7 +211,7 @@ Result<void> HostedInstance::TakeWrites() {
   const auto made = instance_->MakeWritable(core_.Now() + limits::kInstanceAnswer);
   changing_ = false;
   // One that was started meanwhile is read-only, whatever the one before it has said.
-  writable_ = made && restarts == restarts_;
+  writable_ = made && restarts == restarts_ && gate_ != Gate::kParked && gate_ != Gate::kMoved;
   if (writable_) failure_.reset();
   changed_.NotifyAll();
   return made;
@@ -232,7 +238,7 @@ void HostedInstance::Measure() {
 
 Result<Instance*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
   runtime::WaitForUntil(changed_, deadline, [&] {
-    return closing_ || failure_ || (answers() && (writable_ || gate_ != Gate::kOpen));
+    return stopping_ || closing_ || failure_ || (answers() && (writable_ || gate_ != Gate::kOpen));
   });
   if (answers() && !closing_) return instance_.get();
   if (failure_ && !closing_) return Fail(*failure_);
@@ -240,18 +246,27 @@ Result<Instance*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
               "try again");
 }
 
-Result<void> HostedInstance::MakeReadOnly(runtime::TimePoint deadline) {
+Result<void> HostedInstance::AwaitSettled(runtime::TimePoint deadline) {
   TW_CHECK(gate_ != Gate::kOpen, "a server whose gate is open would become writable again");
   runtime::WaitForUntil(changed_, deadline, [&] { return !changing_; });
-  if (changing_ || !answers())
-    return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
-                "try again");
+  if (!changing_ && answers()) return {};
+  return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
+              "try again");
+}
+
+Result<void> HostedInstance::MakeReadOnly(runtime::TimePoint deadline) {
+  TW_TRY(AwaitSettled(deadline));
   TW_TRY(instance_->MakeReadOnly(deadline));
   writable_ = false;
   return {};
 }
 
 // -- The end
+
+void HostedInstance::StopWaits() {
+  stopping_ = true;
+  changed_.NotifyAll();
+}
 
 void HostedInstance::Close(bool keep_log) {
   core_.AssertHere();

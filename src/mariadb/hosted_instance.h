@@ -10,8 +10,8 @@
 // writable stays so (ownership cannot have passed on without this node, whose journal says that it owns), and one that was
 // started stays read-only.
 //
-// A move (slacker/) closes the gate: AwaitQuiet(), Park(), then MakeReadOnly() here, and not at the instance, so that no
-// MakeWritable() is under way behind it. Unpark() opens the gate, and the server becomes writable again by itself, as
+// A move (slacker/) closes the gate: AwaitQuiet(), Park(), then MakeReadOnly() here, or AwaitSettled() and a freeze of its
+// own, so that no MakeWritable() is under way behind it. Unpark() opens the gate, and the server becomes writable again by itself, as
 // above; whoever waits at the gate waits for that as well. SetMoved() tells every visit that the tenant is elsewhere now:
 // the session is read here, and made again there, before Close().
 //
@@ -85,7 +85,10 @@ class HostedInstance final : public tenant::HostedTenant {
   // The instance, once its server answers and, where nothing stands against that, is writable. Valid as long as this is.
   // Suspends. INSTANCE_DOWN (kUnavailable), or why it does not start.
   Result<Instance*> AwaitServer(runtime::TimePoint deadline);
-  // Requires: the gate is closed. As Instance::MakeReadOnly().
+  // Requires, as the next: the gate is closed. Suspends until nothing is under way that makes the server writable: whoever
+  // makes it read-only by other means waits for that first. INSTANCE_DOWN while no server answers, or at the deadline.
+  Result<void> AwaitSettled(runtime::TimePoint deadline);
+  // After that, as Instance::MakeReadOnly().
   Result<void> MakeReadOnly(runtime::TimePoint deadline);
   // Ends the visits in which something is open: the gate is closed, and they were waited for long enough.
   void EndOpenVisits();
@@ -100,7 +103,7 @@ class HostedInstance final : public tenant::HostedTenant {
   std::optional<tenant::TenantSize> Size() const override { return size_; }
 
   tenant::Gate gate() const override { return gate_; }
-  void Park() override { SetGate(tenant::Gate::kParked); }
+  void Park() override;
   void Unpark() override { SetGate(tenant::Gate::kOpen); }
   void SetMoved() override { SetGate(tenant::Gate::kMoved); }
   bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) override;
@@ -108,6 +111,7 @@ class HostedInstance final : public tenant::HostedTenant {
   void AwaitRollbacks(runtime::TimePoint) override {}
   size_t exports() const override { return 0; }
 
+  void StopWaits() override;
   // Ends all visits and the server: cleanly, or at once if its data are not to be used any more.
   void Close(bool keep_log) override;
   // A server takes a second to start, so it runs as long as its tenant is here.
@@ -136,6 +140,7 @@ class HostedInstance final : public tenant::HostedTenant {
   std::optional<tenant::TenantSize> size_;
   tenant::Gate gate_ = tenant::Gate::kOpen;
   std::set<Visit*> visits_;
+  bool stopping_ = false;  // Nobody waits for it any more.
   bool closing_ = false;
   runtime::WaitQueue changed_;  // Of all this.
   runtime::TaskGroup fibers_;

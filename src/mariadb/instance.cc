@@ -31,15 +31,17 @@ std::vector<std::string> Words(const ServerPrograms& programs, const InstanceOpt
       "--log-error=" + folder.log(), "--init-file=" + folder.account(),
       // Relative to the data folder: the path of a socket has 107 bytes at most.
       "--socket=socket", "--pid-file=pid", "--bind-address=127.0.0.1", fmt::format("--port={}", port),
-      "--skip-name-resolve", "--read-only=1", "--skip-slave-start",
+      "--skip-name-resolve",
+      // What speaks for clients of other hosts says so before their login (mysql/login_exchange.h).
+      "--proxy-protocol-networks=127.0.0.1", "--read-only=1", "--skip-slave-start",
       fmt::format("--server-id={}", control.server_id), "--log-bin=binlog", "--binlog-format=ROW",
       "--log-slave-updates=1", "--gtid-strict-mode=1", "--sync-binlog=1",
       "--binlog-expire-logs-seconds=86400", "--innodb-flush-log-at-trx-commit=1",
       fmt::format("--innodb-buffer-pool-size={}", options.buffer_pool_bytes),
       fmt::format("--innodb-log-file-size={}", options.redo_log_bytes), "--innodb-log-buffer-size=4M",
       "--aria-pagecache-buffer-size=8M", "--key-buffer-size=1M",
-      fmt::format("--max-connections={}", options.connections), "--character-set-server=utf8mb4",
-      "--symbolic-links=0", "--local-infile=0"};
+      fmt::format("--max-connections={}", options.connections), "--max-allowed-packet=64M",
+      "--character-set-server=utf8mb4", "--symbolic-links=0", "--local-infile=0"};
   if (geteuid() == 0) words.emplace_back("--user=root");  // Otherwise it refuses.
   return words;
 }

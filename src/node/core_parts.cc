@@ -64,7 +64,11 @@ void CoreParts::Connect(Once once) {
   if (&core_ != &first) portions_ = std::make_unique<pace::PortionedBucket>(core_, first, once_->bucket);
   directory_ = std::make_unique<catalog::Directory>(once_->catalog, client_);
   moves_ = std::make_unique<move::Moves>(
-      *this, tenants_, claims_, [this](const TenantName& tenant) { streams_->EndAllOf(tenant); },
+      *this, tenants_, claims_,
+      [this](const TenantName& tenant) {
+        mysql_->AwaitLeft(tenant, core_.Now() + limits::kParkedRequest);
+        streams_->EndAllOf(tenant);
+      },
       [this] { WakePacer(); });
   links_ = std::make_unique<move::PeerLinks>(core_, *directory_, client_,
                                              [this](std::unique_ptr<move::MoveChannel> channel) {
@@ -73,6 +77,10 @@ void CoreParts::Connect(Once once) {
   streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_);
   gateway_ = std::make_unique<gateway::Gateway>(*member_, once_->gateway, *directory_, once_->tenants,
                                                 reception_.strangers(), reception_.authenticator(), sensor_);
+  mysql_ = std::make_unique<gateway::MysqlService>(core_, tenants_, *moves_, sensor_);
+  mysql_owners_ = std::make_unique<gateway::MysqlOwners>(*member_, once_->tenants, *directory_, client_,
+                                                         once_->mysql_services);
+  mysql_sessions_ = std::make_unique<gateway::MysqlSessions>(core_, *mysql_owners_, sensor_);
 }
 
 gateway::CoreTenants CoreParts::OfTenants() {
@@ -83,6 +91,7 @@ void CoreParts::AddRoutes() {
   reception_.AddHealthRoute();
   once_->tenants.AddRoutes(reception_.routes(), sensor_);
   gateway_->AddRoutes(reception_.routes());
+  mysql_owners_->AddRoutes(reception_.routes());
 }
 
 // Whoever starts a move does not wait for it.
@@ -100,8 +109,8 @@ std::vector<net::MetricSample> CoreParts::Metrics() {
   core_.AssertHere();
   std::vector<net::MetricSample> samples = gateway_->Metrics();
   samples.push_back(streams_->Metric());
-  for (auto& more : {admin::TurnMetrics(core_), admin::TenantMetrics(tenants_, core_),
-                     admin::MoveMetrics(moves_->outgoing().receipts()),
+  for (auto& more : {mysql_sessions_->Metrics(), admin::TurnMetrics(core_),
+                     admin::TenantMetrics(tenants_, core_), admin::MoveMetrics(moves_->outgoing().receipts()),
                      admin::InstanceMetrics(tenants_, instances_.names())})
     samples.insert(samples.end(), more.begin(), more.end());
   return samples;
@@ -109,16 +118,24 @@ std::vector<net::MetricSample> CoreParts::Metrics() {
 
 // -- The end
 
+void CoreParts::DrainSessions(runtime::TimePoint deadline) {
+  if (mysql_sessions_) mysql_sessions_->Drain(deadline);
+}
+
 void CoreParts::StopWaits() {
   core_.AssertHere();
   state_.stopping = true;
   tenants_.StopWaits();
+  if (mysql_owners_) mysql_owners_->StopWaits();
   if (moves_) moves_->incoming().StopWaits();
 }
 
 void CoreParts::EndStreams() {
   if (streams_) streams_->Stop();
+  if (mysql_sessions_) mysql_sessions_->Stop();
+  if (mysql_) mysql_->Stop();
   client_.Close();
+  if (mysql_owners_) mysql_owners_->Join();
   if (gateway_) gateway_->Stop();
 }
 

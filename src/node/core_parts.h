@@ -17,6 +17,9 @@
 #include "catalog/directory.h"
 #include "catalog/member.h"
 #include "gateway/gateway.h"
+#include "gateway/mysql_owners.h"
+#include "gateway/mysql_port.h"
+#include "gateway/mysql_service.h"
 #include "gateway/node_tenants.h"
 #include "gateway/stream_service.h"
 #include "mariadb/instance_files.h"
@@ -49,9 +52,10 @@ class CoreParts final : public move::MoveHost {
     move::Journal& journal;
     pace::TokenBucket& bucket;  // Core 0's.
     gateway::NodeTenants& tenants;
-    gateway::GatewayId gateway;               // Of all gateways of the node.
-    std::function<void(move::Step)> reached;  // Must not suspend.
-    std::function<void()> wake_pacer;         // On core 0 only; must not suspend.
+    gateway::GatewayId gateway;                                 // Of all gateways of the node.
+    const std::vector<gateway::MysqlService*>& mysql_services;  // By core.
+    std::function<void(move::Step)> reached;                    // Must not suspend.
+    std::function<void()> wake_pacer;                           // On core 0 only; must not suspend.
   };
 
   // What can be there before the node has its catalog. All of it outlives it.
@@ -76,12 +80,17 @@ class CoreParts final : public move::MoveHost {
   move::Moves& moves() { return *moves_; }
   move::PeerLinks& links() { return *links_; }
   gateway::Gateway& gateway() { return *gateway_; }
+  gateway::MysqlService& mysql() { return *mysql_; }
+  gateway::MysqlOwners& mysql_owners() { return *mysql_owners_; }
+  gateway::MysqlSessions& mysql_sessions() { return *mysql_sessions_; }
 
   // No move is sent from this core: it gives back what it has drawn of the node's bucket. Suspends.
   void SettleThrottle();
 
   // -- The end, step by step; no step is taken before the one above it is done on every core. Each is right whatever
   // is there.
+  // Sessions of MySQL's clients end between two requests, at most until the deadline. Suspends.
+  void DrainSessions(runtime::TimePoint deadline);
   // From here on nothing waits for another node, nor for a client. Does not suspend.
   void StopWaits();
   // Nothing runs for clients any more, and no other node is called. Suspends.
@@ -132,6 +141,9 @@ class CoreParts final : public move::MoveHost {
   std::unique_ptr<move::PeerLinks> links_;
   std::unique_ptr<gateway::StreamService> streams_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<gateway::MysqlService> mysql_;
+  std::unique_ptr<gateway::MysqlOwners> mysql_owners_;
+  std::unique_ptr<gateway::MysqlSessions> mysql_sessions_;
   runtime::TaskGroup wakes_;
 };
 

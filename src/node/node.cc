@@ -98,6 +98,7 @@ Result<void> Node::Open() {
   if (!registered && !had_tenants) return registered;
   if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
   OnEachCore([](CoreParts& parts) { parts.state().serving = true; });
+  if (options_.mysql_listen) TW_TRY(ListenForMysql());
   fibers_.Spawn("register " + options_.name, [this] { RegisterAndTidy(); });
   return {};
 }
@@ -152,10 +153,11 @@ void Node::ConnectCores() {
     catalog::Catalog& catalog = parts == parts_.front() ? *catalog_ : *called_catalog_;
     runtime::CallOn(parts->core(), [&] {
       if (parts != parts_.front()) parts->reception().ListenBeside(first().reception());
-      parts->Connect({catalog, *journal_, pacer_->bucket(), tenants_, gateway,
+      parts->Connect({catalog, *journal_, pacer_->bucket(), tenants_, gateway, mysql_services_,
                       [this](move::Step step) { Reached(step); }, [this] { pacer_->Wake(); }});
     });
     tenants_.Add(parts->OfTenants());
+    mysql_services_.push_back(&parts->mysql());
     gateways.push_back(&parts->gateway());
   }
   std::vector<Reception*> receptions;
@@ -190,6 +192,22 @@ void Node::Connect() {
   move_routes_.emplace(tenants_, std::move(by_core));
   enrolment_.emplace(parts.member(), options_, url(), *folder_, parts.client());
   recovery_.emplace(parts.member(), Recovery::Parts{*journal_, tenants_, *maker_, *drain_});
+}
+
+Result<void> Node::ListenForMysql() {
+  std::vector<gateway::MysqlSessions*> sessions;
+  for (const auto& parts : parts_) sessions.push_back(&parts->mysql_sessions());
+  mysql_port_ = std::make_unique<gateway::MysqlPort>(first().member(), first().mysql_owners(), tenants_,
+                                                     std::move(sessions));
+  Result<void> listens = mysql_port_->Listen(*options_.mysql_listen);
+  if (listens) {
+    log::info("MySQL's protocol is spoken at {}", mysql_port_->local().ToString());
+    return listens;
+  }
+  if (listens.error().code != "ADDRESS_IN_USE") return listens;
+  return Fail(ErrorKind::kRefused, "MYSQL_ADDRESS_IN_USE",
+              "another process listens on " + options_.mysql_listen->ToString() + " already",
+              "stop it, or give another port with --mysql-listen (port 0: any free one)");
 }
 
 // What needs the catalog and may wait for it.
@@ -309,6 +327,8 @@ net::Answer Node::Metrics() {
 
 // Each step is taken on all cores before the next one: none closes a tenant while another one still serves.
 void Node::Stop(runtime::TimePoint drain_until) {
+  if (mysql_port_) mysql_port_->Stop();
+  OnEachCore([&](CoreParts& parts) { parts.DrainSessions(drain_until); });
   OnEachCore([&](CoreParts& parts) { parts.reception().Drain(drain_until); });
   OnEachCore([](CoreParts& parts) { parts.StopWaits(); });
   if (transfers_) transfers_->BeginStop();

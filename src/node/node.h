@@ -31,6 +31,7 @@
 #include "base/result.h"
 #include "catalog/catalog.h"
 #include "gateway/forwarding.h"
+#include "gateway/mysql_port.h"
 #include "gateway/node_tenants.h"
 #include "move/journal.h"
 #include "net/http.h"
@@ -83,6 +84,8 @@ class Node {
   catalog::Catalog& catalog() { return *catalog_; }
   move::Journal& journal() { return *journal_; }
   admin::TenantMaker& maker() { return *maker_; }
+  // For tests. Requires: it was given one.
+  const runtime::Address& mysql_address() const { return mysql_port_->local(); }
 
  private:
   Node(runtime::Core& core, NodeOptions options);
@@ -93,6 +96,7 @@ class Node {
   // Runs `work` for the parts of each core, there, all at the same time. Suspends.
   void OnEachCore(const std::function<void(CoreParts&)>& work);
   void ConnectCores();
+  Result<void> ListenForMysql();
   void Connect();
   void RegisterAndTidy();
   pace::MoveEnds::Callbacks CallbacksForPacer();
@@ -118,6 +122,8 @@ class Node {
   PacedMoves paced_moves_;
   std::unique_ptr<pace::Pacer> pacer_;
   std::unique_ptr<gateway::Forwarding> forwarding_;
+  std::vector<gateway::MysqlService*> mysql_services_;  // By core.
+  std::unique_ptr<gateway::MysqlPort> mysql_port_;      // If it has one.
   std::unique_ptr<admin::TenantMaker> maker_;
   std::optional<admin::CoreChange> core_change_;
   std::unique_ptr<admin::Transfers> transfers_;

@@ -38,6 +38,7 @@ namespace {
 struct ServeOptions {
   std::string name;
   std::string listen = "127.0.0.1:8080";
+  std::string mysql_listen;
   std::string data;
   std::string join;
   std::string advertise;
@@ -114,6 +115,9 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   }
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
   TW_TRY_ASSIGN(node.locks, LocksFor(options));
+  if (!options.mysql_listen.empty()) {
+    TW_TRY_ASSIGN(node.mysql_listen, ParseListenAddress(options.mysql_listen));
+  }
   if (!IsLoopback(node.listen) && !options.insecure) {
     const bool asks = !node.locks.keys.empty();
     return Fail(
@@ -123,6 +127,15 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
                          : "asks nobody for a token"),
         asks ? "listen on 127.0.0.1 behind a proxy that has TLS, or give --insecure if the network is trusted"
              : "listen on 127.0.0.1; or give --auth-key, or --insecure if the network is trusted");
+  }
+  // Clients have passwords there, which pass by a proof; what they ask and get is in the clear.
+  if (node.mysql_listen && !IsLoopback(*node.mysql_listen) && !options.insecure) {
+    return Fail(
+        ErrorKind::kInvalid, "LISTEN_INSECURE",
+        fmt::format(
+            "--mysql-listen {} can be reached by other machines, and what passes there is not encrypted",
+            options.mysql_listen),
+        "listen on 127.0.0.1, or give --insecure if the network is trusted");
   }
   return node;
 }
@@ -240,6 +253,10 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
   serve.AddOption("--name", options->name, "The node's name, its own in the cluster").Required();
   serve.AddOption("--listen", options->listen, "Where it serves clients and other nodes")
       .ShowDefault()
+      .ValueName("HOST:PORT");
+  serve
+      .AddOption("--mysql-listen", options->mysql_listen,
+                 "Where it serves clients of MySQL's protocol, for tenants of MariaDB; default: nowhere")
       .ValueName("HOST:PORT");
   serve.AddOption("--data", options->data, "Its data folder; made when it is missing")
       .Required()

@@ -75,6 +75,7 @@ class TwoNodes : public testing::Test {
   net::ClusterSecret secret_;
   auth::Locks locks_;
   std::optional<int64_t> sqlite_version_;
+  std::optional<runtime::Address> mysql_listen_;
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
 
@@ -87,6 +88,7 @@ class TwoNodes : public testing::Test {
     options.cluster_secret = secret_;
     options.locks = locks_;
     options.sqlite_version = sqlite_version_;
+    options.mysql_listen = mysql_listen_;
     return options;
   }
   std::unique_ptr<Node> Start(const NodeName& name, const std::optional<std::string>& join_url) {
