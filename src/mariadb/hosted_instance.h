@@ -15,6 +15,9 @@
 // above; whoever waits at the gate waits for that as well. SetMoved() tells every visit that the tenant is elsewhere now:
 // the session is read here, and made again there, before Close().
 //
+// The other end of a move makes one of its copy before it owns, and parks it at once: the server that runs there as a replica
+// is adopted, and Unpark() has it take writes as soon as the catalog says that it may.
+//
 // This core's fibers only.
 #pragma once
 
