@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/memory_pool.h"
 #include "mysql/answer.h"
 #include "mysql/kill_request.h"
 #include "mysql/login_exchange.h"
@@ -204,14 +205,23 @@ Result<bool> MysqlSession::RelayRequest() {
   }
   link_->Asked(core_.Now(), from_client_.size());
   NameConnectionForServer();
+  MemoryCharge held(MemoryKind::kBodies);
   while (!request.complete()) {
     if (from_client_.empty()) {
       client_->SetReadDeadline(core_.Now() + limits::kMysqlTake);
       TW_TRY(mysql::ReadPiece(*client_, from_client_));
     }
-    from_client_.erase(0, request.Take(from_client_));
-    if (request.fate() == mysql::Request::Fate::kRelayed)
+    const size_t taken = request.Take(from_client_);
+    from_client_.erase(0, taken);
+    if (request.fate() == mysql::Request::Fate::kRelayed) {
+      held.Set(0);
       TW_TRY(link_->server().Write(AsBytes(request.TakeFrames())));
+    } else if (!held.TrySet(held.bytes() + taken)) {
+      return Fail(
+          ErrorKind::kTooLarge, "SERVER_MEMORY",
+          "a request must be held whole, and needs more memory than is left of what the server may have",
+          "prepare shorter statements, or give serve a larger --memory");
+    }
   }
   switch (request.fate()) {
     case mysql::Request::Fate::kRelayed: TW_TRY(RelayAnswer(request)); break;
