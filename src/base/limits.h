@@ -320,6 +320,17 @@ inline constexpr milliseconds kBackupBlocked{5'000};  // In them, without a byte
 inline constexpr milliseconds kPrepareLook{
     5};  // Between two looks at what a preparation has used of the disk.
 inline constexpr milliseconds kChecksumTable{3'600'000};  // One table's sum, however large it is.
+inline constexpr uint64_t kCopyWriteBackBytes =
+    8u << 20;  // Of a copy, before the disk is told to begin with them.
+// How often a snapshot that is sent looks whether it may be held back, and at the redo log of its instance.
+inline constexpr milliseconds kSnapshotLook{5};
+inline constexpr milliseconds kRedoLogLook{200};
+// What a preparation may use of its disk before it has said that it has used what it was given.
+inline constexpr uint64_t kPrepareAheadBytes = 1u << 20;
+// A round of catching up that takes no longer is the last one before the freeze.
+inline constexpr milliseconds kCatchUpRound{50};
+inline constexpr milliseconds kReplicaLook{100};        // Between two looks at whether a replica follows.
+inline constexpr milliseconds kDrainTransactions{500};  // Of clients, in one try at a freeze.
 // One step of freezing an instance: nobody else waits for longer, and it is tried again.
 inline constexpr milliseconds kFreezeStep{5};
 

@@ -245,6 +245,24 @@ void InstanceFolder::WriteBackCopy() {
   });
 }
 
+Result<void> InstanceFolder::WriteNote(std::string_view text) {
+  return OffCore(core_, [&] { return ReplaceFile(path_ + "/note", text); });
+}
+
+std::optional<std::string> InstanceFolder::ReadNote() {
+  return OffCore(core_, [&]() -> std::optional<std::string> {
+    if (!fs::exists(path_ + "/note")) return std::nullopt;
+    return ReadText(path_ + "/note");
+  });
+}
+
+Result<void> InstanceFolder::RemoveNote() {
+  return OffCore(core_, [&]() -> Result<void> {
+    TW_TRY(RemoveAll(path_ + "/note"));
+    return SyncPath(path_);
+  });
+}
+
 Result<void> InstanceFolder::Remove() {
   return OffCore(core_, [&]() -> Result<void> {
     // Without its name first: a crash leaves no half of an instance that could be taken for one.

@@ -9,6 +9,7 @@
 //                     the process ends, and then says nothing but which port to try first
 //     account.sql     0600: what the server runs before it takes connections, from `control`; written at each start
 //     login.cnf       0600: what a backup logs in by; written at each backup
+//     note            what a move has to know of a copy that it made
 //     error.log       of the server; grows
 //
 // Making: the template is copied to FOLDER.making/data, `control` is written beside it, all of it is synced, and one rename
@@ -71,6 +72,11 @@ class InstanceFolder {
   // Has the disk begin with what was written to the data folder of a copy that is made, so that its end is not felt.
   // Suspends.
   void WriteBackCopy();
+  // A text beside the data, for whoever made a copy: durable when it is written, and when it is removed. Nothing when there
+  // is none. Suspends.
+  Result<void> WriteNote(std::string_view text);
+  std::optional<std::string> ReadNote();
+  Result<void> RemoveNote();
   // Removes it with all its data, also what is being made. Requires that nothing runs in it. Suspends.
   Result<void> Remove();
 

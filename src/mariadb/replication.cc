@@ -63,8 +63,8 @@ Result<void> Replication::BeginAt(const GtidPosition& position, runtime::TimePoi
   return {};
 }
 
-Result<void> Replication::Follow(const PrimaryLogin& login, uint16_t port, Was was,
-                                 runtime::TimePoint deadline) {
+Result<void> Replication::SetPrimary(const PrimaryLogin& login, uint16_t port, Was was,
+                                     runtime::TimePoint deadline) {
   TW_TRY(StopFollowing(deadline));
   TW_TRY(control_.Query(
       fmt::format("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = {}, "
@@ -72,7 +72,7 @@ Result<void> Replication::Follow(const PrimaryLogin& login, uint16_t port, Was w
                   port, Quoted(login.user), Quoted(login.password),
                   was == Was::kPrimary ? ", MASTER_DEMOTE_TO_SLAVE = 1" : ""),
       deadline));
-  return FollowOn(deadline);
+  return {};
 }
 
 Result<void> Replication::FollowUntil(const GtidPosition& position, runtime::TimePoint deadline) {

@@ -46,12 +46,11 @@ class Replication {
   // -- As a replica
   // A copy that was just made begins there.
   Result<void> BeginAt(const GtidPosition& position, runtime::TimePoint deadline);
-  // From where it is. `was_primary`: its own writes come before what it follows.
+  // It follows nobody yet, and is told whom it will, from where it is. kPrimary: its own writes come before what it follows.
   enum class Was { kReplica, kPrimary };
-  Result<void> Follow(const PrimaryLogin& login, uint16_t port, Was was, runtime::TimePoint deadline);
-  // Goes on, until it has exactly that, and stops there. Requires: it was told whom to follow.
+  Result<void> SetPrimary(const PrimaryLogin& login, uint16_t port, Was was, runtime::TimePoint deadline);
+  // Until it has exactly that, and stops there. Requires: it was told whom to follow, as for FollowOn().
   Result<void> FollowUntil(const GtidPosition& position, runtime::TimePoint deadline);
-  // Goes on after StopFollowing().
   Result<void> FollowOn(runtime::TimePoint deadline);
   Result<void> StopFollowing(runtime::TimePoint deadline);
   // Follows nobody, and forgets whom it followed.

@@ -16,6 +16,10 @@ using Was = Replication::Was;
 
 class ReplicationTest : public ServersTest {
  protected:
+  Result<void> Follow(Replication& replica, const PrimaryLogin& login, Instance& primary, Was was) {
+    TW_TRY(replica.SetPrimary(login, primary.address().port, was, soon()));
+    return replica.FollowOn(soon());
+  }
   // Two empty instances, of which the second follows the first from its beginning on.
   void WithTwo(std::function<void(Instance&, Replication&, Instance&, Replication&)> body) {
     Run([&] {
@@ -27,7 +31,7 @@ class ReplicationTest : public ServersTest {
       Replication replica(*core_, *second);
       const auto login = primary.AdmitReplica(soon());
       ASSERT_TRUE(login) << Describe(login.error());
-      const auto follows = replica.Follow(*login, first->address().port, Was::kReplica, soon());
+      const auto follows = Follow(replica, *login, *first, Was::kReplica);
       ASSERT_TRUE(follows) << Describe(follows.error());
       Ask(*first, "CREATE DATABASE shop");
       Ask(*first, "CREATE TABLE shop.t (id INT PRIMARY KEY AUTO_INCREMENT, text LONGTEXT)");
@@ -62,8 +66,7 @@ TEST_F(ReplicationTest, AReplicaFollowsIsMadePrimaryAndIsFollowedByWhoWasOne) {
       Insert(to, 5);
       const auto login = owner.AdmitReplica(soon());
       ASSERT_TRUE(login);
-      const auto follows =
-          left.Follow(*login, to.address().port, there ? Was::kPrimary : Was::kReplica, soon());
+      const auto follows = Follow(left, *login, to, there ? Was::kPrimary : Was::kReplica);
       ASSERT_TRUE(follows) << Describe(follows.error());
       ExpectFollowed(owner, left);
       ASSERT_TRUE(left.CheckFollows(soon())) << Describe(left.CheckFollows(soon()).error());
@@ -90,7 +93,7 @@ TEST_F(ReplicationTest, WhoWasPrimaryFollowsACopyThatHasLoggedNothingYet) {
     const auto login = copy.AdmitReplica(soon());
     ASSERT_TRUE(login);
     ASSERT_TRUE(first->MakeReadOnly(soon()));
-    ASSERT_TRUE(primary.Follow(*login, second->address().port, Was::kPrimary, soon()));
+    ASSERT_TRUE(Follow(primary, *login, *second, Was::kPrimary));
     ASSERT_TRUE(second->MakeWritable(soon()));
     Ask(*second, "CREATE DATABASE later");
     ExpectFollowed(copy, primary);

@@ -172,8 +172,10 @@ class FakeNode final : public MoveHost {
 
 class FakeCluster {
  public:
-  FakeCluster(runtime::TestCore& on, FakeEngine& of) : core(on), engine(of) {
-    catalog = catalog::EmbeddedCatalog::Open(core, core.folder() + "/catalog.db").value();
+  FakeCluster(runtime::TestCore& on, FakeEngine& of) : FakeCluster(on, on.folder(), of) {}
+  FakeCluster(runtime::Core& on, std::string in, FakeEngine& of)
+      : core(on), folder(std::move(in)), engine(of) {
+    catalog = catalog::EmbeddedCatalog::Open(core, folder + "/catalog.db").value();
     for (const char* name : {"n1", "n2"}) {
       EXPECT_TRUE(catalog->RegisterNode({{name, "http://n"}, name}));
       nodes[name] = std::make_unique<FakeNode>(*this, name);
@@ -221,7 +223,8 @@ class FakeCluster {
     std::unique_ptr<LinkPair> pair;
   };
 
-  runtime::TestCore& core;
+  runtime::Core& core;
+  const std::string folder;
   FakeEngine& engine;
   std::unique_ptr<catalog::EmbeddedCatalog> catalog;
   std::map<NodeName, std::unique_ptr<FakeNode>> nodes;
@@ -234,7 +237,7 @@ class FakeCluster {
 inline FakeNode::FakeNode(FakeCluster& cluster, NodeName name)
     : cluster_(cluster),
       name_(std::move(name)),
-      folder_(cluster.core.folder() + "/" + name_),
+      folder_(cluster.folder + "/" + name_),
       catalog_(*cluster.catalog, dead_, cluster.answer_change),
       bucket_(cluster.core, 0, 1u << 20) {
   std::filesystem::create_directories(folder_ + "/tenants");

@@ -47,7 +47,9 @@ class FakeCopy {
   Result<void> Save() {
     WaitFor(saved_, [this] { return !saving_; });  // One at a time.
     saving_ = true;
+    const uint32_t to = next();
     const Result<void> written = WriteFile();
+    if (written) saved_to_ = to;
     saving_ = false;
     saved_.NotifyAll();
     changed.NotifyAll();
@@ -66,8 +68,11 @@ class FakeCopy {
       const auto number = reader.Number<uint32_t>();
       items[number] = reader.Text();
     }
+    saved_to_ = next();
     return {};
   }
+  // Numbers below it are on the disk.
+  uint32_t saved_to() const { return saved_to_; }
 
  private:
   Result<void> WriteFile() {
@@ -90,6 +95,7 @@ class FakeCopy {
   runtime::Core& core_;
   const std::string path_;
   bool saving_ = false;
+  uint32_t saved_to_ = 0;
   runtime::WaitQueue saved_;
 };
 

@@ -44,6 +44,7 @@ std::string ToText(const MoveOptions& options) {
   if (options.pace.rate_bytes_per_s) object["rate_bytes_per_s"] = *options.pace.rate_bytes_per_s;
   if (options.pace.setpoint) object["setpoint"] = pace::ToText(*options.pace.setpoint);
   if (options.finish_by_ms != 0) object["finish_by_ms"] = options.finish_by_ms;
+  if (options.keep_source.count() != 0) object["keep_source_ms"] = options.keep_source.count();
   return json::serialize(object);
 }
 
@@ -63,7 +64,9 @@ Result<MoveOptions> ParseMoveOptions(std::string_view text) {
     options.pace.rate_bytes_per_s = rate->to_number<uint64_t>(inexact);
   if (const json::value* finish_by = object->if_contains("finish_by_ms"))
     options.finish_by_ms = finish_by->to_number<int64_t>(inexact);
-  if (inexact) return Corrupt();
+  if (const json::value* keep = object->if_contains("keep_source_ms"))
+    options.keep_source = std::chrono::milliseconds(keep->to_number<int64_t>(inexact));
+  if (inexact || options.keep_source.count() < 0) return Corrupt();
   if (object->contains("setpoint")) {
     const auto setpoint = pace::ParseObjective(name_at("setpoint"));
     if (!setpoint) return Corrupt();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -46,6 +47,8 @@ struct MoveOptions {
   WarmUp warm_up = WarmUp::kNone;
   Pace pace;
   int64_t finish_by_ms = 0;  // Unix time by which the move is wanted to be over; 0: whenever.
+  // For an engine whose source is whole after the swap: how long it is kept current there, so that to go back is a moment.
+  std::chrono::milliseconds keep_source{0};
   runtime::Duration open_writer_grace = limits::kOpenWriterGrace;
 };
 

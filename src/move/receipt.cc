@@ -22,16 +22,22 @@ json::value TextOrNull(const std::string& text) {
 }  // namespace
 
 std::string ToJson(const Receipt& receipt) {
-  const json::object phases{{"init_ms", OrNull(receipt.init_ms)},
-                            {"handover_ms", OrNull(receipt.handover_ms)},
-                            {"dual_ms", OrNull(receipt.dual_ms)},
-                            {"finish_ms", OrNull(receipt.finish_ms)}};
+  json::object phases{{"init_ms", OrNull(receipt.init_ms)},
+                      {"handover_ms", OrNull(receipt.handover_ms)},
+                      {"dual_ms", OrNull(receipt.dual_ms)},
+                      {"finish_ms", OrNull(receipt.finish_ms)}};
+  const bool follows = receipt.snapshot_ms || receipt.catchup_ms || receipt.rounds;
+  if (follows) {
+    phases["snapshot_ms"] = OrNull(receipt.snapshot_ms);
+    phases["prepare_ms"] = OrNull(receipt.prepare_ms);
+    phases["catchup_ms"] = OrNull(receipt.catchup_ms);
+  }
   const json::object pages{{"total", receipt.pages_total},
                            {"wireframe", receipt.pages_wireframe},
                            {"warm", receipt.pages_warm},
                            {"pulled", receipt.pages_pulled},
                            {"pushed", receipt.pages_pushed}};
-  const json::object object{
+  json::object object{
       {"id", receipt.id},
       {"tenant", receipt.tenant},
       {"method", receipt.method},
@@ -65,6 +71,10 @@ std::string ToJson(const Receipt& receipt) {
       {"waiting_for", TextOrNull(receipt.waiting_for)},
       {"error", TextOrNull(receipt.error)},
       {"stopped", TextOrNull(receipt.stopped)}};
+  if (follows)
+    object["replica"] = {{"rounds", OrNull(receipt.rounds)},
+                         {"lag_transactions", OrNull(receipt.lag_transactions)},
+                         {"failed_freezes", receipt.failed_freezes}};
   return json::serialize(object);
 }
 

@@ -32,6 +32,15 @@ struct Receipt {
   std::optional<double> quiet_ms;
   std::optional<double> relief_ms;
 
+  // Of an engine that copies all of a tenant before the hand-over and then follows what is written: the parts of init, how
+  // often it caught up, by how many transactions it was behind the last time, and how often a freeze failed.
+  std::optional<double> snapshot_ms;
+  std::optional<double> prepare_ms;
+  std::optional<double> catchup_ms;
+  std::optional<uint32_t> rounds;
+  std::optional<uint64_t> lag_transactions;
+  uint32_t failed_freezes = 0;
+
   uint32_t pages_total = 0;
   uint32_t pages_wireframe = 0;
   uint32_t pages_warm = 0;

@@ -30,6 +30,7 @@ ARROWS = {
     "hrana": {"base", "runtime", "net", "sql", "sqlite", "tenant"},
     "mysql": {"base", "runtime"},
     "mariadb": {"base", "runtime", "tenant", "mysql"},
+    "slacker": {"base", "runtime", "pace", "tenant", "move", "mysql", "mariadb"},
     "gateway": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "hrana", "mysql", "mariadb"},
     "balance": {"base", "runtime", "net", "catalog", "move", "gateway"},
     "admin": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "mariadb", "gateway", "balance"},

@@ -11,36 +11,15 @@ from collections import defaultdict
 
 _PROXY = "the proxy for MariaDB's clients in gateway/, and mariadb/ (issue 19)"
 
-_MOVES = "MariaDB tenants: how an instance travels, slacker/ (issue 19)"
+_MOVES = "MariaDB tenants: their engine, once a node hosts them (issue 19)"
 
 _INSTANCES = "the hand-over of MariaDB tenants, and their backup (issue 19)"
 
 # header, or header and name -> what will use it. What is used now, or gone, must leave this list.
 STILL_TO_COME = {
-    "src/mariadb/backup.h ReadRedoLog": _MOVES,
-    "src/mariadb/backup.h in_final_stages": _MOVES,
-    "src/mariadb/backup.h log_copied_to": _MOVES,
-    "src/mariadb/checksums.h": _MOVES,
-    "src/mariadb/checksums.h Checksums": _MOVES,
-    "src/mariadb/checksums.h OpenSnapshot": _MOVES,
-    "src/mariadb/freeze.h": _MOVES,
-    "src/mariadb/freeze.h EndReadOnly": _MOVES,
-    "src/mariadb/instance_folder.h BeginCopy": _MOVES,
-    "src/mariadb/instance_folder.h FinishCopy": _MOVES,
-    "src/mariadb/instance_folder.h WriteBackCopy": _MOVES,
-    "src/mariadb/replication.h": _MOVES,
-    "src/mariadb/replication.h Replication": _MOVES,
-    "src/mariadb/replication.h kReplica": _MOVES,
-    "src/mariadb/replication.h WrittenTo": _MOVES,
-    "src/mariadb/replication.h AdmitReplica": _MOVES,
-    "src/mariadb/replication.h DismissReplica": _MOVES,
-    "src/mariadb/replication.h BeginAt": _MOVES,
-    "src/mariadb/replication.h FollowUntil": _MOVES,
-    "src/mariadb/replication.h ForgetPrimary": _MOVES,
-    "src/mariadb/restored_copy.h": _MOVES,
-    "src/mariadb/restored_copy.h PrepareData": _MOVES,
-    "src/mariadb/restored_copy.h ReadBackupPosition": _MOVES,
     "src/mariadb/hosted_instance.h EndOpenVisits": _INSTANCES,
+    "src/slacker/local_instance.h": _MOVES,
+    "src/slacker/local_instance.h LocalCopy": _MOVES,
     "src/mariadb/instance.h AwaitStart": _INSTANCES,
     "src/mariadb/instance.h IsReadOnly": _INSTANCES,
     "src/mariadb/programs.h FindBackupPrograms": _INSTANCES,

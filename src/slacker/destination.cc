@@ -1,0 +1,315 @@
+#include "slacker/destination.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "move/host.h"
+
+namespace tradewind::slacker {
+
+using move::OutOfTurn;
+
+Destination::Destination(const move::DestinationMove& move, Instances& instances)
+    : core_(move.host.core()),
+      move_(move),
+      instances_(instances),
+      copy_(instances.CopyOf(move.host, move.tenant)),
+      of_channel_(core_) {}
+
+Destination::~Destination() {
+  TW_CHECK(of_channel_.size() == 0 && !channel_.tunnel,
+           "the destination of a move was joined before it goes");
+}
+
+// -- A channel
+
+void Destination::BeginChannel(move::MoveChannel& channel) {
+  channel_.channel = &channel;
+  channel_.tunnel =
+      std::make_unique<Tunnel>(core_, channel.stream(), Tunnel::End::kDestination,
+                               [this](Purpose purpose, std::unique_ptr<runtime::Connection> from) {
+                                 OnConnected(purpose, std::move(from));
+                               });
+  if (hosted_) Spawn("announce", [this] { return Announce(); });
+}
+
+void Destination::EndChannel() {
+  channel_.channel = nullptr;
+  changed_.NotifyAll();
+  if (channel_.tunnel) channel_.tunnel->Stop();  // None was begun for an offer that was refused.
+  of_channel_.Join();
+  // What follows would go on trying to.
+  if (std::exchange(follows_, false))
+    if (const auto stopped = instance_->StopFollowing(); !stopped)
+      log::warn("move {} of {}: {}", move_.move, move_.tenant, Describe(stopped.error()));
+  channel_.tunnel.reset();
+  channel_ = {};
+}
+
+// What of it fails ends the channel: the source hears why.
+void Destination::Spawn(const char* what, std::function<Result<void>()> body) {
+  of_channel_.Spawn(fmt::format("{} {}", what, move_.tenant), [this, body = std::move(body)] {
+    const auto done = body();
+    if (done || is_cut_off()) return;
+    static_cast<void>(channel_.channel->Send(move::Failed{done.error().code, done.error().message}));
+    channel_.channel->Close();
+  });
+}
+
+void Destination::OnConnected(Purpose purpose, std::unique_ptr<runtime::Connection> from) {
+  if (purpose == Purpose::kSnapshot) {
+    const auto shared = std::make_shared<std::unique_ptr<runtime::Connection>>(std::move(from));
+    return Spawn("snapshot", [this, shared] { return ReceiveSnapshot(**shared); });
+  }
+  if (!hosted_) return;
+  const auto to = instance_->Connect();
+  if (!to) return log::warn("a replica's connection: {}", Describe(to.error()));
+  Relay(core_, *from, **to);
+}
+
+Result<void> Destination::Take(move::MoveChannel&, move::EngineMessage message) {
+  TW_TRY_ASSIGN(Message heard, Decode(message));
+  if (auto* begin = std::get_if<slacker::Begin>(&heard)) {
+    if (ready_ || owns_ || channel_.login) return OutOfTurn("the beginning of a copy");
+    channel_.login = std::move(begin->login);
+    if (is_reverse()) Spawn("follow", [this] { return FollowSource(); });
+  } else if (auto* sent = std::get_if<SnapshotSent>(&heard)) {
+    channel_.snapshot_bytes = sent->bytes;
+  } else if (auto* grant = std::get_if<Grant>(&heard)) {
+    granted_.bytes = std::max(granted_.bytes, grant->bytes);
+  } else if (auto* reach = std::get_if<Reach>(&heard)) {
+    if (!follows_ || owns_) return OutOfTurn("a round");
+    channel_.reach = std::move(*reach);
+    if (!std::exchange(channel_.is_reaching, true)) Spawn("reach", [this] { return ReachAll(); });
+  } else if (std::holds_alternative<slacker::Compare>(heard)) {
+    if (!hosted_ || std::exchange(channel_.is_comparing, true)) return OutOfTurn("that copies are compared");
+    Spawn("compare", [this] { return Compare(); });
+  } else {
+    return OutOfTurn("a message of a destination");
+  }
+  changed_.NotifyAll();
+  return {};
+}
+
+// -- The copy until it is ready
+
+Result<void> Destination::CheckOffer(Bytes part) const {
+  TW_TRY_ASSIGN(const CopyPart copy, DecodePart<CopyPart>(part));
+  const std::string here = instances_.version();
+  if (copy.version == here) return {};
+  return Fail(ErrorKind::kRefused, "MARIADB_VERSIONS_DIFFER",
+              fmt::format("node {} has MariaDB {}, and the source {}", move_.host.self(), here, copy.version),
+              "install the same version of MariaDB on both nodes");
+}
+
+Result<void> Destination::Begin(Bytes) {
+  ready_ = false;
+  follows_ = false;
+  granted_.bytes = 0;
+  if (is_reverse()) {
+    TW_TRY(OpenCopy());
+    return copy_->ForgetReady();
+  }
+  instance_.reset();
+  return copy_->Begin();
+}
+
+void Destination::Granted::NoteUsed(uint64_t used) {
+  if (used == told_ || destination_.is_cut_off()) return;
+  told_ = used;
+  static_cast<void>(Send(*destination_.channel_.channel, Used{used}));
+}
+
+Result<void> Destination::ReceiveSnapshot(runtime::Connection& from) {
+  WaitFor(changed_, [this] { return channel_.login || is_cut_off(); });
+  if (is_reverse() || ready_ || owns_ || follows_) return OutOfTurn("a snapshot");
+  TW_TRY(Fill(from));
+  TW_TRY(copy_->Prepare(granted_));
+  TW_TRY_ASSIGN(instance_, copy_->Start());
+  move_.host.Reached(move::Step::kDestinationPrepared);
+  return FollowSource();
+}
+
+// The word that it is whole comes from who made it: the stream would not show an end that is missing.
+Result<void> Destination::Fill(runtime::Connection& from) {
+  std::vector<std::byte> piece(64u << 10);
+  uint64_t came = 0;
+  while (true) {
+    TW_TRY_ASSIGN(const size_t got, from.Read(piece));
+    if (got == 0) break;
+    came += got;
+    TW_TRY(copy_->Write(Bytes(piece).first(got)));
+  }
+  WaitFor(changed_, [this] { return channel_.snapshot_bytes || is_cut_off(); });
+  if (channel_.snapshot_bytes == came) return {};
+  return Fail(ErrorKind::kIo, "SNAPSHOT_TORN", "the snapshot did not come whole");
+}
+
+Result<void> Destination::FollowSource() {
+  if (is_cut_off()) return {};
+  TW_TRY(instance_->Follow(
+      *channel_.login,
+      [this]() -> Result<std::unique_ptr<runtime::Connection>> {
+        // What it has when it owns is its own.
+        if (owns_ || !channel_.tunnel) return OutOfTurn("nothing: nobody is followed");
+        return channel_.tunnel->Connect(Purpose::kServer);
+      },
+      mariadb::Replication::Was::kReplica));
+  follows_ = true;
+  TW_TRY_ASSIGN(Position position, instance_->WrittenTo());
+  if (is_cut_off()) return {};
+  return Send(*channel_.channel, Follows{std::move(position)});
+}
+
+// One at a time: the last that was asked for has all before it.
+Result<void> Destination::ReachAll() {
+  while (!is_cut_off() && !owns_) {
+    const Reach reach = *channel_.reach;
+    TW_TRY_ASSIGN(const bool there,
+                  instance_->AwaitFollowed(reach.position, core_.Now() + limits::kReplicaLook));
+    if (is_cut_off() || owns_) break;
+    if (there) TW_TRY(Send(*channel_.channel, Reached{reach.round, reach.position}));
+    if (there && channel_.reach->round == reach.round) break;
+    if (!there) TW_TRY(instance_->CheckFollows());
+  }
+  channel_.is_reaching = false;
+  return {};
+}
+
+Result<void> Destination::MakeReady(uint64_t list, Bytes part) {
+  TW_TRY_ASSIGN(const ListPart asked, DecodePart<ListPart>(part));
+  if (!follows_) return OutOfTurn("a list of what was never sent");
+  TW_TRY_ASSIGN(const Position position, instance_->WrittenTo());
+  if (!position.Covers(asked.position)) return OutOfTurn("a list of what never came");
+  TW_TRY(copy_->NoteReady({list, asked.position}));
+  ready_ = true;
+  return {};
+}
+
+Result<void> Destination::Drop() {
+  ready_ = false;
+  instance_.reset();
+  return copy_->Drop();
+}
+
+// -- The copy that is ready, and the one that serves
+
+Result<void> Destination::Check(bool untouched) const {
+  TW_TRY_ASSIGN(const bool exists, copy_->Exists());
+  TW_TRY_ASSIGN(const auto note, copy_->ReadReady());
+  if (exists && (note || !untouched)) return {};
+  return Fail(ErrorKind::kCorrupt, "COPY_GONE",
+              fmt::format("the instance of {} is gone, or lacks the note that it is ready", move_.tenant),
+              "put back what was removed from the node's data folder");
+}
+
+Result<void> Destination::OpenCopy() {
+  if (std::exchange(unloaded_, false)) {
+    copy_->Leave();
+    instance_.reset();
+  }
+  if (instance_) return {};
+  TW_TRY_ASSIGN(instance_, copy_->Open());
+  return {};
+}
+
+Result<void> Destination::Load(uint64_t list) {
+  if (ready_ && instance_ && !unloaded_) return {};
+  TW_TRY(OpenCopy());
+  TW_TRY_ASSIGN(const auto note, copy_->ReadReady());
+  TW_TRY_ASSIGN(const Position position, instance_->WrittenTo());
+  if (!note || note->list != list || !position.Covers(note->position))
+    return Fail(ErrorKind::kCorrupt, "COPY_BEHIND",
+                fmt::format("the instance of {} lacks what it had when it was made ready", move_.tenant));
+  ready_ = true;
+  return {};
+}
+
+Result<std::unique_ptr<tenant::HostedTenant>> Destination::Open() {
+  // From here on it has a history of its own. The source is frozen where this is, and sends nothing.
+  follows_ = false;
+  TW_TRY(instance_->ForgetPrimary());
+  TW_TRY_ASSIGN(auto hosted, instances_.Host(move_.host, move_.tenant, *copy_));
+  instance_.reset();
+  auto instance = instances_.Of(*hosted);
+  if (!instance) {
+    hosted->Close(/*keep_log=*/false);
+    return Fail(instance.error());
+  }
+  instance_ = *std::move(instance);
+  hosted_ = true;
+  if (!is_cut_off()) Spawn("announce", [this] { return Announce(); });
+  return hosted;
+}
+
+void Destination::Unload() {
+  owns_ = false;
+  hosted_ = false;
+  unloaded_ = true;
+}
+
+Result<void> Destination::Announce() {
+  TW_TRY_ASSIGN(PrimaryLogin login, instance_->AdmitReplica());
+  if (is_cut_off()) return {};
+  return Send(*channel_.channel, Primary{std::move(login)});
+}
+
+Result<void> Destination::Compare() {
+  TW_TRY_ASSIGN(Position position, instance_->OpenSnapshot());
+  if (is_cut_off()) return {};
+  TW_TRY(Send(*channel_.channel, CompareAt{std::move(position)}));
+  auto sums = instance_->ReadSums([this](uint64_t) { return !is_cut_off(); });
+  channel_.sums = std::move(sums);
+  changed_.NotifyAll();
+  return {};
+}
+
+Result<void> Destination::MakeSumAnew() {
+  if (hosted_) return {};
+  return Fail(ErrorKind::kRefused, "MOVE_UNKNOWN", "there is nothing to compare here");
+}
+
+Result<bool> Destination::HasAll(Bytes) {
+  if (!channel_.is_comparing) return OutOfTurn("sums that were not asked for");
+  WaitFor(changed_, [this] { return channel_.sums || is_cut_off(); });
+  if (!channel_.sums) return Fail(ErrorKind::kUnavailable, "MOVE_ENDING", "the move ends here");
+  if (!*channel_.sums) return Fail(channel_.sums->error());
+  return true;
+}
+
+bool Destination::Agrees(Bytes completion) const {
+  const auto sums = DecodePart<SumsPart>(completion);
+  return sums && channel_.sums && *channel_.sums && sums->sums == **channel_.sums;
+}
+
+Result<void> Destination::SendDifference(move::MoveChannel& channel) {
+  if (!channel_.sums || !*channel_.sums) return {};
+  return Send(channel, Difference{fmt::format("the sums of {} tables at node {} are not those of the source",
+                                              (*channel_.sums)->size(), move_.host.self())});
+}
+
+Result<void> Destination::End() {
+  if (const auto dismissed = instance_->DismissReplica(); !dismissed)
+    log::warn("move {} of {}: {}", move_.move, move_.tenant, Describe(dismissed.error()));
+  return copy_->ForgetReady();
+}
+
+void Destination::StopWaits() {
+  stopped_ = true;
+  changed_.NotifyAll();
+}
+
+void Destination::Join() {
+  stopped_ = true;
+  changed_.NotifyAll();
+  of_channel_.Join();
+  if (!hosted_) copy_->Leave();
+}
+
+}  // namespace tradewind::slacker

@@ -1,0 +1,261 @@
+#include "slacker/local_instance.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <utility>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "mariadb/backup.h"
+#include "runtime/process.h"
+#include "slacker/tunnel.h"
+
+namespace tradewind::slacker {
+namespace {
+
+class LocalBackup final : public BackupStream {
+ public:
+  explicit LocalBackup(std::unique_ptr<mariadb::Backup> backup) : backup_(std::move(backup)) {}
+  Result<size_t> Read(MutableBytes into) override { return backup_->Read(into); }
+  bool in_final_stages() const override { return backup_->in_final_stages(); }
+  std::optional<uint64_t> log_copied_to() const override { return backup_->log_copied_to(); }
+  void End() override { backup_->End(); }
+
+ private:
+  const std::unique_ptr<mariadb::Backup> backup_;
+};
+
+}  // namespace
+
+LocalInstance::LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs,
+                             mariadb::Instance& server,
+                             std::function<Result<void>(runtime::TimePoint)> on_frozen)
+    : core_(core),
+      programs_(programs),
+      server_(server),
+      on_frozen_(std::move(on_frozen)),
+      control_(core, server),
+      replication_(core, server),
+      freeze_(core, server),
+      checksums_(core, server),
+      fibers_(core) {}
+
+LocalInstance::~LocalInstance() {
+  TW_CHECK(fibers_.size() == 0, "an instance stops following before it goes");
+}
+
+runtime::TimePoint LocalInstance::soon() const {
+  return core_.Now() + limits::kInstanceAnswer;
+}
+
+Result<std::unique_ptr<BackupStream>> LocalInstance::StartBackup() {
+  TW_TRY_ASSIGN(auto backup, mariadb::Backup::Start(core_, programs_, server_));
+  return std::unique_ptr<BackupStream>(std::make_unique<LocalBackup>(std::move(backup)));
+}
+
+Result<mariadb::RedoLog> LocalInstance::ReadRedoLog() {
+  return mariadb::ReadRedoLog(control_, soon());
+}
+
+uint64_t LocalInstance::DataBytes() {
+  return mariadb::DataBytes(core_, server_.folder());
+}
+
+Result<std::unique_ptr<runtime::Connection>> LocalInstance::Connect() {
+  return core_.network().Connect(server_.address(), soon());
+}
+
+// -- A replica
+
+Result<void> LocalInstance::Follow(const PrimaryLogin& login, Dial dial, mariadb::Replication::Was was) {
+  TW_TRY(StopFollowing());
+  login_ = login;
+  dial_ = std::move(dial);
+  was_ = was;
+  TW_TRY(SetPrimary());
+  return replication_.FollowOn(soon());
+}
+
+Result<void> LocalInstance::SetPrimary() {
+  TW_TRY_ASSIGN(listener_, core_.network().Listen({"127.0.0.1", 0}));
+  fibers_.Spawn("replica's listener", [this, listener = listener_.get()] {
+    while (true) {
+      auto accepted = listener->Accept();
+      if (!accepted) return;
+      const auto from = std::make_shared<std::unique_ptr<runtime::Connection>>(*std::move(accepted));
+      fibers_.Spawn("replica's connection", [this, from] {
+        const auto to = dial_();
+        if (!to || !listener_) return;
+        relayed_.insert(from->get());
+        Relay(core_, **from, **to);
+        relayed_.erase(from->get());
+      });
+    }
+  });
+  return replication_.SetPrimary(login_, listener_->local().port, was_, soon());
+}
+
+// Nobody dials any more when it returns.
+void LocalInstance::StopListening() {
+  if (!listener_) return;
+  listener_->Close();
+  for (runtime::Connection* const connection : relayed_) connection->Close();
+  const auto closed = std::exchange(listener_, nullptr);
+  fibers_.Join();
+}
+
+Result<void> LocalInstance::StopFollowing() {
+  auto stopped = replication_.StopFollowing(soon());
+  StopListening();
+  return stopped;
+}
+
+Result<void> LocalInstance::ForgetPrimary() {
+  auto forgotten = replication_.ForgetPrimary(soon());
+  StopListening();
+  return forgotten;
+}
+
+// -- Who takes writes
+
+Result<void> LocalInstance::Freeze(runtime::TimePoint deadline) {
+  TW_TRY(freeze_.Begin(deadline));
+  auto noted = on_frozen_(deadline);
+  if (!noted) freeze_.Thaw(soon());
+  return noted;
+}
+
+// -- What it holds
+
+// A copy that has logged nothing yet has followed to somewhere.
+Result<Position> LocalInstance::OpenSnapshot() {
+  TW_TRY_ASSIGN(const Position followed, replication_.FollowedTo(soon()));
+  TW_TRY_ASSIGN(const Position logged, checksums_.OpenSnapshot());
+  return logged.MergedWith(followed);
+}
+
+Result<void> LocalInstance::OpenSnapshotAt(const Position& position) {
+  TW_TRY(StopFollowing());
+  TW_TRY(SetPrimary());
+  TW_TRY(replication_.FollowUntil(position, core_.Now() + limits::kChecksumTable));
+  TW_TRY(checksums_.OpenSnapshot());
+  return replication_.FollowOn(soon());
+}
+
+// -- A copy
+
+LocalCopy::LocalCopy(runtime::Core& core, Programs programs, mariadb::InstanceOptions options)
+    : core_(core),
+      programs_(std::move(programs)),
+      options_(std::move(options)),
+      folder_(core, options_.folder) {}
+
+LocalCopy::~LocalCopy() {
+  TW_CHECK(!server_ && !unpacking_, "a copy was left or dropped before it goes");
+}
+
+void LocalCopy::EndWhateverRuns() {
+  if (unpacking_) std::exchange(unpacking_, nullptr)->End();
+  if (instance_)
+    if (const auto stopped = instance_->StopFollowing(); !stopped)
+      log::warn("a copy that is dropped: {}", Describe(stopped.error()));
+  instance_.reset();
+  // What it holds is of no worth any more.
+  if (server_) std::exchange(server_, nullptr)->Stop(core_.Now());
+  // One of before a crash of this node.
+  if (const pid_t holder = folder_.LockHolder(); holder != 0)
+    if (const auto process = runtime::Process::FindNumber(core_, holder);
+        process && folder_.LockHolder() == holder)
+      process->Stop(core_.Now());
+}
+
+Result<void> LocalCopy::Begin() {
+  TW_TRY(Drop());
+  TW_TRY_ASSIGN(data_, folder_.BeginCopy());
+  TW_TRY_ASSIGN(unpacking_, mariadb::Unpacking::Start(core_, programs_.backup, data_));
+  return {};
+}
+
+Result<void> LocalCopy::Write(Bytes bytes) {
+  TW_TRY(unpacking_->Write(bytes));
+  unwritten_ += bytes.size();
+  if (unwritten_ < limits::kCopyWriteBackBytes) return {};
+  unwritten_ = 0;
+  folder_.WriteBackCopy();
+  return {};
+}
+
+Result<void> LocalCopy::Prepare(mariadb::Allowance& allowance) {
+  TW_TRY(std::exchange(unpacking_, nullptr)->Finish());
+  TW_TRY(mariadb::PrepareData(core_, programs_.backup, data_, options_.buffer_pool_bytes, allowance));
+  TW_TRY_ASSIGN(position_, mariadb::ReadBackupPosition(core_, data_));
+  return {};
+}
+
+Result<std::shared_ptr<Instance>> LocalCopy::Start() {
+  TW_TRY(folder_.FinishCopy());
+  TW_TRY(Open());
+  TW_TRY(instance_->BeginAt(position_));
+  return std::shared_ptr<Instance>(instance_);
+}
+
+Result<std::shared_ptr<Instance>> LocalCopy::Open() {
+  TW_TRY_ASSIGN(server_, mariadb::Instance::Open(core_, programs_.server, options_,
+                                                 core_.Now() + limits::kInstanceStart));
+  // Nobody keeps it writable.
+  instance_ = std::make_shared<LocalInstance>(core_, programs_.backup, *server_,
+                                              [](runtime::TimePoint) { return Result<void>(); });
+  return std::shared_ptr<Instance>(instance_);
+}
+
+Result<bool> LocalCopy::Exists() {
+  const auto control = folder_.ReadControl();
+  if (control) return true;
+  if (control.error().kind == ErrorKind::kNotFound) return false;
+  return Fail(control.error());
+}
+
+// "list 3 position 0-1-100"
+Result<void> LocalCopy::NoteReady(const ReadyNote& note) {
+  return folder_.WriteNote(fmt::format("list {} position {}\n", note.list, note.position.ToString()));
+}
+
+Result<std::optional<ReadyNote>> LocalCopy::ReadReady() {
+  const auto text = folder_.ReadNote();
+  if (!text) return std::optional<ReadyNote>();
+  constexpr std::string_view kList = "list ";
+  constexpr std::string_view kPosition = " position ";
+  ReadyNote note;
+  std::string_view rest = *text;
+  bool whole = rest.starts_with(kList) && rest.ends_with('\n');
+  if (whole) {
+    rest = rest.substr(kList.size(), rest.size() - kList.size() - 1);
+    const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), note.list);
+    rest.remove_prefix(static_cast<size_t>(read.ptr - rest.data()));
+    whole = read.ec == std::errc() && rest.starts_with(kPosition);
+  }
+  const auto position = whole ? Position::Parse(rest.substr(kPosition.size())) : std::nullopt;
+  if (!position)
+    return Fail(ErrorKind::kCorrupt, "INSTANCE_DAMAGED",
+                fmt::format("the note of the copy in {} makes no sense", folder_.path()));
+  note.position = *position;
+  return std::optional(std::move(note));
+}
+
+Result<void> LocalCopy::Drop() {
+  EndWhateverRuns();
+  return folder_.Remove();
+}
+
+void LocalCopy::Leave() {
+  if (unpacking_) std::exchange(unpacking_, nullptr)->End();
+  if (instance_)
+    if (const auto stopped = instance_->StopFollowing(); !stopped)
+      log::warn("a copy that is left: {}", Describe(stopped.error()));
+  instance_.reset();
+  if (server_) std::exchange(server_, nullptr)->Leave();
+}
+
+}  // namespace tradewind::slacker

@@ -1,0 +1,118 @@
+// The instances of this machine, as a move asks for them: mariadbd, mariadb-backup and mbstream (mariadb/).
+//
+// A replica's server connects to a port of loopback that this listens on while it follows; whoever else of this machine
+// connects there reaches the other node's server, which lets nobody in without a password.
+//
+// One core only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "mariadb/checksums.h"
+#include "mariadb/freeze.h"
+#include "mariadb/instance.h"
+#include "mariadb/programs.h"
+#include "mariadb/replication.h"
+#include "runtime/fiber.h"
+#include "slacker/instance.h"
+
+namespace tradewind::slacker {
+
+class LocalInstance final : public Instance {
+ public:
+  // `on_frozen`: the server was made read-only behind the back of whoever keeps it writable. Suspends. What fails there
+  // fails the freeze. `server` outlives it.
+  LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs, mariadb::Instance& server,
+                std::function<Result<void>(runtime::TimePoint)> on_frozen);
+  ~LocalInstance() override;  // Requires: StopFollowing() or ForgetPrimary() has returned, if it followed.
+
+  Result<std::unique_ptr<BackupStream>> StartBackup() override;
+  Result<mariadb::RedoLog> ReadRedoLog() override;
+  uint64_t DataBytes() override;
+  Result<Position> WrittenTo() override { return replication_.WrittenTo(soon()); }
+  Result<PrimaryLogin> AdmitReplica() override { return replication_.AdmitReplica(soon()); }
+  Result<void> DismissReplica() override { return replication_.DismissReplica(soon()); }
+  Result<std::unique_ptr<runtime::Connection>> Connect() override;
+  Result<void> Follow(const PrimaryLogin& login, Dial dial, mariadb::Replication::Was was) override;
+  Result<bool> AwaitFollowed(const Position& position, runtime::TimePoint deadline) override {
+    return replication_.AwaitFollowed(position, deadline);
+  }
+  Result<void> CheckFollows() override { return replication_.CheckFollows(soon()); }
+  Result<void> StopFollowing() override;
+  Result<void> ForgetPrimary() override;
+  Result<void> MakeReadyToFreeze() override { return freeze_.MakeReady(soon()); }
+  Result<void> Freeze(runtime::TimePoint deadline) override;
+  void Thaw() override { freeze_.Thaw(soon()); }
+  Result<void> EndReadOnly() override { return freeze_.EndReadOnly(soon()); }
+  Result<Position> OpenSnapshot() override;
+  Result<void> OpenSnapshotAt(const Position& position) override;
+  Result<TableSums> ReadSums(const std::function<bool(uint64_t bytes)>& before_table) override {
+    return checksums_.Read(before_table);
+  }
+
+  // A copy begins there.
+  Result<void> BeginAt(const Position& position) { return replication_.BeginAt(position, soon()); }
+
+ private:
+  runtime::TimePoint soon() const;
+  Result<void> SetPrimary();
+  void StopListening();
+
+  runtime::Core& core_;
+  const mariadb::BackupPrograms programs_;
+  mariadb::Instance& server_;
+  const std::function<Result<void>(runtime::TimePoint)> on_frozen_;
+  mariadb::KeptConnection control_;
+  mariadb::Replication replication_;
+  mariadb::Freeze freeze_;
+  mariadb::Checksums checksums_;
+  PrimaryLogin login_;
+  Dial dial_;
+  mariadb::Replication::Was was_ = mariadb::Replication::Was::kReplica;
+  std::unique_ptr<runtime::Listener> listener_;
+  std::set<runtime::Connection*> relayed_;
+  runtime::TaskGroup fibers_;
+};
+
+class LocalCopy final : public Copy {
+ public:
+  struct Programs {
+    mariadb::ServerPrograms server;
+    mariadb::BackupPrograms backup;
+  };
+  // `options.folder`: where the instance will be.
+  LocalCopy(runtime::Core& core, Programs programs, mariadb::InstanceOptions options);
+  ~LocalCopy() override;
+
+  Result<void> Begin() override;
+  Result<void> Write(Bytes bytes) override;
+  Result<void> Prepare(mariadb::Allowance& allowance) override;
+  Result<std::shared_ptr<Instance>> Start() override;
+  Result<std::shared_ptr<Instance>> Open() override;
+  Result<bool> Exists() override;
+  Result<void> NoteReady(const ReadyNote& note) override;
+  Result<std::optional<ReadyNote>> ReadReady() override;
+  Result<void> ForgetReady() override { return folder_.RemoveNote(); }
+  Result<void> Drop() override;
+  void Leave() override;
+
+ private:
+  void EndWhateverRuns();
+
+  runtime::Core& core_;
+  const Programs programs_;
+  const mariadb::InstanceOptions options_;
+  mariadb::InstanceFolder folder_;
+  std::string data_;  // Of what is being made.
+  std::unique_ptr<mariadb::Unpacking> unpacking_;
+  uint64_t unwritten_ = 0;  // Bytes since the disk was told to begin.
+  Position position_;
+  std::unique_ptr<mariadb::Instance> server_;
+  std::shared_ptr<LocalInstance> instance_;
+};
+
+}  // namespace tradewind::slacker

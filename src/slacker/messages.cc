@@ -1,0 +1,181 @@
+#include "slacker/messages.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "move/message_codec.h"
+
+namespace tradewind::slacker {
+namespace {
+
+using Writer = move::MessageWriter;
+using Reader = move::MessageReader;
+
+tl::unexpected<Error> Corrupt(const char* why) {
+  return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
+              std::string("a message of a move makes no sense: ") + why);
+}
+
+void Put(Writer& to, const PrimaryLogin& login) {
+  to.Text(login.user);
+  to.Text(login.password);
+}
+void Put(Writer& to, const Begin& m) {
+  Put(to, m.login);
+}
+void Put(Writer& to, const SnapshotSent& m) {
+  to.Number(m.bytes);
+}
+void Put(Writer& to, const Grant& m) {
+  to.Number(m.bytes);
+}
+void Put(Writer& to, const Reach& m) {
+  to.Number(m.round);
+  to.Text(m.position.ToString());
+}
+void Put(Writer&, const Compare&) {}
+void Put(Writer& to, const Used& m) {
+  to.Number(m.bytes);
+}
+void Put(Writer& to, const Follows& m) {
+  to.Text(m.position.ToString());
+}
+void Put(Writer& to, const Reached& m) {
+  to.Number(m.round);
+  to.Text(m.position.ToString());
+}
+void Put(Writer& to, const Primary& m) {
+  Put(to, m.login);
+}
+void Put(Writer& to, const CompareAt& m) {
+  to.Text(m.position.ToString());
+}
+void Put(Writer& to, const Difference& m) {
+  to.Text(m.text.substr(0, std::min(m.text.size(), Writer::kLongestText)));
+}
+
+// What goes into statements is of letters and digits alone.
+bool IsName(const std::string& text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char letter) {
+    return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_';
+  });
+}
+
+Result<PrimaryLogin> ReadLogin(Reader& reader) {
+  PrimaryLogin login;
+  login.user = reader.Text();
+  login.password = reader.Text();
+  if (!IsName(login.user) || !IsName(login.password)) return Corrupt("its login is none");
+  return login;
+}
+
+Result<Position> ReadPosition(Reader& reader) {
+  const auto position = Position::Parse(reader.Text());
+  if (!position) return Corrupt("its position is none");
+  return *position;
+}
+
+template <typename OneMessage>
+Result<Message> WholeOf(const Reader& reader, OneMessage message) {
+  if (!reader.at_end()) return Corrupt("it does not have its length");
+  return Message(std::move(message));
+}
+
+template <typename OneMessage>
+Result<Message> WithLogin(Reader& reader) {
+  TW_TRY_ASSIGN(PrimaryLogin login, ReadLogin(reader));
+  return WholeOf(reader, OneMessage{std::move(login)});
+}
+template <typename OneMessage>
+Result<Message> WithPosition(Reader& reader) {
+  TW_TRY_ASSIGN(Position position, ReadPosition(reader));
+  return WholeOf(reader, OneMessage{std::move(position)});
+}
+template <typename OneMessage>
+Result<Message> WithRound(Reader& reader) {
+  const auto round = reader.Number<uint32_t>();
+  TW_TRY_ASSIGN(Position position, ReadPosition(reader));
+  return WholeOf(reader, OneMessage{round, std::move(position)});
+}
+
+}  // namespace
+
+Result<Message> Decode(const move::EngineMessage& message) {
+  Reader reader(message.bytes);
+  switch (message.type - move::kFirstEngineType) {
+    case 0: return WithLogin<Begin>(reader);
+    case 1: return WholeOf(reader, SnapshotSent{reader.Number<uint64_t>()});
+    case 2: return WholeOf(reader, Grant{reader.Number<uint64_t>()});
+    case 3: return WithRound<Reach>(reader);
+    case 4: return WholeOf(reader, Compare{});
+    case 5: return WholeOf(reader, Used{reader.Number<uint64_t>()});
+    case 6: return WithPosition<Follows>(reader);
+    case 7: return WithRound<Reached>(reader);
+    case 8: return WithLogin<Primary>(reader);
+    case 9: return WithPosition<CompareAt>(reader);
+    case 10: return WholeOf(reader, Difference{reader.Text()});
+    default: return Corrupt("its type is unknown");
+  }
+}
+
+bool IsBegin(const move::EngineMessage& message) {
+  return message.type == move::kFirstEngineType;
+}
+
+Result<void> Send(move::MoveChannel& channel, const Message& message) {
+  Writer writer;
+  std::visit([&](const auto& m) { Put(writer, m); }, message);
+  return channel.Send(
+      move::EngineFrame{static_cast<uint8_t>(move::kFirstEngineType + message.index()), writer.Take()});
+}
+
+// -- Parts
+
+move::Part EncodePart(const CopyPart& part) {
+  Writer writer(Writer::Of::kPart);
+  writer.Text(part.version);
+  return writer.Take();
+}
+move::Part EncodePart(const ListPart& part) {
+  Writer writer(Writer::Of::kPart);
+  writer.Text(part.position.ToString());
+  return writer.Take();
+}
+move::Part EncodePart(const SumsPart& part) {
+  Writer writer(Writer::Of::kPart);
+  writer.Number(static_cast<uint32_t>(part.sums.size()));
+  for (const auto& [table, sum] : part.sums) {
+    writer.Text(table);
+    writer.Number(sum);
+  }
+  return writer.Take();
+}
+
+template <>
+Result<CopyPart> DecodePart<CopyPart>(Bytes part) {
+  Reader reader(part);
+  CopyPart copy{reader.Text()};
+  if (!reader.at_end()) return Corrupt("it does not have its length");
+  return copy;
+}
+template <>
+Result<ListPart> DecodePart<ListPart>(Bytes part) {
+  Reader reader(part);
+  TW_TRY_ASSIGN(Position position, ReadPosition(reader));
+  if (!reader.at_end()) return Corrupt("it does not have its length");
+  return ListPart{std::move(position)};
+}
+template <>
+Result<SumsPart> DecodePart<SumsPart>(Bytes part) {
+  Reader reader(part);
+  SumsPart sums;
+  for (auto count = reader.Number<uint32_t>(); count > 0 && reader.ok(); --count) {
+    std::string table = reader.Text();
+    const auto sum = reader.Number<uint64_t>();
+    if (!sums.sums.emplace(std::move(table), sum).second) return Corrupt("it has a table twice");
+  }
+  if (!reader.at_end()) return Corrupt("it does not have its length");
+  return sums;
+}
+
+}  // namespace tradewind::slacker

@@ -1,0 +1,281 @@
+// Whole moves of instances, without servers and in virtual time (fake_instances.h): each step of a move, with a death, a cut
+// and a cancel at each, and whatever of the tools and servers can fail.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "move/seam_fixture.h"
+#include "slacker/fake_instances.h"
+
+namespace tradewind::slacker {
+namespace {
+
+using namespace std::chrono_literals;
+using move::FakeCluster;
+using move::FakeNode;
+using move::Step;
+
+class SlackerTest : public move::SeamTest {
+ protected:
+  void WithCluster(std::function<void(FakeCluster&)> body) {
+    With(engine_, [&](FakeCluster& cluster) {
+      body(cluster);
+      engine_.instances.Stop();
+    });
+  }
+  move::Receipt ReceiptAt(FakeNode& node) {
+    const auto receipts = node.moves().outgoing().receipts();
+    EXPECT_EQ(receipts.size(), 1u);
+    return receipts.empty() ? move::Receipt() : receipts[0];
+  }
+  std::string SavedReceipt(FakeCluster& cluster, const MoveId& id) {
+    return cluster.catalog->GetMove(id)->receipt;
+  }
+  void AwaitOwner(FakeCluster& cluster, const NodeName& owner) {
+    while (cluster.catalog->GetTenant("shop")->ownership.owner != owner) runtime::SleepFor(2ms);
+  }
+  void ExpectMoved(FakeCluster& cluster, const MoveId& id) {
+    EXPECT_EQ(AwaitEnd(cluster, id).state, catalog::MoveState::kDone);
+    ExpectAllAt(cluster, cluster.n2(), cluster.n1());
+  }
+  void ExpectCancelled(FakeCluster& cluster, const MoveId& id) {
+    EXPECT_EQ(AwaitEnd(cluster, id).state, catalog::MoveState::kCancelled);
+    ExpectAllAt(cluster, cluster.n1(), cluster.n2());
+  }
+
+  EngineOfFakes engine_;
+};
+
+// -- At each step
+
+class EachSlackerStep : public SlackerTest, public testing::WithParamInterface<std::string_view> {
+ protected:
+  Step step() const { return *move::ParseStep(GetParam()); }
+  // Those of what travels that this engine does not come to.
+  bool is_reached() const {
+    return step() != Step::kDestinationSyncedList && step() != Step::kDestinationHasHalf &&
+           step() != Step::kSourcePushedHalf;
+  }
+};
+
+TEST_P(EachSlackerStep, ADeathLosesNothingAndTheMoveEnds) {
+  if (!is_reached()) GTEST_SKIP() << "no step of this engine";
+  ExpectNothingLostByADeath(engine_, step());
+}
+
+TEST_P(EachSlackerStep, ACancelBringsTheTenantBack) {
+  if (!is_reached()) GTEST_SKIP() << "no step of this engine";
+  if (move::IsBeforeTheEnd(step())) options_.keep_source = 5s;
+  ExpectBackAfterACancel(engine_, step());
+}
+
+TEST_P(EachSlackerStep, ADeathOnTheWayBackLosesNothing) {
+  if (!is_reached() || step() == Step::kDestinationPrepared)
+    GTEST_SKIP() << "no step of a move that goes back";
+  options_.keep_source = 5s;
+  ExpectBackAfterADeathOnTheWay(engine_, step());
+}
+
+TEST_P(EachSlackerStep, ACutOfTheLinkLosesNothingAndTheMoveEnds) {
+  if (!is_reached()) GTEST_SKIP() << "no step of this engine";
+  WithCluster([&](FakeCluster& cluster) {
+    bool cut = false;
+    cluster.on_step = [&](FakeNode&, Step reached) {
+      if (reached != step() || std::exchange(cut, true)) return;
+      for (auto& link : cluster.links) link.pair->Cut();
+    };
+    ExpectMoved(cluster, Start(cluster));
+    EXPECT_TRUE(cut);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Slacker, EachSlackerStep, testing::ValuesIn(move::kStepNames), [](const auto& of) {
+  std::string name(of.param);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+// -- What can fail
+
+TEST_F(SlackerTest, ATenantMovesWithASnapshotRoundsAndOneFreeze) {
+  engine_.servers.snapshot_bytes = 20'000'000;  // While it travels more is written.
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    ExpectMoved(cluster, id);
+    EXPECT_EQ(engine_.servers.backups, 1);
+    EXPECT_EQ(engine_.servers.freezes, 1);
+    EXPECT_EQ(engine_.servers.thaws, 0);
+    EXPECT_GT(engine_.servers.followed, 0);
+    const std::string receipt = SavedReceipt(cluster, id);
+    for (const char* part :
+         {R"("method":"slacker")", R"("snapshot_ms":)", R"("prepare_ms":)", R"("catchup_ms":)",
+          R"("rounds":)", R"("failed_freezes":0)", R"("verified":true)"})
+      EXPECT_THAT(receipt, testing::HasSubstr(part));
+    EXPECT_THAT(receipt, testing::Not(testing::HasSubstr(R"("snapshot_ms":null)")));
+  });
+}
+
+TEST_F(SlackerTest, ABackupThatFailsIsMadeAgain) {
+  engine_.servers.backups_that_fail = 2;
+  WithCluster([&](FakeCluster& cluster) {
+    ExpectMoved(cluster, Start(cluster));
+    EXPECT_EQ(engine_.servers.backups, 3);
+  });
+}
+
+TEST_F(SlackerTest, ABackupThatNeverSucceedsCancelsTheMoveAndSaysWhy) {
+  engine_.servers.backups_that_fail = 1000;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    ExpectCancelled(cluster, id);
+    EXPECT_THAT(SavedReceipt(cluster, id), testing::HasSubstr("the test makes this backup fail"));
+  });
+}
+
+TEST_F(SlackerTest, APreparationThatFailsIsMadeAgain) {
+  engine_.servers.prepares_that_fail = 1;
+  WithCluster([&](FakeCluster& cluster) {
+    ExpectMoved(cluster, Start(cluster));
+    EXPECT_EQ(engine_.servers.backups, 2);
+  });
+}
+
+TEST_F(SlackerTest, AReplicaThatIsNotLetInCancelsTheMoveAndSaysWhy) {
+  engine_.servers.lets_replicas_in = false;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    while (!catalog::IsOver(cluster.catalog->GetMove(id)->state)) {
+      cluster.Write("meanwhile");
+      runtime::SleepFor(5ms);
+    }
+    ExpectCancelled(cluster, id);
+    EXPECT_THAT(SavedReceipt(cluster, id), testing::HasSubstr("it is not let in"));
+  });
+}
+
+TEST_F(SlackerTest, AFreezeThatFailsIsTriedAgainAndTheTenantIsServedInBetween) {
+  engine_.servers.freezes_that_fail = 3;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    while (engine_.servers.freezes_that_fail > 0) {
+      cluster.Write("between");
+      EXPECT_EQ(cluster.catalog->GetTenant("shop")->ownership.owner, "n1");
+      if (engine_.servers.freezes > 0 && engine_.servers.freezes_that_fail > 0) {
+        EXPECT_THAT(ReceiptAt(cluster.n1()).waiting_for, testing::HasSubstr("somebody holds a lock"));
+      }
+      runtime::SleepFor(20ms);
+    }
+    ExpectMoved(cluster, id);
+    EXPECT_EQ(engine_.servers.freezes, 4);
+    EXPECT_EQ(engine_.servers.backups, 1) << "what was copied is copied again";
+    EXPECT_THAT(SavedReceipt(cluster, id), testing::HasSubstr(R"("failed_freezes":3)"));
+  });
+}
+
+TEST_F(SlackerTest, SumsThatDifferStopTheMoveAndDeleteNothing) {
+  engine_.servers.corrupts_sums = true;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    const auto stopped = [&] {
+      const auto receipts = cluster.n1().moves().outgoing().receipts();
+      return receipts.size() == 1 && receipts[0].stopped == move::kMismatchCode;
+    };
+    for (int look = 0; look < 2'000 && !stopped(); ++look) {
+      if (look % 10 == 0) cluster.Write("meanwhile");
+      runtime::SleepFor(5ms);
+    }
+    ASSERT_TRUE(stopped());
+    EXPECT_EQ(RoleAt(cluster.n2()), "mismatch");
+    EXPECT_THAT(ReceiptAt(cluster.n1()).error, testing::HasSubstr("the sums of 1 tables at node n2"));
+    EXPECT_TRUE(std::filesystem::exists(cluster.n1().TenantPath("shop")));
+    cluster.Write("it serves");
+    engine_.servers.corrupts_sums = false;
+    EXPECT_TRUE(cluster.n1().moves().outgoing().VerifyAgain(id));
+    ExpectMoved(cluster, id);
+  });
+}
+
+TEST_F(SlackerTest, TheSourceFollowsForAsLongAsItIsKeptAndTheTenantGoesBackByThat) {
+  options_.keep_source = 20s;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    AwaitOwner(cluster, "n2");
+    for (auto& link : cluster.links) link.pair->Cut();  // It follows over a new one, too.
+    for (int number = 0; number < 5; ++number) cluster.Write("at n2, " + std::to_string(number));
+    for (int look = 0; look < 1000 && cluster.ContentAt(cluster.n1()) != cluster.written; ++look)
+      runtime::SleepFor(5ms);
+    EXPECT_EQ(cluster.ContentAt(cluster.n1()), cluster.written) << "it follows";
+    EXPECT_EQ(RoleAt(cluster.n1()), "dual");
+    EXPECT_TRUE(Cancel(cluster, id));
+    AwaitOwner(cluster, "n1");
+    EXPECT_EQ(engine_.servers.backups, 1) << "a snapshot travels again";
+    ExpectCancelled(cluster, id);
+  });
+}
+
+TEST_F(SlackerTest, WhatIsKeptIsGoneOnceItsTimeIsOver) {
+  options_.keep_source = 3s;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    AwaitOwner(cluster, "n2");
+    const auto passed_on = core_.Now();
+    ExpectMoved(cluster, id);
+    EXPECT_GE(core_.Now() - passed_on, 3s);
+  });
+}
+
+// -- The traps of a backup (mariadb/backup.h)
+
+// Trap 2: at 20 kB/s the last stages alone would take five seconds, and every commit as long.
+TEST_F(SlackerTest, NothingIsHeldBackInTheLastStagesOfABackup) {
+  options_.pace.rate_bytes_per_s = 20'000;
+  WithCluster([&](FakeCluster& cluster) {
+    const auto began = core_.Now();
+    ExpectMoved(cluster, Start(cluster));
+    EXPECT_GE(core_.Now() - began, 10s) << "what is before them goes at the rate";
+    EXPECT_LT(engine_.servers.longest_final_stage, 100ms);
+  });
+}
+
+// Trap 3: written at 100 kB/s, sent at 10: the log would come round after some seconds.
+TEST_F(SlackerTest, ASnapshotIsSentFasterThanTheRedoLogGrows) {
+  options_.pace.rate_bytes_per_s = 10'000;
+  engine_.servers.log_bytes_per_s = 100'000;
+  engine_.servers.log_capacity = 100'000'000;
+  engine_.servers.snapshot_bytes = 4'000'000;
+  engine_.servers.prepare_bytes = 10'000;
+  WithCluster([&](FakeCluster& cluster) {
+    std::optional<runtime::TimePoint> began;
+    runtime::Duration took{};
+    engine_.servers.on_read = [&](uint64_t at) {
+      if (!began) began = core_.Now();
+      if (at <= 3'900'000) took = core_.Now() - *began;
+    };
+    ExpectMoved(cluster, Start(cluster));
+    EXPECT_LT(took, 39s) << "slower than the log grows";
+    EXPECT_GT(took, 5s) << "it has a floor, and no more than that";
+  });
+}
+
+TEST_F(SlackerTest, NothingIsHeldBackWhileTheRedoLogIsAboutToComeRound) {
+  options_.pace.rate_bytes_per_s = 10'000;
+  engine_.servers.log_bytes_per_s = 100'000;
+  engine_.servers.log_capacity = 100'000;
+  engine_.servers.snapshot_bytes = 4'000'000;
+  engine_.servers.prepare_bytes = 10'000;
+  WithCluster([&](FakeCluster& cluster) {
+    std::optional<runtime::TimePoint> began;
+    runtime::Duration took{};
+    engine_.servers.on_read = [&](uint64_t at) {
+      if (!began) began = core_.Now();
+      if (at <= 3'900'000) took = core_.Now() - *began;
+    };
+    ExpectMoved(cluster, Start(cluster));
+    EXPECT_LT(took, 5s);
+  });
+}
+
+}  // namespace
+}  // namespace tradewind::slacker

@@ -1,0 +1,259 @@
+#include "slacker/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "move/host.h"
+#include "move/source_pace.h"
+
+namespace tradewind::slacker {
+namespace {
+
+tl::unexpected<Error> OutOfTurn(std::string_view what) {
+  return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
+              "the destination sent " + std::string(what) + " out of turn");
+}
+
+tl::unexpected<Error> NotFrozen(std::string why) {
+  return Fail(ErrorKind::kUnavailable, std::string(move::kFreezeFailedCode), std::move(why));
+}
+
+}  // namespace
+
+Source::Source(move::SourceMove& move, Instances& instances)
+    : move_(move),
+      core_(move.host().core()),
+      instances_(instances),
+      figures_(move.figures()),
+      fibers_(core_) {}
+
+Source::~Source() {
+  TW_CHECK(fibers_.size() == 0 && !channel_.tunnel,
+           "the last channel of a move was ended before its source goes");
+}
+
+Result<void> Source::FindInstance() {
+  if (instance_) return {};
+  TW_TRY_ASSIGN(instance_, instances_.Of(move_.hosted()));
+  return {};
+}
+
+void Source::StartTunnel(Session& session) {
+  session_ = &session;
+  channel_.tunnel = std::make_unique<Tunnel>(
+      core_, session.channel->stream(), Tunnel::End::kSource,
+      [this](Purpose purpose, std::unique_ptr<runtime::Connection> from) {
+        if (purpose != Purpose::kServer) return;
+        const auto to = instance_->Connect();
+        if (!to) return log::warn("a replica's connection: {}", tradewind::Describe(to.error()));
+        Relay(core_, *from, **to);
+      });
+}
+
+void Source::EndSession() {
+  fibers_.Join();
+  session_ = nullptr;
+  if (!channel_.tunnel) return;
+  channel_.tunnel->Stop();
+  // The replica's next connection finds no tunnel.
+  if (passed_on_at_)
+    if (const auto stopped = instance_->StopFollowing(); !stopped)
+      log::warn("a source that follows: {}", tradewind::Describe(stopped.error()));
+  channel_.tunnel.reset();
+}
+
+Result<void> Source::CheckGoesOn(const Session& session) const {
+  if (session.lost) return Fail(*session.lost);
+  if (move_.is_ending()) return Fail(ErrorKind::kUnavailable, "MOVE_ENDING", "the move ends here");
+  return {};
+}
+
+Result<void> Source::Await(const Session& session, const std::function<bool()>& condition) {
+  WaitFor(move_.news(), [&] { return condition() || session.lost || move_.is_ending(); });
+  return CheckGoesOn(session);
+}
+
+// -- Before the swap
+
+Result<void> Source::Prepare(Session& session) {
+  TW_TRY(FindInstance());
+  StartTunnel(session);
+  TW_TRY_ASSIGN(PrimaryLogin login, instance_->AdmitReplica());
+  TW_TRY(Send(*session.channel, Begin{std::move(login)}));
+  if (!is_reverse()) TW_TRY(SendSnapshot(session));
+  move_.host().Reached(move::Step::kSourceSentInit);
+  TW_TRY(GrantUntilItFollows(session));
+  TW_TRY(CatchUp(session));
+  return instance_->MakeReadyToFreeze();
+}
+
+Result<void> Source::AwaitReached(const Session& session, const Position& position,
+                                  runtime::TimePoint deadline) {
+  ++round_;
+  TW_TRY(Send(*session.channel, Reach{round_, position}));
+  WaitForUntil(move_.news(), deadline, [&] {
+    return session.lost || move_.is_ending() || (channel_.reached && channel_.reached->round == round_);
+  });
+  return CheckGoesOn(session);
+}
+
+// While it waits for a quiet moment everything goes on, so that does not count.
+Result<void> Source::Freeze(runtime::TimePoint deadline) {
+  fibers_.Join();  // A thaw.
+  const runtime::TimePoint began = core_.Now();
+  move_.AwaitQuiet();
+  Session& session = *session_;
+  TW_TRY(CheckGoesOn(session));
+  const auto frozen = Hold(deadline + (core_.Now() - began));
+  if (!frozen && frozen.error().code == move::kFreezeFailedCode) ++figures_.failed_freezes;
+  return frozen;
+}
+
+Result<void> Source::Hold(runtime::TimePoint deadline) {
+  Session& session = *session_;
+  move_.Park();
+  if (!move_.hosted().JoinTransactions(std::min(deadline, core_.Now() + limits::kDrainTransactions)))
+    return NotFrozen("a client's transaction stays open");
+  if (const auto frozen = instance_->Freeze(deadline); !frozen)
+    return NotFrozen(tradewind::Describe(frozen.error()));
+  frozen_ = true;
+  TW_TRY_ASSIGN(frozen_at_, instance_->WrittenTo());
+  TW_TRY(AwaitReached(session, frozen_at_, deadline));
+  if (!channel_.reached || channel_.reached->round != round_) return NotFrozen("the replica is behind");
+  if (!channel_.reached->position.Covers(frozen_at_))
+    return OutOfTurn("a position that it was not asked for");
+  return {};
+}
+
+Result<move::Part> Source::MakeList(Session&) {
+  return EncodePart(ListPart{frozen_at_});
+}
+
+// In a fiber of its own; whoever freezes again waits for it.
+void Source::Thaw() {
+  if (std::exchange(frozen_, false))
+    fibers_.Spawn("thaw " + move_.hosted().name(), [this] { instance_->Thaw(); });
+}
+
+// -- After it
+
+void Source::PassedOn() {
+  passed_on_at_ = core_.Now();
+  frozen_ = false;
+  fibers_.Spawn("end freeze " + move_.hosted().name(), [this] {
+    if (const auto ended = instance_->EndReadOnly(); !ended)
+      log::warn("an instance that was passed on: {}", tradewind::Describe(ended.error()));
+  });
+}
+
+Result<void> Source::GoOn(Session& session) {
+  if (!passed_on_at_) passed_on_at_ = core_.Now();  // An earlier process did that.
+  TW_TRY(FindInstance());
+  StartTunnel(session);
+  return {};
+}
+
+Result<void> Source::SendRest(Session& session) {
+  fibers_.Join();
+  figures_.waiting_for = "the destination, to take writes";
+  TW_TRY(Await(session, [this] { return channel_.primary.has_value(); }));
+  figures_.waiting_for.clear();
+  TW_TRY(instance_->Follow(
+      *channel_.primary, [this] { return channel_.tunnel->Connect(Purpose::kServer); },
+      mariadb::Replication::Was::kPrimary));
+  TW_TRY(KeepUp(session));
+  return Compare(session);
+}
+
+Result<void> Source::KeepUp(const Session& session) {
+  if (is_reverse()) return {};  // Nobody goes back again.
+  const runtime::TimePoint until = *passed_on_at_ + move_.options().keep_source;
+  while (core_.Now() < until) {
+    WaitForUntil(move_.news(), std::min<runtime::TimePoint>(until, core_.Now() + limits::kReplicaLook),
+                 [&] { return session.lost || move_.is_ending(); });
+    TW_TRY(CheckGoesOn(session));
+    TW_TRY(instance_->CheckFollows());
+  }
+  return {};
+}
+
+// Both at one transaction: here nothing is applied until the destination has said at which it has its snapshot.
+Result<void> Source::Compare(Session& session) {
+  TW_TRY(instance_->StopFollowing());
+  channel_.compare_at.reset();
+  TW_TRY(Send(*session.channel, slacker::Compare{}));
+  TW_TRY(Await(session, [this] { return channel_.compare_at.has_value(); }));
+  TW_TRY(instance_->OpenSnapshotAt(*channel_.compare_at));
+  const auto ended = [&] { return session.lost || move_.is_ending(); };
+  TW_TRY_ASSIGN(sums_, instance_->ReadSums([&](uint64_t bytes) {
+    move_.pace().Await(bytes, ended);
+    return !ended();
+  }));
+  return {};
+}
+
+move::Completion Source::MakeCompletion() const {
+  move::Part part = EncodePart(SumsPart{sums_});
+  const uint64_t sum = Hash64(part);
+  return {std::move(part), sum};
+}
+
+std::optional<std::string> Source::TakeDifference() {
+  return std::exchange(difference_, std::nullopt);
+}
+
+// -- What is heard
+
+bool Source::TakeGreeting(const Session&, Bytes part) {
+  return part.empty();
+}
+
+Result<void> Source::Take(Session& session, move::EngineMessage message) {
+  TW_TRY_ASSIGN(Message heard, Decode(message));
+  if (auto* used = std::get_if<Used>(&heard)) {
+    channel_.used = used->bytes;
+    return {};
+  }
+  if (auto* follows = std::get_if<Follows>(&heard)) {
+    if (channel_.follows) return OutOfTurn("that it follows");
+    channel_.follows = std::move(follows->position);
+    move_.pace().Wake();  // Nothing more is to be granted.
+    return {};
+  }
+  if (auto* reached = std::get_if<Reached>(&heard)) {
+    if (reached->round > round_) return OutOfTurn("a round");
+    channel_.reached = std::move(*reached);
+    return {};
+  }
+  if (auto* primary = std::get_if<Primary>(&heard)) {
+    if (!move_.MayOwn(session)) return OutOfTurn("that it takes writes");
+    channel_.primary = std::move(primary->login);
+    return {};
+  }
+  if (auto* compare_at = std::get_if<CompareAt>(&heard)) {
+    if (!move_.MayOwn(session)) return OutOfTurn("a position to compare at");
+    channel_.compare_at = std::move(compare_at->position);
+    return {};
+  }
+  if (auto* difference = std::get_if<Difference>(&heard)) {
+    difference_ = std::move(difference->text);
+    return {};
+  }
+  return OutOfTurn("a message of a source");
+}
+
+void Source::Describe(move::Receipt& receipt) const {
+  receipt.method = "slacker";
+}
+
+uint64_t Source::bytes_left(const Session*) const {
+  return data_bytes_ > sent_bytes_ ? data_bytes_ - sent_bytes_ : 0;
+}
+
+}  // namespace tradewind::slacker
