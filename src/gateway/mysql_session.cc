@@ -43,6 +43,12 @@ ErrorPacket PacketOf(const Error& error, bool ends) {
   return packet;
 }
 
+Error SessionLost() {
+  return {ErrorKind::kIo, "MYSQL_SESSION_LOST",
+          "the session at the tenant's server has ended, and what ran there may have happened or not",
+          "connect again"};
+}
+
 bool EndsConnection(const Error& error) {
   return error.kind == ErrorKind::kIo || error.kind == ErrorKind::kTimeout ||
          error.kind == ErrorKind::kCorrupt;
@@ -200,7 +206,9 @@ Result<bool> MysqlSession::RelayRequest() {
   const runtime::Activity activity("mysql request");
   mysql::Request& request = state_->BeginRequest();
   if (const auto entered = Enter(); !entered) {
-    const bool ends = doomed_.has_value() || EndsConnection(entered.error());
+    // What the session was at a server that has died, no other start of it has.
+    const bool ends =
+        doomed_.has_value() || EndsConnection(entered.error()) || entered.error().code == "INSTANCE_DOWN";
     return Refuse(request, PacketOf(entered.error(), ends), ends);
   }
   link_->Asked(core_.Now(), from_client_.size());
@@ -215,7 +223,8 @@ Result<bool> MysqlSession::RelayRequest() {
     from_client_.erase(0, taken);
     if (request.fate() == mysql::Request::Fate::kRelayed) {
       held.Set(0);
-      TW_TRY(link_->server().Write(AsBytes(request.TakeFrames())));
+      const auto sent = link_->server().Write(AsBytes(request.TakeFrames()));
+      if (!sent) return Refuse(request, PacketOf(doomed_.value_or(SessionLost()), true), true);
     } else if (!held.TrySet(held.bytes() + taken)) {
       return Fail(
           ErrorKind::kTooLarge, "SERVER_MEMORY",
@@ -279,11 +288,8 @@ Result<void> MysqlSession::RelayAnswer(mysql::Request& request) {
         if (answer.untouched()) {
           std::string frames;
           uint8_t sequence = request.next_sequence();
-          const Error lost{
-              ErrorKind::kIo, "MYSQL_SESSION_LOST",
-              "the session at the tenant's server has ended, and what ran there may have happened or not",
-              "connect again"};
-          mysql::AppendPacket(frames, mysql::EncodeError(PacketOf(doomed_.value_or(lost), true)), sequence);
+          mysql::AppendPacket(frames, mysql::EncodeError(PacketOf(doomed_.value_or(SessionLost()), true)),
+                              sequence);
           static_cast<void>(SendToClient(frames));
         }
         ++counters_.lost_sessions;
