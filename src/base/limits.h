@@ -52,8 +52,22 @@ inline constexpr size_t kPipelineStoredSqlBytes = 32u << 20;
 inline constexpr size_t kPipelineAnswerBytes = 128u << 20;
 inline constexpr size_t kErrorTextBytes = 4u << 10;   // Of one error's sentence; the rest is cut off.
 inline constexpr size_t kRememberedStreams = 10'000;  // Of which a gateway can say why they ended.
-inline constexpr milliseconds kStreamIdle{10'000};
+inline constexpr milliseconds kStreamIdle{10'000};    // Unless --stream-idle says otherwise, within these.
+inline constexpr milliseconds kStreamIdleLeast{1'000};
+inline constexpr milliseconds kStreamIdleMost{3'600'000};
 inline constexpr milliseconds kStreamSweep{1'000};
+// Of a cursor's entries what one call fetches, about; twice as much lies at the owner. Less is fetched when no more has come
+// for kCursorLinger, and the cursor ends when nobody fetches for kCursorIdle.
+inline constexpr size_t kCursorPieceBytes = 128u << 10;
+inline constexpr milliseconds kCursorLinger{5};
+inline constexpr milliseconds kCursorIdle{60'000};
+// WebSockets: of one message; how long one may say nothing; its requests that are under way, and their bytes, before no more
+// are read; its streams, and its open cursors.
+inline constexpr size_t kWebSocketMessageBytes = 64u << 20;
+inline constexpr milliseconds kWebSocketIdle{3'600'000};
+inline constexpr size_t kWebSocketRequests = 128;
+inline constexpr size_t kWebSocketRequestBytes = 1u << 20;
+inline constexpr size_t kWebSocketStreams = 128;
 inline constexpr milliseconds kIdleHttpConnection{300'000};
 // A body that comes, or an answer that is taken: this long, and longer only as far as bytes pass at the rate.
 inline constexpr milliseconds kHttpMessageTime{60'000};

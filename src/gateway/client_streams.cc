@@ -7,11 +7,13 @@
 
 namespace tradewind::gateway {
 
-ClientStreams::ClientStreams(runtime::Core& core, GatewayId id, std::function<void(const Pointer&)> close)
+ClientStreams::ClientStreams(runtime::Core& core, GatewayId id, runtime::Duration most_idle,
+                             std::function<void(const Pointer&)> close)
     : core_(core),
       id_(std::move(id)),
+      most_idle_(most_idle),
       next_id_(core.number() == 0 ? core.siblings().size() : core.number()),  // 0 is none.
-      table_(core, "client streams", [this, close = std::move(close)](const Pointer& idle) {
+      table_(core, "client streams", most_idle, [this, close = std::move(close)](const Pointer& idle) {
         Remember(idle->id, Ending::kIdle);
         close(idle);
       }) {}
@@ -65,8 +67,7 @@ void ClientStreams::Remember(uint64_t id, Ending ending) {
 }
 
 tl::unexpected<Error> ClientStreams::Expired(uint64_t id) const {
-  const std::string idle =
-      "was idle for more than " + std::to_string(limits::kStreamIdle.count() / 1000) + " s";
+  const std::string idle = WasIdleFor(most_idle_);
   std::string what = "was closed, or failed, or " + idle;
   if (const auto found = endings_.find(id); found != endings_.end()) {
     switch (found->second) {

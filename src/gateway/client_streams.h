@@ -39,9 +39,10 @@ class ClientStreams {
   using Pointer = std::shared_ptr<ClientStream>;
   enum class Ending { kClosed, kFailed, kIdle };
 
-  // `id` is that of the gateway. `close` is called with a stream that has ended because nobody came for
-  // limits::kStreamIdle; it may suspend.
-  ClientStreams(runtime::Core& core, GatewayId id, std::function<void(const Pointer&)> close);
+  // `id` is that of the gateway. `close` is called with a stream that has ended because nobody came for `most_idle`; it may
+  // suspend.
+  ClientStreams(runtime::Core& core, GatewayId id, runtime::Duration most_idle,
+                std::function<void(const Pointer&)> close);
   ~ClientStreams();  // Requires: Stop() has returned.
 
   // A new one, acquired.
@@ -71,6 +72,7 @@ class ClientStreams {
 
   runtime::Core& core_;
   const GatewayId id_;
+  const runtime::Duration most_idle_;
   uint64_t next_id_;  // Modulo the cores of the node it is the core's number.
   StreamTable<ClientStream> table_;
   std::map<uint64_t, Ending> endings_;  // The newest, limits::kRememberedStreams of them.

@@ -18,7 +18,7 @@ class ClientStreamsTest : public testing::Test {
  protected:
   void Run(const std::function<void()>& body) {
     core_.Run([&] {
-      streams_ = std::make_unique<ClientStreams>(core_, id_,
+      streams_ = std::make_unique<ClientStreams>(core_, id_, limits::kStreamIdle,
                                                  [this](const auto& idle) { closed_.push_back(idle->id); });
       body();
       streams_->Stop();

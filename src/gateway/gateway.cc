@@ -1,10 +1,10 @@
 #include "gateway/gateway.h"
 
-#include <fmt/format.h>
-
+#include <array>
 #include <utility>
 
 #include "base/limits.h"
+#include "gateway/client_answers.h"
 #include "gateway/forwarding.h"
 #include "gateway/strangers.h"
 #include "hrana/decode.h"
@@ -17,29 +17,6 @@
 #include "sqlite/error_code.h"
 
 namespace tradewind::gateway {
-
-namespace {
-
-net::HttpResponse Failure(const Error& error) {
-  const hrana::HttpFailure failure = hrana::ToHttpFailure(error);
-  net::HttpResponse response;
-  response.status = failure.status;
-  response.headers.Set("content-type", failure.content_type);
-  response.body = failure.body;
-  return response;
-}
-
-Result<void> CheckSize(const std::vector<hrana::StreamRequest>& requests) {
-  size_t statements = 0;
-  for (const hrana::StreamRequest& request : requests) statements += StatementsIn(request);
-  if (statements <= limits::kPipelineStatements) return {};
-  return Fail(ErrorKind::kTooLarge, "PIPELINE_TOO_LONG",
-              fmt::format("a pipeline may have {} statements, and this one has {}; none has run",
-                          limits::kPipelineStatements, statements),
-              "split it");
-}
-
-}  // namespace
 
 std::string EncodeRights(const tenant::Rights& rights) {
   if (!rights.write) return "ro";
@@ -55,7 +32,8 @@ Result<tenant::Rights> DecodeRights(std::optional<std::string_view> field) {
 }
 
 Gateway::Gateway(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants,
-                 const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor)
+                 const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor,
+                 runtime::Duration stream_idle)
     : member_(member),
       core_(member.core),
       peers_(peers),
@@ -63,8 +41,10 @@ Gateway::Gateway(const catalog::Member& member, GatewayId id, catalog::Peers& pe
       authenticator_(authenticator),
       sensor_(sensor),
       owner_(member, id, peers, tenants),
-      streams_(core_, std::move(id),
+      streams_(core_, std::move(id), stream_idle,
                [this](const ClientStreams::Pointer& idle) { owner_.Close(idle->at_owner); }),
+      cursors_(core_, owner_, streams_, [this](const ClientStreams::Pointer& failed) { EndFailed(failed); }),
+      web_sockets_(core_),
       fibers_(core_) {}
 
 Gateway::~Gateway() = default;
@@ -93,10 +73,16 @@ Result<Permit> Gateway::Admit(const net::Call& call) {
     TW_TRY_ASSIGN(const tenant::Rights rights, DecodeRights(request.headers.Get(net::kRightsField)));
     return Permit{std::move(tenant), rights};
   }
-  TW_TRY_ASSIGN(const auth::Grant grant, authenticator_.AtTenant(request.headers.Get("authorization"), tenant,
-                                                                 core_.UnixMilliseconds() / 1000));
+  TW_TRY_ASSIGN(const tenant::Rights rights, RightsOf(request.headers.Get("authorization"), tenant));
+  return Permit{std::move(tenant), rights};
+}
+
+Result<tenant::Rights> Gateway::RightsOf(std::optional<std::string_view> authorization,
+                                         const TenantName& tenant) {
+  TW_TRY_ASSIGN(const auth::Grant grant,
+                authenticator_.AtTenant(authorization, tenant, core_.UnixMilliseconds() / 1000));
   if (grant.access == auth::Access::kNone) return Fail(catalog::NoSuchTenant(tenant));
-  return Permit{std::move(tenant), {grant.access == auth::Access::kWrite, grant.may_change_schema}};
+  return tenant::Rights{grant.access == auth::Access::kWrite, grant.may_change_schema};
 }
 
 void Gateway::AddRoutes(net::Routes& routes) {
@@ -116,15 +102,29 @@ void Gateway::AddRoutes(net::Routes& routes) {
                   [this](const net::Call& call) -> net::Answer { return HandlePipeline(call); },
                   Body::kMaybeJson, Needs::kServing, For::kClient});
     }
-    for (const std::string later : {"/v3/cursor", "/v1/execute", "/v1/batch"})
-      routes.Add({"POST", mount + later,
-                  [this, later](const net::Call& call) -> net::Answer {
-                    if (const auto permit = Admit(call); !permit) return Failure(permit.error());
-                    return Failure(Error{ErrorKind::kNotFound, "NOT_THERE_YET", later + " is not there yet",
-                                         "use the v2 or v3 pipeline"});
-                  },
-                  Body::kMaybeJson, Needs::kServing, For::kClient});
+    routes.Add({"POST", mount + "/v3/cursor",
+                [this](const net::Call& call) -> net::Answer { return HandleCursor(call); }, Body::kMaybeJson,
+                Needs::kServing, For::kClient});
+    for (const bool is_batch : {false, true})
+      routes.Add(
+          {"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
+           [this, is_batch](const net::Call& call) -> net::Answer { return HandleAlone(call, is_batch); },
+           Body::kMaybeJson, Needs::kServing, For::kClient});
   }
+  // A client's address is a tenant's, with or without a slash at its end.
+  for (const std::string address : {"/", "/db/*", "/db/*/", "/dev/*", "/dev/*/"})
+    routes.Add({.method = "GET",
+                .path = address,
+                .run = [this](const net::Call& call) -> net::Answer { return HandleSocket(call); },
+                .whom = For::kClient,
+                .web_socket = true});
+  const std::string relayed(kCursorsPath);
+  routes.Add(
+      {"POST", relayed, [this](const net::Call& call) { return HandleRelayed(call); }, Body::kAnything});
+  routes.Add({"POST", relayed + "/*", [this](const net::Call& call) { return HandleRelayedNext(call); },
+              Body::kAnything});
+  routes.Add({"DELETE", relayed + "/*", [this](const net::Call& call) { return HandleRelayedEnd(call); },
+              Body::kAnything});
 }
 
 net::HttpResponse Gateway::HandlePipeline(const net::Call& call) {
@@ -137,6 +137,30 @@ net::HttpResponse Gateway::HandlePipeline(const net::Call& call) {
   const runtime::Turns turns(permit->tenant);
   const runtime::Activity activity("pipeline");
   return Pipeline(request, *permit);
+}
+
+// The newest that the client offers. It may show its token with the handshake, or say it later.
+net::HttpResponse Gateway::HandleSocket(const net::Call& call) {
+  core_.AssertHere();
+  ++requests_;
+  const Result<TenantName> tenant = TenantOf(call);
+  if (!tenant) return Failure(tenant.error());
+  static constexpr std::array<std::string_view, 3> kVersions = {"hrana3", "hrana2", "hrana1"};
+  const auto shown = call.request.headers.Get("authorization");
+  std::optional<std::string> authorization;
+  if (shown) authorization.emplace(*shown);
+  return web_sockets_.Accept(call.request, kVersions,
+                             [this, name = *tenant, authorization](net::WebSocket& socket) {
+                               const auto rights_of = [this, &name](std::optional<std::string_view> from) {
+                                 return RightsOf(from, name);
+                               };
+                               ClientSocket client(core_, socket, name, owner_, sensor_,
+                                                   {authorization, rights_of}, streams_.StoredSqlOf(name));
+                               if (stopping_) return;
+                               sockets_.insert(&client);
+                               client.Serve();
+                               sockets_.erase(&client);
+                             });
 }
 
 // -- Streams
@@ -169,7 +193,6 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Permi
     runtime::DiscardOffCoreIfLarge(request.body.size(), pipeline->requests);
     return Failure(sized.error());
   }
-  Gateway* home = this;
   std::optional<Baton> baton;
   if (pipeline->baton) {
     baton = ParseBaton(*pipeline->baton);
@@ -177,8 +200,8 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Permi
     // That gateway has its own patience with the owner, and answers when it ends.
     if (baton->node != member_.self)
       return PassOn(request, permit, baton->node, 2 * PatienceFor(pipeline->requests));
-    home = gateways_[baton->stream % gateways_.size()];
   }
+  Gateway* const home = &HomeOf(baton);
   if (home == this) {
     net::HttpResponse response = RunOn(*pipeline, baton, permit, request.body.size(), request.caller);
     // What goes on with a stream finds it here, wherever its connection is.
@@ -190,6 +213,10 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Permi
     const runtime::Activity activity("pipeline");
     return home->RunOn(*pipeline, baton, permit, request.body.size(), there);
   });
+}
+
+Gateway& Gateway::HomeOf(const std::optional<Baton>& baton) {
+  return baton ? *gateways_[baton->stream % gateways_.size()] : *this;
 }
 
 net::HttpResponse Gateway::RunOn(hrana::PipelineRequest& pipeline, const std::optional<Baton>& baton,
@@ -285,6 +312,11 @@ std::vector<net::MetricSample> Gateway::Metrics() const {
        "Streams of clients that this gateway holds.",
        {},
        static_cast<double>(streams_.size())},
+      {"tradewind_web_sockets",
+       net::MetricSample::Kind::kGauge,
+       "WebSockets of clients that are open.",
+       {},
+       static_cast<double>(sockets_.size())},
       {"tradewind_fibers",
        net::MetricSample::Kind::kGauge,
        "Fibers that run or wait.",
@@ -296,6 +328,8 @@ std::vector<net::MetricSample> Gateway::Metrics() const {
 void Gateway::Stop() {
   stopping_ = true;
   owner_.Stop();
+  for (ClientSocket* const socket : sockets_) socket->Drop();
+  cursors_.Stop();
   streams_.Stop();
   fibers_.Join();
 }

@@ -16,26 +16,33 @@
 // Every client shows a token where the node asks for one (auth/authenticator.h), for each request: what it may do is
 // enforced at the owner (tenant::Stream). A request that is passed on carries that instead of the token.
 //
+// A cursor's answer is written while its batch runs: piece by piece, the next one fetched from the owner once the one before
+// is with the client's transport. A gateway that is given another one's baton fetches the pieces from that (kCursorsPath).
+//
 // A pipeline is JSON and says so, or says nothing: a form or text is what a page makes a browser send (strangers.h).
 //
 // A client that has gone while its request runs has given up its stream: the statement is cancelled, here or at
 // the owner (the call to it is closed, and its stream too), the rest of the pipeline does not run, and what is open is
-// rolled back. A client that goes between its requests may come back with its baton, for limits::kStreamIdle.
+// rolled back. A client that goes between its requests may come back with its baton, for as long as a stream may be idle.
 //
 // This core only.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "base/limits.h"
 #include "catalog/directory.h"
 #include "catalog/member.h"
 #include "gateway/baton.h"
+#include "gateway/client_cursors.h"
+#include "gateway/client_socket.h"
 #include "gateway/client_streams.h"
 #include "gateway/node_tenants.h"
 #include "gateway/owner_calls.h"
@@ -43,6 +50,7 @@
 #include "net/http.h"
 #include "net/metrics.h"
 #include "net/routes.h"
+#include "net/web_socket.h"
 #include "pace/sensor.h"
 #include "runtime/fiber.h"
 
@@ -55,11 +63,15 @@ std::string EncodeRights(const tenant::Rights& rights);
 // Fails with RIGHTS_INVALID (kInvalid).
 Result<tenant::Rights> DecodeRights(std::optional<std::string_view> field);
 
+// Cursors for other gateways: POST opens one, of a client's body; POST below it gives the next piece, DELETE ends it.
+inline constexpr std::string_view kCursorsPath = "/v1/internal/cursors";
+
 class Gateway {
  public:
-  // `id` is that of all gateways of the node.
+  // `id` is that of all gateways of the node. A client's stream ends when it was idle for longer than `stream_idle`.
   Gateway(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants,
-          const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor);
+          const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor,
+          runtime::Duration stream_idle = limits::kStreamIdle);
   ~Gateway();  // Requires: Stop() has returned.
 
   // All gateways of the node, by the numbers of their cores, itself among them; before it has a route. They outlive its
@@ -76,7 +88,10 @@ class Gateway {
   // The tenant that a request is for.
   Result<TenantName> TenantOf(const net::Call& call) const;
   Result<Permit> Admit(const net::Call& call);
+  // What a client may do at the tenant that shows this.
+  Result<tenant::Rights> RightsOf(std::optional<std::string_view> authorization, const TenantName& tenant);
   net::HttpResponse HandlePipeline(const net::Call& call);
+  net::HttpResponse HandleSocket(const net::Call& call);
   net::HttpResponse Pipeline(const net::HttpRequest& request, const Permit& permit);
   // On the core of the stream, or of a new one's connection.
   net::HttpResponse RunOn(hrana::PipelineRequest& pipeline, const std::optional<Baton>& baton,
@@ -84,6 +99,22 @@ class Gateway {
   Result<net::HttpResponse> RunPipeline(const ClientStreams::Pointer& stream,
                                         hrana::PipelineRequest& pipeline, size_t body_bytes,
                                         net::Caller* caller);
+  // HTTP version 1: a request on a stream of its own.
+  net::HttpResponse HandleAlone(const net::Call& call, bool is_batch);
+  net::HttpResponse HandleCursor(const net::Call& call);
+  // On the core of the stream, as RunOn().
+  Result<ClientCursors::Begun> BeginCursor(hrana::PipelineRequest& pipeline,
+                                           const std::optional<Baton>& baton, const Permit& permit,
+                                           net::Caller* caller);
+  // The gateway of this node that has the stream of the baton.
+  Gateway& HomeOf(const std::optional<Baton>& baton);
+  net::HttpResponse RelayCursor(const net::HttpRequest& request, const Permit& permit,
+                                const NodeName& gateway);
+  net::Answer HandleRelayed(const net::Call& call);
+  // By the id of a cursor; null when that is none.
+  Gateway* HomeOfCursor(std::string_view id);
+  net::Answer HandleRelayedNext(const net::Call& call);
+  net::Answer HandleRelayedEnd(const net::Call& call);
   // The client went before it had the baton with which it could go on. On any core. Suspends.
   void EndUndelivered(uint64_t stream, const std::string& baton);
   // It has failed: nobody has it any more, and what it has open keeps others waiting.
@@ -100,6 +131,9 @@ class Gateway {
   pace::Sensor& sensor_;
   OwnerCalls owner_;
   ClientStreams streams_;
+  ClientCursors cursors_;
+  net::WebSockets web_sockets_;
+  std::set<ClientSocket*> sockets_;
   std::vector<Gateway*> gateways_;  // By core.
   uint64_t requests_ = 0;
   uint64_t passed_on_ = 0;

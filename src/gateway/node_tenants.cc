@@ -53,11 +53,18 @@ Result<StreamAnswer> NodeTenants::RunAt(size_t core, const StreamCall& call, net
 Result<StreamAnswer> NodeTenants::Run(const StreamCall& call, net::Caller* caller) {
   const size_t core = CoreFor(call.tenant);
   Result<StreamAnswer> answer = RunAt(core, call, caller);
-  if (cores_.size() == 1 || !answer || answer->status == StreamAnswer::Status::kDone) return answer;
+  using Status = StreamAnswer::Status;
+  if (cores_.size() == 1 || !answer || answer->status == Status::kDone || answer->status == Status::kMore)
+    return answer;
   if (Planted(PlantedBug::kBelievesOldTable)) return answer;
   const size_t home = AskHome(call.tenant);
   if (home == core) return answer;
   if (answer->status == StreamAnswer::Status::kLost) return call.opens ? answer : RunAt(home, call, caller);
+  if (IsRunning(call.cursor)) {
+    // The batch is with the gateway.
+    if (answer->status == StreamAnswer::Status::kMoved) answer->status = StreamAnswer::Status::kAgain;
+    return answer;
+  }
   return GoOnAt(home, call, *std::move(answer), caller);
 }
 
@@ -73,14 +80,18 @@ Result<StreamAnswer> NodeTenants::GoOnAt(size_t core, const StreamCall& call, St
   rest.begun = done.begun;
   rest.progress = done.progress;
   Result<StreamAnswer> answer = RunAt(core, rest, caller);
-  if (!answer && done.results.empty()) return answer;
+  if (!answer && done.results.empty() && done.entries.empty()) return answer;
   if (!answer) {
     done.status = StreamAnswer::Status::kDone;
     done.open = false;
-    for (size_t left = rest.requests.size(); left > 0; --left)
-      done.results.push_back(hrana::EncodeErrorResult(answer.error()));
+    if (call.cursor == StreamCall::Cursor::kOpen)
+      hrana::AppendErrorEntry(done.entries, answer.error());
+    else
+      for (size_t left = rest.requests.size(); left > 0; --left)
+        done.results.push_back(hrana::EncodeErrorResult(answer.error()));
     return done;
   }
+  answer->entries.insert(0, done.entries);
   answer->results.insert(answer->results.begin(), std::make_move_iterator(done.results.begin()),
                          std::make_move_iterator(done.results.end()));
   return answer;
@@ -101,7 +112,7 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
   Result<StreamCall> call =
       runtime::OffCoreIfLarge(request.body.size(), [&] { return DecodeStreamCall(request.body); });
   if (!call) return Fail(std::move(call).error());
-  if (call->requests.empty() && !call->opens) {
+  if (call->requests.empty() && !call->opens && call->cursor == StreamCall::Cursor::kNone) {
     Close(*call);
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,13 @@ struct StreamResults {
   MemoryCharge held{MemoryKind::kAnswers};
 };
 
+// Of a cursor.
+struct EntryPiece {
+  std::string entries = {};  // Each a line; none where there is no more.
+  bool last = false;
+  MemoryCharge held{MemoryKind::kAnswers};
+};
+
 class OwnerCalls {
  public:
   // `id` is that of the gateway for whose clients it calls. The others outlive it.
@@ -64,6 +72,16 @@ class OwnerCalls {
   // the stream is to be closed. Suspends.
   Result<StreamResults> Run(OwnerStream& stream, std::vector<hrana::StreamRequest>& requests, bool keep,
                             uint64_t answered_bytes, net::Caller* caller);
+  // Runs a batch whose results are wanted piece by piece. One after the other: the next piece is asked for with what is
+  // left in `cursor`, until the last one. After a failure, or before the last one, the stream is to be closed. Suspends.
+  struct Cursor {
+    std::vector<hrana::StreamRequest> batch;  // One, with its stored SQL resolved.
+    hrana::Progress progress = {};
+    bool open = false;        // At the owner.
+    Epoch tried = {};         // No owner up to this epoch has the tenant any more.
+    bool skips_rest = false;  // Nobody wants the rest: what runs ends, and the next piece is the last one.
+  };
+  Result<EntryPiece> Next(OwnerStream& stream, Cursor& cursor, net::Caller* caller);
   // Ends the stream at the owner, and rolls back what it has open. If the call is lost, the owner does so by itself when
   // the stream has been idle for long enough. Suspends.
   void Close(const OwnerStream& stream);
@@ -75,6 +93,17 @@ class OwnerCalls {
  private:
   Result<StreamAnswer> Call(const NodeName& owner, const StreamCall& call, runtime::TimePoint deadline,
                             net::Caller* caller);
+  // What the tries of one request have in common.
+  struct Tries {
+    runtime::TimePoint parked_until;
+    Epoch tried = {};  // No owner up to this epoch has the tenant any more.
+    runtime::Duration patience{};
+  };
+  // Makes the call at the owner of the stream's tenant; `call` and `stream` are kept in step with what comes of it. None:
+  // nothing ran, and it is to be tried again.
+  Result<std::optional<StreamAnswer>> Try(OwnerStream& stream, StreamCall& call, Tries& tries,
+                                          net::Caller* caller);
+  StreamCall CallFor(const OwnerStream& stream) const;
 
   const catalog::Member& member_;
   runtime::Core& core_;

@@ -1,5 +1,6 @@
 #include "gateway/stream_call.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <limits>
@@ -16,7 +17,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<const char*, 3> kStatusNames = {"done", "moved", "lost"};
+constexpr std::array<const char*, 5> kStatusNames = {"done", "moved", "lost", "more", "again"};
+constexpr std::array<const char*, 4> kCursorNames = {"none", "open", "next", "skip"};
 
 tl::unexpected<Error> Invalid() {
   return Fail(ErrorKind::kInvalid, "STREAM_CALL_INVALID", "a call between nodes makes no sense",
@@ -67,6 +69,14 @@ struct Parts {
       list.emplace_back(text.get_string());
     }
     return list;
+  }
+  // The place of the text in `names`.
+  template <size_t kNames>
+  Result<size_t> OneOf(const char* key, const std::array<const char*, kNames>& names) const {
+    TW_TRY_ASSIGN(const std::string text, Text(key));
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return Invalid();
+    return static_cast<size_t>(found - names.begin());
   }
   bool ReadSession(sqlite::SessionState& session) const;
 };
@@ -159,6 +169,7 @@ std::string Encode(const StreamCall& call) {
                 {"write", call.rights.write},
                 {"change_schema", call.rights.change_schema},
                 {"keep", call.keep},
+                {"cursor", kCursorNames[static_cast<size_t>(call.cursor)]},
                 {"session", EncodeSession(call.session)},
                 {"begun", ToArray(call.begun)},
                 {"answered_bytes", call.answered_bytes}},
@@ -166,14 +177,15 @@ std::string Encode(const StreamCall& call) {
 }
 
 std::string Encode(const StreamAnswer& answer) {
-  std::vector<std::string> texts{hrana::EncodeProgress(answer.progress)};
+  std::vector<std::string> texts{hrana::EncodeProgress(answer.progress), answer.entries};
   texts.insert(texts.end(), answer.results.begin(), answer.results.end());
   return Frame({{"status", kStatusNames[static_cast<size_t>(answer.status)]},
                 {"epoch", answer.epoch.value},
                 {"open", answer.open},
                 {"autocommit", answer.autocommit},
                 {"session", EncodeSession(answer.session)},
-                {"begun", ToArray(answer.begun)}},
+                {"begun", ToArray(answer.begun)},
+                {"lost_because", answer.lost_because}},
                texts);
 }
 
@@ -189,6 +201,8 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   TW_TRY_ASSIGN(call.rights.write, parts->Flag("write"));
   TW_TRY_ASSIGN(call.rights.change_schema, parts->Flag("change_schema"));
   TW_TRY_ASSIGN(call.keep, parts->Flag("keep"));
+  TW_TRY_ASSIGN(const size_t cursor, parts->OneOf("cursor", kCursorNames));
+  call.cursor = static_cast<StreamCall::Cursor>(cursor);
   if (!parts->ReadSession(call.session)) return Invalid();
   TW_TRY_ASSIGN(call.begun, parts->Texts("begun"));
   TW_TRY_ASSIGN(call.answered_bytes, parts->Number("answered_bytes"));
@@ -199,26 +213,28 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
     TW_TRY_ASSIGN(auto request, hrana::DecodeRequest(parts->texts[index]));
     call.requests.push_back(std::move(request));
   }
+  const bool is_batch = call.requests.size() == 1 && std::holds_alternative<hrana::Batch>(call.requests[0]);
+  if (call.cursor == StreamCall::Cursor::kOpen && !is_batch) return Invalid();
+  if (IsRunning(call.cursor) && (call.opens || !call.requests.empty())) return Invalid();
   return call;
 }
 
 Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   const std::optional<Parts> parts = Split(text);
-  if (!parts || parts->texts.empty()) return Invalid();
+  if (!parts || parts->texts.size() < 2) return Invalid();
   StreamAnswer answer;
-  TW_TRY_ASSIGN(const std::string status, parts->Text("status"));
-  size_t index = 0;
-  while (index < kStatusNames.size() && status != kStatusNames[index]) ++index;
-  if (index == kStatusNames.size()) return Invalid();
-  answer.status = static_cast<StreamAnswer::Status>(index);
+  TW_TRY_ASSIGN(const size_t status, parts->OneOf("status", kStatusNames));
+  answer.status = static_cast<StreamAnswer::Status>(status);
   TW_TRY_ASSIGN(answer.epoch.value, parts->Number("epoch"));
   TW_TRY_ASSIGN(answer.open, parts->Flag("open"));
   TW_TRY_ASSIGN(answer.autocommit, parts->Flag("autocommit"));
   if (!parts->ReadSession(answer.session)) return Invalid();
   TW_TRY_ASSIGN(answer.begun, parts->Texts("begun"));
+  TW_TRY_ASSIGN(answer.lost_because, parts->Text("lost_because"));
   TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
   answer.held.Set(text.size());
-  for (size_t text_index = 1; text_index < parts->texts.size(); ++text_index)
+  answer.entries = parts->texts[1];
+  for (size_t text_index = 2; text_index < parts->texts.size(); ++text_index)
     answer.results.emplace_back(parts->texts[text_index]);
   return answer;
 }

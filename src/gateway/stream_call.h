@@ -28,6 +28,10 @@ using GatewayId = std::string;
 using StreamId = std::string;
 
 struct StreamCall {
+  // What is asked of a cursor, if the call is for one: to run the one request, a batch, and give its entries in pieces;
+  // or the next piece; or the end, without the rest.
+  enum class Cursor { kNone, kOpen, kNext, kSkip };
+
   TenantName tenant;
   GatewayId gateway;
   StreamId stream;
@@ -38,9 +42,11 @@ struct StreamCall {
   // Of a stream that is opened: how it begins (tenant::Stream::Resume).
   sqlite::SessionState session;
   std::vector<std::string> begun;
-  std::vector<hrana::StreamRequest> requests;  // Stored SQL resolved. None: the stream is to be closed.
-  hrana::Progress progress;                    // Of the first request.
-  uint64_t answered_bytes = 0;                 // Of the results that the pipeline has by now.
+  Cursor cursor = Cursor::kNone;
+  // Stored SQL resolved. None, but for the next piece of a cursor: the stream is to be closed.
+  std::vector<hrana::StreamRequest> requests;
+  hrana::Progress progress;     // Of the first request.
+  uint64_t answered_bytes = 0;  // Of the results that the pipeline has by now.
 };
 
 struct StreamAnswer {
@@ -49,6 +55,8 @@ struct StreamAnswer {
     kMoved,  // The tenant is elsewhere: the requests after the results are to be run there, the first with
              // `progress`.
     kLost,   // There is no such stream here: its transaction, if it had one, was rolled back.
+    kMore,   // A piece of a cursor, which has more. Of the rest of the answer nothing is said.
+    kAgain,  // As kMoved, but the tenant is still at this node.
   };
   Status status = Status::kDone;
   Epoch epoch;        // At which this node owns or owned the tenant; 0 if it knows of none.
@@ -57,9 +65,15 @@ struct StreamAnswer {
   sqlite::SessionState session;
   std::vector<std::string> begun;
   std::vector<std::string> results;
-  MemoryCharge held{MemoryKind::kAnswers};  // What the results take, when they are of this process.
+  std::string entries;                      // Of a cursor, each a line.
+  MemoryCharge held{MemoryKind::kAnswers};  // What results and entries take, when they are of this process.
   hrana::Progress progress;
+  std::string lost_because;  // As far as that is known: "was idle for more than 10 s".
 };
+
+constexpr bool IsRunning(StreamCall::Cursor cursor) {
+  return cursor == StreamCall::Cursor::kNext || cursor == StreamCall::Cursor::kSkip;
+}
 
 std::string Encode(const StreamCall& call);
 std::string Encode(const StreamAnswer& answer);

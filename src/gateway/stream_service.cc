@@ -44,13 +44,32 @@ Error NoMemoryForResult() {
           "do not repeat what writes; ask for less at a time"};
 }
 
-StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves)
+StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves,
+                             runtime::Duration most_idle)
     : core_(core),
       tenants_(tenants),
       moves_(moves),
-      streams_(core, "streams", [](const auto& idle) { idle->stream.reset(); }) {}
+      most_idle_(most_idle),
+      streams_(core, "streams", most_idle,
+               [this](const auto& idle) {
+                 RememberEnding(idle->id, WasIdleFor(most_idle_));
+                 idle->stream.reset();
+               }),
+      cursors_(core) {}
 
 StreamService::~StreamService() = default;
+
+void StreamService::OpenStream::Cancel() {
+  if (stream) stream->Cancel();
+  if (cursor)
+    cursor->Stop({ErrorKind::kUnavailable, "STATEMENT_CANCELLED",
+                  "the cursor ends, since its stream, its tenant or its node ends here", "run it again"});
+}
+
+void StreamService::OpenStream::Doom() {
+  doomed = true;
+  Cancel();
+}
 
 std::shared_ptr<StreamService::OpenStream> StreamService::Find(const StreamCall& call) const {
   const auto open = streams_.Find(call.stream);
@@ -79,16 +98,40 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
       OpenStream{call.stream, call.tenant, call.gateway, epoch, std::move(use), std::move(stream)});
 }
 
+StreamAnswer StreamService::Lost(const StreamCall& call) const {
+  StreamAnswer answer;
+  answer.status = StreamAnswer::Status::kLost;
+  if (const auto found = endings_.find(call.stream); found != endings_.end())
+    answer.lost_because = found->second;
+  return answer;
+}
+
+void StreamService::RememberEnding(const StreamId& id, std::string because) {
+  if (!endings_.try_emplace(id, std::move(because)).second) return;
+  ended_.push_back(id);
+  if (ended_.size() <= limits::kRememberedStreams) return;
+  endings_.erase(ended_.front());
+  ended_.pop_front();
+}
+
 Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* caller) {
   core_.AssertHere();
   StreamAnswer answer;
   answer.progress = call.progress;
   answer.status = StreamAnswer::Status::kLost;
+  if (IsRunning(call.cursor)) {
+    const auto open = Find(call);
+    const bool is_free = open && open->cursor && !open->cursor->is_being_read();
+    if (is_free && call.cursor == StreamCall::Cursor::kSkip) open->cursor->Skip();
+    if (is_free) return NextPiece(open, caller);
+    Close(call);
+    return Lost(call);
+  }
   if (!call.opens) {
     const auto open = Find(call);
     if (open && streams_.Acquire(*open)) return RunOn(open, call, caller);
     Close(call);  // A gateway that calls twice at once has given up the first call: lost is what it is.
-    return answer;
+    return Lost(call);
   }
   auto opened = Open(call);
   if (!opened && (opened.error().code == tenant::kNotHereCode || opened.error().code == tenant::kMovedCode)) {
@@ -106,6 +149,7 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
 
 Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
                                           net::Caller* caller) {
+  if (call.cursor == StreamCall::Cursor::kOpen) return BeginCursor(open, call, caller);
   const net::Caller::Watch watch(caller, [&open] { open->Doom(); });
   auto answer = sqlite::OrOutOfMemory<StreamAnswer>([&] { return AnswerOf(*open, call); });
   if (answer) answer->open = answer->open && !open->doomed && !stopping_;
@@ -123,13 +167,7 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   answer.epoch = open.epoch;
   open.stream->SetRights(call.rights);
   RunRequests(open, call, answer);
-  answer.autocommit = open.stream->autocommit();
-  answer.session = open.stream->session();
-  answer.begun = open.stream->begun();
-  const bool moved = answer.status == StreamAnswer::Status::kMoved;
-  answer.open = !moved && !open.doomed && (!answer.autocommit || (call.keep && answer.session.is_dear()));
-  // A disk takes as long as many statements, and others can use the connection meanwhile.
-  if (!answer.open) open.stream.reset();
+  Settle(open, call.keep, answer);
   if (Planted(PlantedBug::kAnswersBeforeSync)) return answer;
   if (const Result<void> durable = open.use->WaitDurable(); !durable) {
     // Nobody knows what the disk holds: no result may be believed.
@@ -137,6 +175,90 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   } else if (!answer.results.empty()) {
     open.use.NoteAnswer();
   }
+  return answer;
+}
+
+void StreamService::Settle(OpenStream& open, bool keep, StreamAnswer& answer) {
+  answer.epoch = open.epoch;
+  answer.autocommit = open.stream->autocommit();
+  answer.session = open.stream->session();
+  answer.begun = open.stream->begun();
+  const bool moved = answer.status == StreamAnswer::Status::kMoved;
+  answer.open = !moved && !open.doomed && (!answer.autocommit || (keep && answer.session.is_dear()));
+  // A disk takes as long as many statements, and others can use the connection meanwhile.
+  if (!answer.open) open.stream.reset();
+}
+
+Result<StreamAnswer> StreamService::BeginCursor(const std::shared_ptr<OpenStream>& open,
+                                                const StreamCall& call, net::Caller* caller) {
+  const Result<void> begun = sqlite::OrOutOfMemory<void>([&]() -> Result<void> {
+    open->cursor = std::make_shared<OpenCursor>(core_);
+    open->last = {};
+    open->last.progress = call.progress;
+    cursors_.Spawn("cursor", [this, open, call] { RunBatch(open, call); });
+    return {};
+  });
+  if (begun) return NextPiece(open, caller);
+  CloseStream(open);
+  return Fail(begun.error());
+}
+
+// The fiber that has the stream acquired, until the last piece is taken or given up.
+void StreamService::RunBatch(const std::shared_ptr<OpenStream>& open, const StreamCall& call) {
+  const runtime::Turns turns(call.tenant);
+  const runtime::Activity activity("cursor");
+  const std::shared_ptr<OpenCursor> cursor = open->cursor;
+  open->stream->SetRights(call.rights);
+  hrana::TenantSession session(*open->stream);
+  StreamAnswer& last = open->last;
+  const auto& batch = std::get<hrana::Batch>(call.requests.front());
+  const auto ran = sqlite::OrOutOfMemory<bool>(
+      [&]() -> Result<bool> { return hrana::RunCursor(batch, session, last.progress, *cursor); });
+  if (!ran) open->Doom();  // What it has given is not all.
+  const bool moved = ran && !*ran;
+  last.status = moved ? StreamAnswer::Status::kMoved : StreamAnswer::Status::kDone;
+  if (!moved) last.progress = {};
+  Settle(*open, call.keep, last);
+  if (cursor->AwaitLastTaken()) return;  // Whoever took it has the stream by now.
+  RememberEnding(open->id, "had a cursor that nobody has read on for a minute");
+  CloseStream(open);
+}
+
+Result<StreamAnswer> StreamService::NextPiece(const std::shared_ptr<OpenStream>& open, net::Caller* caller) {
+  const net::Caller::Watch watch(caller, [&open] { open->Doom(); });
+  const std::shared_ptr<OpenCursor> cursor = open->cursor;
+  OpenCursor::Piece piece = cursor->Take();
+  StreamAnswer answer;
+  answer.status = StreamAnswer::Status::kMore;
+  answer.epoch = open->epoch;
+  if (piece.last) {
+    answer = std::exchange(open->last, {});
+    answer.open = answer.open && !open->doomed && !stopping_;
+  }
+  answer.entries = std::move(piece.entries);
+  answer.held = std::move(piece.held);
+  if (piece.unsynced && !Planted(PlantedBug::kAnswersBeforeSync)) {
+    if (const Result<void> durable = open->use->WaitDurable(); !durable) {
+      // Nobody knows what the disk holds: nothing may be believed.
+      answer.status = StreamAnswer::Status::kDone;
+      answer.open = false;
+      answer.entries.clear();
+      hrana::AppendErrorEntry(answer.entries, durable.error());
+      if (!piece.last) open->Doom();
+    }
+  }
+  if (!answer.entries.empty()) open->use.NoteAnswer();
+  if (!piece.last) {
+    // It was stopped, and ends without anybody's taking its last piece.
+    if (open->doomed && answer.status == StreamAnswer::Status::kMore)
+      answer.status = StreamAnswer::Status::kLost;
+    return answer;
+  }
+  open->cursor.reset();
+  if (answer.open)
+    streams_.Release(*open);
+  else
+    CloseStream(open);
   return answer;
 }
 
@@ -212,10 +334,11 @@ void StreamService::EndAll(const std::function<bool(const OpenStream&)>& is_mean
     std::vector<std::shared_ptr<OpenStream>> meant = streams_.Select(is_meant);
     if (meant.empty()) return;
     for (const auto& stream : meant) {
+      RememberEnding(stream->id, "went with its tenant, which was closed here");
       if (streams_.StateOf(*stream) == StreamState::kAvailable)
         CloseStream(stream);
-      else if (stream->stream)
-        stream->stream->Cancel();
+      else
+        stream->Cancel();
     }
     meant.clear();
     runtime::SleepFor(limits::kTimeSlice);
@@ -236,6 +359,7 @@ void StreamService::Stop() {
   stopping_ = true;
   streams_.Stop();
   EndAll([](const OpenStream&) { return true; });
+  cursors_.Join();
 }
 
 }  // namespace tradewind::gateway

@@ -5,31 +5,38 @@
 // computed (I4). A stream without a transaction ends before its answer waits for the disk: its session goes to
 // the gateway with the answer and comes back with the next call, so that a few connections do for any number of
 // clients. One that the client keeps stays only if its session is dear to restore (a setting was changed). Idle
-// ones end after limits::kStreamIdle.
+// ones end, and whoever comes later is told why, as far as that is remembered.
 //
 // A call goes on with a stream only if it fits it in all: its number, its tenant, the gateway and its process
 // that opened it, the epoch at which it was opened. Any other is answered kLost, as if there were no such
 // stream. A call that opens one is answered kMoved unless this node owns the tenant, and at no earlier epoch
 // than the caller knows of (docs/move.md, step 11).
 //
+// A call may open a cursor: the batch runs in a fiber of its own, which has the stream acquired until the last piece of the
+// entries was fetched, or nobody comes for it (open_cursor.h).
+//
 // This core only.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 
+#include "base/limits.h"
 #include "base/result.h"
+#include "gateway/open_cursor.h"
 #include "gateway/stream_call.h"
 #include "gateway/stream_table.h"
 #include "move/moves.h"
 #include "net/http.h"
 #include "net/metrics.h"
 #include "runtime/core.h"
+#include "runtime/fiber.h"
 #include "tenant/local_tenants.h"
-
-namespace tradewind {}
 
 namespace tradewind::gateway {
 
@@ -40,7 +47,9 @@ Error NoMemoryForResult();
 
 class StreamService {
  public:
-  StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves);
+  // A stream that nobody comes for is ended after `most_idle`.
+  StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves,
+                runtime::Duration most_idle = limits::kStreamIdle);
   ~StreamService();  // Requires: Stop() has returned.
 
   // Runs the call if the tenant is here, else answers kMoved. The results of one pipeline have
@@ -67,32 +76,46 @@ class StreamService {
     Epoch epoch;  // Of this node's ownership.
     tenant::LocalTenants::Use use;
     std::unique_ptr<tenant::Stream>
-        stream;           // Null once it has ended, and its last answer waits for the disk.
-    bool doomed = false;  // It expires once the call that has acquired it has ended.
+        stream;  // Null once it has ended, and its last answer waits for the disk.
+    std::shared_ptr<OpenCursor> cursor = {};  // While its batch runs, or has entries left.
+    StreamAnswer last = {};                   // What goes with the last piece of them.
+    bool doomed = false;                      // It expires once the call that has acquired it has ended.
 
     // Requires: it is acquired.
-    void Doom() {
-      doomed = true;
-      if (stream) stream->Cancel();
-    }
+    void Doom();
+    // What runs on it ends. Requires the same.
+    void Cancel();
   };
 
   Result<std::shared_ptr<OpenStream>> Open(const StreamCall& call);
   // The stream that the call fits; null if there is none.
   std::shared_ptr<OpenStream> Find(const StreamCall& call) const;
+  StreamAnswer Lost(const StreamCall& call) const;
   Result<StreamAnswer> RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
                              net::Caller* caller);
   Result<StreamAnswer> AnswerOf(OpenStream& open, const StreamCall& call);
+  // What becomes of the stream now that what ran on it has ended.
+  void Settle(OpenStream& open, bool keep, StreamAnswer& answer);
+  Result<StreamAnswer> BeginCursor(const std::shared_ptr<OpenStream>& open, const StreamCall& call,
+                                   net::Caller* caller);
+  void RunBatch(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
+  Result<StreamAnswer> NextPiece(const std::shared_ptr<OpenStream>& open, net::Caller* caller);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
   // Requires: it is available, or the caller has acquired it.
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
   void EndAll(const std::function<bool(const OpenStream&)>& is_meant);
+  // Not of each stream that ends with its call: of those that somebody would have gone on with.
+  void RememberEnding(const StreamId& id, std::string because);
 
   runtime::Core& core_;
   tenant::LocalTenants& tenants_;
   move::Moves& moves_;
+  const runtime::Duration most_idle_;
   StreamTable<OpenStream> streams_;
+  std::map<StreamId, std::string> endings_;  // The newest, limits::kRememberedStreams of them,
+  std::deque<StreamId> ended_;               // in their order.
   bool stopping_ = false;
+  runtime::TaskGroup cursors_;
 };
 
 }  // namespace tradewind::gateway

@@ -2,7 +2,7 @@
 //
 //   available ──► acquired ──► available    one request at a time has it
 //       │             └──────► expired      it ends with that request,
-//       └────────────────────► expired      or nobody came for limits::kStreamIdle, or it is closed
+//       └────────────────────► expired      or nobody came for as long as it may be idle, or it is closed
 //
 // An expired stream is in the table no more and is never acquired again. Whoever holds a pointer to it must not use it, but
 // to end it. An acquired one is expired by whoever acquired it and by nobody else, so nothing is taken away under a request.
@@ -10,6 +10,10 @@
 // T has a member `id`, which does not change. This core only.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
 #include <functional>
 #include <list>
 #include <map>
@@ -24,6 +28,11 @@
 #include "runtime/fiber.h"
 
 namespace tradewind::gateway {
+
+// What is said of a stream that was idle for longer: "was idle for more than 10 s".
+inline std::string WasIdleFor(runtime::Duration most_idle) {
+  return fmt::format("was idle for more than {:g} s", std::chrono::duration<double>(most_idle).count());
+}
 
 enum class StreamState { kAvailable, kAcquired, kExpired };
 
@@ -42,10 +51,11 @@ class StreamTable {
   using Id = decltype(T::id);
   using Pointer = std::shared_ptr<T>;
 
-  // `end_idle` ends a stream that has expired because nobody came. May suspend: one is ended after the other, and the
+  // `most_idle`: so long a stream may be idle. `end_idle` ends one that has expired because nobody came. May suspend: one is ended after the other, and the
   // next one is available until its turn has come. `what` names the streams in logs.
-  StreamTable(runtime::Core& core, const std::string& what, std::function<void(const Pointer&)> end_idle)
-      : core_(core), end_idle_(std::move(end_idle)), fibers_(core) {
+  StreamTable(runtime::Core& core, const std::string& what, runtime::Duration most_idle,
+              std::function<void(const Pointer&)> end_idle)
+      : core_(core), most_idle_(most_idle), end_idle_(std::move(end_idle)), fibers_(core) {
     fibers_.Spawn("idle " + what, [this] { ExpireIdle(); });
   }
   ~StreamTable() = default;  // Requires: Stop() has returned.
@@ -136,8 +146,8 @@ class StreamTable {
 
   void ExpireIdle() {
     while (!stopping_) {
-      stop_.WaitUntil(core_.Now() + limits::kStreamSweep);
-      while (!stopping_ && !idle_.empty() && idle_.front()->last_used + limits::kStreamIdle <= core_.Now()) {
+      stop_.WaitUntil(core_.Now() + std::min<runtime::Duration>(limits::kStreamSweep, most_idle_));
+      while (!stopping_ && !idle_.empty() && idle_.front()->last_used + most_idle_ <= core_.Now()) {
         const Pointer stream = idle_.front()->stream;
         Expire(*stream);
         end_idle_(stream);
@@ -146,6 +156,7 @@ class StreamTable {
   }
 
   runtime::Core& core_;
+  const runtime::Duration most_idle_;
   const std::function<void(const Pointer&)> end_idle_;
   Slots slots_;
   std::list<Slot*> idle_;    // Those that are available, by the time of their last use,

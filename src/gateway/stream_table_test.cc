@@ -23,11 +23,12 @@ class StreamTableTest : public testing::Test {
  protected:
   void Run(const std::function<void()>& body) {
     core_.Run([&] {
-      table_ = std::make_unique<StreamTable<Thing>>(core_, "things", [this](const auto& thing) {
-        EXPECT_EQ(table_->StateOf(*thing), StreamState::kExpired);
-        ended_.push_back(thing->id);
-        if (ending_takes_ > milliseconds(0)) runtime::SleepFor(ending_takes_);
-      });
+      table_ = std::make_unique<StreamTable<Thing>>(
+          core_, "things", limits::kStreamIdle, [this](const auto& thing) {
+            EXPECT_EQ(table_->StateOf(*thing), StreamState::kExpired);
+            ended_.push_back(thing->id);
+            if (ending_takes_ > milliseconds(0)) runtime::SleepFor(ending_takes_);
+          });
       body();
       table_->Stop();
       table_.reset();

@@ -13,6 +13,7 @@
 #include "base/memory_pool.h"
 #include "base/out_of_memory.h"
 #include "hrana/json_parse.h"
+#include "hrana/socket_message.h"
 #include "sqlite/error_code.h"
 
 namespace tradewind::hrana {
@@ -47,15 +48,45 @@ class Decoder {
   bool ReadPipeline(const json::value& value, PipelineRequest& out) {
     Where where;
     const json::object* object = Object(value, where);
-    if (!object) return false;
-    if (const json::value* baton = Optional(*object, "baton")) {
-      Where at{&where, "baton", {}};
-      if (!Text(*baton, at, out.baton.emplace())) return false;
-    }
+    if (!object || !ReadBaton(*object, where, out)) return false;
     return Each(*object, where, "requests", out.requests,
                 [this](const json::value& item, const Where& at, StreamRequest& to) {
                   return ReadRequest(item, at, to);
                 });
+  }
+
+  bool ReadCursor(const json::value& value, PipelineRequest& out) {
+    const Where where;
+    const json::object* object = Object(value, where);
+    return object && ReadBaton(*object, where, out) &&
+           ReadBatch(*object, where, out.requests.emplace_back().emplace<Batch>());
+  }
+  bool ReadExecuteAlone(const json::value& value, StreamRequest& out) {
+    const Where where;
+    const json::object* object = Object(value, where);
+    return object && ReadExecute(*object, where, out.emplace<Execute>());
+  }
+  bool ReadBatchAlone(const json::value& value, StreamRequest& out) {
+    const Where where;
+    const json::object* object = Object(value, where);
+    return object && ReadBatch(*object, where, out.emplace<Batch>());
+  }
+
+  bool ReadSocketMessage(const json::value& value, SocketMessage& out) {
+    const Where where;
+    const json::object* object = Object(value, where);
+    std::string_view type;
+    if (!object || !Type(*object, where, type)) return false;
+    if (type == "hello") {
+      const json::value* jwt = Optional(*object, "jwt");
+      return !jwt || Text(*jwt, {&where, "jwt", {}}, out.emplace<Hello>().jwt.emplace());
+    }
+    if (type != "request")
+      return Wrong({&where, "type", {}}, "\"" + std::string(type) + "\" is no message that a client sends");
+    SocketRequest& request = out.emplace<SocketRequest>();
+    const json::value* inner = Required(*object, where, "request");
+    return inner && Number(*object, where, "request_id", request.id) &&
+           ReadSocketRequest(*inner, {&where, "request", {}}, request);
   }
 
   bool ReadRequest(const json::value& value, const Where& where, StreamRequest& out) {
@@ -64,11 +95,7 @@ class Decoder {
     if (!object || !Type(*object, where, type)) return false;
     if (type == "close") return out = Close{}, true;
     if (type == "get_autocommit") return out = GetAutocommit{}, true;
-    if (type == "execute") {
-      Where at{&where, "stmt", {}};
-      const json::value* statement = Required(*object, where, "stmt");
-      return statement && ReadStatement(*statement, at, out.emplace<Execute>().statement);
-    }
+    if (type == "execute") return ReadExecute(*object, where, out.emplace<Execute>());
     if (type == "batch") return ReadBatch(*object, where, out.emplace<Batch>());
     if (type == "sequence") return Sql(*object, where, out.emplace<Sequence>().sql);
     if (type == "describe") return Sql(*object, where, out.emplace<DescribeSql>().sql);
@@ -137,9 +164,14 @@ class Decoder {
     return true;
   }
 
+  template <typename Integer>
+  bool Number(const json::object& object, const Where& where, std::string_view key, Integer& out) {
+    const json::value* number = Required(object, where, key);
+    return number && Whole(*number, {&where, key, {}}, out);
+  }
+
   bool SqlId(const json::object& object, const Where& where, int32_t& out) {
-    const json::value* id = Required(object, where, "sql_id");
-    return id && Whole(*id, {&where, "sql_id", {}}, out);
+    return Number(object, where, "sql_id", out);
   }
 
   // Decodes each item of the array `key` with decode(item, where, to). A missing array is an empty one unless
@@ -232,6 +264,48 @@ class Decoder {
       return Wrong(where, "must be a finite number");
     out = value.get_double();
     return true;
+  }
+
+  bool ReadSocketRequest(const json::value& value, const Where& where, SocketRequest& out) {
+    const json::object* object = Object(value, where);
+    std::string_view type;
+    if (!object || !Type(*object, where, type)) return false;
+    if (type == "open_stream")
+      return Number(*object, where, "stream_id", out.what.emplace<OpenStream>().stream);
+    if (type == "close_stream")
+      return Number(*object, where, "stream_id", out.what.emplace<CloseStream>().stream);
+    if (type == "close_cursor")
+      return Number(*object, where, "cursor_id", out.what.emplace<CloseCursor>().cursor);
+    if (type == "fetch_cursor") {
+      auto& fetch = out.what.emplace<FetchCursor>();
+      return Number(*object, where, "cursor_id", fetch.cursor) &&
+             Number(*object, where, "max_count", fetch.most_entries);
+    }
+    if (type == "open_cursor") {
+      auto& open = out.what.emplace<OpenCursor>();
+      return Number(*object, where, "stream_id", open.stream) &&
+             Number(*object, where, "cursor_id", open.cursor) && ReadBatch(*object, where, open.batch);
+    }
+    StreamRequest request;
+    if (type == "close" || !ReadRequest(value, where, request))
+      return error.message.empty()
+                 ? Wrong({&where, "type", {}}, "\"close\" is no request of a WebSocket; use close_stream")
+                 : false;
+    if (auto* store = std::get_if<StoreSql>(&request)) return out.what = std::move(*store), true;
+    if (auto* close = std::get_if<CloseSql>(&request)) return out.what = *close, true;
+    auto& on_stream = out.what.emplace<OnStream>();
+    on_stream.request = std::move(request);
+    return Number(*object, where, "stream_id", on_stream.stream);
+  }
+
+  bool ReadBaton(const json::object& object, const Where& where, PipelineRequest& out) {
+    const json::value* baton = Optional(object, "baton");
+    return !baton || Text(*baton, {&where, "baton", {}}, out.baton.emplace());
+  }
+
+  bool ReadExecute(const json::object& request, const Where& where, Execute& out) {
+    const json::value* statement = Required(request, where, "stmt");
+    return statement && ReadStatement(*statement, {&where, "stmt", {}}, out.statement);
   }
 
   bool ReadBatch(const json::object& request, const Where& where, Batch& out) {
@@ -336,6 +410,31 @@ Result<PipelineRequest> DecodePipeline(std::string_view json) {
                                      [](Decoder& decoder, const json::value& root, PipelineRequest& out) {
                                        return decoder.ReadPipeline(root, out);
                                      });
+}
+
+Result<PipelineRequest> DecodeCursor(std::string_view json) {
+  return DecodeText<PipelineRequest>(json,
+                                     [](Decoder& decoder, const json::value& root, PipelineRequest& out) {
+                                       return decoder.ReadCursor(root, out);
+                                     });
+}
+
+Result<StreamRequest> DecodeExecuteAlone(std::string_view json) {
+  return DecodeText<StreamRequest>(json, [](Decoder& decoder, const json::value& root, StreamRequest& out) {
+    return decoder.ReadExecuteAlone(root, out);
+  });
+}
+
+Result<StreamRequest> DecodeBatchAlone(std::string_view json) {
+  return DecodeText<StreamRequest>(json, [](Decoder& decoder, const json::value& root, StreamRequest& out) {
+    return decoder.ReadBatchAlone(root, out);
+  });
+}
+
+Result<SocketMessage> DecodeSocketMessage(std::string_view json) {
+  return DecodeText<SocketMessage>(json, [](Decoder& decoder, const json::value& root, SocketMessage& out) {
+    return decoder.ReadSocketMessage(root, out);
+  });
 }
 
 Result<StreamRequest> DecodeRequest(std::string_view json) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/base64.h"
+#include "base/check.h"
 #include "hrana/error_codes.h"
 #include "net/json_text.h"
 #include "runtime/turns.h"
@@ -61,6 +62,21 @@ void AppendColumns(std::string& out, const std::vector<sql::Column>& columns) {
   });
 }
 
+void AppendLastInsertRowid(std::string& out, const sql::StatementResult& result) {
+  out += ",\"last_insert_rowid\":";
+  if (!result.last_insert_rowid) {
+    out += "null";
+    return;
+  }
+  out += '"';
+  net::AppendJsonNumber(out, *result.last_insert_rowid);
+  out += '"';
+}
+
+// What a result begins with (EncodeErrorResult, Run).
+constexpr std::string_view kOk = R"({"type":"ok",)";
+constexpr std::string_view kError = R"({"type":"error",)";
+
 void AppendSql(std::string& out, const std::string& sql, const std::optional<int32_t>& sql_id) {
   if (sql_id) {
     out += "\"sql_id\":";
@@ -76,13 +92,14 @@ void AppendStatement(std::string& out, const StatementRequest& request) {
   out += '{';
   AppendSql(out, statement.sql, request.sql_id);
   out += ",\"args\":";
-  AppendArray(out, statement.arguments, [&](const sql::Value& value) { AppendValue(out, value); });
+  AppendArray(out, statement.arguments,
+              [&](const sql::Value& value) { AppendValue(out, sql::ViewOf(value)); });
   out += ",\"named_args\":";
   AppendArray(out, statement.named_arguments, [&](const auto& argument) {
     out += "{\"name\":";
     net::AppendJsonString(out, argument.first);
     out += ",\"value\":";
-    AppendValue(out, argument.second);
+    AppendValue(out, sql::ViewOf(argument.second));
     out += '}';
   });
   out += ",\"want_rows\":";
@@ -127,7 +144,7 @@ void AppendStep(std::string& out, const BatchStep& step) {
 
 }  // namespace
 
-void AppendValue(std::string& out, const sql::Value& value) {
+void AppendValue(std::string& out, const sql::ValueView& value) {
   std::visit(Overloaded{[&](std::monostate) { out += "{\"type\":\"null\"}"; },
                         [&](int64_t integer) {
                           out += "{\"type\":\"integer\",\"value\":\"";
@@ -143,12 +160,12 @@ void AppendValue(std::string& out, const sql::Value& value) {
                           net::AppendJsonNumber(out, number);
                           out += '}';
                         },
-                        [&](const std::string& text) {
+                        [&](std::string_view text) {
                           out += "{\"type\":\"text\",\"value\":";
                           net::AppendJsonString(out, text);
                           out += '}';
                         },
-                        [&](const sql::Blob& blob) {
+                        [&](sql::BlobView blob) {
                           out += "{\"type\":\"blob\",\"base64\":\"";
                           AppendBlob(out, blob.bytes);
                           out += "\"}";
@@ -170,19 +187,12 @@ bool AppendStatementResult(std::string& out, const sql::StatementResult& result,
       looked_at = out.size();
       runtime::YieldIfTurnIsOver();
     }
-    AppendArray(out, row, [&](const sql::Value& value) { AppendValue(out, value); });
+    AppendArray(out, row, [&](const sql::Value& value) { AppendValue(out, sql::ViewOf(value)); });
     fits = out.size() - begin <= limit;
   });
   out += ",\"affected_row_count\":";
   net::AppendJsonNumber(out, result.affected_row_count);
-  out += ",\"last_insert_rowid\":";
-  if (result.last_insert_rowid) {
-    out += '"';
-    net::AppendJsonNumber(out, *result.last_insert_rowid);
-    out += '"';
-  } else {
-    out += "null";
-  }
+  AppendLastInsertRowid(out, result);
   out += ",\"rows_read\":";
   net::AppendJsonNumber(out, result.rows_read);
   out += ",\"rows_written\":";
@@ -244,6 +254,65 @@ std::string EncodePipelineResponse(const std::optional<std::string>& baton,
   });
   out += '}';
   return out;
+}
+
+void AppendStepBegin(std::string& out, size_t step, const std::vector<sql::Column>& columns) {
+  out += "{\"type\":\"step_begin\",\"step\":";
+  net::AppendJsonNumber(out, uint64_t{step});
+  out += ",\"cols\":";
+  AppendColumns(out, columns);
+  out += "}\n";
+}
+
+void AppendRow(std::string& out, std::span<const sql::ValueView> row) {
+  out += "{\"type\":\"row\",\"row\":";
+  AppendArray(out, row, [&](const sql::ValueView& value) { AppendValue(out, value); });
+  out += "}\n";
+}
+
+void AppendStepEnd(std::string& out, const sql::StatementResult& result) {
+  out += "{\"type\":\"step_end\",\"affected_row_count\":";
+  net::AppendJsonNumber(out, result.affected_row_count);
+  AppendLastInsertRowid(out, result);
+  out += "}\n";
+}
+
+void AppendStepError(std::string& out, size_t step, const Error& error) {
+  out += "{\"type\":\"step_error\",\"step\":";
+  net::AppendJsonNumber(out, uint64_t{step});
+  out += ",\"error\":";
+  AppendError(out, error);
+  out += "}\n";
+}
+
+void AppendErrorEntry(std::string& out, const Error& error) {
+  out += "{\"type\":\"error\",\"error\":";
+  AppendError(out, error);
+  out += "}\n";
+}
+
+std::string EncodeCursorStart(const std::optional<std::string>& baton) {
+  std::string out = "{\"baton\":";
+  AppendStringOrNull(out, baton);
+  out += ",\"base_url\":null}\n";
+  return out;
+}
+
+bool EncodeAlone(std::string& result) {
+  if (result.starts_with(kError)) {
+    // {"type":"error","error":E} becomes E.
+    constexpr std::string_view kKey = R"("error":)";
+    result = result.substr(kError.size() + kKey.size());
+    result.pop_back();
+    return false;
+  }
+  // {"type":"ok","response":{"type":T,"result":R}} becomes {"result":R}.
+  const size_t at = result.find(R"("result":)");
+  TW_CHECK(at != std::string::npos, "the result of a statement or a batch has one");
+  result.erase(0, at - 1);
+  result.front() = '{';
+  result.pop_back();
+  return true;
 }
 
 std::string EncodeRequest(const StreamRequest& request) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/memory_pool.h"
+#include "hrana/condition.h"
 #include "hrana/encode.h"
 #include "hrana/error_codes.h"
 #include "net/json_text.h"
@@ -39,23 +40,6 @@ Error NotRun(size_t limit) {
           "the step was not run: the results of those before it fill a response of " + std::to_string(limit) +
               " bytes",
           "split the batch"};
-}
-
-bool Holds(const Condition& condition, const std::vector<StepOutcome>& steps, Session& session) {
-  using Kind = Condition::Kind;
-  auto holds = [&](const Condition& inner) { return Holds(inner, steps, session); };
-  auto became = [&](StepOutcome::Kind kind) {
-    return condition.step < steps.size() && steps[condition.step].kind == kind;
-  };
-  switch (condition.kind) {
-    case Kind::kOk: return became(StepOutcome::Kind::kOk);
-    case Kind::kError: return became(StepOutcome::Kind::kError);
-    case Kind::kNot: return !holds(condition.conditions.front());
-    case Kind::kAnd: return std::all_of(condition.conditions.begin(), condition.conditions.end(), holds);
-    case Kind::kOr: return std::any_of(condition.conditions.begin(), condition.conditions.end(), holds);
-    case Kind::kIsAutocommit: return session.autocommit();
-  }
-  return false;
 }
 
 RunOutcome RunExecute(const Execute& execute, Session& session, size_t limit) {

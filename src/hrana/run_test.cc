@@ -16,7 +16,7 @@ using testing::HasSubstr;
 // statements have run as moves_after says, statements outside a transaction find the tenant gone.
 class FakeSession : public Session {
  public:
-  Result<sql::StatementResult> Execute(const sql::Statement& statement) override {
+  Result<sql::StatementResult> Execute(const sql::Statement& statement, sql::RowSink* = nullptr) override {
     TW_TRY(RunText(statement.sql));
     sql::StatementResult result;
     result.columns = {{"sql", std::nullopt}};

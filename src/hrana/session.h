@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "sql/row_sink.h"
 #include "sql/value.h"
 
 namespace tradewind::hrana {
@@ -16,7 +17,9 @@ namespace tradewind::hrana {
 class Session {
  public:
   virtual ~Session() = default;
-  virtual Result<sql::StatementResult> Execute(const sql::Statement& statement) = 0;
+  // With `rows` those of a statement that only reads go there, and not into the result.
+  virtual Result<sql::StatementResult> Execute(const sql::Statement& statement,
+                                               sql::RowSink* rows = nullptr) = 0;
   // Runs the first statement of a text, comments around it included; returns how many bytes it took.
   virtual Result<size_t> ExecuteFirst(std::string_view sql) = 0;
   virtual Result<sql::Description> Describe(const std::string& sql) = 0;

@@ -26,10 +26,9 @@ Result<void> SqlStore::Store(int32_t sql_id, std::string sql) {
     return Fail(ErrorKind::kInvalid, std::string(kSqlInputError),
                 "the SQL text id " + std::to_string(sql_id) + " is in use on this stream", "close it first");
   }
-  if (texts_.size() >= limits::kStoredSqlPerStream) {
+  if (texts_.size() >= most_) {
     return Fail(ErrorKind::kTooLarge, std::string(kSqlStoreTooMany),
-                "a stream can store " + std::to_string(limits::kStoredSqlPerStream) + " SQL texts",
-                "close some of them");
+                "a stream can store " + std::to_string(most_) + " SQL texts", "close some of them");
   }
   TW_TRY(CheckRoom(sql.size()));
   const size_t bytes = sql.size();

@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/limits.h"
 #include "base/memory_pool.h"
 #include "base/result.h"
 #include "hrana/request.h"
@@ -17,7 +18,8 @@ namespace tradewind::hrana {
 
 class SqlStore {
  public:
-  SqlStore() = default;
+  // `most`: so many texts may be stored.
+  explicit SqlStore(size_t most = limits::kStoredSqlPerStream) : most_(most) {}
   ~SqlStore();
   SqlStore(const SqlStore&) = delete;
   SqlStore& operator=(const SqlStore&) = delete;
@@ -46,6 +48,7 @@ class SqlStore {
   Result<void> CheckRoom(size_t bytes) const;
   void Count(uint64_t bytes);
 
+  const size_t most_;
   std::unordered_map<int32_t, std::string> texts_;
   MemoryCharge stored_{MemoryKind::kStoredSql};
   std::shared_ptr<uint64_t> of_tenant_;

@@ -6,8 +6,8 @@ namespace tradewind::hrana {
 
 static_assert(kTenantMoved == tenant::kMovedCode);
 
-Result<sql::StatementResult> TenantSession::Execute(const sql::Statement& statement) {
-  return stream_.Execute(statement);
+Result<sql::StatementResult> TenantSession::Execute(const sql::Statement& statement, sql::RowSink* rows) {
+  return stream_.Execute(statement, rows);
 }
 Result<size_t> TenantSession::ExecuteFirst(std::string_view sql) {
   return stream_.ExecuteFirst(sql);

@@ -115,6 +115,15 @@ struct Upgrade {
   // Runs in the fiber of the connection, after the 101 has been written; the connection is closed when it has
   // returned.
   std::function<void(UpgradedConnection)> run;
+  bool answers_itself = false;  // `run` writes the 101 too.
+};
+
+// Where a body goes that nobody has whole.
+class BodyWriter {
+ public:
+  virtual ~BodyWriter() = default;
+  // Suspends until the piece is with the transport. Fails once the client has gone, or takes it too slowly.
+  virtual Result<void> Write(std::string_view piece) = 0;
 };
 
 struct HttpResponse {
@@ -133,6 +142,10 @@ struct HttpResponse {
   // The core of the node, by its number, that has what was asked for. A connection that keeps asking for what another
   // core has goes there.
   std::optional<size_t> core = {};
+  // Set: it writes the body, piece by piece; `body` is ignored. The server calls it once, also when the client has gone, in
+  // the fiber of the connection. The request's caller goes meanwhile when the client ends its side of the connection. False: the body has
+  // not come to its end, which the client is told by the end of the connection. Not for what nodes say to each other.
+  std::function<bool(BodyWriter&)> pieces = {};
   // What its body takes, as far as that was counted by whoever made it.
   MemoryCharge held{MemoryKind::kAnswers};
 

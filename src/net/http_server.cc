@@ -90,7 +90,8 @@ struct HttpServer::Session {
   runtime::TimePoint looked_at{};   // Or when the handler began.
   std::list<Session*> place{this};  // For working_, while the handler does not run.
   const std::list<Session*>::iterator working_at = place.begin();
-  size_t sent_ahead = 0;  // Bytes of the answer that were written to see who is there.
+  bool in_pieces = false;  // Its answer is being written.
+  size_t sent_ahead = 0;   // Bytes of the answer that were written to see who is there.
   runtime::TimePoint last_used;
   size_t asks_core = 0;    // That has what the last requests were for,
   int asked_in_a_row = 0;  // so many of them.
@@ -268,23 +269,29 @@ bool HttpServer::ServeOne(Session& session) {
   return false;
 }
 
-// A request for which there is no memory fails alone. It may have run, so nobody is asked to repeat it.
-HttpResponse HttpServer::Handle(Session& session) {
-  HttpResponse response;
-  bool has_answer = false;
-  session.caller = Caller();
-  session.request.caller = &session.caller;
+template <typename Work>
+bool HttpServer::WhileWatched(Session& session, Work work) {
+  bool done = false;
   session.looked_at = core_.Now();
   working_.splice(working_.end(), session.place);
   if (watch_rests_) watch_.NotifyAll();
   try {
-    response = handler_(session.request);
-    has_answer = true;
+    work();
+    done = true;
   } catch (const std::bad_alloc&) {
   } catch (const std::length_error&) {
   }
   session.place.splice(session.place.end(), working_, session.working_at);
-  if (!has_answer) response = HttpResponse::Error(500, "out of memory, and the request may have run");
+  return done;
+}
+
+// A request for which there is no memory fails alone. It may have run, so nobody is asked to repeat it.
+HttpResponse HttpServer::Handle(Session& session) {
+  HttpResponse response;
+  session.caller = Caller();
+  session.request.caller = &session.caller;
+  if (!WhileWatched(session, [&] { response = handler_(session.request); }))
+    response = HttpResponse::Error(500, "out of memory, and the request may have run");
   return response;
 }
 
@@ -309,6 +316,7 @@ bool HttpServer::CheckSeal(Session& session) {
 
 bool HttpServer::Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed,
                         bool keep_alive, bool http_1_1) {
+  if (response.pieces) return AnswerInPieces(session, response, keep_alive, http_1_1);
   const runtime::Activity activity("write an answer");
   keep_alive = keep_alive && !draining_;
   session.output.clear();
@@ -328,6 +336,20 @@ bool HttpServer::Answer(Session& session, const HttpResponse& response, std::opt
       (!written || session.connection->peer_state() == runtime::Connection::PeerState::kGone))
     response.undelivered();
   return written && keep_alive;
+}
+
+bool HttpServer::AnswerInPieces(Session& session, const HttpResponse& response, bool keep_alive,
+                                bool http_1_1) {
+  keep_alive = keep_alive && http_1_1 && !draining_;
+  session.output.clear();
+  AppendResponseHeader(session.output, response, {.keep_alive = keep_alive, .http_1_1 = http_1_1});
+  session.output.erase(0, std::exchange(session.sent_ahead, 0));
+  PieceWriter writer(core_, *session.connection, session.output, http_1_1);
+  bool whole = false;
+  session.in_pieces = true;
+  const bool had_memory = WhileWatched(session, [&] { whole = response.pieces(writer); });
+  session.in_pieces = false;
+  return had_memory && whole && writer.End() && keep_alive;
 }
 
 bool HttpServer::GoesElsewhere(Session& session, const HttpResponse& response) const {
@@ -351,7 +373,9 @@ void HttpServer::HandOver(Session& session) {
     log::warn("http: a connection is lost that another core had no room for");
 }
 
-void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
+bool HttpServer::AnswerUpgrade(Session& session, HttpResponse& response) {
+  if (response.upgrade->answers_itself)
+    return session.sent_ahead == 0;  // Else the client has ended its side.
   session.output.clear();
   std::optional<Seal> seal;
   response.status = 101;
@@ -359,11 +383,18 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   if (seal && !session.proof.empty()) seal->proof = Prove(core_, secret_, response, {}, session.proof);
   AppendUpgradeHeader(session.output, response.upgrade->protocol, response.headers, seal);
   session.output.erase(0, std::exchange(session.sent_ahead, 0));
-  if (!WriteMessage(core_, *session.connection, session.output, {})) return;
+  return WriteMessage(core_, *session.connection, session.output, {}).has_value();
+}
+
+void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
+  if (!AnswerUpgrade(session, response)) return;
   session.upgraded = true;
   session_ended_.NotifyAll();
   session.connection->SetReadDeadline(runtime::TimePoint::max());
   session.connection->SetWriteDeadline(runtime::TimePoint::max());
+  // What an idle one keeps is for what it speaks now.
+  session.request = {};
+  std::string().swap(session.output);
   response.upgrade->run({std::make_unique<LentConnection>(session.connection), session.reader.TakeUnread()});
 }
 
@@ -411,6 +442,8 @@ void HttpServer::CheckCaller(Session& session) {
   using State = runtime::Connection::PeerState;
   if (session.caller.gone()) return;
   State state = session.connection->peer_state();
+  // Nothing can be sent ahead then; and who reads a long answer does not end his side before.
+  if (session.in_pieces && state == State::kEnded) state = State::kGone;
   if (state == State::kEnded && session.sent_ahead == 0) {
     session.sent_ahead = session.connection->WriteNow(std::as_bytes(std::span(kAnswerStart)));
     state = session.connection->peer_state();

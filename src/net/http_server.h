@@ -97,7 +97,12 @@ class HttpServer {
   // `seed`: that of the answer's seal; none sends it without.
   bool Answer(Session& session, const HttpResponse& response, std::optional<uint64_t> seed, bool keep_alive,
               bool http_1_1);
+  bool AnswerInPieces(Session& session, const HttpResponse& response, bool keep_alive, bool http_1_1);
+  bool AnswerUpgrade(Session& session, HttpResponse& response);
   void RunUpgrade(Session& session, HttpResponse response);
+  // Runs `work` while somebody looks whether the caller is still there. False where there was no memory for it.
+  template <typename Work>
+  bool WhileWatched(Session& session, Work work);
   // Whether the connection is to go to another core; it has got this answer.
   bool GoesElsewhere(Session& session, const HttpResponse& response) const;
   void HandOver(Session& session);

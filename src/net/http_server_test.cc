@@ -378,5 +378,63 @@ TEST_F(Server, AnswersAClientThatHasEndedItsSideAndReads) {
   });
 }
 
+HttpResponse InPieces(std::function<bool(BodyWriter&)> pieces) {
+  HttpResponse response;
+  response.pieces = std::move(pieces);
+  return response;
+}
+
+TEST_F(Server, WritesABodyPieceByPieceAndKeepsTheConnection) {
+  const auto handler = [](const HttpRequest&) {
+    return InPieces(
+        [](BodyWriter& body) { return body.Write("one ") && body.Write("") && body.Write("two"); });
+  };
+  WithServer(handler, [&] {
+    for (int i = 0; i < 2; ++i) {
+      auto response = Post("/", "");
+      ASSERT_TRUE(response) << Describe(response.error());
+      EXPECT_EQ(response->body, "one two");
+    }
+    EXPECT_EQ(client_->idle_connections(), 1u);
+    auto old = Dial();
+    Send(*old, "POST / HTTP/1.0\r\n\r\n");
+    const std::string answer = ReceiveAll(*old);
+    EXPECT_TRUE(answer.ends_with("\r\n\r\none two")) << answer;
+  });
+}
+
+TEST_F(Server, EndsTheConnectionWhereABodyInPiecesIsNotWhole) {
+  WithServer([](const HttpRequest&) { return InPieces([](BodyWriter& body) { return !body.Write("one"); }); },
+             [&] {
+               auto connection = Dial();
+               Send(*connection, "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+               const std::string answer = ReceiveAll(*connection);
+               EXPECT_TRUE(answer.ends_with("\r\n3\r\none\r\n")) << answer;
+             });
+}
+
+TEST_F(Server, TellsWhoeverWritesPiecesThatTheClientHasGone) {
+  bool told = false;
+  const auto handler = [&](const HttpRequest& request) {
+    return InPieces([&told, caller = request.caller](BodyWriter& body) {
+      EXPECT_TRUE(body.Write("one"));
+      runtime::Event gone;
+      const Caller::Watch watch(caller, [&gone] { gone.Set(); });
+      gone.Wait();
+      told = true;
+      return false;
+    });
+  };
+  WithServer(handler, [&] {
+    auto connection = Dial();
+    Send(*connection, "POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    Receive(*connection, [](const std::string& text) { return text.find("one") != std::string::npos; });
+    connection.reset();
+    runtime::WaitQueue never;
+    while (!told) never.WaitUntil(core_->Now() + limits::kCallerLook);
+  });
+  EXPECT_TRUE(told);
+}
+
 }  // namespace
 }  // namespace tradewind::net

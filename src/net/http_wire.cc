@@ -375,7 +375,10 @@ void AppendResponseHeader(std::string& out, const HttpResponse& response, Respon
   out += ReasonOf(response.status);
   out += "\r\n";
   AppendFields(out, response.headers, framing.seal);
-  if (response.status != 204 && response.status != 304) AppendLength(out, response.body.size());
+  if (response.pieces && framing.http_1_1)
+    out += "Transfer-Encoding: chunked\r\n";
+  else if (!response.pieces && response.status != 204 && response.status != 304)
+    AppendLength(out, response.body.size());
   if (!framing.keep_alive) {
     out += "Connection: close\r\n";
   } else if (!framing.http_1_1) {
@@ -416,6 +419,36 @@ void AppendRequestHeader(std::string& out, const HttpRequest& request, const run
 runtime::TimePoint MessageDeadline(runtime::TimePoint began, uint64_t bytes) {
   return began + limits::kHttpMessageTime +
          std::chrono::milliseconds(bytes * 1000 / limits::kHttpLeastBytesPerSecond);
+}
+
+Result<void> PieceWriter::Write(std::string_view piece) {
+  if (piece.empty()) return {};
+  if (!chunked_) {
+    out_ += piece;
+    return Send();
+  }
+  std::array<char, 16> size;
+  out_.append(size.data(), std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr);
+  out_ += "\r\n";
+  out_ += piece;
+  out_ += "\r\n";
+  return Send();
+}
+
+Result<void> PieceWriter::End() {
+  if (chunked_) out_ += "0\r\n\r\n";
+  return Send();
+}
+
+Result<void> PieceWriter::Send() {
+  const runtime::TimePoint began = core_.Now();
+  const std::string_view rest = out_;
+  for (size_t written = 0; written < rest.size(); written += limits::kHttpPieceBytes) {
+    connection_.SetWriteDeadline(MessageDeadline(began, written));
+    TW_TRY(connection_.Write(std::as_bytes(std::span(rest.substr(written, limits::kHttpPieceBytes)))));
+  }
+  out_.clear();
+  return {};
 }
 
 Result<void> WriteMessage(runtime::Core& core, runtime::Connection& connection, std::string& header,

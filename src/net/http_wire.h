@@ -101,6 +101,7 @@ class MessageReader {
 };
 
 // How to write a response's header; the body follows it.
+// What has `pieces` has no length.
 // With a seal only the fields that it covers are written.
 struct ResponseFraming {
   bool keep_alive = true;
@@ -117,6 +118,26 @@ void AppendRequestHeader(std::string& out, const HttpRequest& request, const run
 // When a message whose body began then, and of which so much has passed, must have passed further: a peer that sends
 // or takes it byte by byte holds its memory for a minute, not for ever.
 runtime::TimePoint MessageDeadline(runtime::TimePoint began, uint64_t bytes);
+
+// The body of a response with `pieces`: in chunks, or up to the connection's end for HTTP/1.0.
+class PieceWriter final : public BodyWriter {
+ public:
+  // `header` goes before the first piece. All outlive it.
+  PieceWriter(runtime::Core& core, runtime::Connection& connection, std::string& header, bool chunked)
+      : core_(core), connection_(connection), out_(header), chunked_(chunked) {}
+  // Each piece has limits::kHttpMessageTime, and longer only as far as bytes pass at the rate.
+  Result<void> Write(std::string_view piece) override;
+  // Nothing comes any more.
+  Result<void> End();
+
+ private:
+  Result<void> Send();
+
+  runtime::Core& core_;
+  runtime::Connection& connection_;
+  std::string& out_;
+  const bool chunked_;
+};
 
 // Writes `header` and `body`, together when the body is small: one system call then. `header` is used up. Fails with
 // WRITE_TIMEOUT when the peer does not take it by MessageDeadline(). Suspends.

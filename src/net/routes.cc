@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "net/api_error.h"
 #include "net/host.h"
+#include "net/web_socket.h"
 
 namespace tradewind::net {
 
@@ -44,9 +45,11 @@ bool IsForNodes(std::string_view path) {
 }  // namespace
 
 void Routes::Add(Route route) {
-  TW_CHECK(std::none_of(
-               routes_.begin(), routes_.end(),
-               [&](const Route& other) { return other.method == route.method && other.path == route.path; }),
+  TW_CHECK(std::none_of(routes_.begin(), routes_.end(),
+                        [&](const Route& other) {
+                          return other.method == route.method && other.path == route.path &&
+                                 other.web_socket == route.web_socket;
+                        }),
            "a path has one route a method");
   routes_.push_back(std::move(route));
 }
@@ -54,15 +57,19 @@ void Routes::Add(Route route) {
 Routes::Found Routes::Find(const HttpRequest& request) const {
   Found found;
   found.for_nodes = IsForNodes(request.path);
+  const bool wants_socket = AsksForWebSocket(request);
   for (const Route& route : routes_) {
+    if (route.web_socket && !wants_socket) continue;
     const auto name = Match(route.path, request.path);
     if (!name) continue;
-    if (route.method == request.method) {
-      found.route = &route;
-      found.name = *name;
-      return found;
+    if (route.method != request.method) {
+      found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
+      continue;
     }
-    found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (found.route && !route.web_socket) continue;
+    found.route = &route;
+    found.name = *name;
+    if (route.web_socket || !wants_socket) return found;
   }
   return found;
 }

@@ -74,9 +74,10 @@ void CoreParts::Connect(Once once) {
                                              [this](std::unique_ptr<move::MoveChannel> channel) {
                                                moves_->incoming().ServeChannel(std::move(channel));
                                              });
-  streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_);
+  streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_, options_.stream_idle);
   gateway_ = std::make_unique<gateway::Gateway>(*member_, once_->gateway, *directory_, once_->tenants,
-                                                reception_.strangers(), reception_.authenticator(), sensor_);
+                                                reception_.strangers(), reception_.authenticator(), sensor_,
+                                                options_.stream_idle);
   mysql_ = std::make_unique<gateway::MysqlService>(core_, tenants_, *moves_, sensor_);
   mysql_owners_ = std::make_unique<gateway::MysqlOwners>(*member_, once_->tenants, *directory_, client_,
                                                          once_->mysql_services);

@@ -51,6 +51,7 @@ struct ServeOptions {
   std::string memory;
   bool insecure = false;
   bool replace_node = false;
+  std::string stream_idle;
   std::optional<size_t> open_tenants;
   std::optional<size_t> cores;
 };
@@ -107,6 +108,14 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
   node.replace_node = options.replace_node;
   node.open_tenants = options.open_tenants;
+  if (!options.stream_idle.empty()) {
+    TW_TRY_ASSIGN(node.stream_idle, ParseDuration(options.stream_idle));
+    if (node.stream_idle < limits::kStreamIdleLeast || node.stream_idle > limits::kStreamIdleMost)
+      return Fail(
+          ErrorKind::kInvalid, "STREAM_IDLE_OUT_OF_RANGE",
+          fmt::format("--stream-idle {} is not between {} and {}", options.stream_idle,
+                      FormatDuration(limits::kStreamIdleLeast), FormatDuration(limits::kStreamIdleMost)));
+  }
   node.trap = TrapFromEnvironment();
   node.hand_over = !std::getenv("TRADEWIND_KEEP_CONNECTIONS");  // For bench/cores.py.
   for (const std::string& text : options.domains) {
@@ -310,6 +319,12 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
                  "limit of open files allows]")
       .ValueName("N")
       .Positive();
+  serve
+      .AddOption(
+          "--stream-idle", options->stream_idle,
+          "How long a client's stream may be idle before it ends, and its transaction is rolled back. The "
+          "same on all nodes [10s]")
+      .ValueName("D");
   serve
       .AddOption("--cores", options->cores,
                  "How many processors the node uses [as many as this process may use]")

@@ -98,23 +98,47 @@ std::vector<sql::Column> ColumnsOf(sqlite3_stmt* handle) {
   return columns;
 }
 
-std::vector<sql::Value> CurrentRow(sqlite3_stmt* handle) {
-  std::vector<sql::Value> row(static_cast<size_t>(sqlite3_data_count(handle)));
+namespace {
+
+// Sets each value of a row to what `make` makes of what SQLite has.
+template <typename Row, typename Make>
+void ReadRow(sqlite3_stmt* handle, Row& row, Make make) {
+  row.resize(static_cast<size_t>(sqlite3_data_count(handle)));
   for (size_t at = 0; at < row.size(); ++at) {
     const int index = static_cast<int>(at);
     const auto bytes = [&](const void* from) {
       const auto size = static_cast<size_t>(sqlite3_column_bytes(handle, index));
-      return from ? std::string(static_cast<const char*>(from), size) : std::string();
+      return from ? std::string_view(static_cast<const char*>(from), size) : std::string_view();
     };
     switch (sqlite3_column_type(handle, index)) {
       case SQLITE_INTEGER: row[at] = int64_t{sqlite3_column_int64(handle, index)}; break;
       case SQLITE_FLOAT: row[at] = sqlite3_column_double(handle, index); break;
-      case SQLITE_TEXT: row[at] = bytes(sqlite3_column_text(handle, index)); break;
-      case SQLITE_BLOB: row[at] = sql::Blob{bytes(sqlite3_column_blob(handle, index))}; break;
-      default: break;  // NULL
+      case SQLITE_TEXT: row[at] = make(bytes(sqlite3_column_text(handle, index))); break;
+      case SQLITE_BLOB: row[at] = make(sql::BlobView{bytes(sqlite3_column_blob(handle, index))}); break;
+      default: row[at] = std::monostate(); break;
     }
   }
+}
+
+// A copy of what SQLite has.
+struct Copied {
+  sql::Value operator()(std::string_view text) const { return std::string(text); }
+  sql::Value operator()(sql::BlobView blob) const { return sql::Blob{std::string(blob.bytes)}; }
+};
+struct AsItIs {
+  sql::ValueView operator()(const auto& view) const { return view; }
+};
+
+}  // namespace
+
+std::vector<sql::Value> CurrentRow(sqlite3_stmt* handle) {
+  std::vector<sql::Value> row;
+  ReadRow(handle, row, Copied());
   return row;
+}
+
+void ViewCurrentRow(sqlite3_stmt* handle, std::vector<sql::ValueView>& row) {
+  ReadRow(handle, row, AsItIs());
 }
 
 size_t SizeOf(const std::vector<sql::Value>& row) {
@@ -122,6 +146,15 @@ size_t SizeOf(const std::vector<sql::Value>& row) {
   for (const sql::Value& value : row) {
     if (const auto* text = std::get_if<std::string>(&value)) size += text->size();
     if (const auto* blob = std::get_if<sql::Blob>(&value)) size += blob->bytes.size();
+  }
+  return size;
+}
+
+size_t SizeOf(const std::vector<sql::ValueView>& row) {
+  size_t size = sizeof(row) + row.size() * sizeof(sql::Value);
+  for (const sql::ValueView& value : row) {
+    if (const auto* text = std::get_if<std::string_view>(&value)) size += text->size();
+    if (const auto* blob = std::get_if<sql::BlobView>(&value)) size += blob->bytes.size();
   }
   return size;
 }

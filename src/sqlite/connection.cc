@@ -32,8 +32,6 @@ namespace {
 constexpr uint32_t kAuthorizerCallsPerProgress = 4;
 // A text of less than this is compiled in milliseconds whatever it holds.
 constexpr size_t kQuicklyCompiledBytes = 16u << 10;
-// Rows, and their text for the client, which has about as many bytes, are there side by side for a while.
-constexpr size_t kRowCopies = 2;
 
 bool StartsWithOneOf(std::string_view sql, std::initializer_list<std::string_view> upper_case) {
   const std::string_view first = sql::FirstWord(sql);
@@ -387,19 +385,20 @@ Result<sql::Description> Connection::DescribePrepared(const std::string& sql) {
 
 // -- Running
 
-Result<sql::StatementResult> Connection::Run(const sql::Statement& statement, const BeforeStep& before_step) {
-  Result<sql::StatementResult> ran = RunPrepared(statement, before_step);
+Result<sql::StatementResult> Connection::Run(const sql::Statement& statement, const BeforeStep& before_step,
+                                             sql::RowSink* rows) {
+  Result<sql::StatementResult> ran = RunPrepared(statement, before_step, rows);
   SettleSettings(ran.has_value());
   return ran;
 }
 
 Result<sql::StatementResult> Connection::RunPrepared(const sql::Statement& statement,
-                                                     const BeforeStep& before_step) {
+                                                     const BeforeStep& before_step, sql::RowSink* rows) {
   interruption_.reset();
   const Pauses pauses(guard_, store_);
   TW_TRY_ASSIGN(auto prepared, Prepare(statement.sql, SandboxPhase::kPreparing));
   Result<void> bound = BindArguments(prepared->handle, statement);
-  Result<sql::StatementResult> result = bound ? Perform(*prepared, statement.want_rows, before_step)
+  Result<sql::StatementResult> result = bound ? Perform(*prepared, statement.want_rows, before_step, rows)
                                               : Result<sql::StatementResult>(Fail(std::move(bound).error()));
   sqlite3_clear_bindings(prepared->handle);  // They point into `statement`, which the caller may free.
   const StatementTraits& traits = prepared->traits;
@@ -429,7 +428,7 @@ Result<size_t> Connection::RunFirstOf(std::string_view sql, const BeforeStep& be
   if (!statement.handle) return Fail(ZeroByte());
   Result<void> bound = BindArguments(statement.handle, sql::Statement{});
   const Result<sql::StatementResult> result =
-      bound ? Perform(statement, /*want_rows=*/false, before_step)
+      bound ? Perform(statement, /*want_rows=*/false, before_step, nullptr)
             : Result<sql::StatementResult>(Fail(std::move(bound).error()));
   Finalize(statement);
   if (!result) return Fail(result.error());
@@ -443,7 +442,7 @@ void Connection::Finalize(PreparedStatement& statement) {
 }
 
 Result<sql::StatementResult> Connection::Perform(PreparedStatement& statement, bool want_rows,
-                                                 const BeforeStep& before_step) {
+                                                 const BeforeStep& before_step, sql::RowSink* rows) {
   const runtime::TimePoint started = store_.core().Now();
   sql::StatementResult result;
   const StatementTraits& traits = statement.traits;
@@ -463,7 +462,7 @@ Result<sql::StatementResult> Connection::Perform(PreparedStatement& statement, b
     TW_TRY_ASSIGN(const Decision decision, before_step(traits));
     if (decision == Decision::kSkip) return result;
   }
-  Result<void> stepped = Step(statement, want_rows, result);
+  Result<void> stepped = Step(statement, want_rows, result, traits.readonly ? rows : nullptr);
   counters_.NoteSteps(traits.counts_changes);
   TW_TRY(stepped);
   if (traits.control == TransactionControl::kBegin) readonly_transaction_ = traits.begins_readonly;
@@ -475,7 +474,8 @@ Result<sql::StatementResult> Connection::Perform(PreparedStatement& statement, b
   return result;
 }
 
-Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result) {
+Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result,
+                              sql::RowSink* rows) {
   sqlite3_stmt* const handle = statement.handle;
   size_t bytes = 0;
   phase_ = statement.traits.is_vacuum       ? SandboxPhase::kVacuuming
@@ -485,34 +485,26 @@ Result<void> Connection::Step(PreparedStatement& statement, bool want_rows, sql:
   const Pauses pauses(guard_, store_);
   const runtime::Activity activity(ActivityOf(handle));
   int code = sqlite3_step(handle);
+  const auto end_with = [&](const Error& why) {
+    want_rows = false;
+    interruption_ = why;
+    sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
+  };
   // Only now: the step compiles again when the schema has changed.
   const Result<void> named = OrOutOfMemory<void>([&]() -> Result<void> {
     result.columns = ColumnsOf(handle);
-    return {};
+    const bool begun = code == SQLITE_ROW || code == SQLITE_DONE;
+    return rows && begun ? rows->Begin(result.columns) : Result<void>();
   });
-  if (!named) {
-    want_rows = false;
-    interruption_ = named.error();
-    sqlite3_interrupt(handle_);
-  }
+  if (!named) end_with(named.error());
+  std::vector<sql::ValueView> row;
   for (; code == SQLITE_ROW; code = sqlite3_step(handle)) {
     ++result.rows_read;
     if (!want_rows) continue;
-    const Result<size_t> taken = OrOutOfMemory<size_t>([&]() -> Result<size_t> {
-      result.rows.push_back(CurrentRow(handle));
-      return SizeOf(result.rows.back());
+    const Result<void> taken = OrOutOfMemory<void>([&]() -> Result<void> {
+      return rows ? PassRow(handle, row, *rows) : KeepRow(handle, result, bytes);
     });
-    const bool fits = taken && (bytes += *taken) <= response_bytes_;
-    const bool has_memory = !fits || result.held.TrySet(kRowCopies * bytes);
-    if (fits && has_memory) continue;
-    want_rows = false;
-    interruption_ = !has_memory ? NoMemoryForRows()
-                    : taken
-                        ? Error{ErrorKind::kTooLarge, "RESPONSE_TOO_LARGE",
-                                "the rows take more than " + std::to_string(response_bytes_ >> 20) + " MiB",
-                                "ask for fewer rows or columns at a time"}
-                        : taken.error();
-    sqlite3_interrupt(handle_);  // The next step fails, and undoes what the statement has changed.
+    if (!taken) end_with(taken.error());
   }
   phase_ = SandboxPhase::kStepping;
   if (budget.used_up() && code != SQLITE_DONE) interruption_ = TooMuchMemory(budget, TooLarge());

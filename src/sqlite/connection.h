@@ -29,6 +29,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "runtime/core.h"
+#include "sql/row_sink.h"
 #include "sql/value.h"
 #include "sqlite/sandbox.h"
 #include "sqlite/session_counters.h"
@@ -80,7 +81,10 @@ class Connection {
   // Runs one statement to its end. Errors have Hrana's codes (SQLITE_CONSTRAINT, SQL_PARSE_ERROR,
   // SQL_NO_STATEMENT, SQL_MANY_STATEMENTS, ARGS_INVALID, RESPONSE_TOO_LARGE, ...), or the store's reason
   // (HANDED_OVER, PULL_FAILED). Some end the whole transaction: autocommit() tells. Suspends.
-  Result<sql::StatementResult> Run(const sql::Statement& statement, const BeforeStep& before_step = {});
+  // With `rows` those of a statement that only reads go there, however many, and none into the result; those of one that
+  // writes are there when it is done, and it ends whole.
+  Result<sql::StatementResult> Run(const sql::Statement& statement, const BeforeStep& before_step = {},
+                                   sql::RowSink* rows = nullptr);
   // Runs the first statement of `sql` without arguments, drops its rows, and returns how many bytes of `sql`
   // it took; blanks and comments alone take their length and do nothing. `sql` may be of any length, and costs
   // what its first statement costs. Suspends.
@@ -137,11 +141,16 @@ class Connection {
   Result<std::unique_ptr<PreparedStatement>> Prepare(const std::string& sql, SandboxPhase phase);
   void Finalize(PreparedStatement& statement);
   Result<sql::StatementResult> Perform(PreparedStatement& statement, bool want_rows,
-                                       const BeforeStep& before_step);
-  Result<void> Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result);
+                                       const BeforeStep& before_step, sql::RowSink* rows);
+  Result<void> Step(PreparedStatement& statement, bool want_rows, sql::StatementResult& result,
+                    sql::RowSink* rows);
+  // The row that the statement stands at goes to whoever wants it.
+  Result<void> KeepRow(sqlite3_stmt* handle, sql::StatementResult& result, size_t& bytes);
+  Result<void> PassRow(sqlite3_stmt* handle, std::vector<sql::ValueView>& row, sql::RowSink& rows) const;
   void EndLeftOvers();
   Result<void> CheckSchemaSize();
-  Result<sql::StatementResult> RunPrepared(const sql::Statement& statement, const BeforeStep& before_step);
+  Result<sql::StatementResult> RunPrepared(const sql::Statement& statement, const BeforeStep& before_step,
+                                           sql::RowSink* rows);
   Result<size_t> RunFirstOf(std::string_view sql, const BeforeStep& before_step);
   Result<sql::Description> DescribePrepared(const std::string& sql);
 

@@ -25,6 +25,14 @@ tl::unexpected<Error> Cancelled() {
               "run it again");
 }
 
+// The tenant or its node left in the middle of a statement whose rows its reader has in part.
+Error CannotBeginAgain(const Error& why) {
+  return {
+      ErrorKind::kUnavailable, "SQLITE_BUSY",
+      "the statement had given rows when it would have had to begin again at another node: " + why.message,
+      "run it again"};
+}
+
 Error SnapshotEnded() {
   return {ErrorKind::kTimeout, "TRANSACTION_TIMEOUT",
           "the transaction has read for more than " + std::to_string(limits::kSnapshotTime.count() / 1000) +
@@ -35,6 +43,28 @@ Error SnapshotEnded() {
 }
 
 }  // namespace
+
+// Knows whether anybody has seen anything of the statement yet.
+class Stream::Rows final : public sql::RowSink {
+ public:
+  Rows(Stream& stream, sql::RowSink& to) : stream_(stream), to_(to) { stream_.rows_ = this; }
+  ~Rows() override { stream_.rows_ = nullptr; }
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+
+  Result<void> Begin(const std::vector<sql::Column>& columns) override {
+    begun_ = true;
+    return to_.Begin(columns);
+  }
+  Result<void> Take(std::span<const sql::ValueView> row) override { return to_.Take(row); }
+  runtime::Duration TakeWaited() override { return to_.TakeWaited(); }
+  bool begun() const { return begun_; }
+
+ private:
+  Stream& stream_;
+  sql::RowSink& to_;
+  bool begun_ = false;
+};
 
 Stream::Stream(Tenant& tenant, std::unique_ptr<sqlite::Connection> connection)
     : tenant_(&tenant), connection_(std::move(connection)) {
@@ -112,6 +142,9 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
       let_in_ = false;
       connection_->LiftBar();
       // The gate was closed after the statement was let in, and before it had a snapshot: it comes anew.
+      const bool has_given_rows = rows_ && rows_->begun();
+      if (!result && result.error().code == sqlite::kSnapshotBarredCode && has_given_rows)
+        result = Fail(CannotBeginAgain(result.error()));
       if (!result && result.error().code == sqlite::kSnapshotBarredCode) {
         tenant_->turn_.Release(connection_.get());
         TW_TRY(Admit(EntrantFor(seen)));
@@ -123,6 +156,9 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
         // SQLite has rolled back; after a RELEASE that was a commit it keeps the savepoint.
         if (!connection_->autocommit()) TW_TRY(connection_->Rollback());
       }
+      if (!result && result.error().code == sqlite::kPullFailedCode && has_given_rows &&
+          !tenant_->IsOpenTo(Entrant::kStatement))
+        result = Fail(CannotBeginAgain(result.error()));
       const Error* error = result ? nullptr : &result.error();
       // For want of a page SQLite rolls a transaction back, its BEGIN too. One that had no snapshot begins anew
       // where the tenant has gone: `begun_` goes with it.
@@ -148,9 +184,11 @@ Result<T> Stream::RunStatement(const Run& run, const TextOf& text_of) {
   });
 }
 
-Result<sql::StatementResult> Stream::Execute(const sql::Statement& statement) {
+Result<sql::StatementResult> Stream::Execute(const sql::Statement& statement, sql::RowSink* rows) {
+  std::optional<Rows> watched;
+  if (rows) watched.emplace(*this, *rows);
   return RunStatement<sql::StatementResult>(
-      [&](const auto& before_step) { return connection_->Run(statement, before_step); },
+      [&](const auto& before_step) { return connection_->Run(statement, before_step, rows_); },
       [&](const sql::StatementResult&) { return std::string_view(statement.sql); });
 }
 
@@ -264,6 +302,7 @@ Result<void> Stream::OnProgress() {
   TW_TRY(tenant_->CheckUp());
   if (cancelled_) return Cancelled();
   if (snapshot_ended_) return Fail(SnapshotEnded());
+  if (rows_) deadline_ += rows_->TakeWaited();
   const runtime::TimePoint now = tenant_->core().Now();
   if (now >= deadline_)
     return Fail(ErrorKind::kTimeout, "STATEMENT_TIMEOUT",

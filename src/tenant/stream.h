@@ -20,6 +20,7 @@
 
 #include "base/result.h"
 #include "runtime/fiber.h"
+#include "sql/row_sink.h"
 #include "sql/value.h"
 #include "sqlite/connection.h"
 #include "sqlite/session_state.h"
@@ -46,7 +47,9 @@ class Stream {
   // rolled back because it held the write turn too long), SQLITE_BUSY (the turn did not come in time),
   // SQLITE_BUSY_SNAPSHOT (the tenant has moved under the transaction, which was rolled back),
   // STATEMENT_TIMEOUT, STATEMENT_CANCELLED, TENANT_MOVING, TENANT_DOWN. Suspends.
-  Result<sql::StatementResult> Execute(const sql::Statement& statement);
+  // With `rows` those of a statement that only reads go there (sqlite::Connection::Run). Once they have begun it does
+  // not start anew: it fails, and what it waits for its reader is no time of its own.
+  Result<sql::StatementResult> Execute(const sql::Statement& statement, sql::RowSink* rows = nullptr);
   // Runs the first statement of a text; returns how many bytes it took. Suspends.
   Result<size_t> ExecuteFirst(std::string_view sql);
   Result<sql::Description> Describe(const std::string& sql);
@@ -116,6 +119,8 @@ class Stream {
   bool snapshot_ended_ = false;  // It is to be rolled back.
   runtime::TimePoint snapshot_since_{};
   runtime::TimePoint deadline_{};
+  class Rows;
+  Rows* rows_ = nullptr;  // Of the statement that runs, if it gives them one by one.
 };
 
 }  // namespace tradewind::tenant

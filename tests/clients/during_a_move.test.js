@@ -69,8 +69,8 @@ const works = {
 
 test("clients of every kind work on through moves there and back", { timeout: 120_000 }, async (t) => {
   await cluster.createTenant("shop");
-  const connect = (node) => {
-    const client = createClient({ url: `${cluster.urls[node]}/db/shop/` });
+  const connect = (node, scheme = "http") => {
+    const client = createClient({ url: `${cluster.urls[node].replace("http:", `${scheme}:`)}/db/shop/` });
     t.after(() => client.close());
     return client;
   };
@@ -80,9 +80,14 @@ test("clients of every kind work on through moves there and back", { timeout: 12
   const done = {}; // How many rounds each client has finished.
   const failures = [];
   const clients = Object.entries(works).flatMap(([kind, work]) =>
-    [0, 1].map(async (node) => {
-      const name = `${kind} through n${node + 1}`;
-      const db = connect(node);
+    [
+      [0, "http"],
+      [1, "http"],
+      [0, "ws"],
+      [1, "ws"],
+    ].map(async ([node, scheme]) => {
+      const name = `${kind} through n${node + 1} over ${scheme}`;
+      const db = connect(node, scheme);
       for (done[name] = 0; !stop; done[name]++) {
         try {
           await work(db, name, done[name]);

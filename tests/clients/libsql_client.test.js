@@ -1,4 +1,4 @@
-// @libsql/client over HTTP against two nodes, through the owner and through the other one.
+// @libsql/client over HTTP and over WebSocket against two nodes, through the owner and through the other one.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createClient } from "@libsql/client";
@@ -17,18 +17,21 @@ async function freshTenant() {
   return name;
 }
 
-// A client of `tenant` through node 0 or 1; closed at the end of the test.
-function connect(t, tenant, node, options = {}) {
-  const client = createClient({ url: `${cluster.urls[node]}/db/${tenant}/`, ...options });
-  t.after(() => client.close());
-  return client;
-}
-
-for (const [node, where] of [
-  [0, "its owner"],
-  [1, "the other node"],
+for (const [scheme, node, where] of [
+  ["http", 0, "its owner"],
+  ["http", 1, "the other node"],
+  ["ws", 0, "its owner"],
+  ["ws", 1, "the other node"],
 ]) {
-  describe(`through ${where}`, () => {
+  describe(`through ${where}, over ${scheme}:`, () => {
+    // A client of `tenant` through node 0 or 1; closed at the end of the test.
+    function connect(t, tenant, to, options = {}) {
+      const url = `${cluster.urls[to].replace("http:", `${scheme}:`)}/db/${tenant}/`;
+      const client = createClient({ url, ...options });
+      t.after(() => client.close());
+      return client;
+    }
+
     test("execute binds arguments and returns rows, columns and counts", async (t) => {
       const db = connect(t, await freshTenant(), node);
       await db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)");
