@@ -68,6 +68,10 @@ inline constexpr milliseconds kWebSocketIdle{3'600'000};
 inline constexpr size_t kWebSocketRequests = 128;
 inline constexpr size_t kWebSocketRequestBytes = 1u << 20;
 inline constexpr size_t kWebSocketStreams = 128;
+inline constexpr size_t kStoredSqlPerSocket = 150;  // JavaScript's client keeps 100.
+inline constexpr size_t kGzipLeastBytes =
+    4u << 10;                                  // Of an answer that is packed for a client that asks for it.
+inline constexpr int kPreflightSeconds = 600;  // A browser need not ask again for so long.
 inline constexpr milliseconds kIdleHttpConnection{300'000};
 // A body that comes, or an answer that is taken: this long, and longer only as far as bytes pass at the rate.
 inline constexpr milliseconds kHttpMessageTime{60'000};

@@ -13,9 +13,6 @@ namespace tradewind::gateway {
 
 namespace {
 
-// Of a connection. JavaScript's client keeps 100.
-constexpr size_t kStoredTexts = 150;
-
 int VersionOf(std::string_view protocol) {
   if (protocol == "hrana3") return 3;
   return protocol == "hrana2" ? 2 : 1;
@@ -55,7 +52,7 @@ ClientSocket::ClientSocket(runtime::Core& core, net::WebSocket& socket, TenantNa
       sensor_(sensor),
       access_(std::move(access)),
       version_(VersionOf(socket.protocol())),
-      sql_(kStoredTexts),
+      sql_(limits::kStoredSqlPerSocket),
       fibers_(core) {
   sql_.CountIn(std::move(stored_sql));
 }

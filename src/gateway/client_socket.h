@@ -15,8 +15,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,7 +63,7 @@ class ClientSocket {
   };
   struct Stream {
     OwnerStream at_owner;
-    std::deque<Job> jobs;  // The first one runs.
+    std::list<Job> jobs;  // The first one runs.
     std::optional<Error> ended = {};
     std::optional<int32_t> cursor = {};
   };

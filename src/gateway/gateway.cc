@@ -87,24 +87,28 @@ Result<tenant::Rights> Gateway::RightsOf(std::optional<std::string_view> authori
 
 void Gateway::AddRoutes(net::Routes& routes) {
   using Body = net::Route::Body;
+  const auto add = [&routes](net::Route route) {
+    route.for_pages = true;
+    routes.Add(std::move(route));
+  };
   using Needs = net::Route::Needs;
   using For = net::Route::For;
   for (const std::string mount : {"", "/db/*", "/dev/*"}) {
     for (const std::string version : {"/v2", "/v3"}) {
-      routes.Add({"GET", mount + version,
-                  [this](const net::Call& call) -> net::Answer {
-                    ++requests_;
-                    if (const auto permit = Admit(call); !permit) return Failure(permit.error());
-                    return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
-                  },
-                  Body::kJson, Needs::kServing, For::kClient});
-      routes.Add({"POST", mount + version + "/pipeline",
-                  [this](const net::Call& call) -> net::Answer { return HandlePipeline(call); },
-                  Body::kMaybeJson, Needs::kServing, For::kClient});
+      add({"GET", mount + version,
+           [this](const net::Call& call) -> net::Answer {
+             ++requests_;
+             if (const auto permit = Admit(call); !permit) return Failure(permit.error());
+             return net::HttpResponse::Text(200, "tradewind speaks Hrana here");
+           },
+           Body::kJson, Needs::kServing, For::kClient});
+      add({"POST", mount + version + "/pipeline",
+           [this](const net::Call& call) -> net::Answer { return HandlePipeline(call); }, Body::kMaybeJson,
+           Needs::kServing, For::kClient});
     }
-    routes.Add({"POST", mount + "/v3/cursor",
-                [this](const net::Call& call) -> net::Answer { return HandleCursor(call); }, Body::kMaybeJson,
-                Needs::kServing, For::kClient});
+    add({"POST", mount + "/v3/cursor",
+         [this](const net::Call& call) -> net::Answer { return HandleCursor(call); }, Body::kMaybeJson,
+         Needs::kServing, For::kClient});
     for (const bool is_batch : {false, true})
       routes.Add(
           {"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
@@ -113,11 +117,11 @@ void Gateway::AddRoutes(net::Routes& routes) {
   }
   // A client's address is a tenant's, with or without a slash at its end.
   for (const std::string address : {"/", "/db/*", "/db/*/", "/dev/*", "/dev/*/"})
-    routes.Add({.method = "GET",
-                .path = address,
-                .run = [this](const net::Call& call) -> net::Answer { return HandleSocket(call); },
-                .whom = For::kClient,
-                .web_socket = true});
+    add({.method = "GET",
+         .path = address,
+         .run = [this](const net::Call& call) -> net::Answer { return HandleSocket(call); },
+         .whom = For::kClient,
+         .web_socket = true});
   const std::string relayed(kCursorsPath);
   routes.Add(
       {"POST", relayed, [this](const net::Call& call) { return HandleRelayed(call); }, Body::kAnything});

@@ -50,8 +50,20 @@ Result<std::string> ParseDomain(std::string_view text) {
               "give a name such as db.example.com, without scheme, port or path");
 }
 
-Strangers::Strangers(const std::vector<std::string>& addresses, std::vector<std::string> domains)
-    : domains_(std::move(domains)) {
+Result<std::string> ParseCorsOrigin(std::string_view text) {
+  std::string origin(text);
+  for (char& c : origin)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  if (origin.ends_with('/')) origin.pop_back();
+  if (origin == "*" || net::ParseOrigin(origin).host) return origin;
+  return Fail(ErrorKind::kInvalid, "CORS_ORIGIN_INVALID",
+              fmt::format("--cors-origin {} is no origin of a web page", Quoted(text)),
+              "give one such as https://app.example.com, without a path; or * for every page");
+}
+
+Strangers::Strangers(const std::vector<std::string>& addresses, std::vector<std::string> domains,
+                     std::vector<std::string> cors_origins)
+    : domains_(std::move(domains)), cors_origins_(std::move(cors_origins)) {
   for (const std::string& address : addresses) {
     auto host = net::ParseHost(address);
     if (!host) continue;
@@ -90,7 +102,7 @@ Result<void> Strangers::CheckOrigin(std::string_view text, const std::optional<n
               "that name may use it");
 }
 
-Result<void> Strangers::Check(const net::HttpRequest& request) const {
+Result<std::optional<net::Host>> Strangers::HostOf(const net::HttpRequest& request) const {
   std::optional<net::Host> host;
   if (const auto authority = AuthorityIn(request.target)) {
     TW_TRY(CheckHost(*authority));
@@ -106,6 +118,27 @@ Result<void> Strangers::Check(const net::HttpRequest& request) const {
     return {};
   };
   TW_TRY(EachField(request.headers, "host", look_at_host));
+  return host;
+}
+
+std::optional<std::string> Strangers::AllowedPage(const net::HttpRequest& request) const {
+  if (cors_origins_.empty() || !HostOf(request)) return std::nullopt;
+  std::optional<std::string> page;
+  size_t origins = 0;
+  static_cast<void>(EachField(request.headers, "origin", [&](std::string_view value) -> Result<void> {
+    ++origins;
+    page = std::string(value);
+    return {};
+  }));
+  if (origins != 1) return std::nullopt;
+  const bool allowed =
+      std::any_of(cors_origins_.begin(), cors_origins_.end(),
+                  [&](const std::string& origin) { return origin == "*" || origin == *page; });
+  return allowed ? page : std::nullopt;
+}
+
+Result<void> Strangers::Check(const net::HttpRequest& request) const {
+  TW_TRY_ASSIGN(const std::optional<net::Host> host, HostOf(request));
   TW_TRY(EachField(request.headers, "origin",
                    [&](std::string_view value) -> Result<void> { return CheckOrigin(value, host); }));
   return EachField(request.headers, "sec-fetch-site", [](std::string_view value) -> Result<void> {

@@ -11,10 +11,13 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/memory_pool.h"
+#include "base/out_of_memory.h"
+#include "net/gzip.h"
 #include "net/http_wire.h"
 #include "net/seal.h"
 #include "net/url.h"
 #include "runtime/call_on.h"
+#include "runtime/off_core.h"
 #include "runtime/random_id.h"
 #include "runtime/turns.h"
 
@@ -47,6 +50,48 @@ class LentConnection : public runtime::Connection, public runtime::Detachable {
 // How every answer begins, also one to HTTP/1.0.
 constexpr std::string_view kAnswerStart = "HTTP/1.";
 constexpr size_t kLooksAtOnce = 250;  // Each is a system call or two.
+
+constexpr std::string_view kContentEncoding = "Content-Encoding";
+
+std::string Packed(Gzip& gzip, std::string_view piece, bool last) {
+  return runtime::OffCoreIfLarge(piece.size(), [&] {
+    std::string packed;
+    gzip.Pack(piece, packed, last);
+    return packed;
+  });
+}
+
+// Of a body in pieces.
+class PackingWriter final : public BodyWriter {
+ public:
+  explicit PackingWriter(BodyWriter& to) : to_(to) {}
+  Result<void> Write(std::string_view piece) override { return to_.Write(Packed(gzip_, piece, false)); }
+  bool End() { return to_.Write(Packed(gzip_, {}, true)).has_value(); }
+
+ private:
+  BodyWriter& to_;
+  Gzip gzip_;
+};
+
+// Packs the body if it is worth that, and its client asks for it. What nodes say to each other stays as it is.
+void PackIfAsked(const HttpRequest& request, HttpResponse& response) {
+  const bool is_worth_it = response.pieces || response.body.size() >= limits::kGzipLeastBytes;
+  if (request.sealed || !is_worth_it || response.headers.Has(kContentEncoding) ||
+      !AcceptsGzip(request.headers))
+    return;
+  if (!response.pieces) {
+    // Without the memory for it the client gets it as it is.
+    auto packed = OrOutOfMemory<std::string>([&]() -> Result<std::string> {
+      Gzip gzip;
+      return Packed(gzip, response.body, true);
+    });
+    if (!packed) return;
+    response.body = *std::move(packed);
+    response.held.Set(response.body.size());
+  }
+  response.headers.Set(kContentEncoding, "gzip");
+  response.headers.Add("Vary", "Accept-Encoding");
+}
 
 std::string_view ProtocolAskedFor(const HttpRequest& request) {
   if (!request.headers.HasToken("Connection", "upgrade")) return {};
@@ -254,6 +299,7 @@ bool HttpServer::ServeOne(Session& session) {
     return false;
   }
   if (!response.upgrade) {
+    PackIfAsked(session.request, response);
     const bool goes_on = Answer(session, response, session.seed, facts->keep_alive, facts->http_1_1);
     if (!goes_on || !GoesElsewhere(session, response)) return goes_on;
     HandOver(session);
@@ -347,7 +393,14 @@ bool HttpServer::AnswerInPieces(Session& session, const HttpResponse& response, 
   PieceWriter writer(core_, *session.connection, session.output, http_1_1);
   bool whole = false;
   session.in_pieces = true;
-  const bool had_memory = WhileWatched(session, [&] { whole = response.pieces(writer); });
+  const bool had_memory = WhileWatched(session, [&] {
+    if (!response.headers.Has(kContentEncoding)) {
+      whole = response.pieces(writer);
+      return;
+    }
+    PackingWriter packing(writer);
+    whole = response.pieces(packing) && packing.End();
+  });
   session.in_pieces = false;
   return had_memory && whole && writer.End() && keep_alive;
 }

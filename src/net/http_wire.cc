@@ -355,7 +355,8 @@ void MessageReader::DropLineBreaks() {
 
 std::string MessageReader::TakeUnread() {
   std::string unread(Unread());
-  Consume(unread.size());
+  buffer_.reset();
+  capacity_ = begin_ = end_ = 0;
   return unread;
 }
 

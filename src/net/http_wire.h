@@ -60,7 +60,7 @@ class MessageReader {
   // No byte of a next message has come yet.
   bool idle() const { return idle_; }
   bool has_unread() const { return begin_ < end_; }
-  // Bytes that were read and belong to no message.
+  // Bytes that were read and belong to no message. Nothing of the reader is left but itself.
   std::string TakeUnread();
   // Those of a connection that another reader has begun with. Before anything is read.
   void BeginWith(std::string_view unread);

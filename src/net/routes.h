@@ -45,8 +45,8 @@ struct Route {
   Body body = Body::kJson;
   Needs needs = Needs::kServing;
   For whom = For::kAdmin;
-  bool web_socket =
-      false;  // Of requests that ask for a WebSocket; for such it goes before any other of the path.
+  bool for_pages = false;   // Web pages of other origins may ask for it, where the node lets them (CORS).
+  bool web_socket = false;  // Of requests that ask for a WebSocket; goes before any other of the path then.
 };
 
 inline constexpr std::string_view kNotJsonCode = "CONTENT_TYPE_NOT_JSON";

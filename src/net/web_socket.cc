@@ -25,7 +25,7 @@ namespace websocket = boost::beast::websocket;
 using beast::error_code;
 
 // What is read into at first; a message takes more as it comes.
-constexpr size_t kLeastMessageBytes = 512;
+constexpr size_t kLeastMessageBytes = 256;
 constexpr size_t kKeptBytes = 4u << 10;
 constexpr size_t kReasonBytes = 100;  // A control frame has 125.
 
@@ -275,8 +275,9 @@ HttpResponse WebSockets::Accept(const HttpRequest& request, std::span<const std:
   response.upgrade.emplace();
   response.upgrade->protocol = "websocket";
   response.upgrade->answers_itself = true;
-  response.upgrade->run = [this, handshake = ToBeast(request), agreed,
-                           serve = std::move(serve)](UpgradedConnection upgraded) {
+  // Gone once it was answered: a connection may be idle for long.
+  auto asked = std::make_shared<std::optional<http::request<http::empty_body>>>(ToBeast(request));
+  response.upgrade->run = [this, asked, agreed, serve = std::move(serve)](UpgradedConnection upgraded) {
     WebSocket socket(std::make_unique<WebSocket::Stream>(core_, context_->nothing, std::move(upgraded)),
                      agreed);
     auto& stream = socket.stream_->socket;
@@ -285,8 +286,11 @@ HttpResponse WebSockets::Accept(const HttpRequest& request, std::span<const std:
       if (!agreed.empty()) answer.set(http::field::sec_websocket_protocol, agreed);
     }));
     error_code error;
-    stream.accept(handshake, error);
+    stream.accept(**asked, error);
+    asked->reset();
     stream.set_option(websocket::stream_base::decorator([](websocket::response_type&) {}));
+    // HTTP needed more of it than waiting for messages does.
+    runtime::ReleaseUnusedStack();
     if (!error) serve(socket);
     socket.Drop();
   };

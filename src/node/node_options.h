@@ -36,6 +36,7 @@ struct NodeOptions {
   bool hand_over = true;  // Connections to the core that they keep asking; off to measure what that brings.
   bool replace_node = false;              // Takes the name over from a data folder that is lost.
   std::vector<std::string> domains;       // Names that lead here too (strangers.h), from ParseDomain().
+  std::vector<std::string> cors_origins;  // Whose pages may use tenants, from ParseCorsOrigin().
   std::optional<int64_t> sqlite_version;  // For tests: says that it has another SQLite than it has.
   auth::Locks locks;                      // What tenants and the admin API ask for.
   net::ClusterSecret cluster_secret;      // Without one every node is believed, as in a simulation.

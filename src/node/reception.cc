@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.h"
 #include "gateway/forwarding.h"
 #include "gateway/health.h"
 #include "net/api_error.h"
@@ -27,6 +28,12 @@ net::HttpResponse Refuse(const Error& why, int status) {
   return refusal;
 }
 
+// A page of that origin may read the answer.
+void AllowPage(net::HttpResponse& response, const std::string& origin) {
+  response.headers.Set("Access-Control-Allow-Origin", origin);
+  response.headers.Add("Vary", "Origin");
+}
+
 }  // namespace
 
 Reception::Reception(runtime::Core& core, const NodeOptions& options, const NodeState& state)
@@ -41,7 +48,7 @@ Result<void> Reception::Listen() {
                              options_.cluster_secret));
   url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
   strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
-                     options_.domains);
+                     options_.domains, options_.cors_origins);
   return {};
 }
 
@@ -98,12 +105,40 @@ net::HttpResponse Reception::AtFirst(const net::HttpRequest& request) {
   return response;
 }
 
+std::optional<net::HttpResponse> Reception::AnswerPreflight(const net::HttpRequest& request) const {
+  const auto method = request.headers.Get("access-control-request-method");
+  if (request.method != "OPTIONS" || !method) return std::nullopt;
+  const auto page = strangers_->AllowedPage(request);
+  net::HttpRequest meant;
+  meant.method = std::string(*method);
+  meant.path = request.path;
+  const net::Routes::Found found = routes_.Find(meant);
+  if (!page || !found.route || !found.route->for_pages) return std::nullopt;
+  net::HttpResponse answer;
+  answer.status = 204;
+  answer.headers.Set("Access-Control-Allow-Methods", "GET, POST");
+  answer.headers.Set("Access-Control-Allow-Headers",
+                     request.headers.Get("access-control-request-headers").value_or("content-type"));
+  answer.headers.Set("Access-Control-Max-Age", std::to_string(limits::kPreflightSeconds));
+  AllowPage(answer, *page);
+  return answer;
+}
+
 net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
   core_.AssertHere();
-  if (!request.proven) {
+  if (auto preflight = AnswerPreflight(request)) return *std::move(preflight);
+  const net::Routes::Found found = routes_.Find(request);
+  const auto page = found.route && found.route->for_pages ? strangers_->AllowedPage(request) : std::nullopt;
+  net::HttpResponse response = AnswerTo(request, found, page.has_value());
+  if (page) AllowPage(response, *page);
+  return response;
+}
+
+net::HttpResponse Reception::AnswerTo(const net::HttpRequest& request, const net::Routes::Found& found,
+                                      bool from_page) {
+  if (!request.proven && !from_page) {
     if (const auto known = strangers_->Check(request); !known) return Refuse(known.error(), 403);
   }
-  const net::Routes::Found found = routes_.Find(request);
   if (!found.route && first_) return AtFirst(request);
   // What another node says is looked at only if it is known to be what that has sent.
   if (found.for_nodes || gateway::IsForwarded(request)) {
@@ -125,7 +160,7 @@ net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
     if (const auto admin = authenticator_.AsAdmin(request.headers.Get("authorization")); !admin)
       return net::ErrorResponse(admin.error());
   }
-  if (const auto readable = net::Routes::CheckBody(*found.route, request); !readable)
+  if (const auto readable = net::Routes::CheckBody(*found.route, request); !readable && !from_page)
     return Refuse(readable.error(), 415);
   net::Answer answer = found.route->run({request, found.name});
   return answer ? *std::move(answer) : net::ErrorResponse(answer.error());

@@ -62,6 +62,11 @@ class Reception {
 
  private:
   net::HttpResponse Handle(const net::HttpRequest& request);
+  // `from_page`: a page of another origin has sent it that may.
+  net::HttpResponse AnswerTo(const net::HttpRequest& request, const net::Routes::Found& found,
+                             bool from_page);
+  // What a browser is told that asks whether a page of another origin may send a request. None: that is none, or it may not.
+  std::optional<net::HttpResponse> AnswerPreflight(const net::HttpRequest& request) const;
   net::HttpResponse AtFirst(const net::HttpRequest& request);
   // None for a call that a node of this cluster has sent as it came.
   std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;

@@ -45,6 +45,7 @@ struct ServeOptions {
   std::string catalog;
   std::string config;  // Its settings are among the arguments already (config_file.h).
   std::vector<std::string> domains;
+  std::vector<std::string> cors_origins;
   std::string cluster_secret_file;
   std::vector<std::string> auth_keys;
   std::string admin_token_file;
@@ -121,6 +122,10 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   for (const std::string& text : options.domains) {
     TW_TRY_ASSIGN(std::string domain, gateway::ParseDomain(text));
     node.domains.push_back(std::move(domain));
+  }
+  for (const std::string& text : options.cors_origins) {
+    TW_TRY_ASSIGN(std::string origin, gateway::ParseCorsOrigin(text));
+    node.cors_origins.push_back(std::move(origin));
   }
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
   TW_TRY_ASSIGN(node.locks, LocksFor(options));
@@ -295,6 +300,13 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
           "of other names. Repeat it, or put commas between several")
       .SeparatedBy(',')
       .ValueName("NAME");
+  serve
+      .AddOption(
+          "--cors-origin", options->cors_origins,
+          "An origin whose web pages may use tenants (https://app.example.com), or * for every page. Repeat "
+          "it, or put commas between several [none]")
+      .SeparatedBy(',')
+      .ValueName("ORIGIN");
   cli::AddClusterSecretOption(serve, options->cluster_secret_file);
   serve
       .AddOption(

@@ -1,6 +1,7 @@
 #include "runtime/fiber.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "base/check.h"
@@ -73,6 +74,14 @@ Activity::Activity(const char* label) : fiber_(CurrentFiber()) {
 
 Activity::~Activity() {
   if (fiber_) fiber_->scheduler.ChangeActivity(fiber_, outer_);
+}
+
+void ReleaseUnusedStack() {
+  // What this calls is below here.
+  constexpr uintptr_t kLeftBytes = 1536;
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (Fiber* const fiber = CurrentFiber())
+    fiber->stack.ReleaseBelow(reinterpret_cast<const void*>(here - kLeftBytes));
 }
 
 void SleepUntil(TimePoint at) {

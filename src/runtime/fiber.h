@@ -32,6 +32,10 @@ void Suspend();
 // core only.
 void Wake(Fiber* fiber);
 
+// Gives back to the system what the calling fiber's stack has had below the current frame: for one that is about to wait for
+// long and will not be as deep again. Takes about as long as a system call.
+void ReleaseUnusedStack();
+
 // Lets everything that is ready run first; of what takes turns (turns.h), whose turn it is. Suspends.
 void Yield();
 // Suspends.

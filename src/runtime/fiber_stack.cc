@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "base/limits.h"
@@ -10,8 +11,9 @@
 namespace tradewind::runtime {
 
 namespace {
+constexpr uintptr_t kPageBytes = 4096;  // A part of whatever a page of the system is.
 constexpr size_t kMappingBytes = limits::kStackGuardBytes + limits::kFiberStackBytes;
-}
+}  // namespace
 
 FiberStack::FiberStack() {
   void* mapping = ::mmap(nullptr, kMappingBytes, PROT_READ | PROT_WRITE,
@@ -50,6 +52,12 @@ size_t FiberStack::size() const {
 
 void FiberStack::ReleaseDeepPart() {
   ::madvise(bottom(), limits::kFiberStackBytes - limits::kIdleStackBytes, MADV_DONTNEED);
+}
+
+void FiberStack::ReleaseBelow(const void* address) {
+  const auto from = reinterpret_cast<uintptr_t>(bottom());
+  const uintptr_t to = reinterpret_cast<uintptr_t>(address) / kPageBytes * kPageBytes;
+  ::madvise(bottom(), to - from, MADV_DONTNEED);
 }
 
 FiberStack FiberStackPool::Take() {

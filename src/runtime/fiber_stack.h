@@ -20,6 +20,8 @@ class FiberStack {
 
   // Gives the memory of all but the last limits::kIdleStackBytes back to the system.
   void ReleaseDeepPart();
+  // The same of all below the address, which lies in it.
+  void ReleaseBelow(const void* address);
 
  private:
   std::byte* mapping_ = nullptr;
