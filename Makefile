@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores
+.PHONY: build test sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve
 .DEFAULT_GOAL := build
 
 setup:
@@ -93,6 +93,11 @@ bench-pace: build
 # A neighbour beside everything that could hold a core: half an hour; others: make bench-neighbour BENCH_FLAGS="--only JSON".
 bench-neighbour: build
 	@python3 bench/neighbour.py $${TRADEWIND_BINARY:-build/tradewind} build/neighbour_probe $(BENCH_FLAGS)
+
+# What serving costs: point reads over HTTP and WebSocket beside /health, a cursor over ten million rows beside the sqlite3
+# shell, ten thousand idle WebSockets. Some minutes.
+bench-serve: build
+	@python3 bench/serve.py $${TRADEWIND_BINARY:-build/tradewind} build/request_rates $(BENCH_FLAGS)
 
 # Ten minutes of all of that at once on two nodes, beside a bank that moves: what failed, and what memory and descriptors
 # are afterwards.

@@ -1,5 +1,5 @@
-// Requests a second of one node over HTTP: /health, hot point reads and durable writes, side by side in one
-// run. Closed loop, with as many clients as are given; the node is another process.
+// Requests a second of one node: /health, hot point reads (over HTTP, and over a WebSocket a client) and durable writes, side
+// by side in one run. Closed loop, with as many clients as are given; the node is another process.
 //
 //   request_rates URL TENANT [CLIENTS [SECONDS [ROWS]]]     the tenant must exist; a table `rates` is made in it
 #include <fmt/format.h>
@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "net/http_client.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
+#include "socket_client.h"
 
 namespace {
 
@@ -72,6 +74,16 @@ void Run(runtime::Core& core, const std::string& url, const std::string& tenant,
   Measure(core, "point read", clients, seconds, [&](int one, int64_t turn) {
     return run("SELECT body FROM rates WHERE id=?1", {int64_t{(turn * 37 + one * 1009) % rows + 1}});
   });
+  std::vector<std::unique_ptr<bench::SocketClient>> sockets;
+  for (int one = 0; one < clients; ++one) {
+    sockets.push_back(bench::SocketClient::Open(core, http, url + "/db/" + tenant));
+    TW_CHECK(sockets.back(), "the node takes no WebSocket");
+  }
+  Measure(core, "WebSocket read", clients, seconds, [&](int one, int64_t turn) {
+    return sockets[static_cast<size_t>(one)]->Execute("SELECT body FROM rates WHERE id=?1",
+                                                      (turn * 37 + one * 1009) % rows + 1);
+  });
+  sockets.clear();
   Measure(core, "durable write", clients, seconds, [&](int one, int64_t turn) {
     return run("UPDATE rates SET body=randomblob(100) WHERE id=?1",
                {int64_t{(turn * 37 + one * 1009) % rows + 1}});
