@@ -31,11 +31,11 @@ class LocalBackup final : public BackupStream {
 
 LocalInstance::LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs,
                              mariadb::Instance& server,
-                             std::function<Result<void>(runtime::TimePoint)> on_frozen)
+                             std::function<Result<void>(runtime::TimePoint)> settle)
     : core_(core),
       programs_(programs),
       server_(server),
-      on_frozen_(std::move(on_frozen)),
+      settle_(std::move(settle)),
       control_(core, server),
       replication_(core, server),
       freeze_(core, server),
@@ -121,10 +121,8 @@ Result<void> LocalInstance::ForgetPrimary() {
 // -- Who takes writes
 
 Result<void> LocalInstance::Freeze(runtime::TimePoint deadline) {
-  TW_TRY(freeze_.Begin(deadline));
-  auto noted = on_frozen_(deadline);
-  if (!noted) freeze_.Thaw(soon());
-  return noted;
+  TW_TRY(settle_(deadline));
+  return freeze_.Begin(deadline);
 }
 
 // -- What it holds

@@ -24,10 +24,10 @@ namespace tradewind::slacker {
 
 class LocalInstance final : public Instance {
  public:
-  // `on_frozen`: the server was made read-only behind the back of whoever keeps it writable. Suspends. What fails there
-  // fails the freeze. `server` outlives it.
+  // `settle`: before a freeze; from its success on nobody else makes the server writable until its tenant's gate opens
+  // (HostedInstance::AwaitSettled). Suspends. `server` outlives it.
   LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs, mariadb::Instance& server,
-                std::function<Result<void>(runtime::TimePoint)> on_frozen);
+                std::function<Result<void>(runtime::TimePoint)> settle);
   ~LocalInstance() override;  // Requires: StopFollowing() or ForgetPrimary() has returned, if it followed.
 
   Result<std::unique_ptr<BackupStream>> StartBackup() override;
@@ -65,7 +65,7 @@ class LocalInstance final : public Instance {
   runtime::Core& core_;
   const mariadb::BackupPrograms programs_;
   mariadb::Instance& server_;
-  const std::function<Result<void>(runtime::TimePoint)> on_frozen_;
+  const std::function<Result<void>(runtime::TimePoint)> settle_;
   mariadb::KeptConnection control_;
   mariadb::Replication replication_;
   mariadb::Freeze freeze_;
