@@ -35,13 +35,16 @@ class Server:
     def __init__(self, program, folder, cores):
         self.folder = folder
         self.log = open(os.path.join(folder, "log"), "w")
-        command = [program, "serve", "--name", "n1", "--listen", "127.0.0.1:0", "--data", os.path.join(folder, "n1"),
-                   "--cores", str(cores)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.command = [program, "serve", "--name", "n1", "--listen", "127.0.0.1:0", "--data",
+                        os.path.join(folder, "n1"), "--cores", str(cores)]
+        self.start()
+        self.post("/v1/tenants", {"name": "bench"})
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self.process.stdout.readline().split()[2]
         host, port = self.url.removeprefix("http://").split(":")
         self.address = (host, int(port))
-        self.post("/v1/tenants", {"name": "bench"})
 
     def post(self, path, body, timeout=600):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
@@ -59,7 +62,12 @@ class Server:
     def stop(self):
         self.process.terminate()
         self.process.wait()
-        self.log.close()
+
+    def restart(self):
+        """What it has taken so far is given back."""
+        self.stop()
+        self.start()
+        self.sql("SELECT 1")
 
 
 def reads(server, rates, options):
@@ -111,11 +119,18 @@ def fill(server, rows):
         have += step
 
 
+def read_by_curl(server, stdout):
+    body = json.dumps({"batch": {"steps": [{"stmt": {"sql": READ}}]}})
+    subprocess.run(["curl", "-sf", "-d", "@-", server.url + "/db/bench/v3/cursor", "-H", "content-type: application/json"],
+                   input=body.encode(), check=True, stdout=stdout)
+
+
 def cursor(server, options):
     fill(server, options.rows)
     copy = os.path.join(server.folder, "copy.db")
     subprocess.run([options.program, "tenant", "export", "bench", copy, "--server", server.url], check=True,
                    capture_output=True)
+    server.restart()
     shell, ours = [], []
     before = server.memory_kb()
     with PeakOf(server) as watch:
@@ -124,13 +139,12 @@ def cursor(server, options):
             subprocess.run(["sqlite3", "-json", copy, READ], stdout=subprocess.DEVNULL, check=True)
             shell.append(time.monotonic() - began)
             began = time.monotonic()
-            body = json.dumps({"batch": {"steps": [{"stmt": {"sql": READ}}]}})
-            out = subprocess.run(["curl", "-sf", "-o", "-", "-d", "@-", server.url + "/db/bench/v3/cursor", "-H",
-                                  "content-type: application/json"], input=body.encode(), check=True,
-                                 stdout=subprocess.PIPE if options.rows <= 10_000 else subprocess.DEVNULL).stdout
+            read_by_curl(server, stdout=subprocess.DEVNULL)
             ours.append(time.monotonic() - began)
-            if out is not None and out.count(b'"type":"row"') != options.rows:
-                sys.exit("serve.py: the cursor has not given all rows")
+        reader = subprocess.Popen(["grep", "-c", '"type":"row"'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        read_by_curl(server, stdout=reader.stdin)
+        if int(reader.communicate()[0]) != options.rows:
+            sys.exit("serve.py: the cursor has not given all rows")
     more_mb = (watch.peak - before) / 1024
     ratio = statistics.median(shell) / statistics.median(ours)
     print(f"a cursor over {options.rows} rows: {options.rows / statistics.median(ours):.0f} rows a second, the sqlite3 shell "
