@@ -287,8 +287,9 @@ inline void FakeNode::Start() {
 inline void FakeNode::CancelForgotten() {
   const auto records = catalog_.ListLiveMoves().value();
   for (const catalog::MoveRecord& record : records) {
+    const auto entry = journal_->entries().find(record.tenant);
     const bool forgotten = record.source == name_ && record.state == catalog::MoveState::kForward &&
-                           !moves_->IsMoving(record.tenant) && tenants_->Has(record.tenant);
+                           entry != journal_->entries().end() && entry->second.move != record.id;
     if (!forgotten) continue;
     EXPECT_TRUE(
         catalog_.SetMoveState(record.id, catalog::MoveState::kForward, catalog::MoveState::kCancelled, "{}"));

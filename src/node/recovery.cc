@@ -115,14 +115,15 @@ Result<void> Recovery::LookForLostTenants() {
   return {};
 }
 
-// Moves of tenants that this node owns and knows nothing about: it crashed before the swap was sent
-// (docs/move.md, step 1).
+// Moves from here that the journal knows nothing about: this node crashed before the swap was sent (docs/move.md,
+// step 1). The journal may speak of the move before, which brought the tenant here and whose end is not written yet.
 Result<void> Recovery::CancelForgottenMoves() {
   Result<std::vector<catalog::MoveRecord>> records = member_.catalog.ListLiveMoves();
   if (!records) return Fail(records.error());
   for (const catalog::MoveRecord& record : *records) {
     if (record.source != member_.self || record.state != catalog::MoveState::kForward) continue;
-    if (parts_.tenants.IsMoving(record.tenant) || !parts_.tenants.Has(record.tenant)) continue;
+    const auto entry = parts_.journal.entries().find(record.tenant);
+    if (entry == parts_.journal.entries().end() || entry->second.move == record.id) continue;
     move::Receipt receipt;
     receipt.id = record.id;
     receipt.tenant = record.tenant;
