@@ -182,45 +182,5 @@ TEST(ADeletedTenantThatWasOnItsWayBack, IsNotOwnedByANodeThatRestartsBeforeItsJo
   }
 }
 
-// Its source has the catalog's word for it, and waits for the end of the move before: that is over for the catalog, and
-// the journal cannot be told. Then the node goes down.
-TEST(AMoveThatWasBegunOnly, IsCancelledAlsoWhereTheOneBeforeItIsStillToEnd) {
-  for (uint64_t seed = 1; seed <= kSeeds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    Leftovers run(seed, {"n3", "n1", "n2"});
-    Cluster& cluster = run.cluster();
-    run.Make();
-    cluster.SetTrap("n2", {"destination-recorded-done", 1, [&] { cluster.world().FailSyncs("n2", 1); }});
-    std::string begun;
-    cluster.InClient([&] {
-      cluster.StartMove("shop", "n2");
-      const auto live = [&] {
-        std::string id;
-        const json::value moves = cluster.Call("n3", "GET", "/v1/moves");
-        for (const json::value& move : moves.at("moves").as_array())
-          if (move.at("destination") == "n1" && move.at("ended_at").is_null())
-            id = json::value_to<std::string>(move.at("id"));
-        return id;
-      };
-      runtime::TaskGroup fibers(cluster.client());
-      fibers.Spawn("move back", [&] {
-        while (begun.empty()) cluster.TryCall("n2", "POST", "/v1/moves", R"({"tenant":"shop","to":"n1"})");
-      });
-      while ((begun = live()).empty()) runtime::SleepFor(1ms);
-      EXPECT_TRUE(run.HasRole("n2", move::Role::kOwner)) << "the move before has ended";
-      cluster.TakeDown("n2", /*power_lost=*/false);
-      fibers.Join();
-    });
-    cluster.world().FailSyncs("n2", 0);
-    cluster.SetTrap("n2", {});
-    cluster.BringBack();
-    cluster.InClient([&] {
-      const auto receipt = cluster.AwaitMove(begun);
-      EXPECT_EQ(receipt.at("phase").as_string(), "cancelled") << json::serialize(receipt);
-    });
-    run.ExpectThatItMoves("n1");
-  }
-}
-
 }  // namespace
 }  // namespace tradewind::sim

@@ -3,7 +3,9 @@
 
 #include "admin/tenant_maker.h"
 #include "base/limits.h"
+#include "move/journal.h"
 #include "move/moves.h"
+#include "move/options.h"
 #include "runtime/disk.h"
 #include "tests/node/two_nodes.h"
 
@@ -74,6 +76,43 @@ TEST_F(ResumeTest, NothingIsLeftOfAMoveThatEndedJustBeforeItsNode) {
     EXPECT_EQ(core_->disk().Exists(tenants + "nobody.db-presence"), true)
         << "of no tenant that this node knows";
     EXPECT_EQ(Call(*n2_, "POST", kPipeline, kFill).status, 200);
+  });
+}
+
+// The move that brought the tenant is over for the catalog, and this node went down before its journal said so; the next
+// one was begun in the catalog, and waited for that.
+TEST_F(ResumeTest, AMoveThatWasOnlyBegunIsCancelledAlsoWhereTheOneBeforeItIsStillToEnd) {
+  WithNodes([&] {
+    catalog::Need(n1_->maker().Create("shop", ""));
+    const std::string arrival = StartMove(R"({"tenant":"shop","to":"n2"})");
+    Await([&] { return PhaseOf(arrival) == "done"; });
+    Stop(n2_);
+    const std::string path = folder_.File("n2") + "/journal";
+    move::JournalEntries entries;
+    {
+      const auto journal = move::Journal::Open(*core_, path).value();
+      entries = journal->entries();
+      journal->Close();
+    }
+    move::JournalEntry& entry = entries.at("shop");
+    entry.role = move::Role::kOwner;
+    entry.move = arrival;
+    entry.peer = "n1";
+    ASSERT_TRUE(move::Journal::WriteNew(*core_, path, entries));
+
+    catalog::Catalog& catalog = n1_->parts().member().catalog;
+    catalog::MoveRecord next;
+    next.id = "m-next";
+    next.tenant = "shop";
+    next.source = "n2";
+    next.destination = "n1";
+    next.method = "zephyr";
+    next.options = move::ToText(move::MoveOptions());
+    next.epoch_before = catalog.GetTenant("shop").value().ownership.epoch;
+    ASSERT_TRUE(catalog.BeginMove(next));
+    n2_ = Start("n2", n1_->url());
+    ASSERT_TRUE(n2_);
+    Await([&] { return catalog.GetMove(next.id).value().state == catalog::MoveState::kCancelled; });
   });
 }
 
