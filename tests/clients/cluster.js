@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 const binary = process.env.TRADEWIND_BINARY;
@@ -51,17 +52,30 @@ export class Cluster {
   // `through` may give another way to the first node, which has the catalog, for the others to take.
   static async start(count = 2, through = async (url) => url) {
     const cluster = new Cluster();
-    cluster.folder = await mkdtemp(join(tmpdir(), "tradewind-clients-"));
-    cluster.nodes = [];
+    await cluster.#start(count, through);
+    return cluster;
+  }
+
+  // Two nodes for all tests of a file, which are there once the first of them runs.
+  static ofTests() {
+    const cluster = new Cluster();
+    before(() => cluster.#start(2, async (url) => url));
+    after(() => cluster.stop());
+    return cluster;
+  }
+
+  async #start(count, through) {
+    this.folder = await mkdtemp(join(tmpdir(), "tradewind-clients-"));
+    this.nodes = [];
+    this.tenants = 0;
     try {
-      cluster.nodes.push(await startNode("n1", cluster.folder));
-      const join_url = await through(cluster.nodes[0].url);
-      for (let i = 2; i <= count; i++) cluster.nodes.push(await startNode(`n${i}`, cluster.folder, join_url));
+      this.nodes.push(await startNode("n1", this.folder));
+      const join_url = await through(this.nodes[0].url);
+      for (let i = 2; i <= count; i++) this.nodes.push(await startNode(`n${i}`, this.folder, join_url));
     } catch (error) {
-      await cluster.stop();
+      await this.stop();
       throw error;
     }
-    return cluster;
   }
 
   // SIGTERM to each, which must end with code 0; the folder goes away in any case.
@@ -97,6 +111,13 @@ export class Cluster {
 
   createTenant(name, node = "n1") {
     return this.api("POST", "/v1/tenants", { name, node });
+  }
+
+  // One that no other test uses; its name.
+  async freshTenant() {
+    const name = `t${++this.tenants}`;
+    await this.createTenant(name);
+    return name;
   }
 
   startMove(tenant, to, options = {}) {

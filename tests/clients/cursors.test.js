@@ -1,21 +1,11 @@
 // Clients that read by cursors over HTTP: @tursodatabase/serverless, and the protocol itself.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { connect } from "@tursodatabase/serverless";
 import { Cluster } from "./cluster.js";
 
-let cluster;
-before(async () => {
-  cluster = await Cluster.start(2);
-});
-after(() => cluster.stop());
-
-let tenants = 0;
-async function freshTenant() {
-  const name = `c${++tenants}`;
-  await cluster.createTenant(name);
-  return name;
-}
+const cluster = Cluster.ofTests();
+const freshTenant = () => cluster.freshTenant();
 
 const numbers = (to) =>
   `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < ${to}) SELECT x, 'some text' AS t FROM c`;

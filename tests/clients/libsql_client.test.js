@@ -1,21 +1,11 @@
 // @libsql/client over HTTP and over WebSocket against two nodes, through the owner and through the other one.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { createClient } from "@libsql/client";
 import { Cluster } from "./cluster.js";
 
-let cluster;
-before(async () => {
-  cluster = await Cluster.start(2);
-});
-after(() => cluster.stop());
-
-let tenants = 0;
-async function freshTenant() {
-  const name = `t${++tenants}`;
-  await cluster.createTenant(name);
-  return name;
-}
+const cluster = Cluster.ofTests();
+const freshTenant = () => cluster.freshTenant();
 
 for (const [scheme, node, where] of [
   ["http", 0, "its owner"],

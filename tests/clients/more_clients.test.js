@@ -1,6 +1,6 @@
 // More clients from npm, each through the owner and through the other node, over what it speaks.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { createClient } from "@libsql/client";
 import { eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/libsql";
@@ -8,18 +8,8 @@ import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import Database from "libsql";
 import { Cluster } from "./cluster.js";
 
-let cluster;
-before(async () => {
-  cluster = await Cluster.start(2);
-});
-after(() => cluster.stop());
-
-let tenants = 0;
-async function freshTenant() {
-  const name = `m${++tenants}`;
-  await cluster.createTenant(name);
-  return name;
-}
+const cluster = Cluster.ofTests();
+const freshTenant = () => cluster.freshTenant();
 
 const users = sqliteTable("users", { id: integer("id").primaryKey(), name: text("name").notNull() });
 

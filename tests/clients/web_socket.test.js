@@ -1,21 +1,11 @@
 // Hrana over WebSocket, message by message, through the owner of a tenant and through the other node.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import WebSocket from "ws";
 import { Cluster } from "./cluster.js";
 
-let cluster;
-before(async () => {
-  cluster = await Cluster.start(2);
-});
-after(() => cluster.stop());
-
-let tenants = 0;
-async function freshTenant() {
-  const name = `w${++tenants}`;
-  await cluster.createTenant(name);
-  return name;
-}
+const cluster = Cluster.ofTests();
+const freshTenant = () => cluster.freshTenant();
 
 // A connection on which requests are asked and answered; `closed` resolves to the code and reason with which it ends.
 class Socket {
