@@ -10,12 +10,12 @@
 // One core only; each has its own.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "auth/token.h"
 #include "base/ids.h"
@@ -36,7 +36,7 @@ class Authenticator {
  public:
   // Asks nobody.
   Authenticator() = default;
-  explicit Authenticator(Locks locks) : locks_(std::move(locks)) {}
+  explicit Authenticator(Locks locks);
 
   // The value of an Authorization field, if there is one. All fail (kUnauthorized) with AUTH_HEADER_NOT_FOUND,
   // AUTH_HEADER_INVALID ("Bearer TOKEN" is what is read) or as VerifyingKeys::Verify() does.
@@ -48,10 +48,12 @@ class Authenticator {
   Result<void> AsAdmin(Authorization authorization) const;
 
  private:
+  using Digest = std::array<unsigned char, 32>;  // SHA-256.
+  static Digest DigestOf(std::string_view text);
   bool IsAdminToken(std::string_view token) const;
-  Result<const Token*> Verified(std::string_view jwt, int64_t now_s);
 
-  Locks locks_;
+  VerifyingKeys keys_;
+  std::optional<Digest> admin_token_;
   std::map<std::string, Token, std::less<>> verified_;
 };
 
