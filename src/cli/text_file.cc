@@ -1,6 +1,7 @@
 #include "cli/text_file.h"
 
 #include <fstream>
+#include <utility>
 #include <vector>
 
 namespace tradewind::cli {
@@ -15,6 +16,12 @@ std::optional<std::string> TextOfFile(const std::string& path) {
     text.append(piece.data(), static_cast<size_t>(file.gcount()));
   if (!file.is_open() || file.bad()) return std::nullopt;
   return text;
+}
+
+Result<std::string> ReadKey(const std::string& path) {
+  if (auto text = TextOfFile(path)) return *std::move(text);
+  return Fail(ErrorKind::kNotFound, "FILE_NOT_READABLE", "the key " + path + " cannot be read",
+              "make a pair with: tradewind token keygen DIR");
 }
 
 }  // namespace tradewind::cli

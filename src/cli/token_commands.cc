@@ -39,12 +39,6 @@ struct ShowOptions {
   std::string key;
 };
 
-Result<std::string> ReadKey(const std::string& path) {
-  if (auto text = TextOfFile(path)) return *std::move(text);
-  return Fail(ErrorKind::kNotFound, "FILE_NOT_READABLE", "the key " + path + " cannot be read",
-              "make a pair with: tradewind token keygen DIR");
-}
-
 int64_t NowInSeconds() {
   return runtime::RealCore::Create()->UnixMilliseconds() / 1000;
 }

@@ -77,11 +77,8 @@ constexpr cli::SecretFile kAdminToken{"ADMIN_TOKEN", "the admin token", "--admin
 Result<auth::Locks> LocksFor(const ServeOptions& options) {
   auth::Locks locks;
   for (const std::string& path : options.auth_keys) {
-    const auto text = cli::TextOfFile(path);
-    if (!text)
-      return Fail(ErrorKind::kNotFound, "FILE_NOT_READABLE", "the key " + path + " cannot be read",
-                  "make a pair with: tradewind token keygen DIR");
-    auto keys = auth::VerifyingKeys::Parse(*text);
+    TW_TRY_ASSIGN(const std::string text, cli::ReadKey(path));
+    auto keys = auth::VerifyingKeys::Parse(text);
     if (!keys) {
       keys.error().message = fmt::format("--auth-key {}: {}", path, keys.error().message);
       return Fail(std::move(keys).error());
