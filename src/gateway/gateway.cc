@@ -18,19 +18,6 @@
 
 namespace tradewind::gateway {
 
-std::string EncodeRights(const tenant::Rights& rights) {
-  if (!rights.write) return "ro";
-  return rights.change_schema ? "rw,ddl" : "rw";
-}
-
-Result<tenant::Rights> DecodeRights(std::optional<std::string_view> field) {
-  if (!field || *field == "rw,ddl") return tenant::Rights{true, true};
-  if (*field == "rw") return tenant::Rights{true, false};
-  if (*field == "ro") return tenant::Rights{false, false};
-  return Fail(ErrorKind::kInvalid, "RIGHTS_INVALID", "a node passes a request on with rights that are none",
-              "run the same version of tradewind on all nodes");
-}
-
 Gateway::Gateway(const catalog::Member& member, GatewayId id, catalog::Peers& peers, NodeTenants& tenants,
                  const Strangers& strangers, auth::Authenticator& authenticator, pace::Sensor& sensor,
                  runtime::Duration stream_idle)
@@ -70,8 +57,11 @@ Result<Permit> Gateway::Admit(const net::Call& call) {
   TW_TRY_ASSIGN(TenantName tenant, TenantOf(call));
   const net::HttpRequest& request = call.request;
   if (IsForwarded(request)) {
-    TW_TRY_ASSIGN(const tenant::Rights rights, DecodeRights(request.headers.Get(net::kRightsField)));
-    return Permit{std::move(tenant), rights};
+    const auto field = request.headers.Get(net::kRightsField);
+    const auto rights = field ? ParseRights(*field) : tenant::Rights();
+    if (rights) return Permit{std::move(tenant), *rights};
+    return Fail(ErrorKind::kInvalid, "RIGHTS_INVALID", "a node passes a request on with rights that are none",
+                "run the same version of tradewind on all nodes");
   }
   TW_TRY_ASSIGN(const tenant::Rights rights, RightsOf(request.headers.Get("authorization"), tenant));
   return Permit{std::move(tenant), rights};
@@ -83,6 +73,19 @@ Result<tenant::Rights> Gateway::RightsOf(std::optional<std::string_view> authori
                 authenticator_.AtTenant(authorization, tenant, core_.UnixMilliseconds() / 1000));
   if (grant.access == auth::Access::kNone) return Fail(catalog::NoSuchTenant(tenant));
   return tenant::Rights{grant.access == auth::Access::kWrite, grant.may_change_schema};
+}
+
+template <typename Run>
+net::HttpResponse Gateway::ForClient(const net::Call& call, const char* activity, Run run) {
+  core_.AssertHere();
+  ++requests_;
+  const net::HttpRequest& request = call.request;
+  const Result<Permit> permit = Admit(call);
+  if (!permit) return Failure(permit.error());
+  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size());
+  const runtime::Turns turns(permit->tenant);
+  const runtime::Activity doing(activity);
+  return run(*permit);
 }
 
 void Gateway::AddRoutes(net::Routes& routes) {
@@ -103,17 +106,27 @@ void Gateway::AddRoutes(net::Routes& routes) {
            },
            Body::kJson, Needs::kServing, For::kClient});
       add({"POST", mount + version + "/pipeline",
-           [this](const net::Call& call) -> net::Answer { return HandlePipeline(call); }, Body::kMaybeJson,
-           Needs::kServing, For::kClient});
-    }
-    add({"POST", mount + "/v3/cursor",
-         [this](const net::Call& call) -> net::Answer { return HandleCursor(call); }, Body::kMaybeJson,
-         Needs::kServing, For::kClient});
-    for (const bool is_batch : {false, true})
-      routes.Add(
-          {"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
-           [this, is_batch](const net::Call& call) -> net::Answer { return HandleAlone(call, is_batch); },
+           [this](const net::Call& call) -> net::Answer {
+             return ForClient(call, "pipeline",
+                              [&](const Permit& permit) { return Pipeline(call.request, permit); });
+           },
            Body::kMaybeJson, Needs::kServing, For::kClient});
+    }
+    // Measured up to the first piece.
+    add({"POST", mount + "/v3/cursor",
+         [this](const net::Call& call) -> net::Answer {
+           return ForClient(call, "cursor",
+                            [&](const Permit& permit) { return AnswerCursor(call.request, permit); });
+         },
+         Body::kMaybeJson, Needs::kServing, For::kClient});
+    for (const bool is_batch : {false, true})
+      routes.Add({"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
+                  [this, is_batch](const net::Call& call) -> net::Answer {
+                    return ForClient(call, "request alone", [&](const Permit& permit) {
+                      return RunAlone(call.request, permit, is_batch);
+                    });
+                  },
+                  Body::kMaybeJson, Needs::kServing, For::kClient});
   }
   // A client's address is a tenant's, with or without a slash at its end.
   for (const std::string address : {"/", "/db/*", "/db/*/", "/dev/*", "/dev/*/"})
@@ -129,18 +142,6 @@ void Gateway::AddRoutes(net::Routes& routes) {
               Body::kAnything});
   routes.Add({"DELETE", relayed + "/*", [this](const net::Call& call) { return HandleRelayedEnd(call); },
               Body::kAnything});
-}
-
-net::HttpResponse Gateway::HandlePipeline(const net::Call& call) {
-  core_.AssertHere();
-  ++requests_;
-  const net::HttpRequest& request = call.request;
-  const Result<Permit> permit = Admit(call);
-  if (!permit) return Failure(permit.error());
-  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size());
-  const runtime::Turns turns(permit->tenant);
-  const runtime::Activity activity("pipeline");
-  return Pipeline(request, *permit);
 }
 
 // The newest that the client offers. It may show its token with the handshake, or say it later.
@@ -172,14 +173,15 @@ net::HttpResponse Gateway::HandleSocket(const net::Call& call) {
 // Only what the other gateway has to know travels: the name in the Host's place, and no field of the client's
 // that could make the header too large there.
 net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const Permit& permit,
-                                  const NodeName& gateway, runtime::Duration patience) {
+                                  std::string_view target, const NodeName& gateway,
+                                  runtime::Duration patience) {
   if (IsForwarded(request)) return Failure(BadBaton().value());
   net::HttpRequest forwarded;
   forwarded.method = request.method;
-  forwarded.target = "/v3/pipeline";
+  forwarded.target = target;
   forwarded.headers.Set("x-namespace", permit.tenant);
   forwarded.headers.Set(net::kForwardedField, "1");
-  forwarded.headers.Set(net::kRightsField, EncodeRights(permit.rights));
+  forwarded.headers.Set(net::kRightsField, NameOf(permit.rights));
   forwarded.body = request.body;
   forwarded.caller = request.caller;
   ++passed_on_;
@@ -203,7 +205,7 @@ net::HttpResponse Gateway::Pipeline(const net::HttpRequest& request, const Permi
     if (!baton) return Failure(BadBaton().value());
     // That gateway has its own patience with the owner, and answers when it ends.
     if (baton->node != member_.self)
-      return PassOn(request, permit, baton->node, 2 * PatienceFor(pipeline->requests));
+      return PassOn(request, permit, "/v3/pipeline", baton->node, 2 * PatienceFor(pipeline->requests));
   }
   Gateway* const home = &HomeOf(baton);
   if (home == this) {

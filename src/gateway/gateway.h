@@ -58,11 +58,6 @@ namespace tradewind::gateway {
 
 class Strangers;
 
-// As a value of net::kRightsField, for a request that is passed on; and back. Without the field a client may do everything.
-std::string EncodeRights(const tenant::Rights& rights);
-// Fails with RIGHTS_INVALID (kInvalid).
-Result<tenant::Rights> DecodeRights(std::optional<std::string_view> field);
-
 // Cursors for other gateways: POST opens one, of a client's body; POST below it gives the next piece, DELETE ends it.
 inline constexpr std::string_view kCursorsPath = "/v1/internal/cursors";
 
@@ -90,7 +85,9 @@ class Gateway {
   Result<Permit> Admit(const net::Call& call);
   // What a client may do at the tenant that shows this.
   Result<tenant::Rights> RightsOf(std::optional<std::string_view> authorization, const TenantName& tenant);
-  net::HttpResponse HandlePipeline(const net::Call& call);
+  // Lets the client in, and runs `run(permit)` for it, measured and in its tenant's turns.
+  template <typename Run>
+  net::HttpResponse ForClient(const net::Call& call, const char* activity, Run run);
   net::HttpResponse HandleSocket(const net::Call& call);
   net::HttpResponse Pipeline(const net::HttpRequest& request, const Permit& permit);
   // On the core of the stream, or of a new one's connection.
@@ -100,8 +97,8 @@ class Gateway {
                                         hrana::PipelineRequest& pipeline, size_t body_bytes,
                                         net::Caller* caller);
   // HTTP version 1: a request on a stream of its own.
-  net::HttpResponse HandleAlone(const net::Call& call, bool is_batch);
-  net::HttpResponse HandleCursor(const net::Call& call);
+  net::HttpResponse RunAlone(const net::HttpRequest& request, const Permit& permit, bool is_batch);
+  net::HttpResponse AnswerCursor(const net::HttpRequest& request, const Permit& permit);
   // On the core of the stream, as RunOn().
   Result<ClientCursors::Begun> BeginCursor(hrana::PipelineRequest& pipeline,
                                            const std::optional<Baton>& baton, const Permit& permit,
@@ -120,8 +117,8 @@ class Gateway {
   // It has failed: nobody has it any more, and what it has open keeps others waiting.
   void EndFailed(const ClientStreams::Pointer& stream);
   // To the gateway that a baton names. Suspends.
-  net::HttpResponse PassOn(const net::HttpRequest& request, const Permit& permit, const NodeName& gateway,
-                           runtime::Duration patience);
+  net::HttpResponse PassOn(const net::HttpRequest& request, const Permit& permit, std::string_view target,
+                           const NodeName& gateway, runtime::Duration patience);
 
   const catalog::Member& member_;
   runtime::Core& core_;

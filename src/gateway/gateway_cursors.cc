@@ -75,15 +75,7 @@ runtime::Duration PatienceForPiece() {
 
 // -- Version 1
 
-net::HttpResponse Gateway::HandleAlone(const net::Call& call, bool is_batch) {
-  core_.AssertHere();
-  ++requests_;
-  const net::HttpRequest& request = call.request;
-  const Result<Permit> permit = Admit(call);
-  if (!permit) return Failure(permit.error());
-  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size());
-  const runtime::Turns turns(permit->tenant);
-  const runtime::Activity activity("request alone");
+net::HttpResponse Gateway::RunAlone(const net::HttpRequest& request, const Permit& permit, bool is_batch) {
   const auto ran = sqlite::OrOutOfMemory<StreamResults>([&]() -> Result<StreamResults> {
     TW_TRY_ASSIGN(hrana::StreamRequest alone, runtime::OffCoreIfLarge(request.body.size(), [&] {
                     return is_batch ? hrana::DecodeBatchAlone(request.body)
@@ -93,7 +85,7 @@ net::HttpResponse Gateway::HandleAlone(const net::Call& call, bool is_batch) {
     TW_TRY(hrana::SqlStore().Resolve(alone, no_room));
     std::vector<hrana::StreamRequest> requests{std::move(alone)};
     TW_TRY(CheckSize(requests));
-    OwnerStream stream{.tenant = permit->tenant, .rights = permit->rights};
+    OwnerStream stream{.tenant = permit.tenant, .rights = permit.rights};
     auto results = owner_.Run(stream, requests, /*keep=*/false, 0, request.caller);
     // A transaction that it has begun ends with it.
     owner_.Close(stream);
@@ -104,22 +96,13 @@ net::HttpResponse Gateway::HandleAlone(const net::Call& call, bool is_batch) {
   const bool is_result = hrana::EncodeAlone(body);
   auto response = net::HttpResponse::Json(is_result ? 200 : 400, std::move(body));
   response.held = ran->held;
-  response.core = owner_.CoreOf(permit->tenant);
+  response.core = owner_.CoreOf(permit.tenant);
   return response;
 }
 
 // -- Cursors
 
-net::HttpResponse Gateway::HandleCursor(const net::Call& call) {
-  core_.AssertHere();
-  ++requests_;
-  const net::HttpRequest& request = call.request;
-  const Result<Permit> permit = Admit(call);
-  if (!permit) return Failure(permit.error());
-  // Up to the first piece.
-  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size());
-  const runtime::Turns turns(permit->tenant);
-  const runtime::Activity activity("cursor");
+net::HttpResponse Gateway::AnswerCursor(const net::HttpRequest& request, const Permit& permit) {
   Result<hrana::PipelineRequest> cursor =
       runtime::OffCoreIfLarge(request.body.size(), [&] { return hrana::DecodeCursor(request.body); });
   if (!cursor) return Failure(cursor.error());
@@ -128,15 +111,15 @@ net::HttpResponse Gateway::HandleCursor(const net::Call& call) {
   if (cursor->baton) {
     baton = ParseBaton(*cursor->baton);
     if (!baton) return Failure(BadBaton().value());
-    if (baton->node != member_.self) return RelayCursor(request, *permit, baton->node);
+    if (baton->node != member_.self) return RelayCursor(request, permit, baton->node);
   }
   Gateway& home = HomeOf(baton);
   auto begun = net::CallOnFor(home.core_, request.caller, [&](net::Caller* there) {
-    const runtime::Turns turns_there(permit->tenant);
-    return home.BeginCursor(*cursor, baton, *permit, there);
+    const runtime::Turns turns_there(permit.tenant);
+    return home.BeginCursor(*cursor, baton, permit, there);
   });
   if (!begun) return Failure(begun.error());
-  const auto next = [&home, caller = request.caller, kept = begun->cursor, name = permit->tenant] {
+  const auto next = [&home, caller = request.caller, kept = begun->cursor, name = permit.tenant] {
     return net::CallOnFor(home.core_, caller, [&](net::Caller* there) {
       const runtime::Turns turns_there(name);
       return home.cursors_.Next(kept, there);
@@ -145,9 +128,9 @@ net::HttpResponse Gateway::HandleCursor(const net::Call& call) {
   const auto abandon = [&home, kept = begun->cursor] {
     runtime::CallOn(home.core_, [&] { home.cursors_.Abandon(kept); });
   };
-  auto response = AnswerInPieces(permit->tenant, hrana::EncodeCursorStart(begun->baton),
+  auto response = AnswerInPieces(permit.tenant, hrana::EncodeCursorStart(begun->baton),
                                  std::move(begun->first), {next, abandon});
-  if (&home == this && !baton) response.core = owner_.CoreOf(permit->tenant);
+  if (&home == this && !baton) response.core = owner_.CoreOf(permit.tenant);
   return response;
 }
 
@@ -166,21 +149,9 @@ Result<ClientCursors::Begun> Gateway::BeginCursor(hrana::PipelineRequest& pipeli
 
 net::HttpResponse Gateway::RelayCursor(const net::HttpRequest& request, const Permit& permit,
                                        const NodeName& gateway) {
-  if (IsForwarded(request)) return Failure(BadBaton().value());
-  net::HttpRequest forwarded;
-  forwarded.method = "POST";
-  forwarded.target = std::string(kCursorsPath);
-  forwarded.headers.Set("x-namespace", permit.tenant);
-  forwarded.headers.Set(net::kForwardedField, "1");
-  forwarded.headers.Set(net::kRightsField, EncodeRights(permit.rights));
-  forwarded.body = request.body;
-  forwarded.caller = request.caller;
-  ++passed_on_;
-  auto answer = peers_.Call(gateway, std::move(forwarded), core_.Now() + PatienceForPiece());
-  if (!answer && answer.error().code == "NODE_NOT_FOUND") return Failure(BadBaton().value());
-  if (!answer) return Failure(ExplainToClient(std::move(answer).error(), gateway));
-  if (answer->status != 200) return std::move(*answer);
-  auto begun = ParseRelayed(*answer);
+  net::HttpResponse answer = PassOn(request, permit, kCursorsPath, gateway, PatienceForPiece());
+  if (answer.status != 200) return answer;
+  auto begun = ParseRelayed(answer);
   if (!begun) return Failure(begun.error());
   const auto ask = [this, gateway, id = begun->id](const std::string& method, net::Caller* caller) {
     net::HttpRequest call;

@@ -59,9 +59,8 @@ Result<StreamAnswer> NodeTenants::Run(const StreamCall& call, net::Caller* calle
   if (Planted(PlantedBug::kBelievesOldTable)) return answer;
   const size_t home = AskHome(call.tenant);
   // It may have left that core and be there again: nobody would learn of a newer owner then.
-  const bool is_back =
-      home == core && answer->status == Status::kMoved &&
-      runtime::CallOn(cores_[core].core, [&] { return cores_[core].tenants.Has(call.tenant); });
+  const bool is_back = home == core && answer->status == Status::kMoved &&
+                       On(core, [&](CoreTenants& there) { return there.tenants.Has(call.tenant); });
   if (home == core && !is_back) return answer;
   if (answer->status == StreamAnswer::Status::kLost) return call.opens ? answer : RunAt(home, call, caller);
   if (IsRunning(call.cursor)) {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/json_fields.h"
+#include "gateway/permit.h"
 #include "hrana/decode.h"
 #include "hrana/encode.h"
 #include "runtime/random_id.h"
@@ -166,8 +167,7 @@ std::string Encode(const StreamCall& call) {
                 {"stream", call.stream},
                 {"opens", call.opens},
                 {"epoch", call.epoch.value},
-                {"write", call.rights.write},
-                {"change_schema", call.rights.change_schema},
+                {"rights", NameOf(call.rights)},
                 {"keep", call.keep},
                 {"cursor", kCursorNames[static_cast<size_t>(call.cursor)]},
                 {"session", EncodeSession(call.session)},
@@ -198,8 +198,10 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   TW_TRY_ASSIGN(call.stream, parts->Text("stream"));
   TW_TRY_ASSIGN(call.opens, parts->Flag("opens"));
   TW_TRY_ASSIGN(call.epoch.value, parts->Number("epoch"));
-  TW_TRY_ASSIGN(call.rights.write, parts->Flag("write"));
-  TW_TRY_ASSIGN(call.rights.change_schema, parts->Flag("change_schema"));
+  TW_TRY_ASSIGN(const std::string rights, parts->Text("rights"));
+  const auto known_rights = ParseRights(rights);
+  if (!known_rights) return Invalid();
+  call.rights = *known_rights;
   TW_TRY_ASSIGN(call.keep, parts->Flag("keep"));
   TW_TRY_ASSIGN(const size_t cursor, parts->OneOf("cursor", kCursorNames));
   call.cursor = static_cast<StreamCall::Cursor>(cursor);

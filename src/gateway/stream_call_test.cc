@@ -17,6 +17,7 @@ StreamCall Sample() {
   call.stream = kStream;
   call.opens = true;
   call.epoch = Epoch{7};
+  call.rights = {.write = true, .change_schema = false};
   call.keep = true;
   call.session.last_insert_rowid = 77;
   call.begun = {"BEGIN", "SAVEPOINT \"\xc3\xa4\""};
@@ -44,6 +45,7 @@ TEST(AStreamCall, ComesThroughTheEncodingUnchanged) {
   EXPECT_EQ(call->stream, kStream);
   EXPECT_TRUE(call->opens);
   EXPECT_EQ(call->epoch, Epoch{7});
+  EXPECT_EQ(call->rights, Sample().rights);
   EXPECT_EQ(call->session, Sample().session);
   EXPECT_EQ(call->begun.size(), 2u);
   EXPECT_EQ(call->requests.size(), 2u);
@@ -51,11 +53,20 @@ TEST(AStreamCall, ComesThroughTheEncodingUnchanged) {
   EXPECT_EQ(call->answered_bytes, 99u);
 }
 
+TEST(AStreamCall, SaysWhatItsRequestsMayDo) {
+  StreamCall call = Sample();
+  for (const tenant::Rights& rights : {tenant::Rights{true, true}, {true, false}, {false, false}}) {
+    call.rights = rights;
+    EXPECT_EQ(DecodeStreamCall(Encode(call))->rights, rights);
+  }
+}
+
 TEST(AStreamCall, OfAnotherShapeIsRefused) {
   const std::string encoded = Encode(Sample());
   for (const auto& [from, to] : std::initializer_list<std::pair<const char*, const char*>>{
            {"\"tenant\":\"shop\"", "\"tenant\":\"no name\""},
            {"\"tenant\"", "\"tenent\""},
+           {"\"rights\":\"rw\"", "\"rights\":\"all\""},
            {"n1.", "n1"},
            {"n1.", "."},
            {"\"gateway\":\"n1.a", "\"gateway\":\"n1.A"},
