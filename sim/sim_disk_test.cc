@@ -23,10 +23,6 @@ using runtime::OpenMode;
 
 constexpr uint64_t kSeeds = 200;
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 std::string ReadAll(Disk& disk, const std::string& path) {
   auto file = disk.Open(path, OpenMode::kExisting);
   if (!file) return "no " + path;

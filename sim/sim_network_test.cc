@@ -27,10 +27,6 @@ using runtime::TimePoint;
 
 const Address kServer{"server", 80};
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 std::string Numbered(size_t size) {
   std::string text(size, '\0');
   for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>((i * 7919) >> 8);

@@ -40,6 +40,10 @@ bool IsValidName(std::string_view name);
 using Bytes = std::span<const std::byte>;
 using MutableBytes = std::span<std::byte>;
 
+inline Bytes AsBytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
 }  // namespace tradewind
 
 template <>

@@ -21,10 +21,6 @@ constexpr uint64_t kWriteBytes = 256u << 10;  // Between two turns.
 constexpr size_t kRecordsAtOnce = 1'000;
 constexpr uint64_t kFreshRoomBytes = limits::kJournalReserveBytes + limits::kJournalRoomBytes;
 
-Bytes AsBytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
-
 // What begins something. The rest ends it, or is a step on the way to its end.
 bool Begins(Role role) {
   return role == Role::kCreating || role == Role::kReceiving || role == Role::kSwapping ||

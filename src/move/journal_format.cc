@@ -40,10 +40,6 @@ void Add(std::string& bytes, T number) {
   bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
 }
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 bool StartsWith(Bytes bytes, std::string_view magic) {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }

@@ -18,10 +18,6 @@
 namespace tradewind::runtime {
 namespace {
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 std::string ReadText(File& file, uint64_t offset, size_t size) {
   std::string text(size, '?');
   text.resize(file.Read(offset, std::as_writable_bytes(std::span(text))).value());

@@ -21,10 +21,6 @@ using namespace std::chrono_literals;
 
 const Address kAnyPort{"127.0.0.1", 0};
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 // Reads until the end of the stream, or `size` bytes.
 std::string ReadText(Connection& connection, size_t size) {
   std::string text;

@@ -18,10 +18,6 @@ namespace {
 
 constexpr size_t kPieceBytes = 16u << 10;
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 // What has come and is not used yet; reads when there is nothing. Empty: the peer has ended the stream.
 Result<std::string_view> Some(runtime::Connection& connection, std::string& unread) {
   if (!unread.empty()) return std::string_view(unread);
