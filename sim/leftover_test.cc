@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "load/hrana_client.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {
@@ -58,6 +59,15 @@ class Leftovers {
       if (answer) status = answer->status;
     });
     return status;
+  }
+
+  void Write(const std::string& host, const std::string& sql) {
+    const auto client =
+        load::HranaClient::Make(cluster_.client(), cluster_.http(), "http://" + host + ":8080", "shop")
+            .value();
+    load::HranaStream stream(client);
+    const auto answer = stream.Execute({{sql, {}}}, /*then_close=*/true);
+    if (!answer) ADD_FAILURE() << sql << ": " << Describe(answer.error());
   }
 
   // A tenant on n1, of some 2 MB.
@@ -137,6 +147,11 @@ void DeleteOnItsWayBack(Leftovers& run) {
   cluster.InClient([&] {
     const std::string id = cluster.StartMove("shop", "n2", kSlow);
     while (!run.HasRole("n2", move::Role::kOwner)) runtime::SleepFor(1ms);
+    // n1 still has what n2 does not change: the way back is as long as what is written there.
+    run.Write(
+        "n2",
+        "CREATE TABLE more AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 500) "
+        "SELECT x, printf('%04000d', x) FROM c");
     cluster.Call("n3", "POST", "/v1/moves/" + id + "/cancel");
     while (!run.HasRole("n1", move::Role::kOwner)) runtime::SleepFor(1ms);
   });
