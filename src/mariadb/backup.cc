@@ -67,27 +67,28 @@ Result<std::unique_ptr<Backup>> Backup::Start(runtime::Core& core, const BackupP
       programs.backup, "--defaults-file=" + login, "--backup", "--stream=mbstream",
       "--verbose",  // Otherwise it does not say how far it is in the redo log.
       fmt::format("--log-copy-interval={}", interval), "--datadir=" + folder.data(),
-      "--target-dir=" + folder.temporary(), "--tmpdir=" + folder.temporary(),
-      // Whoever has tables locked (LOCK TABLES) is in the way of the last stages from their beginning on.
-      fmt::format("--ftwrl-wait-timeout={}",
-                  std::chrono::duration_cast<std::chrono::seconds>(options.lock_wait).count())};
+      // Not --startup-wait-timeout: with it the tool waits for a look at which no statement runs at all, and an
+      // instance in use may never show one.
+      "--target-dir=" + folder.temporary(), "--tmpdir=" + folder.temporary()};
   TW_TRY_ASSIGN(auto process, runtime::Process::Start(core, {.words = std::move(words),
                                                              .output = output.its->get(),
                                                              .errors = messages.its->get(),
                                                              .death_signal = SIGKILL}));
-  std::unique_ptr<Backup> backup(
-      new Backup(core, std::move(process), std::move(output.ours), std::move(messages.ours)));
+  std::unique_ptr<Backup> backup(new Backup(core, std::move(process), std::move(output.ours),
+                                            std::move(messages.ours), options.lock_wait));
   Backup* const self = backup.get();
   backup->reader_.Spawn("mariadb-backup", [self] { self->ReadMessages(); });
   return backup;
 }
 
 Backup::Backup(runtime::Core& core, std::unique_ptr<runtime::Process> process,
-               std::unique_ptr<runtime::Connection> output, std::unique_ptr<runtime::Connection> messages)
+               std::unique_ptr<runtime::Connection> output, std::unique_ptr<runtime::Connection> messages,
+               runtime::Duration lock_wait)
     : core_(core),
       process_(std::move(process)),
       output_(std::move(output)),
       messages_(std::move(messages)),
+      lock_wait_(lock_wait),
       reader_(core) {}
 
 Backup::~Backup() {
@@ -96,18 +97,21 @@ Backup::~Backup() {
 
 Result<size_t> Backup::Read(MutableBytes into) {
   while (true) {
-    // While it is not in them it waits for its reader at most.
-    output_->SetReadDeadline(core_.Now() + limits::kBackupBlocked);
-    const auto got = output_->Read(into);
+    // While it is not in them it waits for its reader at most. Pieces of the redo log may come while it waits for locks.
+    output_->SetReadDeadline(std::min(core_.Now() + limits::kBackupBlocked, locks_until_));
+    const auto got = core_.Now() < locks_until_ ? output_->Read(into) : Blocked();
     if (got && *got > 0) return got;
     if (got) return AtEnd();
     if (got.error().kind != ErrorKind::kTimeout) return Fail(got.error());
-    if (final_)
-      return Fail(ErrorKind::kUnavailable, "BACKUP_BLOCKED",
-                  "the backup does not come to its end, and others wait for it: somebody's locks are in its "
-                  "way, or its redo log has come round",
-                  "end long statements and LOCK TABLES; it is tried again");
+    if (final_) return Blocked();
   }
+}
+
+Result<size_t> Backup::Blocked() const {
+  return Fail(
+      ErrorKind::kUnavailable, "BACKUP_BLOCKED",
+      "the backup does not come to its end: somebody's locks are in its way, or its redo log has come round",
+      "end long statements and LOCK TABLES; it is tried again");
 }
 
 Result<size_t> Backup::AtEnd() {
@@ -145,6 +149,9 @@ void Backup::TakeLine(const std::string& line) {
     if (std::from_chars(from, line.data() + line.size(), number).ec == std::errc()) log_copied_to_ = number;
     return;  // There are many of them.
   }
+  // Whoever has tables locked (LOCK TABLES) is in the way of the last stages from their beginning on.
+  if (line.find("Starting BACKUP STAGE START") != std::string::npos) locks_until_ = core_.Now() + lock_wait_;
+  if (line.find("Finished BACKUP STAGE START") != std::string::npos) locks_until_ = runtime::TimePoint::max();
   if (line.find("BACKUP STAGE FLUSH") != std::string::npos) final_ = true;
   if (line.find("completed OK!") != std::string::npos) completed_ = true;
   said_ += line + "\n";
@@ -152,8 +159,7 @@ void Backup::TakeLine(const std::string& line) {
 }
 
 void Backup::End() {
-  process_->Signal(SIGKILL);
-  process_->AwaitEnd(runtime::TimePoint::max());
+  process_->EndAtOnce();
   output_->Close();
   reader_.Join();
 }

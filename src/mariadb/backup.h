@@ -41,7 +41,7 @@ uint64_t DataBytes(runtime::Core& core, const InstanceFolder& folder);
 struct BackupOptions {
   // For tests: other ones.
   runtime::Duration log_interval = limits::kBackupLogInterval;
-  runtime::Duration lock_wait = limits::kBackupLockWait;  // In whole seconds.
+  runtime::Duration lock_wait = limits::kBackupLockWait;
 };
 
 class Backup {
@@ -55,7 +55,8 @@ class Backup {
 
   // Suspends until something has come, and returns how much; 0: it is whole, the tool says so. BACKUP_FAILED
   // (kUnavailable) with what the tool said: a try later may succeed. BACKUP_BLOCKED (kUnavailable): in its last stages
-  // nothing has come for limits::kBackupBlocked, and others wait for it: locks are in its way, or its log is lost.
+  // nothing has come for limits::kBackupBlocked, and others wait for it: locks are in its way, or its log is lost;
+  // or it waits for locks longer than `lock_wait`, before them.
   Result<size_t> Read(MutableBytes into);
   bool in_final_stages() const { return final_; }
   // To where the redo log is in the stream, as far as the tool has said.
@@ -65,15 +66,19 @@ class Backup {
 
  private:
   Backup(runtime::Core& core, std::unique_ptr<runtime::Process> process,
-         std::unique_ptr<runtime::Connection> output, std::unique_ptr<runtime::Connection> messages);
+         std::unique_ptr<runtime::Connection> output, std::unique_ptr<runtime::Connection> messages,
+         runtime::Duration lock_wait);
   void ReadMessages();
   void TakeLine(const std::string& line);
   Result<size_t> AtEnd();
+  Result<size_t> Blocked() const;
 
   runtime::Core& core_;
   const std::unique_ptr<runtime::Process> process_;
   const std::unique_ptr<runtime::Connection> output_;
   const std::unique_ptr<runtime::Connection> messages_;
+  const runtime::Duration lock_wait_;
+  runtime::TimePoint locks_until_ = runtime::TimePoint::max();  // While it waits for them.
   bool final_ = false;
   bool completed_ = false;  // It says that it is.
   std::optional<uint64_t> log_copied_to_;

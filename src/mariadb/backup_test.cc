@@ -203,6 +203,33 @@ TEST_F(BackupTest, WhoCannotBeBackedUpIsSaidSo) {
   });
 }
 
+// With --startup-wait-timeout the tool would wait for it.
+TEST_F(BackupTest, AStatementThatRunsOnIsNotInTheWay) {
+  Run([&] {
+    const auto source = OpenWritable("source");
+    ASSERT_NE(source, nullptr);
+    const auto sleeper = Connect(*source);
+    const std::string id = Ask(*sleeper, "SELECT CONNECTION_ID()");
+    runtime::TaskGroup sleeping(*core_);
+    bool ended = false;
+    sleeping.Spawn("sleeper", [&] {
+      static_cast<void>(sleeper->Query("DO SLEEP(600)", core_->Now() + 600s));
+      ended = true;
+    });
+    while (Ask(*source, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'DO SLEEP%'") !=
+           "1")
+      runtime::Yield();
+    const auto backup = Start(*source, {.lock_wait = 1s});
+    ASSERT_NE(backup, nullptr);
+    Restore(*backup, "copy");
+    backup->End();
+    EXPECT_FALSE(ended);
+    Ask(*source, "KILL " + id);
+    sleeping.Join();
+    Stop(*source);
+  });
+}
+
 // In steps, each of which a test can see: stopped until it is allowed more.
 class SteppedAllowance final : public Allowance {
  public:
