@@ -159,6 +159,11 @@ std::vector<std::byte> Finish(std::vector<std::byte> frame, uint8_t type, uint32
 
 }  // namespace
 
+tl::unexpected<Error> CorruptMessage(const char* why) {
+  return Fail(ErrorKind::kCorrupt, std::string(kConfusedCode),
+              std::string("a message of a move makes no sense: ") + why);
+}
+
 std::vector<std::byte> Encode(const Message& message, uint32_t channel) {
   Writer writer;
   std::visit([&](const auto& m) { Put(writer, m); }, message);

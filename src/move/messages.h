@@ -133,6 +133,14 @@ struct EngineFrame {
 std::vector<std::byte> Encode(const Message& message, uint32_t channel);
 std::vector<std::byte> Encode(EngineFrame frame, uint32_t channel);
 
+// For an engine's own messages and parts: CHANNEL_CONFUSED (kCorrupt), and what was read if nothing is left behind it.
+tl::unexpected<Error> CorruptMessage(const char* why);
+template <typename T>
+Result<T> WholeOf(const MessageReader& reader, T value) {
+  if (!reader.at_end()) return CorruptMessage("it does not have its length");
+  return value;
+}
+
 // The header of a frame, its first kFrameHeaderBytes; fails with kCorrupt (FRAME_CORRUPT) or kRefused
 // (CHANNEL_VERSION).
 Result<FrameHeader> ParseFrameHeader(Bytes header);

@@ -44,12 +44,15 @@ void Destination::EndChannel() {
   changed_.NotifyAll();
   if (channel_.tunnel) channel_.tunnel->Stop();  // None was begun for an offer that was refused.
   of_channel_.Join();
-  // What follows would go on trying to.
-  if (std::exchange(follows_, false))
-    if (const auto stopped = instance_->StopFollowing(); !stopped)
+  // What follows would go on trying to. Whoever opens the copy meanwhile may have done with this instance.
+  if (std::exchange(follows_, false)) {
+    const auto instance = instance_;
+    if (const auto stopped = instance->StopFollowing(); !stopped)
       log::warn("move {} of {}: {}", move_.move, move_.tenant, Describe(stopped.error()));
+  }
   channel_.tunnel.reset();
   channel_ = {};
+  changed_.NotifyAll();
 }
 
 // What of it fails ends the channel: the source hears why.
@@ -193,6 +196,8 @@ Result<void> Destination::MakeReady(uint64_t list, Bytes part) {
 }
 
 Result<void> Destination::Drop() {
+  // A channel that ends still uses the instance.
+  WaitFor(changed_, [this] { return !channel_.tunnel; });
   ready_ = false;
   instance_.reset();
   return copy_->Drop();

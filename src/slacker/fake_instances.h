@@ -39,7 +39,6 @@ struct FakeServers {
   int thaws = 0;
   int followed = 0;  // Texts that replicas have applied.
   uint64_t corrupted = 0;
-  int connections = 0;  // Of replicas, to primaries.
   runtime::Duration longest_final_stage{};
 };
 
@@ -63,7 +62,6 @@ class FakeBackup final : public BackupStream {
     fails_ = servers.backups_that_fail > 0;
     if (fails_) --servers.backups_that_fail;
     ++servers.backups;
-    began_ = core.Now();
   }
 
   Result<size_t> Read(MutableBytes into) override {
@@ -95,7 +93,6 @@ class FakeBackup final : public BackupStream {
   size_t at_ = 0;
   bool fails_ = false;
   bool killed_ = false;
-  runtime::TimePoint began_;
   std::optional<runtime::TimePoint> final_since_;
 };
 
@@ -125,7 +122,6 @@ class FakeInstance final : public Instance {
     return {};
   }
   Result<std::unique_ptr<runtime::Connection>> Connect() override {
-    ++servers_.connections;
     const auto one = std::make_shared<move::Pipe>();
     const auto other = std::make_shared<move::Pipe>();
     auto ours = std::make_shared<move::PipeConnection>(one, other);

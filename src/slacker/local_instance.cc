@@ -154,14 +154,18 @@ LocalCopy::~LocalCopy() {
   TW_CHECK(!server_ && !unpacking_, "a copy was left or dropped before it goes");
 }
 
-void LocalCopy::EndWhateverRuns() {
+std::unique_ptr<mariadb::Instance> LocalCopy::LetGo() {
   if (unpacking_) std::exchange(unpacking_, nullptr)->End();
   if (instance_)
     if (const auto stopped = instance_->StopFollowing(); !stopped)
-      log::warn("a copy that is dropped: {}", Describe(stopped.error()));
+      log::warn("a copy that is left or dropped: {}", Describe(stopped.error()));
   instance_.reset();
+  return std::move(server_);
+}
+
+void LocalCopy::EndWhateverRuns() {
   // What it holds is of no worth any more.
-  if (server_) std::exchange(server_, nullptr)->Stop(core_.Now());
+  if (const auto server = LetGo()) server->Stop(core_.Now());
   // One of before a crash of this node.
   if (const pid_t holder = folder_.LockHolder(); holder != 0)
     if (const auto process = runtime::Process::FindNumber(core_, holder);
@@ -248,12 +252,7 @@ Result<void> LocalCopy::Drop() {
 }
 
 void LocalCopy::Leave() {
-  if (unpacking_) std::exchange(unpacking_, nullptr)->End();
-  if (instance_)
-    if (const auto stopped = instance_->StopFollowing(); !stopped)
-      log::warn("a copy that is left: {}", Describe(stopped.error()));
-  instance_.reset();
-  if (server_) std::exchange(server_, nullptr)->Leave();
+  if (const auto server = LetGo()) server->Leave();
 }
 
 }  // namespace tradewind::slacker

@@ -101,6 +101,8 @@ class LocalCopy final : public Copy {
   void Leave() override;
 
  private:
+  // What is left to end is the server, if one runs.
+  std::unique_ptr<mariadb::Instance> LetGo();
   void EndWhateverRuns();
 
   runtime::Core& core_;

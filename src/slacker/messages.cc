@@ -11,11 +11,6 @@ namespace {
 using Writer = move::MessageWriter;
 using Reader = move::MessageReader;
 
-tl::unexpected<Error> Corrupt(const char* why) {
-  return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
-              std::string("a message of a move makes no sense: ") + why);
-}
-
 void Put(Writer& to, const PrimaryLogin& login) {
   to.Text(login.user);
   to.Text(login.password);
@@ -65,37 +60,31 @@ Result<PrimaryLogin> ReadLogin(Reader& reader) {
   PrimaryLogin login;
   login.user = reader.Text();
   login.password = reader.Text();
-  if (!IsName(login.user) || !IsName(login.password)) return Corrupt("its login is none");
+  if (!IsName(login.user) || !IsName(login.password)) return move::CorruptMessage("its login is none");
   return login;
 }
 
 Result<Position> ReadPosition(Reader& reader) {
   const auto position = Position::Parse(reader.Text());
-  if (!position) return Corrupt("its position is none");
+  if (!position) return move::CorruptMessage("its position is none");
   return *position;
-}
-
-template <typename OneMessage>
-Result<Message> WholeOf(const Reader& reader, OneMessage message) {
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return Message(std::move(message));
 }
 
 template <typename OneMessage>
 Result<Message> WithLogin(Reader& reader) {
   TW_TRY_ASSIGN(PrimaryLogin login, ReadLogin(reader));
-  return WholeOf(reader, OneMessage{std::move(login)});
+  return move::WholeOf(reader, Message(OneMessage{std::move(login)}));
 }
 template <typename OneMessage>
 Result<Message> WithPosition(Reader& reader) {
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
-  return WholeOf(reader, OneMessage{std::move(position)});
+  return move::WholeOf(reader, Message(OneMessage{std::move(position)}));
 }
 template <typename OneMessage>
 Result<Message> WithRound(Reader& reader) {
   const auto round = reader.Number<uint32_t>();
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
-  return WholeOf(reader, OneMessage{round, std::move(position)});
+  return move::WholeOf(reader, Message(OneMessage{round, std::move(position)}));
 }
 
 }  // namespace
@@ -104,17 +93,17 @@ Result<Message> Decode(const move::EngineMessage& message) {
   Reader reader(message.bytes);
   switch (message.type - move::kFirstEngineType) {
     case 0: return WithLogin<Begin>(reader);
-    case 1: return WholeOf(reader, SnapshotSent{reader.Number<uint64_t>()});
-    case 2: return WholeOf(reader, Grant{reader.Number<uint64_t>()});
+    case 1: return move::WholeOf(reader, Message(SnapshotSent{reader.Number<uint64_t>()}));
+    case 2: return move::WholeOf(reader, Message(Grant{reader.Number<uint64_t>()}));
     case 3: return WithRound<Reach>(reader);
-    case 4: return WholeOf(reader, Compare{});
-    case 5: return WholeOf(reader, Used{reader.Number<uint64_t>()});
+    case 4: return move::WholeOf(reader, Message(Compare{}));
+    case 5: return move::WholeOf(reader, Message(Used{reader.Number<uint64_t>()}));
     case 6: return WithPosition<Follows>(reader);
     case 7: return WithRound<Reached>(reader);
     case 8: return WithLogin<Primary>(reader);
     case 9: return WithPosition<CompareAt>(reader);
-    case 10: return WholeOf(reader, Difference{reader.Text()});
-    default: return Corrupt("its type is unknown");
+    case 10: return move::WholeOf(reader, Message(Difference{reader.Text()}));
+    default: return move::CorruptMessage("its type is unknown");
   }
 }
 
@@ -155,15 +144,13 @@ template <>
 Result<CopyPart> DecodePart<CopyPart>(Bytes part) {
   Reader reader(part);
   CopyPart copy{reader.Text()};
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return copy;
+  return move::WholeOf(reader, std::move(copy));
 }
 template <>
 Result<ListPart> DecodePart<ListPart>(Bytes part) {
   Reader reader(part);
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return ListPart{std::move(position)};
+  return move::WholeOf(reader, ListPart{std::move(position)});
 }
 template <>
 Result<SumsPart> DecodePart<SumsPart>(Bytes part) {
@@ -172,10 +159,9 @@ Result<SumsPart> DecodePart<SumsPart>(Bytes part) {
   for (auto count = reader.Number<uint32_t>(); count > 0 && reader.ok(); --count) {
     std::string table = reader.Text();
     const auto sum = reader.Number<uint64_t>();
-    if (!sums.sums.emplace(std::move(table), sum).second) return Corrupt("it has a table twice");
+    if (!sums.sums.emplace(std::move(table), sum).second) return move::CorruptMessage("it has a table twice");
   }
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return sums;
+  return move::WholeOf(reader, std::move(sums));
 }
 
 }  // namespace tradewind::slacker

@@ -40,6 +40,24 @@ class SlackerTest : public move::SeamTest {
     EXPECT_EQ(AwaitEnd(cluster, id).state, catalog::MoveState::kDone);
     ExpectAllAt(cluster, cluster.n2(), cluster.n1());
   }
+  // How long a snapshot takes up to its last stages, of 4 MB that are written at 100 kB/s and sent at 10.
+  runtime::Duration TimeUntilTheLastStages(uint64_t log_capacity) {
+    options_.pace.rate_bytes_per_s = 10'000;
+    engine_.servers.log_bytes_per_s = 100'000;
+    engine_.servers.log_capacity = log_capacity;
+    engine_.servers.snapshot_bytes = 4'000'000;
+    engine_.servers.prepare_bytes = 10'000;
+    runtime::Duration took{};
+    WithCluster([&](FakeCluster& cluster) {
+      std::optional<runtime::TimePoint> began;
+      engine_.servers.on_read = [&](uint64_t at) {
+        if (!began) began = core_.Now();
+        if (at <= 3'900'000) took = core_.Now() - *began;
+      };
+      ExpectMoved(cluster, Start(cluster));
+    });
+    return took;
+  }
   void ExpectCancelled(FakeCluster& cluster, const MoveId& id) {
     EXPECT_EQ(AwaitEnd(cluster, id).state, catalog::MoveState::kCancelled);
     ExpectAllAt(cluster, cluster.n1(), cluster.n2());
@@ -241,40 +259,13 @@ TEST_F(SlackerTest, NothingIsHeldBackInTheLastStagesOfABackup) {
 
 // Trap 3: written at 100 kB/s, sent at 10: the log would come round after some seconds.
 TEST_F(SlackerTest, ASnapshotIsSentFasterThanTheRedoLogGrows) {
-  options_.pace.rate_bytes_per_s = 10'000;
-  engine_.servers.log_bytes_per_s = 100'000;
-  engine_.servers.log_capacity = 100'000'000;
-  engine_.servers.snapshot_bytes = 4'000'000;
-  engine_.servers.prepare_bytes = 10'000;
-  WithCluster([&](FakeCluster& cluster) {
-    std::optional<runtime::TimePoint> began;
-    runtime::Duration took{};
-    engine_.servers.on_read = [&](uint64_t at) {
-      if (!began) began = core_.Now();
-      if (at <= 3'900'000) took = core_.Now() - *began;
-    };
-    ExpectMoved(cluster, Start(cluster));
-    EXPECT_LT(took, 39s) << "slower than the log grows";
-    EXPECT_GT(took, 5s) << "it has a floor, and no more than that";
-  });
+  const runtime::Duration took = TimeUntilTheLastStages(100'000'000);
+  EXPECT_LT(took, 39s) << "slower than the log grows";
+  EXPECT_GT(took, 5s) << "it has a floor, and no more than that";
 }
 
 TEST_F(SlackerTest, NothingIsHeldBackWhileTheRedoLogIsAboutToComeRound) {
-  options_.pace.rate_bytes_per_s = 10'000;
-  engine_.servers.log_bytes_per_s = 100'000;
-  engine_.servers.log_capacity = 100'000;
-  engine_.servers.snapshot_bytes = 4'000'000;
-  engine_.servers.prepare_bytes = 10'000;
-  WithCluster([&](FakeCluster& cluster) {
-    std::optional<runtime::TimePoint> began;
-    runtime::Duration took{};
-    engine_.servers.on_read = [&](uint64_t at) {
-      if (!began) began = core_.Now();
-      if (at <= 3'900'000) took = core_.Now() - *began;
-    };
-    ExpectMoved(cluster, Start(cluster));
-    EXPECT_LT(took, 5s);
-  });
+  EXPECT_LT(TimeUntilTheLastStages(100'000), 5s);
 }
 
 }  // namespace

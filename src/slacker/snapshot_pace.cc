@@ -20,8 +20,7 @@ SnapshotPace::~SnapshotPace() {
 }
 
 void SnapshotPace::Stop() {
-  stopping_ = true;
-  stop_.NotifyAll();
+  stop_.Set();
   watch_.Join();
 }
 
@@ -47,13 +46,13 @@ bool SnapshotPace::MayGo() const {
 
 void SnapshotPace::Watch() {
   runtime::TimePoint next_look = core_.Now();
-  while (!stopping_) {
+  while (!stop_.is_set()) {
     if (core_.Now() >= next_look && !backup_.in_final_stages()) {
       LookAtLog();
       next_look = core_.Now() + limits::kRedoLogLook;
     }
     if (waiting_ && MayGo()) pace_.Wake();
-    WaitForUntil(stop_, core_.Now() + limits::kSnapshotLook, [this] { return stopping_; });
+    stop_.WaitUntil(core_.Now() + limits::kSnapshotLook);
   }
 }
 

@@ -57,8 +57,7 @@ class SnapshotPace {
     runtime::TimePoint since;
   };
   std::optional<Waiting> waiting_;  // A piece for its turn.
-  bool stopping_ = false;
-  runtime::WaitQueue stop_;
+  runtime::Event stop_;
   runtime::TaskGroup watch_;
 };
 

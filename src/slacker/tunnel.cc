@@ -91,8 +91,7 @@ class TunnelConnection final : public runtime::Connection {
 };
 
 Tunnel::Tunnel(runtime::Core& core, move::ByteStream& stream, End end, OnConnected on_connected)
-    : core_(core),
-      stream_(stream),
+    : stream_(stream),
       on_connected_(std::move(on_connected)),
       first_(end == End::kSource ? 1 : 2),
       next_(first_),

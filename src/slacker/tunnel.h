@@ -64,7 +64,6 @@ class Tunnel {
   void Forget(Route& route);
   void EndAll(const Error& why);
 
-  runtime::Core& core_;
   move::ByteStream& stream_;
   const OnConnected on_connected_;
   const uint32_t first_;  // Of the numbers of the other end, and of ours.

@@ -17,11 +17,6 @@ using Reader = move::MessageReader;
 // The contents come first, so that what is received needs no copy of them.
 constexpr size_t kPagesTail = sizeof(uint32_t) + 1;
 
-tl::unexpected<Error> Corrupt(const char* why) {
-  return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
-              std::string("a message of a move makes no sense: ") + why);
-}
-
 void Put(Writer& to, const Pages& m) {
   to.Reserve(m.contents.size() + m.numbers.size() * 4 + kPagesTail);
   to.Raw(m.contents);
@@ -45,15 +40,15 @@ void Put(Writer& to, const Hashes& m) {
 }
 
 Result<Message> DecodePages(std::vector<std::byte> bytes) {
-  if (bytes.size() < kPagesTail) return Corrupt("its pages do not fill it");
+  if (bytes.size() < kPagesTail) return move::CorruptMessage("its pages do not fill it");
   Pages pages;
   uint32_t count = 0;
   std::memcpy(&count, bytes.data() + bytes.size() - kPagesTail, sizeof count);
   pages.pushed = bytes.back() != std::byte{0};
   const size_t rest = bytes.size() - kPagesTail;
-  if (count == 0 || count > rest / sizeof(uint32_t)) return Corrupt("its pages do not fill it");
+  if (count == 0 || count > rest / sizeof(uint32_t)) return move::CorruptMessage("its pages do not fill it");
   const size_t contents = rest - size_t{count} * sizeof(uint32_t);
-  if (contents % count != 0) return Corrupt("its pages do not fill it");
+  if (contents % count != 0) return move::CorruptMessage("its pages do not fill it");
   pages.numbers.resize(count);
   for (size_t index = 0; index < count; ++index)
     std::memcpy(&pages.numbers[index].value, bytes.data() + contents + index * sizeof(uint32_t),
@@ -61,12 +56,6 @@ Result<Message> DecodePages(std::vector<std::byte> bytes) {
   bytes.resize(contents);
   pages.contents = std::move(bytes);
   return pages;
-}
-
-template <typename OneMessage>
-Result<Message> WholeOf(const Reader& reader, OneMessage message) {
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return Message(std::move(message));
 }
 
 }  // namespace
@@ -94,19 +83,20 @@ Result<Message> Decode(move::EngineMessage message) {
     case 1: {
       const Prepare prepare{reader.Number<uint32_t>()};
       // From this the destination lays out memory and files.
-      if (prepare.page_count > kMostPages) return Corrupt("its file is larger than a list can tell");
-      return WholeOf(reader, prepare);
+      if (prepare.page_count > kMostPages)
+        return move::CorruptMessage("its file is larger than a list can tell");
+      return move::WholeOf(reader, Message(prepare));
     }
-    case 2: return WholeOf(reader, Prepared{});
-    case 3: return WholeOf(reader, Pull{PageNumber{reader.Number<uint32_t>()}});
-    case 4: return WholeOf(reader, Ack{reader.Number<uint32_t>()});
+    case 2: return move::WholeOf(reader, Message(Prepared{}));
+    case 3: return move::WholeOf(reader, Message(Pull{PageNumber{reader.Number<uint32_t>()}}));
+    case 4: return move::WholeOf(reader, Message(Ack{reader.Number<uint32_t>()}));
     case 5: {
       Hashes hashes;
       hashes.first.value = reader.Number<uint32_t>();
       hashes.values = reader.Words();
-      return WholeOf(reader, std::move(hashes));
+      return move::WholeOf(reader, Message(std::move(hashes)));
     }
-    default: return Corrupt("its type is unknown");
+    default: return move::CorruptMessage("its type is unknown");
   }
 }
 
@@ -153,9 +143,9 @@ template <>
 Result<CopyPart> DecodePart<CopyPart>(Bytes part) {
   Reader reader(part);
   const CopyPart copy{reader.Number<uint32_t>()};
-  if (!reader.at_end()) return Corrupt("it does not have its length");
+  if (!reader.at_end()) return move::CorruptMessage("it does not have its length");
   if (copy.page_size < 512 || copy.page_size > 65536 || !std::has_single_bit(copy.page_size))
-    return Corrupt("its page size is none of SQLite's");
+    return move::CorruptMessage("its page size is none of SQLite's");
   return copy;
 }
 template <>
@@ -165,8 +155,7 @@ Result<GreetingPart> DecodePart<GreetingPart>(Bytes part) {
   Reader reader(part);
   greeting.arrived = reader.Words();
   greeting.present = reader.Words();
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return greeting;
+  return move::WholeOf(reader, std::move(greeting));
 }
 template <>
 Result<ListPart> DecodePart<ListPart>(Bytes part) {
@@ -175,8 +164,8 @@ Result<ListPart> DecodePart<ListPart>(Bytes part) {
   list.page_count = reader.Number<uint32_t>();
   list.handed = reader.Words();
   list.free = reader.Words();
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  if (list.page_count > kMostPages) return Corrupt("its file is larger than a list can tell");
+  if (!reader.at_end()) return move::CorruptMessage("it does not have its length");
+  if (list.page_count > kMostPages) return move::CorruptMessage("its file is larger than a list can tell");
   return list;
 }
 template <>
@@ -186,8 +175,7 @@ Result<SumPart> DecodePart<SumPart>(Bytes part) {
   sum.sum = reader.Number<uint64_t>();
   sum.pages = reader.Number<uint32_t>();
   sum.sent = reader.Number<uint32_t>();
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return sum;
+  return move::WholeOf(reader, sum);
 }
 template <>
 Result<FiguresPart> DecodePart<FiguresPart>(Bytes part) {
@@ -196,8 +184,7 @@ Result<FiguresPart> DecodePart<FiguresPart>(Bytes part) {
   figures.pulls = reader.Number<uint64_t>();
   figures.pull_p50_us = reader.Number<uint32_t>();
   figures.pull_p99_us = reader.Number<uint32_t>();
-  if (!reader.at_end()) return Corrupt("it does not have its length");
-  return figures;
+  return move::WholeOf(reader, figures);
 }
 
 }  // namespace tradewind::zephyr
