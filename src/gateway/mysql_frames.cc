@@ -1,8 +1,6 @@
 #include "gateway/mysql_frames.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "base/base64.h"
 #include "base/json_fields.h"
 #include "base/limits.h"
+#include "mysql/fields.h"
 #include "mysql/packet_channel.h"
 #include "net/api_error.h"
 
@@ -18,12 +17,6 @@ namespace tradewind::gateway {
 namespace {
 
 namespace json = boost::json;
-
-tl::unexpected<Error> Confused() {
-  return Fail(ErrorKind::kCorrupt, "MYSQL_LINK_CONFUSED",
-              "what a node says of a session of MySQL makes no sense",
-              "run the same version of tradewind on all nodes");
-}
 
 // Names and what a server says are bytes, and JSON is text.
 std::string Packed(std::string_view bytes) {
@@ -52,7 +45,7 @@ class Fields {
   }
   bool Has(const char* key) const { return object_ && FindField(*object_, key); }
   Result<void> Check() const {
-    if (!whole_) return Confused();
+    if (!whole_) return MysqlLinkConfused();
     return {};
   }
 
@@ -67,21 +60,25 @@ bool IsKnown(uint8_t kind) {
 
 }  // namespace
 
+tl::unexpected<Error> MysqlLinkConfused() {
+  return Fail(ErrorKind::kCorrupt, "MYSQL_LINK_CONFUSED",
+              "what a node says of a session of MySQL makes no sense",
+              "run the same version of tradewind on all nodes");
+}
+
 void AppendFrame(std::string& out, MysqlFrame kind, std::string_view payload) {
-  const auto length = static_cast<uint32_t>(payload.size());
   out += static_cast<char>(kind);
-  for (int byte = 0; byte < 4; ++byte) out += static_cast<char>(length >> (8 * byte));
+  mysql::AddInteger(out, payload.size(), 4);
   out += payload;
 }
 
 Result<MysqlFrameReader::Frame> MysqlFrameReader::Next() {
   for (;;) {
     if (unread_.size() >= kMysqlFrameHeaderBytes) {
-      uint32_t length = 0;
-      for (size_t byte = 0; byte < 4; ++byte)
-        length |= static_cast<uint32_t>(static_cast<unsigned char>(unread_[1 + byte])) << (8 * byte);
-      const auto kind = static_cast<uint8_t>(unread_[0]);
-      if (!IsKnown(kind) || length > limits::kMysqlFrameBytes) return Confused();
+      mysql::FieldReader header(unread_);
+      const uint8_t kind = header.Byte();
+      const uint32_t length = header.Word();
+      if (!IsKnown(kind) || length > limits::kMysqlFrameBytes) return MysqlLinkConfused();
       if (unread_.size() - kMysqlFrameHeaderBytes >= length) {
         Frame frame{static_cast<MysqlFrame>(kind), unread_.substr(kMysqlFrameHeaderBytes, length)};
         unread_.erase(0, kMysqlFrameHeaderBytes + length);
@@ -95,13 +92,13 @@ Result<MysqlFrameReader::Frame> MysqlFrameReader::Next() {
 }
 
 std::string EncodeLength(uint64_t bytes) {
-  return {reinterpret_cast<const char*>(&bytes), sizeof bytes};
+  std::string payload;
+  mysql::AddInteger(payload, bytes, 8);
+  return payload;
 }
 
 uint64_t DecodeLength(std::string_view payload) {
-  uint64_t bytes = 0;
-  std::memcpy(&bytes, payload.data(), std::min(payload.size(), sizeof bytes));
-  return bytes;
+  return mysql::FieldReader(payload).Integer(8);
 }
 
 std::string EncodeLinkCall(const MysqlLinkCall& call) {
@@ -133,7 +130,7 @@ Result<MysqlLinkCall> DecodeLinkCall(std::string_view text) {
   if (fields.Has("key")) {
     const std::string key = fields.Text("key");
     mysql::PasswordKey::Digest digest{};
-    if (key.size() != digest.size()) return Confused();
+    if (key.size() != digest.size()) return MysqlLinkConfused();
     std::memcpy(digest.data(), key.data(), digest.size());
     call.login.credentials.key.emplace(digest);
   }

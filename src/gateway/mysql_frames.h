@@ -44,6 +44,9 @@ inline constexpr size_t kMysqlFrameHeaderBytes = 5;
 inline constexpr uint8_t kAnsweredOpen = 1;
 inline constexpr uint8_t kAnsweredTied = 2;
 
+// MYSQL_LINK_CONFUSED (kCorrupt): what the other node says makes no sense.
+tl::unexpected<Error> MysqlLinkConfused();
+
 void AppendFrame(std::string& out, MysqlFrame kind, std::string_view payload = {});
 
 // Reads frames. One fiber.

@@ -39,8 +39,8 @@ class MysqlLink {
   virtual runtime::Connection& server() = 0;
   // As HostedInstance::Visit::Begin(). Suspends.
   virtual Result<void> Begin() = 0;
-  // A request of the client is on its way to the server; it came when that is said.
-  virtual void Asked(runtime::TimePoint arrived, size_t bytes) = 0;
+  // A request of the client is on its way to the server.
+  virtual void Asked(size_t bytes) = 0;
   // Its answer has passed. `open`: a transaction is, as far as is known; `tied`: something else keeps the session there.
   virtual void Answered(bool open, bool tied) = 0;
   // As far as is known here.

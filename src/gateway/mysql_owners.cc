@@ -95,7 +95,7 @@ Result<mysql::OrRefused<MysqlOpened>> MysqlOwners::OpenAt(const NodeName& owner,
     if (upgraded.error().code == "NODE_UNREACHABLE") directory_.Forget(owner);
     return Fail(std::move(upgraded).error());
   }
-  return OpenRemoteLink(core_, fibers_, *std::move(upgraded), call, observer, deadline);
+  return OpenRemoteLink(fibers_, *std::move(upgraded), call, observer, deadline);
 }
 
 // -- For others

@@ -132,7 +132,6 @@ Result<void> MysqlPort::Greet(std::unique_ptr<runtime::Connection> client, std::
         {mysql::error_number::kTooManyConnections, "08004",
          fmt::format("Too many connections: this node takes {}", limits::kMysqlConnections)}));
   greeted_.insert(client.get());
-  MysqlHello hello;
   const auto greet = [&]() -> Result<std::optional<MysqlHello>> {
     const std::string scramble = mysql::NewScramble(core_);
     const uint32_t id = kFirstConnectionId | next_id_++;

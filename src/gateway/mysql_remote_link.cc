@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -13,10 +12,6 @@
 namespace tradewind::gateway {
 
 namespace {
-
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
 
 // What the link and the fiber that reads for it share.
 struct Shared {
@@ -71,7 +66,7 @@ void ReadFrames(const std::shared_ptr<Shared>& shared) {
 
 class RemoteLink final : public MysqlLink, private runtime::Connection {
  public:
-  RemoteLink(runtime::Core& core, std::shared_ptr<Shared> shared) : core_(core), shared_(std::move(shared)) {}
+  explicit RemoteLink(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
   ~RemoteLink() override {
     shared_->observer = nullptr;
     shared_->peer->Close();
@@ -89,9 +84,7 @@ class RemoteLink final : public MysqlLink, private runtime::Connection {
     begun_ = shared_->admission->has_value();
     return *shared_->admission;
   }
-  void Asked(runtime::TimePoint, size_t bytes) override {
-    AppendFrame(outgoing_, MysqlFrame::kAsked, EncodeLength(bytes));
-  }
+  void Asked(size_t bytes) override { AppendFrame(outgoing_, MysqlFrame::kAsked, EncodeLength(bytes)); }
   void Answered(bool open, bool tied) override {
     begun_ = open;
     const auto flags = static_cast<char>((open ? kAnsweredOpen : 0) | (tied ? kAnsweredTied : 0));
@@ -122,6 +115,7 @@ class RemoteLink final : public MysqlLink, private runtime::Connection {
     return {};
   }
   void SetReadDeadline(runtime::TimePoint deadline) override { read_deadline_ = deadline; }
+  void SetWriteDeadline(runtime::TimePoint deadline) override { shared_->peer->SetWriteDeadline(deadline); }
   void Close() override { shared_->peer->Close(); }
   runtime::Address peer() const override { return shared_->peer->peer(); }
 
@@ -130,7 +124,6 @@ class RemoteLink final : public MysqlLink, private runtime::Connection {
     return shared_->peer->Write(AsBytes(std::exchange(outgoing_, {})));
   }
 
-  runtime::Core& core_;
   const std::shared_ptr<Shared> shared_;
   std::string outgoing_;
   bool begun_ = false;
@@ -139,7 +132,7 @@ class RemoteLink final : public MysqlLink, private runtime::Connection {
 
 }  // namespace
 
-Result<mysql::OrRefused<MysqlOpened>> OpenRemoteLink(runtime::Core& core, runtime::TaskGroup& fibers,
+Result<mysql::OrRefused<MysqlOpened>> OpenRemoteLink(runtime::TaskGroup& fibers,
                                                      net::UpgradedConnection upgraded,
                                                      const MysqlLinkCall& call, MysqlLinkObserver& observer,
                                                      runtime::TimePoint deadline) {
@@ -148,6 +141,7 @@ Result<mysql::OrRefused<MysqlOpened>> OpenRemoteLink(runtime::Core& core, runtim
   std::string hello;
   AppendFrame(hello, MysqlFrame::kLogin, EncodeLinkCall(call));
   shared->peer->SetReadDeadline(deadline);
+  shared->peer->SetWriteDeadline(deadline);
   TW_TRY(shared->peer->Write(AsBytes(hello)));
   for (;;) {
     TW_TRY_ASSIGN(const auto frame, shared->frames.Next());
@@ -161,14 +155,13 @@ Result<mysql::OrRefused<MysqlOpened>> OpenRemoteLink(runtime::Core& core, runtim
       case MysqlFrame::kOpened: {
         TW_TRY_ASSIGN(mysql::LoggedIn at_server, DecodeLoggedIn(frame.payload));
         shared->peer->SetReadDeadline(runtime::TimePoint::max());
+        shared->peer->SetWriteDeadline(runtime::TimePoint::max());
         shared->observer = &observer;
         fibers.Spawn("mysql link", [shared] { ReadFrames(shared); });
         return mysql::OrRefused<MysqlOpened>(
-            MysqlOpened{std::make_unique<RemoteLink>(core, shared), std::move(at_server)});
+            MysqlOpened{std::make_unique<RemoteLink>(shared), std::move(at_server)});
       }
-      default:
-        return Fail(ErrorKind::kCorrupt, "MYSQL_LINK_CONFUSED",
-                    "a tenant's node answers a login with something else");
+      default: return MysqlLinkConfused();
     }
   }
 }

@@ -16,7 +16,7 @@ namespace tradewind::gateway {
 
 // Logs in over the connection. `fibers` outlives the link by the time that one of them needs to end. The observer
 // outlives the link. Suspends. The owner's error, or that of the connection.
-Result<mysql::OrRefused<MysqlOpened>> OpenRemoteLink(runtime::Core& core, runtime::TaskGroup& fibers,
+Result<mysql::OrRefused<MysqlOpened>> OpenRemoteLink(runtime::TaskGroup& fibers,
                                                      net::UpgradedConnection upgraded,
                                                      const MysqlLinkCall& call, MysqlLinkObserver& observer,
                                                      runtime::TimePoint deadline);

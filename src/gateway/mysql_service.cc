@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -21,10 +20,6 @@ namespace tradewind::gateway {
 
 namespace {
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 // To a tenant of this core.
 class LocalLink final : public MysqlLink, public mariadb::HostedInstance::Visit {
  public:
@@ -37,7 +32,7 @@ class LocalLink final : public MysqlLink, public mariadb::HostedInstance::Visit 
 
   runtime::Connection& server() override { return *server_; }
   Result<void> Begin() override { return Visit::Begin(); }
-  void Asked(runtime::TimePoint, size_t) override {}
+  void Asked(size_t) override {}
   void Answered(bool open, bool tied) override {
     if (!open) End(tied);
     use_.NoteAnswer();
@@ -125,9 +120,7 @@ class Served final : public MysqlLinkObserver {
           link_->Answered((flags & kAnsweredOpen) != 0, (flags & kAnsweredTied) != 0);
           break;
         }
-        default:
-          return Fail(ErrorKind::kCorrupt, "MYSQL_LINK_CONFUSED",
-                      "a session's node sent a frame of the owner's");
+        default: return MysqlLinkConfused();
       }
     }
   }

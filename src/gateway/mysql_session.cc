@@ -29,10 +29,6 @@ namespace {
 using Boundary = mysql::SessionState::Boundary;
 using mysql::ErrorPacket;
 
-Bytes AsBytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
 // What no server has said, in a packet of the protocol. `ends`: the connection does, as far as the client is concerned.
 ErrorPacket PacketOf(const Error& error, bool ends) {
   ErrorPacket packet = mysql::ToErrorPacket(error);
@@ -102,6 +98,13 @@ Result<void> MysqlSession::SendToClient(std::string_view frames) {
   return client_->Write(AsBytes(frames));
 }
 
+Result<void> MysqlSession::SendError(const mysql::Request& request, const ErrorPacket& error) {
+  std::string frames;
+  uint8_t sequence = request.next_sequence();
+  mysql::AppendPacket(frames, mysql::EncodeError(error), sequence);
+  return SendToClient(frames);
+}
+
 // -- The login
 
 // The key of the account that the client has shown itself to be; an error packet's error otherwise.
@@ -166,10 +169,12 @@ Result<void> MysqlSession::Relay() {
       Settle();
     }
     LeaveIfDoomed();
+    // Said while it was not idle: during the login, a request, or what came between.
+    if (leaving_) return {};
     TW_TRY_ASSIGN(const bool there, ReadFirst());
     if (!there) return {};
     TW_TRY_ASSIGN(const bool goes_on, RelayRequest());
-    if (!goes_on || leaving_) return {};
+    if (!goes_on) return {};
   }
 }
 
@@ -211,7 +216,7 @@ Result<bool> MysqlSession::RelayRequest() {
         doomed_.has_value() || EndsConnection(entered.error()) || entered.error().code == "INSTANCE_DOWN";
     return Refuse(request, PacketOf(entered.error(), ends), ends);
   }
-  link_->Asked(core_.Now(), from_client_.size());
+  link_->Asked(from_client_.size());
   NameConnectionForServer();
   MemoryCharge held(MemoryKind::kBodies);
   while (!request.complete()) {
@@ -234,13 +239,7 @@ Result<bool> MysqlSession::RelayRequest() {
   }
   switch (request.fate()) {
     case mysql::Request::Fate::kRelayed: TW_TRY(RelayAnswer(request)); break;
-    case mysql::Request::Fate::kRefused: {
-      std::string frames;
-      uint8_t sequence = request.next_sequence();
-      mysql::AppendPacket(frames, mysql::EncodeError(request.refusal()), sequence);
-      TW_TRY(SendToClient(frames));
-      break;
-    }
+    case mysql::Request::Fate::kRefused: TW_TRY(SendError(request, request.refusal())); break;
     case mysql::Request::Fate::kChangeUser: TW_TRY(ChangeUser(request)); break;
     case mysql::Request::Fate::kQuit: return false;
     default: break;
@@ -271,10 +270,7 @@ Result<bool> MysqlSession::Refuse(mysql::Request& request, const ErrorPacket& er
     request.TakeFrames();
   }
   if (request.fate() == mysql::Request::Fate::kQuit) return false;
-  std::string frames;
-  uint8_t sequence = request.next_sequence();
-  mysql::AppendPacket(frames, mysql::EncodeError(error), sequence);
-  TW_TRY(SendToClient(frames));
+  TW_TRY(SendError(request, error));
   if (ends) ++counters_.lost_sessions;
   return !ends;
 }
@@ -285,13 +281,8 @@ Result<void> MysqlSession::RelayAnswer(mysql::Request& request) {
     if (from_server_.empty()) {
       if (const auto read = mysql::ReadPiece(link_->server(), from_server_); !read) {
         // Killed, or its server has died: whoever still reads is told, if nothing of an answer has gone.
-        if (answer.untouched()) {
-          std::string frames;
-          uint8_t sequence = request.next_sequence();
-          mysql::AppendPacket(frames, mysql::EncodeError(PacketOf(doomed_.value_or(SessionLost()), true)),
-                              sequence);
-          static_cast<void>(SendToClient(frames));
-        }
+        if (answer.untouched())
+          static_cast<void>(SendError(request, PacketOf(doomed_.value_or(SessionLost()), true)));
         ++counters_.lost_sessions;
         return read;
       }
@@ -312,6 +303,7 @@ void MysqlSession::NoteAnswered() {
 
 Result<void> MysqlSession::ChangeUser(mysql::Request& request) {
   TW_TRY_ASSIGN(const auto change, mysql::ParseChangeUser(request.whole(), at_server_.capabilities));
+  client_->SetWriteDeadline(core_.Now() + limits::kMysqlLogin);
   mysql::PacketChannel client(*client_, std::exchange(from_client_, {}), request.next_sequence());
   const std::string user(UserOf(change.user, hello_.tenant));
   // By the scramble of the login, which the client still has; and asked for anew, so that any plugin will do.
@@ -375,26 +367,29 @@ void MysqlSession::OnEnd() {
 
 // Between two requests, while the gate is not open.
 void MysqlSession::Settle() {
-  Result<void> settled = LearnWhatIsOpen();
-  while (settled && !doomed_ && link_->gate() == tenant::Gate::kMoved) {
-    settled = Follow();
-    if (settled && link_->gate() == tenant::Gate::kOpen) break;
-  }
+  Result<void> settled;
+  if (link_->gate() != tenant::Gate::kMoved) settled = LearnWhatIsOpen();
+  while (settled && !doomed_ && link_->gate() == tenant::Gate::kMoved) settled = Follow();
   if (!settled && !doomed_) doomed_ = settled.error();
   settling_ = false;
   settled_.NotifyAll();
 }
 
-// Texts say on the safe side what ties a session, and after an error nothing says whether a transaction is open.
+// After an error nothing says whether a transaction is open.
+Result<void> MysqlSession::AskStatus(mysql::Queries& queries, runtime::TimePoint deadline) {
+  if (state_->boundary() != Boundary::kUnknown) return {};
+  const auto ping = mysql::ServerRequest::Ping();
+  const auto answers = queries.AskAll(std::span(&ping, 1), deadline);
+  TW_TRY(answers.front());
+  if (answers.front()->status) state_->NoteStatus(*answers.front()->status);
+  return {};
+}
+
+// Texts say on the safe side what ties a session.
 Result<void> MysqlSession::LearnWhatIsOpen() {
   const runtime::TimePoint deadline = core_.Now() + limits::kMysqlLogin;
   mysql::Queries queries(link_->server(), at_server_.capabilities);
-  if (state_->boundary() == Boundary::kUnknown) {
-    const auto ping = mysql::ServerRequest::Ping();
-    const auto answers = queries.AskAll(std::span(&ping, 1), deadline);
-    TW_TRY(answers.front());
-    if (answers.front()->status) state_->NoteStatus(*answers.front()->status);
-  }
+  TW_TRY(AskStatus(queries, deadline));
   if (state_->boundary() == Boundary::kBetween && !state_->ties().empty()) {
     TW_TRY_ASSIGN(const auto snapshot, mysql::TakeSnapshot(queries, false, deadline));
     state_->Agree(snapshot.view);
@@ -406,8 +401,8 @@ Result<void> MysqlSession::LearnWhatIsOpen() {
 // To the server that the tenant has now. The one before is read-only, and still there.
 Result<void> MysqlSession::Follow() {
   const runtime::TimePoint deadline = core_.Now() + limits::kParkedRequest;
-  TW_TRY(LearnWhatIsOpen());
   mysql::Queries queries(link_->server(), at_server_.capabilities);
+  TW_TRY(AskStatus(queries, deadline));
   TW_TRY_ASSIGN(const auto snapshot, mysql::TakeSnapshot(queries, false, deadline));
   state_->Agree(snapshot.view);
   const auto ties = state_->ties();

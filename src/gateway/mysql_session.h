@@ -89,10 +89,12 @@ class MysqlSession final : private MysqlLinkObserver {
   Result<void> ChangeUser(mysql::Request& request);
   void NoteAnswered();
   void Settle();
+  Result<void> AskStatus(mysql::Queries& queries, runtime::TimePoint deadline);
   Result<void> LearnWhatIsOpen();
   Result<void> Follow();
   Result<void> MoveTo(const mysql::SessionSnapshot& snapshot, runtime::TimePoint deadline);
   Result<void> SendToClient(std::string_view frames);
+  Result<void> SendError(const mysql::Request& request, const mysql::ErrorPacket& error);
 
   void LeaveIfDoomed();
 

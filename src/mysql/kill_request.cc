@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "mysql/fields.h"
 #include "mysql/protocol.h"
 
 namespace tradewind::mysql {
@@ -30,7 +31,7 @@ std::string WordAt(std::string_view text, size_t& at) {
 std::string KillRequest::PayloadFor(uint32_t other) const {
   if (is_text) return before + std::to_string(other) + behind;
   std::string number;
-  for (size_t byte = 0; byte < kNumberBytes; ++byte) number += static_cast<char>(other >> (8 * byte));
+  AddInteger(number, other, kNumberBytes);
   return before + number + behind;
 }
 
@@ -40,9 +41,7 @@ std::optional<KillRequest> ParseKill(std::string_view payload) {
   const auto command = static_cast<Command>(payload[0]);
   if (command == Command::kProcessKill) {
     if (payload.size() != 1 + kNumberBytes) return std::nullopt;
-    for (size_t byte = 0; byte < kNumberBytes; ++byte)
-      request.connection |= static_cast<uint32_t>(static_cast<unsigned char>(payload[1 + byte]))
-                            << (8 * byte);
+    request.connection = FieldReader(payload.substr(1)).Word();
     request.before = payload.substr(0, 1);
     return request;
   }
