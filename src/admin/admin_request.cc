@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "base/json_fields.h"
+#include "mariadb/hosted_instance.h"
+#include "tenant/tenant.h"
 
 namespace tradewind::admin {
 
@@ -114,8 +116,8 @@ class Body {
 };
 
 Result<std::string> EngineOf(const std::optional<std::string>& engine) {
-  if (!engine) return std::string("sqlite");
-  if (*engine == "sqlite" || *engine == "mariadb") return *engine;
+  if (!engine) return std::string(tenant::kSqliteEngine);
+  if (*engine == tenant::kSqliteEngine || *engine == mariadb::kMariadbEngine) return *engine;
   return Invalid("engine", "sqlite or mariadb");
 }
 

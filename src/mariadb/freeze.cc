@@ -28,12 +28,14 @@ Result<void> Freeze::Begin(runtime::TimePoint deadline) {
   while (true) {
     const Result<void> frozen = TryOnce(answer);
     if (frozen) return {};
-    const std::string who = frozen.error().code == kLockWaitCode ? WhoIsInTheWay(answer) : "";
+    const bool blocked = frozen.error().code == kLockWaitCode;
+    const bool last = core_.Now() + limits::kFreezeStep >= deadline;
+    // Asked only then: it takes a moment, and what is held keeps others waiting.
+    const std::string who = blocked && last ? WhoIsInTheWay(answer) : "";
     Thaw(answer);
     TW_TRY(control_.Query("SET GLOBAL read_only = 0", answer));
-    if (frozen.error().code != kLockWaitCode) return frozen;
-    if (core_.Now() + limits::kFreezeStep >= deadline)
-      return Fail(ErrorKind::kUnavailable, "FREEZE_BLOCKED", who, "end what is in the way");
+    if (!blocked) return frozen;
+    if (last) return Fail(ErrorKind::kUnavailable, "FREEZE_BLOCKED", who, "end what is in the way");
     runtime::SleepFor(limits::kFreezeStep);
   }
 }

@@ -24,7 +24,7 @@ namespace tradewind::mariadb {
 class Freeze {
  public:
   Freeze(runtime::Core& core, Instance& instance)
-      : core_(core), instance_(instance), control_(core, instance), stage_(core, instance) {}
+      : core_(core), control_(core, instance), stage_(core, instance) {}
 
   // Has its connections open, so that the freeze takes no login.
   Result<void> MakeReady(runtime::TimePoint deadline);
@@ -40,7 +40,6 @@ class Freeze {
   std::string WhoIsInTheWay(runtime::TimePoint deadline);
 
   runtime::Core& core_;
-  Instance& instance_;
   KeptConnection control_;
   KeptConnection stage_;
 };

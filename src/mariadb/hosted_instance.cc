@@ -51,9 +51,7 @@ Result<void> HostedInstance::Visit::Begin() {
   runtime::WaitForUntil(host_.changed_, deadline, [&] { return !waits(); });
   if (host_.gate_ == Gate::kMoved)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + host_.name_ + " has moved");
-  if (host_.closing_ || !host_.answers())
-    return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + host_.name_ + " runs now",
-                "try again");
+  if (host_.closing_ || !host_.answers()) return host_.Down();
   if (host_.gate_ != Gate::kOpen)
     return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
                 "tenant " + host_.name_ + " is moving, and its hand-over takes longer than requests wait",
@@ -68,14 +66,25 @@ void HostedInstance::Visit::End(bool tied) {
   host_.changed_.NotifyAll();
 }
 
+tl::unexpected<Error> HostedInstance::Down() const {
+  return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
+              "try again");
+}
+
+// One that is told something may go, or end others.
+void HostedInstance::TellAll(const std::function<void(Visit&)>& tell) {
+  const std::vector<Visit*> all(visits_.begin(), visits_.end());
+  for (Visit* const visit : all) tell(*visit);
+}
+
 bool HostedInstance::AnyOpen() const {
   return std::any_of(visits_.begin(), visits_.end(), [](const Visit* visit) { return visit->is_open(); });
 }
 
 void HostedInstance::EndOpenVisits() {
-  const std::vector<Visit*> all(visits_.begin(), visits_.end());
-  for (Visit* const visit : all)
-    if (visit->is_open()) visit->OnEnd();
+  TellAll([](Visit& visit) {
+    if (visit.is_open()) visit.OnEnd();
+  });
 }
 
 // -- The gate
@@ -83,8 +92,7 @@ void HostedInstance::EndOpenVisits() {
 void HostedInstance::SetGate(Gate gate) {
   core_.AssertHere();
   gate_ = gate;
-  const std::vector<Visit*> all(visits_.begin(), visits_.end());
-  for (Visit* const visit : all) visit->OnGate();
+  TellAll([](Visit& visit) { visit.OnGate(); });
   changed_.NotifyAll();
 }
 
@@ -130,9 +138,7 @@ void HostedInstance::Run() {
   while (!closing_) {
     Start();
     if (instance_) break;
-    const runtime::TimePoint next = core_.Now() + pause;
-    while (!closing_ && changed_.WaitUntil(next)) {
-    }
+    runtime::WaitForUntil(changed_, core_.Now() + pause, [this] { return closing_; });
     pause = std::min<runtime::Duration>(2 * pause, limits::kInstancePauseLongest);
   }
   Rule();
@@ -191,10 +197,8 @@ void HostedInstance::Rule() {
       log::warn("the server of tenant {} stays read-only: {}", name_, Describe(takes.error()));
     failure_ = takes.error();
     changed_.NotifyAll();
-    const runtime::TimePoint next = core_.Now() + pause;
     const uint64_t restarts = restarts_;
-    while (!closing_ && restarts == restarts_ && changed_.WaitUntil(next)) {
-    }
+    runtime::WaitForUntil(changed_, core_.Now() + pause, [&] { return closing_ || restarts != restarts_; });
     pause = std::min<runtime::Duration>(2 * pause, limits::kInstanceOwnerWatch);
   }
 }
@@ -242,16 +246,14 @@ Result<Instance*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
   });
   if (answers() && !closing_) return instance_.get();
   if (failure_ && !closing_) return Fail(*failure_);
-  return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
-              "try again");
+  return Down();
 }
 
 Result<void> HostedInstance::AwaitSettled(runtime::TimePoint deadline) {
   TW_CHECK(gate_ != Gate::kOpen, "a server whose gate is open would become writable again");
   runtime::WaitForUntil(changed_, deadline, [&] { return !changing_; });
   if (!changing_ && answers()) return {};
-  return Fail(ErrorKind::kUnavailable, "INSTANCE_DOWN", "no server of tenant " + name_ + " runs now",
-              "try again");
+  return Down();
 }
 
 Result<void> HostedInstance::MakeReadOnly(runtime::TimePoint deadline) {
@@ -272,8 +274,7 @@ void HostedInstance::Close(bool keep_log) {
   core_.AssertHere();
   closing_ = true;
   changed_.NotifyAll();
-  const std::vector<Visit*> all(visits_.begin(), visits_.end());
-  for (Visit* const visit : all) visit->OnEnd();
+  TellAll([](Visit& visit) { visit.OnEnd(); });
   runtime::WaitFor(changed_, [&] { return visits_.empty(); });
   fibers_.Join();
   if (!instance_) return;

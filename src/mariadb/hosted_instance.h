@@ -129,6 +129,8 @@ class HostedInstance final : public tenant::HostedTenant {
   Result<void> TakeWrites();
   void CheckOwner();
   void Measure();
+  tl::unexpected<Error> Down() const;
+  void TellAll(const std::function<void(Visit&)>& tell);
   bool AnyOpen() const;
 
   runtime::Core& core_;

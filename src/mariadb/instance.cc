@@ -222,8 +222,7 @@ void Instance::Watch() {
 }
 
 void Instance::EndAtOnce() {
-  process_->Signal(SIGKILL);
-  process_->AwaitEnd(runtime::TimePoint::max());
+  process_->EndAtOnce();
   process_.reset();
 }
 

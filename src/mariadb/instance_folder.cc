@@ -225,10 +225,14 @@ Result<void> InstanceFolder::FinishCopy() {
   return OffCore(core_, [&]() -> Result<void> {
     // What another program made has the modes that it is used to.
     std::error_code failed;
+    std::error_code refused;
     for (fs::recursive_directory_iterator entry(making() + "/data", failed), end; !failed && entry != end;
-         entry.increment(failed))
-      fs::permissions(entry->path(), entry->is_directory() ? fs::perms::owner_all
-                                                           : fs::perms::owner_read | fs::perms::owner_write);
+         entry.increment(failed)) {
+      const fs::perms modes = entry->is_directory(refused) ? fs::perms::owner_all
+                                                           : fs::perms::owner_read | fs::perms::owner_write;
+      if (!refused) fs::permissions(entry->path(), modes, refused);
+      if (refused) return DiskError("given its modes", entry->path().string(), refused.value());
+    }
     if (failed) return DiskError("listed", making(), failed.value());
     return Publish(making(), path_);
   });

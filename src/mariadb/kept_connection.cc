@@ -6,7 +6,7 @@
 namespace tradewind::mariadb {
 
 // With the lock.
-Result<void> KeptConnection::OpenHeld(runtime::TimePoint deadline) {
+Result<void> KeptConnection::Open(runtime::TimePoint deadline) {
   if (connection_ && of_start_ == instance_.starts()) return {};
   connection_.reset();
   const uint64_t start = instance_.starts();
@@ -15,14 +15,9 @@ Result<void> KeptConnection::OpenHeld(runtime::TimePoint deadline) {
   return {};
 }
 
-Result<void> KeptConnection::Open(runtime::TimePoint deadline) {
-  const runtime::FairLock::Hold turn(lock_);
-  return OpenHeld(deadline);
-}
-
 Result<mysql::ServerAnswer> KeptConnection::Query(std::string_view sql, runtime::TimePoint deadline) {
   const runtime::FairLock::Hold turn(lock_);
-  TW_TRY(OpenHeld(deadline));
+  TW_TRY(Open(deadline));
   auto answer = connection_->Query(sql, deadline);
   if (!answer && mysql::IsFinal(answer.error())) connection_.reset();
   return answer;

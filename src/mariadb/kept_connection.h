@@ -24,14 +24,13 @@ class KeptConnection {
   Result<mysql::ServerAnswer> Query(std::string_view sql, runtime::TimePoint deadline);
   // The first value of the answer; empty for NULL. MYSQL_NO_VALUE (kCorrupt).
   Result<std::string> QueryValue(std::string_view sql, runtime::TimePoint deadline);
-  // Has it open for the next request.
-  Result<void> Open(runtime::TimePoint deadline);
   // Whatever holds only as long as the connection (a stage of a backup, a transaction) ends.
   void Close() { connection_.reset(); }
   bool is_open() const { return connection_ != nullptr; }
 
  private:
-  Result<void> OpenHeld(runtime::TimePoint deadline);
+  // Requires: the lock is held.
+  Result<void> Open(runtime::TimePoint deadline);
 
   Instance& instance_;
   runtime::FairLock lock_;

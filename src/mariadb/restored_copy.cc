@@ -37,12 +37,12 @@ Result<std::unique_ptr<Unpacking>> Unpacking::Start(runtime::Core& core, const B
                                                              .errors = messages->get(),
                                                              .death_signal = SIGKILL}));
   return std::unique_ptr<Unpacking>(
-      new Unpacking(core, std::move(process), std::move(input.ours), std::move(messages)));
+      new Unpacking(std::move(process), std::move(input.ours), std::move(messages)));
 }
 
-Unpacking::Unpacking(runtime::Core& core, std::unique_ptr<runtime::Process> process,
-                     std::unique_ptr<runtime::Connection> input, std::unique_ptr<FileDescriptor> messages)
-    : core_(core), process_(std::move(process)), input_(std::move(input)), messages_(std::move(messages)) {}
+Unpacking::Unpacking(std::unique_ptr<runtime::Process> process, std::unique_ptr<runtime::Connection> input,
+                     std::unique_ptr<FileDescriptor> messages)
+    : process_(std::move(process)), input_(std::move(input)), messages_(std::move(messages)) {}
 
 Error Unpacking::Failure() {
   return {
@@ -65,8 +65,7 @@ Result<void> Unpacking::Finish() {
 }
 
 void Unpacking::End() {
-  process_->Signal(SIGKILL);
-  process_->AwaitEnd(runtime::TimePoint::max());
+  process_->EndAtOnce();
 }
 
 Result<void> PrepareData(runtime::Core& core, const BackupPrograms& programs, const std::string& folder,
@@ -82,8 +81,7 @@ Result<void> PrepareData(runtime::Core& core, const BackupPrograms& programs, co
   bool stopped = false;
   while (!process->AwaitEnd(core.Now() + limits::kPrepareLook)) {
     if (allowance.given_up()) {
-      process->Signal(SIGKILL);
-      process->AwaitEnd(runtime::TimePoint::max());
+      process->EndAtOnce();
       return Fail(ErrorKind::kUnavailable, "PREPARE_GIVEN_UP", "the copy is not wanted any more");
     }
     const uint64_t used = process->disk_bytes().value_or(0);

@@ -35,11 +35,10 @@ class Unpacking {
   void End();
 
  private:
-  Unpacking(runtime::Core& core, std::unique_ptr<runtime::Process> process,
-            std::unique_ptr<runtime::Connection> input, std::unique_ptr<runtime::FileDescriptor> messages);
+  Unpacking(std::unique_ptr<runtime::Process> process, std::unique_ptr<runtime::Connection> input,
+            std::unique_ptr<runtime::FileDescriptor> messages);
   Error Failure();
 
-  runtime::Core& core_;
   const std::unique_ptr<runtime::Process> process_;
   const std::unique_ptr<runtime::Connection> input_;
   const std::unique_ptr<runtime::FileDescriptor> messages_;  // What it has said.

@@ -9,6 +9,7 @@
 #include "base/json_fields.h"
 #include "base/path.h"
 #include "catalog/embedded_catalog.h"
+#include "mariadb/instance_files.h"
 #include "move/journal.h"
 #include "move/messages.h"
 #include "node/data_folder.h"
@@ -189,15 +190,15 @@ class Decider {
 
 Result<std::map<TenantName, RepairFacts>> FactsOfFolder(runtime::Disk& disk, const std::string& folder) {
   std::map<TenantName, RepairFacts> facts;
-  constexpr std::string_view kFile = ".db", kWal = ".db-wal", kMap = ".db-presence", kInstance = ".mariadb";
+  constexpr std::string_view kFile = ".db", kWal = ".db-wal", kMap = ".db-presence";
   TW_TRY_ASSIGN(const auto names, disk.List(folder));
   for (const std::string& name : names) {
     const size_t dot = name.rfind('.');
     if (dot == std::string::npos || !IsValidName(name.substr(0, dot))) continue;
     const std::string_view suffix = std::string_view(name).substr(dot);
-    if (suffix != kFile && suffix != kWal && suffix != kMap && suffix != kInstance) continue;
+    if (suffix != kFile && suffix != kWal && suffix != kMap && suffix != mariadb::kInstanceSuffix) continue;
     RepairFacts& tenant = facts[name.substr(0, dot)];
-    tenant.has_file |= suffix == kFile || suffix == kInstance;
+    tenant.has_file |= suffix == kFile || suffix == mariadb::kInstanceSuffix;
     tenant.has_wal |= suffix == kWal;
     if (suffix != kMap) continue;
     tenant.map.emplace();

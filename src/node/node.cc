@@ -12,6 +12,7 @@
 #include "catalog/catalog_on_core.h"
 #include "catalog/catalog_service.h"
 #include "catalog/embedded_catalog.h"
+#include "mariadb/instance_files.h"
 #include "net/api_error.h"
 #include "net/metrics.h"
 #include "net/seal.h"
@@ -107,7 +108,7 @@ Result<void> Node::Open() {
 Result<void> Node::OpenJournal() {
   TW_TRY_ASSIGN(const auto names, core_.disk().List(options_.data_folder + "/tenants"));
   const bool has_tenants = std::any_of(names.begin(), names.end(), [](const std::string& name) {
-    return name.ends_with(".db") || name.ends_with(".mariadb");
+    return name.ends_with(".db") || name.ends_with(mariadb::kInstanceSuffix);
   });
   TW_TRY_ASSIGN(journal_, move::Journal::Open(
                               core_, options_.data_folder + "/journal",

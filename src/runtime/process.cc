@@ -211,9 +211,13 @@ bool Process::AwaitEnd(TimePoint deadline) {
 bool Process::Stop(TimePoint deadline) {
   Signal(SIGTERM);
   if (AwaitEnd(deadline)) return true;
+  EndAtOnce();
+  return false;
+}
+
+void Process::EndAtOnce() {
   Signal(SIGKILL);
   AwaitEnd(TimePoint::max());
-  return false;
 }
 
 std::optional<uint64_t> Process::disk_bytes() const {
@@ -244,8 +248,7 @@ Result<ProgramRun> RunProgram(Core& core, const std::vector<std::string>& words,
   lseek(in.get(), 0, SEEK_SET);
   TW_TRY_ASSIGN(const auto process, Process::Start(core, {words, in.get(), out.get(), out.get()}));
   if (!process->AwaitEnd(deadline)) {
-    process->Signal(SIGKILL);
-    process->AwaitEnd(TimePoint::max());
+    process->EndAtOnce();
     return Fail(
         ErrorKind::kTimeout, "PROGRAM_NOT_ENDED",
         fmt::format("{} had not ended in time and was killed; it said: {}", words.front(), ReadFrom(out)));

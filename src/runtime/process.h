@@ -60,7 +60,9 @@ class Process {
   bool AwaitEnd(TimePoint deadline);
   // Asks it to end (SIGTERM), and kills it at the deadline; whether it has ended by itself. Suspends until it has ended.
   bool Stop(TimePoint deadline);
-  // Returns once it has ended, and does not suspend: the thread waits for that moment.
+  // Kills it. Suspends until it has ended.
+  void EndAtOnce();
+  // Kills it, and does not suspend until it has ended: the thread waits for that moment.
   void Kill();
   // Bytes that it has read from disks and written to them, or made dirty, so far; nothing once it has ended.
   std::optional<uint64_t> disk_bytes() const;
