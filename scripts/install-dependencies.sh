@@ -19,7 +19,7 @@ program_packages=(
 )
 test_packages=(
   clang-format-14 python3 libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev chromium-headless-shell
-  mariadb-server-core mariadb-client-core mariadb-backup
+  mariadb-server-core mariadb-client-core mariadb-backup sysbench
 )
 model_packages=(spin gcc libc6-dev python3)
 fuzz_packages=(clang-14 libclang-rt-14-dev)

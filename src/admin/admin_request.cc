@@ -146,6 +146,8 @@ Result<move::Pace> PaceIn(const Body& body) {
   return pace;
 }
 
+constexpr double kLongestKeepS = 30 * 24 * 3600.0;
+
 Result<uint64_t> ParseQueryNumber(std::string_view name, std::string_view text) {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -184,8 +186,9 @@ Result<TenantName> ParseExport(std::string_view text) {
 }
 
 Result<move::MoveRequest> ParseMove(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"tenant", "to", "method", "warm_up", "rate_bytes_per_s",
-                                                    "setpoint_ms", "signal", "finish_within_s"}));
+  TW_TRY_ASSIGN(const Body body,
+                Body::Parse(text, {"tenant", "to", "method", "warm_up", "rate_bytes_per_s", "setpoint_ms",
+                                   "signal", "finish_within_s", "keep_source_s"}));
   move::MoveRequest request;
   TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
   TW_TRY_ASSIGN(request.to, body.RequiredName("to"));
@@ -209,6 +212,10 @@ Result<move::MoveRequest> ParseMove(std::string_view text) {
                 "leave \"rate_bytes_per_s\" out");
   if (within && !(*within > 0)) return Invalid("finish_within_s", "more than 0");
   if (within) request.finish_within = std::chrono::duration<double>(*within);
+  TW_TRY_ASSIGN(const auto keep, body.Real("keep_source_s"));
+  if (keep && !(*keep >= 0 && *keep <= kLongestKeepS)) return Invalid("keep_source_s", "0 to 30 days");
+  if (keep)
+    options.keep_source = std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(*keep));
   return request;
 }
 

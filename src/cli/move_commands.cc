@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <chrono>
 #include <memory>
 
 #include "base/units.h"
@@ -22,6 +23,7 @@ struct MoveOptions {
   std::string destination;
   std::string method = "zephyr";
   std::string warm_up;
+  std::string keep_source;
   PaceFlags pace;
   bool wait = false;
   bool verify_again = false;
@@ -38,6 +40,10 @@ void PrintReceipt(const json::value& receipt, const ClientContext& context) {
 Result<json::object> StartRequest(const MoveOptions& options) {
   json::object request{{"tenant", options.tenant}, {"to", options.destination}, {"method", options.method}};
   if (!options.warm_up.empty()) request["warm_up"] = options.warm_up;
+  if (!options.keep_source.empty()) {
+    TW_TRY_ASSIGN(const auto keep, ParseDuration(options.keep_source));
+    request["keep_source_s"] = std::chrono::duration<double>(keep).count();
+  }
   TW_TRY(AddPace(options.pace, request));
   return request;
 }
@@ -183,6 +189,12 @@ void AddMoveCommands(Command app, CommandLine& line) {
       .AddOption("--warm-up", options->warm_up,
                  "What to send before the hand-over: none (default), hot (what was used lately) or all")
       .OneOf({"none", "hot", "all"});
+  start
+      .AddOption(
+          "--keep-source", options->keep_source,
+          "Keep the source current after the hand-over for so long, such as 1h, so that a cancel goes back "
+          "at once; for engine mariadb")
+      .ValueName("DURATION");
   start.AddFlag("--wait", options->wait,
                 "Wait until it has ended; exit code 1 when the tenant was not moved");
   add("list", "All moves, the newest first", List);

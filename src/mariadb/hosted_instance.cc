@@ -129,13 +129,20 @@ HostedInstance::HostedInstance(runtime::Core& core, TenantName name, std::string
   fibers_.Spawn("instance of " + name_, [this] { Run(); });
 }
 
+HostedInstance::HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node,
+                               std::unique_ptr<Instance> server)
+    : HostedInstance(core, std::move(name), std::move(folder), std::move(node)) {
+  instance_ = std::move(server);
+  instance_->PassTo([this] { TakeRestart(); }, [this] { return closing_; });
+}
+
 HostedInstance::~HostedInstance() {
   TW_CHECK(closing_ && fibers_.size() == 0 && visits_.empty(), "a tenant is closed before it goes");
 }
 
 void HostedInstance::Run() {
   runtime::Duration pause = limits::kInstancePause;
-  while (!closing_) {
+  while (!closing_ && !instance_) {
     Start();
     if (instance_) break;
     runtime::WaitForUntil(changed_, core_.Now() + pause, [this] { return closing_; });
@@ -149,12 +156,7 @@ void HostedInstance::Start() {
     TW_TRY_ASSIGN(const ServerPrograms programs, node_.find_programs());
     InstanceOptions options;
     options.folder = folder_;
-    options.on_restart = [this] {
-      ++restarts_;
-      writable_ = false;
-      failure_.reset();
-      changed_.NotifyAll();
-    };
+    options.on_restart = [this] { TakeRestart(); };
     options.given_up = [this] { return closing_; };
     return Instance::Open(core_, programs, std::move(options), core_.Now() + limits::kInstanceStart);
   };
@@ -169,6 +171,13 @@ void HostedInstance::Start() {
     log::info("the server of tenant {} runs: process {}, port {}, {}", name_, instance_->pid(),
               instance_->address().port, instance_->adopted() ? "adopted" : "started");
   }
+  changed_.NotifyAll();
+}
+
+void HostedInstance::TakeRestart() {
+  ++restarts_;
+  writable_ = false;
+  failure_.reset();
   changed_.NotifyAll();
 }
 
@@ -244,6 +253,11 @@ Result<Instance*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
   runtime::WaitForUntil(changed_, deadline, [&] {
     return stopping_ || closing_ || failure_ || (answers() && (writable_ || gate_ != Gate::kOpen));
   });
+  return AwaitAnswer(core_.Now());
+}
+
+Result<Instance*> HostedInstance::AwaitAnswer(runtime::TimePoint deadline) {
+  runtime::WaitForUntil(changed_, deadline, [&] { return stopping_ || closing_ || failure_ || answers(); });
   if (answers() && !closing_) return instance_.get();
   if (failure_ && !closing_) return Fail(*failure_);
   return Down();

@@ -15,8 +15,8 @@
 // above; whoever waits at the gate waits for that as well. SetMoved() tells every visit that the tenant is elsewhere now:
 // the session is read here, and made again there, before Close().
 //
-// The other end of a move makes one of its copy before it owns, and parks it at once: the server that runs there as a replica
-// is adopted, and Unpark() has it take writes as soon as the catalog says that it may.
+// The other end of a move makes one of its copy's server, which runs there as a replica until then: it takes writes as soon as
+// the catalog says that it may.
 //
 // This core's fibers only.
 #pragma once
@@ -83,11 +83,16 @@ class HostedInstance final : public tenant::HostedTenant {
 
   // Begins to start the server. Does not suspend.
   HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node);
+  // Of a server that runs, read-only.
+  HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node,
+                 std::unique_ptr<Instance> server);
   ~HostedInstance() override;  // Requires: Close() has returned.
 
   // The instance, once its server answers and, where nothing stands against that, is writable. Valid as long as this is.
   // Suspends. INSTANCE_DOWN (kUnavailable), or why it does not start.
   Result<Instance*> AwaitServer(runtime::TimePoint deadline);
+  // The same for who does not write: once its server answers.
+  Result<Instance*> AwaitAnswer(runtime::TimePoint deadline);
   // Requires, as the next: the gate is closed. Suspends until nothing is under way that makes the server writable: whoever
   // makes it read-only by other means waits for that first. INSTANCE_DOWN while no server answers, or at the deadline.
   Result<void> AwaitSettled(runtime::TimePoint deadline);
@@ -125,6 +130,7 @@ class HostedInstance final : public tenant::HostedTenant {
   void SetGate(tenant::Gate gate);
   void Run();
   void Start();
+  void TakeRestart();
   void Rule();
   Result<void> TakeWrites();
   void CheckOwner();

@@ -251,6 +251,12 @@ void Instance::Leave() {
   Down();
 }
 
+void Instance::PassTo(std::function<void()> on_restart, std::function<bool()> given_up) {
+  core_.AssertHere();
+  options_.on_restart = std::move(on_restart);
+  options_.given_up = std::move(given_up);
+}
+
 bool Instance::AwaitStart(uint64_t starts, runtime::TimePoint deadline) {
   runtime::WaitForUntil(changed_, deadline, [&] { return ending_ || (answers_ && starts_ >= starts); });
   return !ending_ && answers_ && starts_ >= starts;

@@ -102,6 +102,8 @@ class Instance {
   Ended Stop(runtime::TimePoint deadline);
   // Lets the server run and forgets it: another Open() adopts it. Suspends.
   void Leave();
+  // Somebody else has it from now on, with hooks of their own (InstanceOptions). Does not suspend.
+  void PassTo(std::function<void()> on_restart, std::function<bool()> given_up);
 
  private:
   Instance(runtime::Core& core, const ServerPrograms& programs, InstanceOptions options)
@@ -124,7 +126,7 @@ class Instance {
 
   runtime::Core& core_;
   const ServerPrograms programs_;
-  const InstanceOptions options_;
+  InstanceOptions options_;
   InstanceFolder folder_;
   Control control_;
   runtime::Address address_{"127.0.0.1", 0};

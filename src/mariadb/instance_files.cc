@@ -39,11 +39,21 @@ Result<std::unique_ptr<tenant::HostedTenant>> InstanceFiles::Open(runtime::Core&
                                                                   const std::string& path,
                                                                   const std::vector<PageNumber>&) {
   names_.insert(name);
+  return std::unique_ptr<tenant::HostedTenant>(
+      std::make_unique<HostedInstance>(core, name, InstanceFolderOf(path), OfNode()));
+}
+
+HostedInstance::Node InstanceFiles::OfNode() {
   HostedInstance::Node node;
   node.find_programs = [this] { return FindPrograms(); };
   node.owns = owns_;
-  return std::unique_ptr<tenant::HostedTenant>(
-      std::make_unique<HostedInstance>(core, name, InstanceFolderOf(path), std::move(node)));
+  return node;
+}
+
+std::unique_ptr<tenant::HostedTenant> InstanceFiles::Host(const TenantName& name, const std::string& path,
+                                                          std::unique_ptr<Instance> server) {
+  names_.insert(name);
+  return std::make_unique<HostedInstance>(core_, name, InstanceFolderOf(path), OfNode(), std::move(server));
 }
 
 Result<void> InstanceFiles::Remove(const std::string& path, tenant::RemovedFiles&) {

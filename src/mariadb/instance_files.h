@@ -32,6 +32,10 @@ class InstanceFiles final : public tenant::TenantFiles {
   // Those of this machine; looked for until they are found. Suspends.
   Result<ServerPrograms> FindPrograms();
 
+  // What serves a tenant whose instance was made here of another node's, and whose server runs, read-only. Does not suspend.
+  std::unique_ptr<tenant::HostedTenant> Host(const TenantName& name, const std::string& path,
+                                             std::unique_ptr<Instance> server);
+
   // Of all that were opened on this core.
   const std::set<TenantName>& names() const { return names_; }
 
@@ -50,6 +54,8 @@ class InstanceFiles final : public tenant::TenantFiles {
   Result<void> Remove(const std::string& path, tenant::RemovedFiles& removed) override;
 
  private:
+  HostedInstance::Node OfNode();
+
   runtime::Core& core_;
   const std::string templates_;
   const std::function<Result<bool>(const TenantName&)> owns_;

@@ -14,6 +14,9 @@ namespace tradewind::mariadb {
 namespace {
 
 constexpr std::string_view kAccessDenied = "1045";
+// Of a copy that was just made. Its binary log is synced now and then all the same, so that its last sync is a short one.
+constexpr int kFollowingThreads = 4;
+constexpr int kLazySync = 64;
 
 std::string Account() {
   return fmt::format("'{}'@'127.0.0.1'", kReplicaUser);
@@ -72,6 +75,17 @@ Result<void> Replication::SetPrimary(const PrimaryLogin& login, uint16_t port, W
                   port, Quoted(login.user), Quoted(login.password),
                   was == Was::kPrimary ? ", MASTER_DEMOTE_TO_SLAVE = 1" : ""),
       deadline));
+  if (was != Was::kSnapshot) return {};
+  TW_TRY(control_.Query(fmt::format("SET GLOBAL slave_parallel_threads = {}, GLOBAL sync_binlog = {}, "
+                                    "GLOBAL innodb_flush_log_at_trx_commit = 2",
+                                    kFollowingThreads, kLazySync),
+                        deadline));
+  return {};
+}
+
+Result<void> Replication::MakeDurable(runtime::TimePoint deadline) {
+  TW_TRY(control_.Query("SET GLOBAL innodb_flush_log_at_trx_commit = 1, GLOBAL sync_binlog = 1", deadline));
+  TW_TRY(control_.Query("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS, BINARY LOGS", deadline));
   return {};
 }
 

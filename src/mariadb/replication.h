@@ -4,6 +4,11 @@
 // What an instance writes as a replica it logs as its own (log_slave_updates), with the same GTIDs: so either can follow the
 // other, from where it is, whichever took writes last. Two histories of one domain are refused by both (gtid_strict_mode).
 //
+// A copy that was just made follows with several threads, and without a sync for each transaction, since it is of no worth yet
+// and would otherwise fall behind a primary whose commits share theirs. MakeDurable() ends that: what it has followed is on the
+// disk when it returns, and so is from then on whatever it commits. The binary log is synced too: a server whose log is behind
+// its tables would give numbers a second time. Settings of the server's memory: one that is started again has its own.
+//
 // A replica follows only while it was told to, and not after a restart of its server (--skip-slave-start). Each call
 // suspends, and fails with what KeptConnection does.
 //
@@ -47,12 +52,14 @@ class Replication {
   // A copy that was just made begins there.
   Result<void> BeginAt(const GtidPosition& position, runtime::TimePoint deadline);
   // It follows nobody yet, and is told whom it will, from where it is. kPrimary: its own writes come before what it follows.
-  enum class Was { kReplica, kPrimary };
+  // kSnapshot: it was just made.
+  enum class Was { kSnapshot, kReplica, kPrimary };
   Result<void> SetPrimary(const PrimaryLogin& login, uint16_t port, Was was, runtime::TimePoint deadline);
   // Until it has exactly that, and stops there. Requires: it was told whom to follow, as for FollowOn().
   Result<void> FollowUntil(const GtidPosition& position, runtime::TimePoint deadline);
   Result<void> FollowOn(runtime::TimePoint deadline);
   Result<void> StopFollowing(runtime::TimePoint deadline);
+  Result<void> MakeDurable(runtime::TimePoint deadline);
   // Follows nobody, and forgets whom it followed.
   Result<void> ForgetPrimary(runtime::TimePoint deadline);
   Result<GtidPosition> FollowedTo(runtime::TimePoint deadline);

@@ -136,6 +136,27 @@ TEST_F(ReplicationTest, AReplicaThatHasWrittenSomethingElseSaysWhyItCannotFollow
   });
 }
 
+TEST_F(ReplicationTest, ACopyThatWasJustMadeFollowsWithoutSyncsUntilItIsMadeDurable) {
+  WithTwo([&](Instance& first, Replication& primary, Instance& second, Replication& replica) {
+    const auto says = [&] {
+      return Ask(second, "SELECT CONCAT(@@sync_binlog, ' ', @@innodb_flush_log_at_trx_commit)");
+    };
+    const auto login = primary.AdmitReplica(soon());
+    ASSERT_TRUE(login);
+    ASSERT_TRUE(Follow(replica, *login, first, Was::kSnapshot));
+    EXPECT_EQ(says(), "64 2");
+    Insert(first, 5);
+    ExpectFollowed(primary, replica);
+    const std::string before = Ask(second, "SHOW MASTER STATUS");
+    const auto durable = replica.MakeDurable(soon());
+    ASSERT_TRUE(durable) << Describe(durable.error());
+    EXPECT_EQ(says(), "1 1");
+    EXPECT_NE(Ask(second, "SHOW MASTER STATUS"), before) << "a binary log is synced when it ends";
+    Insert(first, 5);
+    ExpectFollowed(primary, replica);
+  });
+}
+
 TEST_F(ReplicationTest, AReplicaStopsExactlyWhereItIsTold) {
   WithTwo([&](Instance& first, Replication& primary, Instance& second, Replication& replica) {
     ExpectFollowed(primary, replica);

@@ -145,7 +145,7 @@ class FakeTenant final : public tenant::HostedTenant {
 // An engine whose tenants are those.
 class FakeEngine : public Engine, public tenant::TenantFiles {
  public:
-  Result<void> CheckMovable(tenant::HostedTenant&) const override { return {}; }
+  Result<void> CheckMovable(tenant::HostedTenant&, const MoveOptions&) const override { return {}; }
   std::string_view engine() const override { return name(); }
   Result<bool> Has(runtime::Core& core, const std::string& path) override { return core.disk().Exists(path); }
   Result<void> Make(runtime::Core& core, const std::string& path) override {

@@ -38,7 +38,7 @@ Result<Receipt> Moves::Start(const MoveRequest& request) {
   const auto claim = std::make_shared<tenant::NameClaims::Claim>(std::move(claimed));
   TW_TRY_ASSIGN(auto use, tenants_.Find(request.tenant));
   TW_TRY_ASSIGN(Engine* const engine, KnownEngine(host_, use.hosted().engine()));
-  TW_TRY(engine->CheckMovable(use.hosted()));
+  TW_TRY(engine->CheckMovable(use.hosted(), request.options));
   MoveOptions options = request.options;
   if (request.finish_within)
     options.finish_by_ms = host_.core().UnixMilliseconds() +

@@ -200,8 +200,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
   virtual std::string_view name() const = 0;  // As the catalog's records have it.
-  // Whether the tenant may be moved at all.
-  virtual Result<void> CheckMovable(tenant::HostedTenant& tenant) const = 0;
+  // Whether the tenant may be moved at all, and so. Suspends.
+  virtual Result<void> CheckMovable(tenant::HostedTenant& tenant, const MoveOptions& options) const = 0;
   virtual std::unique_ptr<SourcePayload> MakeSource(SourceMove& move) = 0;
   virtual std::unique_ptr<DestinationPayload> MakeDestination(const DestinationMove& move) = 0;
   // A tenant that was reversed before all of it had come here, after a restart. Suspends.

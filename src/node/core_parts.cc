@@ -23,8 +23,10 @@ CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::Re
       sensor_(core),
       instances_(core, options.data_folder + "/templates",
                  [this](const TenantName& name) { return Owns(name); }),
+      moved_instances_(core, instances_),
       tenants_(core, options.data_folder + "/tenants", removed, TenantBounds(table)),
       reception_(core, options, state_),
+      slacker_(moved_instances_),
       wakes_(core) {}
 
 CoreParts::~CoreParts() = default;
@@ -166,7 +168,19 @@ pace::Throttle& CoreParts::paced_throttle() {
 }
 
 move::Engine* CoreParts::FindEngine(std::string_view name) {
-  return name == zephyr_.name() ? &zephyr_ : nullptr;
+  if (name == zephyr_.name()) return &zephyr_;
+  return name == slacker_.name() ? &slacker_ : nullptr;
+}
+
+// A copy whose making had not begun is nobody's yet.
+move::Engine& CoreParts::EngineOf(const TenantName& tenant) {
+  const std::string folder = mariadb::InstanceFolderOf(TenantPath(tenant));
+  for (const std::string& place : {folder, folder + ".making"}) {
+    const auto exists = core_.disk().Exists(place);
+    if (!exists) log::error("which engine tenant {} is of: {}", tenant, Describe(exists.error()));
+    if (exists && *exists) return slacker_;
+  }
+  return zephyr_;
 }
 
 bool CoreParts::IsMovingElsewhere(const TenantName& tenant) {

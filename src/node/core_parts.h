@@ -36,6 +36,8 @@
 #include "pace/token_bucket.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
+#include "slacker/engine.h"
+#include "slacker/node_instances.h"
 #include "tenant/local_tenants.h"
 #include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
@@ -110,8 +112,7 @@ class CoreParts final : public move::MoveHost {
                                                          runtime::TimePoint deadline) override;
   pace::Throttle& paced_throttle() override;
   move::Engine* FindEngine(std::string_view name) override;
-  // SQLite is the only one so far.
-  move::Engine& EngineOf(const TenantName&) override { return zephyr_; }
+  move::Engine& EngineOf(const TenantName& tenant) override;
   void Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
              std::function<void()> first_answer) override;
   bool IsMovingElsewhere(const TenantName& tenant) override;
@@ -130,9 +131,11 @@ class CoreParts final : public move::MoveHost {
   net::HttpClient client_;
   pace::Sensor sensor_;
   mariadb::InstanceFiles instances_;
+  slacker::NodeInstances moved_instances_;
   tenant::LocalTenants tenants_;
   Reception reception_;
   zephyr::Engine zephyr_;
+  slacker::Engine slacker_;
   std::optional<Once> once_;
   std::optional<catalog::Member> member_;
   std::unique_ptr<pace::PortionedBucket> portions_;  // On another core than 0.

@@ -256,6 +256,11 @@ balance::Drain::Callbacks Node::CallbacksForDrain() {
   balance::Drain::Callbacks callbacks;
   callbacks.tenants = [this] { return tenants_.names(); };
   callbacks.bytes_of = [this](const TenantName& tenant) -> uint64_t {
+    const auto known = tenants_.At(tenant, [&](gateway::CoreTenants& home) {
+      const tenant::HostedTenant* const open = home.tenants.IfOpen(tenant);
+      return open ? open->Size() : std::nullopt;
+    });
+    if (known) return uint64_t{known->page_size} * known->page_count;
     uint64_t bytes = 0;
     for (const char* suffix : {"", "-wal"}) {
       const auto file = core_.disk().Open(tenants_.PathOf(tenant) + suffix, runtime::OpenMode::kExisting);

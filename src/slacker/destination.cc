@@ -14,6 +14,7 @@
 namespace tradewind::slacker {
 
 using move::OutOfTurn;
+using Was = mariadb::Replication::Was;
 
 Destination::Destination(const move::DestinationMove& move, Instances& instances)
     : core_(move.host.core()),
@@ -79,9 +80,13 @@ void Destination::OnConnected(Purpose purpose, std::unique_ptr<runtime::Connecti
 Result<void> Destination::Take(move::MoveChannel&, move::EngineMessage message) {
   TW_TRY_ASSIGN(Message heard, Decode(message));
   if (auto* begin = std::get_if<slacker::Begin>(&heard)) {
-    if (ready_ || owns_ || channel_.login) return OutOfTurn("the beginning of a copy");
-    channel_.login = std::move(begin->login);
-    if (is_reverse()) Spawn("follow", [this] { return FollowSource(); });
+    if (ready_ || owns_ || channel_.begin) return OutOfTurn("the beginning of a copy");
+    channel_.begin = std::move(*begin);
+    if (is_reverse())
+      Spawn("follow", [this]() -> Result<void> {
+        TW_TRY(CheckVersion());
+        return FollowSource();
+      });
   } else if (auto* sent = std::get_if<SnapshotSent>(&heard)) {
     channel_.snapshot_bytes = sent->bytes;
   } else if (auto* grant = std::get_if<Grant>(&heard)) {
@@ -103,11 +108,16 @@ Result<void> Destination::Take(move::MoveChannel&, move::EngineMessage message) 
 // -- The copy until it is ready
 
 Result<void> Destination::CheckOffer(Bytes part) const {
-  TW_TRY_ASSIGN(const CopyPart copy, DecodePart<CopyPart>(part));
-  const std::string here = instances_.version();
-  if (copy.version == here) return {};
+  if (!part.empty()) return OutOfTurn("an offer of another engine");
+  return {};
+}
+
+Result<void> Destination::CheckVersion() {
+  TW_TRY_ASSIGN(const std::string here, instances_.FindVersion());
+  if (channel_.begin->version == here) return {};
   return Fail(ErrorKind::kRefused, "MARIADB_VERSIONS_DIFFER",
-              fmt::format("node {} has MariaDB {}, and the source {}", move_.host.self(), here, copy.version),
+              fmt::format("node {} has MariaDB {}, and the source {}", move_.host.self(), here,
+                          channel_.begin->version),
               "install the same version of MariaDB on both nodes");
 }
 
@@ -130,8 +140,10 @@ void Destination::Granted::NoteUsed(uint64_t used) {
 }
 
 Result<void> Destination::ReceiveSnapshot(runtime::Connection& from) {
-  WaitFor(changed_, [this] { return channel_.login || is_cut_off(); });
+  WaitFor(changed_, [this] { return channel_.begin || is_cut_off(); });
+  if (is_cut_off()) return {};
   if (is_reverse() || ready_ || owns_ || follows_) return OutOfTurn("a snapshot");
+  TW_TRY(CheckVersion());
   TW_TRY(Fill(from));
   TW_TRY(copy_->Prepare(granted_));
   TW_TRY_ASSIGN(instance_, copy_->Start());
@@ -157,13 +169,13 @@ Result<void> Destination::Fill(runtime::Connection& from) {
 Result<void> Destination::FollowSource() {
   if (is_cut_off()) return {};
   TW_TRY(instance_->Follow(
-      *channel_.login,
+      channel_.begin->login,
       [this]() -> Result<std::unique_ptr<runtime::Connection>> {
         // What it has when it owns is its own.
         if (owns_ || !channel_.tunnel) return OutOfTurn("nothing: nobody is followed");
         return channel_.tunnel->Connect(Purpose::kServer);
       },
-      mariadb::Replication::Was::kReplica));
+      is_reverse() ? Was::kReplica : Was::kSnapshot));
   follows_ = true;
   TW_TRY_ASSIGN(Position position, instance_->WrittenTo());
   if (is_cut_off()) return {};
@@ -190,6 +202,7 @@ Result<void> Destination::MakeReady(uint64_t list, Bytes part) {
   if (!follows_) return OutOfTurn("a list of what was never sent");
   TW_TRY_ASSIGN(const Position position, instance_->WrittenTo());
   if (!position.Covers(asked.position)) return OutOfTurn("a list of what never came");
+  TW_TRY(instance_->MakeDurable());
   TW_TRY(copy_->NoteReady({list, asked.position}));
   ready_ = true;
   return {};

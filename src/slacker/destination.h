@@ -76,7 +76,7 @@ class Destination final : public move::DestinationPayload {
   struct Channel {
     move::MoveChannel* channel = nullptr;
     std::unique_ptr<Tunnel> tunnel;
-    std::optional<PrimaryLogin> login;       // Of the source's instance.
+    std::optional<slacker::Begin> begin;     // Whom to follow.
     std::optional<uint64_t> snapshot_bytes;  // Of all of it.
     std::optional<Reach> reach;              // The last that was asked for,
     bool is_reaching = false;                // and somebody sees to it.
@@ -89,6 +89,7 @@ class Destination final : public move::DestinationPayload {
   bool is_cut_off() const { return stopped_ || !channel_.channel || channel_.channel->ended(); }
   void OnConnected(Purpose purpose, std::unique_ptr<runtime::Connection> from);
   void Spawn(const char* what, std::function<Result<void>()> body);
+  Result<void> CheckVersion();
   Result<void> ReceiveSnapshot(runtime::Connection& from);
   Result<void> Fill(runtime::Connection& from);
   Result<void> FollowSource();

@@ -1,9 +1,24 @@
 #include "slacker/engine.h"
 
+#include <fmt/format.h>
+
 #include "slacker/destination.h"
 #include "slacker/source.h"
 
 namespace tradewind::slacker {
+
+Result<void> Engine::CheckMovable(tenant::HostedTenant& hosted, const move::MoveOptions& options) const {
+  if (options.method != move::Method::kZephyr || options.warm_up != move::WarmUp::kNone)
+    return Fail(
+        ErrorKind::kInvalid, "MOVE_OPTION_OF_ANOTHER_ENGINE",
+        fmt::format(
+            "tenant {} is of the engine mariadb, of which everything is sent before the hand-over, while it "
+            "is used",
+            hosted.name()),
+        "leave out the method, and what to send before the hand-over");
+  TW_TRY(instances_.FindVersion());
+  return {};
+}
 
 std::unique_ptr<move::SourcePayload> Engine::MakeSource(move::SourceMove& move) {
   return std::make_unique<Source>(move, instances_);

@@ -16,7 +16,8 @@ class Engine final : public move::Engine {
   explicit Engine(Instances& instances) : instances_(instances) {}
 
   std::string_view name() const override { return "mariadb"; }
-  Result<void> CheckMovable(tenant::HostedTenant&) const override { return {}; }
+  // What copies are made by is installed here.
+  Result<void> CheckMovable(tenant::HostedTenant& tenant, const move::MoveOptions& options) const override;
   std::unique_ptr<move::SourcePayload> MakeSource(move::SourceMove& move) override;
   std::unique_ptr<move::DestinationPayload> MakeDestination(const move::DestinationMove& move) override;
   Result<std::unique_ptr<tenant::HostedTenant>> OpenToSendBack(move::MoveHost& host,

@@ -3,6 +3,8 @@
 // replica reads what it lacks over a connection, after it has said the password; everything can fail.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -129,8 +131,9 @@ class FakeInstance final : public Instance {
     return std::unique_ptr<runtime::Connection>(std::make_unique<move::PipeConnection>(other, one));
   }
 
-  Result<void> Follow(const PrimaryLogin& login, Dial dial, mariadb::Replication::Was) override {
+  Result<void> Follow(const PrimaryLogin& login, Dial dial, mariadb::Replication::Was was) override {
     TW_TRY(StopFollowing());
+    is_lazy_ = was == mariadb::Replication::Was::kSnapshot;
     login_ = login;
     dial_ = std::move(dial);
     FollowOn();
@@ -139,6 +142,12 @@ class FakeInstance final : public Instance {
   Result<bool> AwaitFollowed(const Position& position, runtime::TimePoint deadline) override {
     return WaitForUntil(copy_->changed, deadline, [&] { return copy_->saved_to() >= CountOf(position); });
   }
+  Result<void> MakeDurable() override {
+    is_lazy_ = false;
+    return {};
+  }
+  // What it has followed is not durable.
+  bool is_lazy() const { return is_lazy_; }
   Result<void> CheckFollows() override {
     if (!refused_ && !broken_) return {};
     return Fail(ErrorKind::kUnavailable, "REPLICATION_BROKEN",
@@ -298,6 +307,7 @@ class FakeInstance final : public Instance {
   const std::shared_ptr<move::FakeCopy> copy_;
   std::string password_;
   int passwords_ = 0;
+  bool is_lazy_ = false;
   PrimaryLogin login_;
   Dial dial_;
   bool follows_ = false;
@@ -332,6 +342,8 @@ class CopyOfFake final : public Copy {
   Result<std::shared_ptr<Instance>> Open() override;
   Result<bool> Exists() override { return core().disk().Exists(path_); }
   Result<void> NoteReady(const ReadyNote& note) override {
+    EXPECT_FALSE(instance_->is_lazy())
+        << "a copy counts as ready that a loss of power would take something of";
     instance_->copy()->list = note.list;
     instance_->copy()->listed = static_cast<uint32_t>(CountOf(note.position));
     return instance_->copy()->Save();
@@ -371,7 +383,7 @@ class FakeInstances final : public Instances {
  public:
   explicit FakeInstances(FakeServers& of) : servers(of) {}
 
-  std::string version() const override { return "10.11.fake"; }
+  Result<std::string> FindVersion() override { return "10.11.fake"; }
   Result<std::shared_ptr<Instance>> Of(tenant::HostedTenant& tenant) override {
     return std::shared_ptr<Instance>(InstanceOf(static_cast<move::FakeTenant&>(tenant).copy()));
   }
@@ -443,8 +455,8 @@ inline Result<std::shared_ptr<Instance>> CopyOfFake::Open() {
 class EngineOfFakes final : public move::FakeEngine {
  public:
   std::string_view name() const override { return engine_.name(); }
-  Result<void> CheckMovable(tenant::HostedTenant& tenant) const override {
-    return engine_.CheckMovable(tenant);
+  Result<void> CheckMovable(tenant::HostedTenant& tenant, const move::MoveOptions& options) const override {
+    return engine_.CheckMovable(tenant, options);
   }
   std::unique_ptr<move::SourcePayload> MakeSource(move::SourceMove& move) override {
     instances.SetCore(move.host().core());

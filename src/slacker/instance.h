@@ -58,6 +58,8 @@ class Instance {
   // False at the deadline.
   virtual Result<bool> AwaitFollowed(const Position& position, runtime::TimePoint deadline) = 0;
   virtual Result<void> CheckFollows() = 0;
+  // Of one that followed as Was::kSnapshot: all that it has is durable, and whatever it commits from now on.
+  virtual Result<void> MakeDurable() = 0;
   virtual Result<void> StopFollowing() = 0;
   virtual Result<void> ForgetPrimary() = 0;
 
@@ -114,8 +116,8 @@ class Copy {
 class Instances {
  public:
   virtual ~Instances() = default;
-  // As a server says it: copies are for servers of the same.
-  virtual std::string version() const = 0;
+  // As a server says it: copies are for servers of the same. Suspends. The errors of mariadb/programs.h.
+  virtual Result<std::string> FindVersion() = 0;
   // Valid as long as the tenant is. Suspends until its server answers.
   virtual Result<std::shared_ptr<Instance>> Of(tenant::HostedTenant& tenant) = 0;
   virtual std::unique_ptr<Copy> CopyOf(move::MoveHost& host, const TenantName& tenant) = 0;

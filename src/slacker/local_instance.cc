@@ -144,9 +144,10 @@ Result<void> LocalInstance::OpenSnapshotAt(const Position& position) {
 
 // -- A copy
 
-LocalCopy::LocalCopy(runtime::Core& core, Programs programs, mariadb::InstanceOptions options)
+LocalCopy::LocalCopy(runtime::Core& core, std::function<Result<Programs>()> find_programs,
+                     mariadb::InstanceOptions options)
     : core_(core),
-      programs_(std::move(programs)),
+      find_programs_(std::move(find_programs)),
       options_(std::move(options)),
       folder_(core, options_.folder) {}
 
@@ -175,8 +176,9 @@ void LocalCopy::EndWhateverRuns() {
 
 Result<void> LocalCopy::Begin() {
   TW_TRY(Drop());
+  TW_TRY_ASSIGN(const Programs programs, find_programs_());
   TW_TRY_ASSIGN(data_, folder_.BeginCopy());
-  TW_TRY_ASSIGN(unpacking_, mariadb::Unpacking::Start(core_, programs_.backup, data_));
+  TW_TRY_ASSIGN(unpacking_, mariadb::Unpacking::Start(core_, programs.backup, data_));
   return {};
 }
 
@@ -191,7 +193,8 @@ Result<void> LocalCopy::Write(Bytes bytes) {
 
 Result<void> LocalCopy::Prepare(mariadb::Allowance& allowance) {
   TW_TRY(std::exchange(unpacking_, nullptr)->Finish());
-  TW_TRY(mariadb::PrepareData(core_, programs_.backup, data_, options_.buffer_pool_bytes, allowance));
+  TW_TRY_ASSIGN(const Programs programs, find_programs_());
+  TW_TRY(mariadb::PrepareData(core_, programs.backup, data_, options_.buffer_pool_bytes, allowance));
   TW_TRY_ASSIGN(position_, mariadb::ReadBackupPosition(core_, data_));
   return {};
 }
@@ -204,10 +207,11 @@ Result<std::shared_ptr<Instance>> LocalCopy::Start() {
 }
 
 Result<std::shared_ptr<Instance>> LocalCopy::Open() {
-  TW_TRY_ASSIGN(server_, mariadb::Instance::Open(core_, programs_.server, options_,
+  TW_TRY_ASSIGN(const Programs programs, find_programs_());
+  TW_TRY_ASSIGN(server_, mariadb::Instance::Open(core_, programs.server, options_,
                                                  core_.Now() + limits::kInstanceStart));
   // Nobody keeps it writable.
-  instance_ = std::make_shared<LocalInstance>(core_, programs_.backup, *server_,
+  instance_ = std::make_shared<LocalInstance>(core_, programs.backup, *server_,
                                               [](runtime::TimePoint) { return Result<void>(); });
   return std::shared_ptr<Instance>(instance_);
 }

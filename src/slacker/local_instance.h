@@ -42,6 +42,7 @@ class LocalInstance final : public Instance {
     return replication_.AwaitFollowed(position, deadline);
   }
   Result<void> CheckFollows() override { return replication_.CheckFollows(soon()); }
+  Result<void> MakeDurable() override { return replication_.MakeDurable(soon()); }
   Result<void> StopFollowing() override;
   Result<void> ForgetPrimary() override;
   Result<void> MakeReadyToFreeze() override { return freeze_.MakeReady(soon()); }
@@ -84,8 +85,9 @@ class LocalCopy final : public Copy {
     mariadb::ServerPrograms server;
     mariadb::BackupPrograms backup;
   };
-  // `options.folder`: where the instance will be.
-  LocalCopy(runtime::Core& core, Programs programs, mariadb::InstanceOptions options);
+  // `options.folder`: where the instance will be. `find_programs` suspends.
+  LocalCopy(runtime::Core& core, std::function<Result<Programs>()> find_programs,
+            mariadb::InstanceOptions options);
   ~LocalCopy() override;
 
   Result<void> Begin() override;
@@ -99,6 +101,8 @@ class LocalCopy final : public Copy {
   Result<void> ForgetReady() override { return folder_.RemoveNote(); }
   Result<void> Drop() override;
   void Leave() override;
+  // Its server, which runs and follows nobody: whoever takes it serves it, or ends it. Null: none runs. Suspends.
+  std::unique_ptr<mariadb::Instance> TakeServer() { return LetGo(); }
 
  private:
   // What is left to end is the server, if one runs.
@@ -106,7 +110,7 @@ class LocalCopy final : public Copy {
   void EndWhateverRuns();
 
   runtime::Core& core_;
-  const Programs programs_;
+  const std::function<Result<Programs>()> find_programs_;
   const mariadb::InstanceOptions options_;
   mariadb::InstanceFolder folder_;
   std::string data_;  // Of what is being made.

@@ -134,12 +134,13 @@ class EngineOfServers final : public move::FakeEngine, private Instances {
   }
 
  private:
-  std::string version() const override { return programs_.server.version.ToString(); }
+  Result<std::string> FindVersion() override { return programs_.server.version.ToString(); }
   Result<std::shared_ptr<Instance>> Of(tenant::HostedTenant& tenant) override {
     return std::shared_ptr<Instance>(static_cast<GatedTenant&>(tenant).instance);
   }
   std::unique_ptr<Copy> CopyOf(move::MoveHost& host, const TenantName& tenant) override {
-    return std::make_unique<LocalCopy>(core_, programs_, OptionsOf(host.TenantPath(tenant)));
+    return std::make_unique<LocalCopy>(
+        core_, [this] { return Result<LocalCopy::Programs>(programs_); }, OptionsOf(host.TenantPath(tenant)));
   }
   Result<std::unique_ptr<tenant::HostedTenant>> Host(move::MoveHost& host, const TenantName& tenant,
                                                      Copy& copy) override {

@@ -17,6 +17,7 @@ void Put(Writer& to, const PrimaryLogin& login) {
 }
 void Put(Writer& to, const Begin& m) {
   Put(to, m.login);
+  to.Text(m.version);
 }
 void Put(Writer& to, const SnapshotSent& m) {
   to.Number(m.bytes);
@@ -75,6 +76,10 @@ Result<Message> WithLogin(Reader& reader) {
   TW_TRY_ASSIGN(PrimaryLogin login, ReadLogin(reader));
   return move::WholeOf(reader, Message(OneMessage{std::move(login)}));
 }
+Result<Message> ReadBegin(Reader& reader) {
+  TW_TRY_ASSIGN(PrimaryLogin login, ReadLogin(reader));
+  return move::WholeOf(reader, Message(Begin{std::move(login), reader.Text()}));
+}
 template <typename OneMessage>
 Result<Message> WithPosition(Reader& reader) {
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
@@ -92,7 +97,7 @@ Result<Message> WithRound(Reader& reader) {
 Result<Message> Decode(const move::EngineMessage& message) {
   Reader reader(message.bytes);
   switch (message.type - move::kFirstEngineType) {
-    case 0: return WithLogin<Begin>(reader);
+    case 0: return ReadBegin(reader);
     case 1: return move::WholeOf(reader, Message(SnapshotSent{reader.Number<uint64_t>()}));
     case 2: return move::WholeOf(reader, Message(Grant{reader.Number<uint64_t>()}));
     case 3: return WithRound<Reach>(reader);
@@ -120,11 +125,6 @@ Result<void> Send(move::MoveChannel& channel, const Message& message) {
 
 // -- Parts
 
-move::Part EncodePart(const CopyPart& part) {
-  Writer writer(Writer::Of::kPart);
-  writer.Text(part.version);
-  return writer.Take();
-}
 move::Part EncodePart(const ListPart& part) {
   Writer writer(Writer::Of::kPart);
   writer.Text(part.position.ToString());
@@ -140,12 +140,6 @@ move::Part EncodePart(const SumsPart& part) {
   return writer.Take();
 }
 
-template <>
-Result<CopyPart> DecodePart<CopyPart>(Bytes part) {
-  Reader reader(part);
-  CopyPart copy{reader.Text()};
-  return move::WholeOf(reader, std::move(copy));
-}
 template <>
 Result<ListPart> DecodePart<ListPart>(Bytes part) {
   Reader reader(part);

@@ -41,7 +41,8 @@ using mariadb::TableSums;
 
 // -- Source
 struct Begin {
-  PrimaryLogin login;  // Of the source's instance, for the replica that the copy becomes.
+  PrimaryLogin login;   // Of the source's instance, for the replica that the copy becomes.
+  std::string version;  // Of its server.
 };
 // The tool says that the snapshot is whole; it has so many bytes.
 struct SnapshotSent {
@@ -92,10 +93,6 @@ Result<void> Send(move::MoveChannel& channel, const Message& message);
 
 // -- Parts
 
-// Of Offer: which version the source's server has.
-struct CopyPart {
-  std::string version;
-};
 // Of List: to where the copy has to have followed.
 struct ListPart {
   Position position;
@@ -105,7 +102,6 @@ struct SumsPart {
   TableSums sums;
 };
 
-move::Part EncodePart(const CopyPart& part);
 move::Part EncodePart(const ListPart& part);
 move::Part EncodePart(const SumsPart& part);
 template <typename T>

@@ -84,8 +84,9 @@ Result<void> Source::Await(const Session& session, const std::function<bool()>& 
 Result<void> Source::Prepare(Session& session) {
   TW_TRY(FindInstance());
   StartTunnel(session);
+  TW_TRY_ASSIGN(std::string version, instances_.FindVersion());
   TW_TRY_ASSIGN(PrimaryLogin login, instance_->AdmitReplica());
-  TW_TRY(Send(*session.channel, Begin{std::move(login)}));
+  TW_TRY(Send(*session.channel, Begin{std::move(login), std::move(version)}));
   if (!is_reverse()) TW_TRY(SendSnapshot(session));
   move_.host().Reached(move::Step::kSourceSentInit);
   TW_TRY(GrantUntilItFollows(session));

@@ -27,7 +27,7 @@ class Source final : public move::SourcePayload {
 
   void BeginSession() override { channel_ = {}; }
   void EndSession() override;
-  move::Part DescribeCopy() const override { return EncodePart(CopyPart{instances_.version()}); }
+  move::Part DescribeCopy() const override { return {}; }
   bool is_small() const override { return false; }
   Result<void> Prepare(move::SourceSession& session) override;
   Result<void> Freeze(runtime::TimePoint deadline) override;

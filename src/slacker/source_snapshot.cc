@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,10 @@ namespace {
 using Cause = pace::Bottleneck::Cause;
 
 constexpr size_t kPieceBytes = 64u << 10;
+// After so many rounds that took longer than the last one may, that may take twice as long; at most so long, which fits
+// into a try at a freeze.
+constexpr uint32_t kRoundsBeforeLonger = 5;
+constexpr std::chrono::milliseconds kLongestRound{400};
 
 }  // namespace
 
@@ -89,11 +94,13 @@ Result<void> Source::GrantUntilItFollows(Session& session) {
 }
 
 // Slacker's rounds of deltas: what was written while the round before was followed. A replica follows all the time, so a
-// round is how far it is behind.
+// round is how far it is behind. One that does not come nearer, on machines that have no more to give, is passed on to
+// nevertheless, after a longer pause: better than never.
 Result<void> Source::CatchUp(Session& session) {
   const runtime::TimePoint began = core_.Now();
   Position last = *channel_.follows;
   figures_.rounds = 0;
+  runtime::Duration last_round = limits::kCatchUpRound;
   while (true) {
     const runtime::TimePoint round_began = core_.Now();
     TW_TRY_ASSIGN(const Position target, instance_->WrittenTo());
@@ -101,7 +108,9 @@ Result<void> Source::CatchUp(Session& session) {
     TW_TRY(AwaitReached(session, target, runtime::TimePoint::max()));
     last = channel_.reached->position;
     figures_.rounds = *figures_.rounds + 1;
-    if (core_.Now() - round_began <= limits::kCatchUpRound) break;
+    if (core_.Now() - round_began <= last_round) break;
+    if (*figures_.rounds % kRoundsBeforeLonger == 0)
+      last_round = std::min<runtime::Duration>(2 * last_round, kLongestRound);
   }
   figures_.catchup_ms = move::Milliseconds(core_.Now() - began);
   return {};

@@ -16,7 +16,13 @@ std::string_view Engine::name() const {
   return tenant::kSqliteEngine;
 }
 
-Result<void> Engine::CheckMovable(tenant::HostedTenant& hosted) const {
+Result<void> Engine::CheckMovable(tenant::HostedTenant& hosted, const move::MoveOptions& options) const {
+  if (options.keep_source.count() != 0)
+    return Fail(
+        ErrorKind::kInvalid, "MOVE_OPTION_OF_ANOTHER_ENGINE",
+        fmt::format("tenant {} is of the engine sqlite, whose source is not kept current after the hand-over",
+                    hosted.name()),
+        "leave out how long to keep the source");
   if (tenant::SqliteTenant(hosted).store().page_count() <= kMostPages) return {};
   return Fail(
       ErrorKind::kTooLarge, "TENANT_TOO_LARGE",

@@ -13,7 +13,7 @@ class Engine final : public move::Engine {
  public:
   std::string_view name() const override;
   // Fails with TENANT_TOO_LARGE.
-  Result<void> CheckMovable(tenant::HostedTenant& tenant) const override;
+  Result<void> CheckMovable(tenant::HostedTenant& tenant, const move::MoveOptions& options) const override;
   std::unique_ptr<move::SourcePayload> MakeSource(move::SourceMove& move) override;
   std::unique_ptr<move::DestinationPayload> MakeDestination(const move::DestinationMove& move) override;
   Result<std::unique_ptr<tenant::HostedTenant>> OpenToSendBack(move::MoveHost& host,

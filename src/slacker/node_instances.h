@@ -1,0 +1,35 @@
+// The instances of one core of a node: of its MariaDB tenants (mariadb/instance_files.h), and their copies.
+//
+// One core only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "mariadb/instance_files.h"
+#include "slacker/instance.h"
+#include "slacker/local_instance.h"
+
+namespace tradewind::slacker {
+
+class NodeInstances final : public Instances {
+ public:
+  // `files` outlives it.
+  NodeInstances(runtime::Core& core, mariadb::InstanceFiles& files) : core_(core), files_(files) {}
+
+  Result<std::string> FindVersion() override;
+  Result<std::shared_ptr<Instance>> Of(tenant::HostedTenant& tenant) override;
+  std::unique_ptr<Copy> CopyOf(move::MoveHost& host, const TenantName& tenant) override;
+  Result<std::unique_ptr<tenant::HostedTenant>> Host(move::MoveHost& host, const TenantName& tenant,
+                                                     Copy& copy) override;
+
+ private:
+  Result<LocalCopy::Programs> FindPrograms();
+
+  runtime::Core& core_;
+  mariadb::InstanceFiles& files_;
+  std::optional<mariadb::BackupPrograms> backup_programs_;  // Looked for until they are found.
+};
+
+}  // namespace tradewind::slacker

@@ -1,0 +1,191 @@
+// A tenant of MariaDB goes back and forth between two nodes while everybody uses it: no error, no reconnect, nothing lost.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import mariadb from "mariadb";
+import { Nodes, run, until } from "./nodes.js";
+
+const accounts = 40;
+const openingBalance = 1000;
+const rounds = 5;
+
+let nodes;
+let account; // Of crm, which is on n1.
+
+before(async () => {
+  nodes = await Nodes.start(["n1", "n2"]);
+  account = { database: "crm", ...(await nodes.must("tenant", "create", "crm", "--engine", "mariadb", "--node", "n1")) };
+});
+after(async () => {
+  await nodes.stopAll();
+});
+
+const folderOf = (tenant, name) => join(nodes.folder, name, "tenants", `${tenant}.mariadb`);
+
+// Moves crm, and looks at what the receipt says.
+async function move(to, ...options) {
+  const { id } = await nodes.must("move", "start", "crm", "--to", to, ...options);
+  let receipt;
+  await until(`the end of the move to ${to}`, async () => {
+    receipt = await nodes.must("move", "show", id);
+    if (process.env.DBG) console.log(JSON.stringify(receipt));
+    return receipt.ended_at !== null;
+  });
+  assert.equal(receipt.phase, "done", JSON.stringify(receipt));
+  assert.equal(receipt.method, "slacker");
+  for (const figure of ["snapshot_ms", "prepare_ms", "catchup_ms", "handover_ms"])
+    assert.ok(receipt.phases[figure] >= 0, `${figure} of ${JSON.stringify(receipt)}`);
+  assert.match(receipt.hash, /^[0-9a-f]{16}$/, "both copies were compared");
+  return receipt;
+}
+
+// -- Who uses it. Each goes on until it is told to stop, and says then how much it has done.
+
+// Transfers between accounts by prepared statements in transactions, by either driver.
+function bank(name, number, open) {
+  const state = { stopping: false, transfers: 0 };
+  state.ended = (async () => {
+    const session = await open();
+    const take = await session.prepare("UPDATE accounts SET balance = balance - ? WHERE id = ?");
+    const give = await session.prepare("UPDATE accounts SET balance = balance + ? WHERE id = ?");
+    const note = await session.prepare("INSERT INTO ledger (client, transfer) VALUES (?, ?)");
+    await session.query(`SET @client = ${number}`);
+    while (!state.stopping) {
+      // In the order of their numbers, so that no two wait for each other.
+      const from = Math.floor(Math.random() * (accounts - 1));
+      const to = from + 1 + Math.floor(Math.random() * (accounts - 1 - from));
+      const amount = Math.floor(Math.random() * 10) * (Math.random() < 0.5 ? 1 : -1);
+      await session.query("BEGIN");
+      await take.execute([amount, from]);
+      await give.execute([amount, to]);
+      await note.execute([number, state.transfers]);
+      await session.query("COMMIT");
+      ++state.transfers;
+      const [row] = await session.query("SELECT @client AS client");
+      assert.equal(Number(row.client), number, `${name}: what the session has set is gone`);
+    }
+    await session.end();
+    return state.transfers;
+  })();
+  state.ended.catch((error) => (state.error = error));
+  return state;
+}
+
+async function byMysql2(at) {
+  const connection = await nodes.open(at, account);
+  return {
+    query: async (sql) => (await connection.query(sql))[0],
+    prepare: (sql) => connection.prepare(sql),
+    end: () => connection.end(),
+  };
+}
+
+async function byMariadb(at) {
+  const { user, password, database } = account;
+  const connection = await mariadb.createConnection({ host: "127.0.0.1", port: nodes.by[at].mysql, user, password, database });
+  return { query: (sql) => connection.query(sql), prepare: (sql) => connection.prepare(sql), end: () => connection.end() };
+}
+
+// One session of the command line, which is told one statement after another.
+function commandLine(at) {
+  const child = spawn("mariadb", ["--no-defaults", "-h127.0.0.1", `-P${nodes.by[at].mysql}`, `-u${account.user}`,
+    `-p${account.password}`, "--skip-reconnect", "--unbuffered", "-N", "crm"], { stdio: ["pipe", "pipe", "pipe"] });
+  let out = "";
+  let error = "";
+  child.stdout.on("data", (text) => (out += text));
+  child.stderr.on("data", (text) => (error += text));
+  const exit = once(child, "exit");
+  const state = { stopping: false };
+  state.ended = (async () => {
+    let lines = 0;
+    child.stdin.write("SET @mine = 'kept';\n");
+    while (!state.stopping) {
+      child.stdin.write(`INSERT INTO ledger (client, transfer) VALUES (99, ${lines}); SELECT @mine, ${lines};\n`);
+      await until("the answer", () => out.endsWith(`kept\t${lines}\n`) || child.exitCode !== null);
+      assert.equal(child.exitCode, null, error);
+      ++lines;
+    }
+    child.stdin.end();
+    const [code] = await exit;
+    assert.equal(code, 0, error);
+    return lines;
+  })();
+  state.ended.catch((error) => (state.error = error));
+  return state;
+}
+
+const sysbench = (command, ...more) => [
+  "oltp_read_write", "--mysql-host=127.0.0.1", `--mysql-port=${nodes.by.n2.mysql}`, `--mysql-user=${account.user}`,
+  `--mysql-password=${account.password}`, "--mysql-db=crm", "--tables=2", "--table-size=20000", ...more, command];
+
+// One run after another; within each the tenant moves.
+function load() {
+  const state = { stopping: false };
+  state.ended = (async () => {
+    let transactions = 0;
+    while (!state.stopping) {
+      const ran = await run("sysbench", sysbench("run", "--threads=2", "--time=15", "--rand-type=uniform", "--mysql-ignore-errors=none"));
+      assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+      assert.match(ran.stdout, /ignored errors:\s+0 /);
+      assert.match(ran.stdout, /reconnects:\s+0 /);
+      transactions += Number(/transactions:\s+(\d+)/.exec(ran.stdout)[1]);
+    }
+    return transactions;
+  })();
+  state.ended.catch((error) => (state.error = error));
+  return state;
+}
+
+async function stopped(user) {
+  user.stopping = true;
+  return user.ended;
+}
+
+test("drivers, the command line and sysbench notice nothing while their tenant moves back and forth", async (t) => {
+  const session = await nodes.open("n1", account);
+  await session.query("CREATE TABLE accounts (id INT PRIMARY KEY, balance BIGINT NOT NULL)");
+  await session.query("CREATE TABLE ledger (id BIGINT AUTO_INCREMENT PRIMARY KEY, client INT, transfer INT, UNIQUE (client, transfer))");
+  await session.query(`INSERT INTO accounts SELECT seq, ${openingBalance} FROM seq_0_to_${accounts - 1}`);
+  const prepared = await run("sysbench", sysbench("prepare"));
+  assert.equal(prepared.code, 0, prepared.stdout + prepared.stderr);
+
+  const banks = [
+    bank("mysql2 at n1", 0, () => byMysql2("n1")),
+    bank("mysql2 at n2", 1, () => byMysql2("n2")),
+    bank("mariadb at n1", 2, () => byMariadb("n1")),
+    bank("mariadb at n2", 3, () => byMariadb("n2")),
+  ];
+  const line = commandLine("n1");
+  const busy = load();
+  for (let round = 0; round < rounds; ++round) {
+    for (const to of ["n2", "n1"]) {
+      const before = banks.map(({ transfers }) => transfers);
+      const receipt = await move(to);
+      t.diagnostic(`to ${to}: ${JSON.stringify(receipt.phases)}`);
+      await until("its old place to be empty", () => !existsSync(folderOf("crm", to === "n1" ? "n2" : "n1")));
+      await until("everybody to go on", () => {
+        for (const { error } of [...banks, line, busy]) assert.ifError(error);
+        return banks.every(({ transfers }, i) => transfers > before[i] + 3);
+      });
+    }
+  }
+  const transfers = await Promise.all(banks.map(stopped));
+  const lines = await stopped(line);
+  const transactions = await stopped(busy);
+  t.diagnostic(`transfers ${transfers}, lines ${lines}, transactions of sysbench ${transactions}`);
+
+  const [[sum]] = await session.query("SELECT SUM(balance) AS sum FROM accounts");
+  assert.equal(Number(sum.sum), accounts * openingBalance);
+  const [noted] = await session.query("SELECT client, COUNT(*) AS n FROM ledger GROUP BY client ORDER BY client");
+  assert.deepEqual(noted.map(({ client, n }) => [client, n]), [...transfers.entries(), [99, lines]]);
+
+  // At rest both copies are the same, table by table.
+  const checksums = async () => (await session.query("CHECKSUM TABLE accounts, ledger, sbtest1, sbtest2"))[0];
+  const before = await checksums();
+  await move("n2");
+  assert.deepEqual(await checksums(), before);
+  await session.end();
+});
