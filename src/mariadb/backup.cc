@@ -107,10 +107,14 @@ Result<size_t> Backup::Read(MutableBytes into) {
   }
 }
 
+// The end of what it said shows the stage that it is in.
 Result<size_t> Backup::Blocked() const {
+  constexpr size_t kLastWords = 400;
   return Fail(
       ErrorKind::kUnavailable, "BACKUP_BLOCKED",
-      "the backup does not come to its end: somebody's locks are in its way, or its redo log has come round",
+      fmt::format("the backup does not come to its end: somebody's locks are in its way, or its redo log has "
+                  "come round; mariadb-backup said at last:\n{}",
+                  said_.substr(said_.size() - std::min(said_.size(), kLastWords))),
       "end long statements and LOCK TABLES; it is tried again");
 }
 

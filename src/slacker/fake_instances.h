@@ -26,6 +26,8 @@ namespace tradewind::slacker {
 struct FakeServers {
   int backups_that_fail = 0;  // Of the next ones, half way.
   int prepares_that_fail = 0;
+  int open_sessions_ended = 0;
+  bool locks_are_of_sessions = false;  // What keeps a freeze from happening ends with clients' sessions.
   int freezes_that_fail = 0;
   bool lets_replicas_in = true;
   bool corrupts_sums = false;
@@ -167,6 +169,10 @@ class FakeInstance final : public Instance {
   }
 
   Result<void> MakeReadyToFreeze() override { return {}; }
+  void EndOpenSessions() override {
+    ++servers_.open_sessions_ended;
+    if (servers_.locks_are_of_sessions) servers_.freezes_that_fail = 0;
+  }
   Result<void> Freeze(runtime::TimePoint deadline) override {
     ++servers_.freezes;
     if (servers_.freezes_that_fail > 0) {

@@ -30,12 +30,11 @@ class LocalBackup final : public BackupStream {
 }  // namespace
 
 LocalInstance::LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs,
-                             mariadb::Instance& server,
-                             std::function<Result<void>(runtime::TimePoint)> settle)
+                             mariadb::Instance& server, Node node)
     : core_(core),
       programs_(programs),
       server_(server),
-      settle_(std::move(settle)),
+      node_(std::move(node)),
       control_(core, server),
       replication_(core, server),
       freeze_(core, server),
@@ -121,7 +120,7 @@ Result<void> LocalInstance::ForgetPrimary() {
 // -- Who takes writes
 
 Result<void> LocalInstance::Freeze(runtime::TimePoint deadline) {
-  TW_TRY(settle_(deadline));
+  TW_TRY(node_.settle(deadline));
   return freeze_.Begin(deadline);
 }
 
@@ -210,9 +209,7 @@ Result<std::shared_ptr<Instance>> LocalCopy::Open() {
   TW_TRY_ASSIGN(const Programs programs, find_programs_());
   TW_TRY_ASSIGN(server_, mariadb::Instance::Open(core_, programs.server, options_,
                                                  core_.Now() + limits::kInstanceStart));
-  // Nobody keeps it writable.
-  instance_ = std::make_shared<LocalInstance>(core_, programs.backup, *server_,
-                                              [](runtime::TimePoint) { return Result<void>(); });
+  instance_ = std::make_shared<LocalInstance>(core_, programs.backup, *server_, LocalInstance::Node());
   return std::shared_ptr<Instance>(instance_);
 }
 

@@ -24,10 +24,18 @@ namespace tradewind::slacker {
 
 class LocalInstance final : public Instance {
  public:
-  // `settle`: before a freeze; from its success on nobody else makes the server writable until its tenant's gate opens
-  // (HostedInstance::AwaitSettled). Suspends. `server` outlives it.
+  // What its node does for it. Nothing, for a copy that nobody uses.
+  struct Node {
+    // Before a freeze; from its success on nobody else makes the server writable until its tenant's gate opens
+    // (HostedInstance::AwaitSettled). Suspends.
+    std::function<Result<void>(runtime::TimePoint)> settle = [](runtime::TimePoint) {
+      return Result<void>();
+    };
+    std::function<void()> end_open_sessions = [] {};
+  };
+  // `server` outlives it.
   LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs, mariadb::Instance& server,
-                std::function<Result<void>(runtime::TimePoint)> settle);
+                Node node);
   ~LocalInstance() override;  // Requires: StopFollowing() or ForgetPrimary() has returned, if it followed.
 
   Result<std::unique_ptr<BackupStream>> StartBackup() override;
@@ -46,6 +54,7 @@ class LocalInstance final : public Instance {
   Result<void> StopFollowing() override;
   Result<void> ForgetPrimary() override;
   Result<void> MakeReadyToFreeze() override { return freeze_.MakeReady(soon()); }
+  void EndOpenSessions() override { node_.end_open_sessions(); }
   Result<void> Freeze(runtime::TimePoint deadline) override;
   void Thaw() override { freeze_.Thaw(soon()); }
   Result<void> EndReadOnly() override { return freeze_.EndReadOnly(soon()); }
@@ -66,7 +75,7 @@ class LocalInstance final : public Instance {
   runtime::Core& core_;
   const mariadb::BackupPrograms programs_;
   mariadb::Instance& server_;
-  const std::function<Result<void>(runtime::TimePoint)> settle_;
+  const Node node_;
   mariadb::KeptConnection control_;
   mariadb::Replication replication_;
   mariadb::Freeze freeze_;

@@ -27,8 +27,7 @@ class GatedTenant final : public tenant::HostedTenant {
   GatedTenant(runtime::Core& core, TenantName name, mariadb::BackupPrograms programs,
               std::unique_ptr<mariadb::Instance> server)
       : core_(core), name_(std::move(name)), server_(std::move(server)), fibers_(core) {
-    instance = std::make_shared<LocalInstance>(core, programs, *server_,
-                                               [](runtime::TimePoint) { return Result<void>(); });
+    instance = std::make_shared<LocalInstance>(core, programs, *server_, LocalInstance::Node());
     Unpark();
   }
   mariadb::Instance& server() { return *server_; }

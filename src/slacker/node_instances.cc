@@ -25,9 +25,11 @@ Result<std::shared_ptr<Instance>> NodeInstances::Of(tenant::HostedTenant& tenant
   TW_TRY_ASSIGN(const LocalCopy::Programs programs, FindPrograms());
   mariadb::HostedInstance& hosted = mariadb::AsInstance(tenant);
   TW_TRY_ASSIGN(mariadb::Instance* const server, hosted.AwaitAnswer(core_.Now() + limits::kInstanceAnswer));
-  return std::shared_ptr<Instance>(std::make_shared<LocalInstance>(
-      core_, programs.backup, *server,
-      [&hosted](runtime::TimePoint deadline) { return hosted.AwaitSettled(deadline); }));
+  LocalInstance::Node node;
+  node.settle = [&hosted](runtime::TimePoint deadline) { return hosted.AwaitSettled(deadline); };
+  node.end_open_sessions = [&hosted] { hosted.EndOpenVisits(); };
+  return std::shared_ptr<Instance>(
+      std::make_shared<LocalInstance>(core_, programs.backup, *server, std::move(node)));
 }
 
 std::unique_ptr<Copy> NodeInstances::CopyOf(move::MoveHost& host, const TenantName& tenant) {

@@ -192,6 +192,19 @@ TEST_F(SlackerTest, AFreezeThatFailsIsTriedAgainAndTheTenantIsServedInBetween) {
   });
 }
 
+// An idle transaction, LOCK TABLES: they are waited for, and then end.
+TEST_F(SlackerTest, WhatClientsKeepOpenForTooLongEnds) {
+  engine_.servers.freezes_that_fail = 10'000;
+  engine_.servers.locks_are_of_sessions = true;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    while (engine_.servers.freezes < 10) runtime::SleepFor(20ms);
+    EXPECT_EQ(engine_.servers.open_sessions_ended, 0) << "they have some time";
+    ExpectMoved(cluster, id);
+    EXPECT_EQ(engine_.servers.open_sessions_ended, 1);
+  });
+}
+
 TEST_F(SlackerTest, SumsThatDifferStopTheMoveAndDeleteNothing) {
   engine_.servers.corrupts_sums = true;
   WithCluster([&](FakeCluster& cluster) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/check.h"
@@ -14,6 +15,9 @@
 
 namespace tradewind::slacker {
 namespace {
+
+// How long what clients have open at the server may keep a tenant from being handed over; then it ends.
+constexpr std::chrono::seconds kOpenSessionsWait{20};
 
 tl::unexpected<Error> OutOfTurn(std::string_view what) {
   return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
@@ -112,13 +116,18 @@ Result<void> Source::Freeze(runtime::TimePoint deadline) {
   Session& session = *session_;
   TW_TRY(CheckGoesOn(session));
   const auto frozen = Hold(deadline + (core_.Now() - began));
-  if (!frozen && frozen.error().code == move::kFreezeFailedCode) ++figures_.failed_freezes;
+  if (!frozen && frozen.error().code == move::kFreezeFailedCode) {
+    ++figures_.failed_freezes;
+    if (!not_frozen_since_) not_frozen_since_ = core_.Now();
+  }
   return frozen;
 }
 
 Result<void> Source::Hold(runtime::TimePoint deadline) {
   Session& session = *session_;
   move_.Park();
+  if (not_frozen_since_ && core_.Now() - *not_frozen_since_ >= kOpenSessionsWait)
+    instance_->EndOpenSessions();
   if (!move_.hosted().JoinTransactions(std::min(deadline, core_.Now() + limits::kDrainTransactions)))
     return NotFrozen("a client's transaction stays open");
   if (const auto frozen = instance_->Freeze(deadline); !frozen)

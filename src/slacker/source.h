@@ -86,6 +86,7 @@ class Source final : public move::SourcePayload {
   Session* session_ = nullptr;  // Of the attempt.
   uint32_t round_ = 0;          // The last that was asked for.
   bool frozen_ = false;
+  std::optional<runtime::TimePoint> not_frozen_since_;
   Position frozen_at_;
   std::optional<runtime::TimePoint> passed_on_at_;
   uint64_t data_bytes_ = 0;  // Roughly, of the snapshot.

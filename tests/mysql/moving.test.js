@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import mariadb from "mariadb";
+import { createConnection } from "mysql2/promise";
 import { Nodes, run, until } from "./nodes.js";
 
 const accounts = 40;
@@ -188,4 +189,77 @@ test("drivers, the command line and sysbench notice nothing while their tenant m
   await move("n2");
   assert.deepEqual(await checksums(), before);
   await session.end();
+});
+
+// While somebody keeps the tenant from being handed over, others are served between the tries.
+async function whileOthersGoOn(body) {
+  const others = [bank("mysql2 at n1", 10, () => byMysql2("n1")), bank("mysql2 at n2", 11, () => byMysql2("n2"))];
+  await until("they have begun", () => others.every(({ transfers, error }) => (assert.ifError(error), transfers > 3)));
+  await body(async (what) => {
+    const before = others.map(({ transfers }) => transfers);
+    await until(what, () => others.every(({ transfers, error }, i) => (assert.ifError(error), transfers > before[i] + 3)));
+  });
+  for (const other of others) assert.ok((await stopped(other)) > 0);
+  const session = await nodes.open("n1", account);
+  await session.query("DELETE FROM ledger WHERE client IN (10, 11)");
+  await session.end();
+}
+
+test("what sessions have open at their server is waited for and then ends, and others go on", async () => {
+  const opened = {
+    "an idle transaction": ["BEGIN", "UPDATE accounts SET balance = balance WHERE id = 0"],
+    "a temporary table": ["CREATE TEMPORARY TABLE mine (id INT)"],
+    "a lock of its own": ["SELECT GET_LOCK('mine', 0)"],
+    "locked tables": ["LOCK TABLES sbtest1 READ"],
+  };
+  const sessions = {};
+  for (const [what, statements] of Object.entries(opened)) {
+    sessions[what] = await nodes.open(what.length % 2 ? "n1" : "n2", account);
+    sessions[what].on("error", () => {});
+    for (const statement of statements) await sessions[what].query(statement);
+  }
+  const quiet = await nodes.open("n1", account);
+  await whileOthersGoOn(async (goOn) => {
+    await move("n1");
+    await goOn("them to go on");
+  });
+  for (const [what, session] of Object.entries(sessions)) {
+    await assert.rejects(session.query("SELECT 1"), (error) => error.errno === 1053 || /closed|ECONNRESET/i.test(error.message), what);
+    session.destroy();
+  }
+  const [[row]] = await quiet.query("SELECT 1 AS one");
+  assert.equal(row.one, 1, "a session that has nothing open goes along");
+  quiet.destroy();
+});
+
+test("an UPDATE of 400,000 rows ends well in a move, and moves with it", async () => {
+  const session = await nodes.open("n2", account);
+  await session.query("CREATE TABLE big (id INT PRIMARY KEY, n INT)");
+  await session.query("INSERT INTO big SELECT seq, 0 FROM seq_1_to_400000");
+  await whileOthersGoOn(async (goOn) => {
+    const moved = move("n2");
+    moved.catch(() => {});
+    await goOn("them to go on, and the move to begin");
+    const [{ affectedRows }] = await session.query("UPDATE big SET n = n + 1");
+    assert.equal(affectedRows, 400_000);
+    await moved;
+    const [[sum]] = await session.query("SELECT SUM(n) AS n FROM big");
+    assert.equal(Number(sum.n), 400_000);
+  });
+  await session.query("DROP TABLE big");
+  session.destroy();
+});
+
+test("who is connected to the server itself and has tables locked is named, and waited for", async () => {
+  const foreign = await createConnection({ host: "127.0.0.1", port: nodes.server("crm", "n2").port, ...account });
+  await foreign.query("LOCK TABLES sbtest1 WRITE");
+  await whileOthersGoOn(async (goOn) => {
+    const { id } = await nodes.must("move", "start", "crm", "--to", "n1");
+    await until("the move to say what it waits for", async () =>
+      /LOCK TABLES|connection|backup/.test((await nodes.must("move", "show", id)).waiting_for ?? ""));
+    await goOn("them to go on");
+    await foreign.query("UNLOCK TABLES");
+    await until("the end of the move", async () => (await nodes.must("move", "show", id)).phase === "done");
+  });
+  foreign.destroy();
 });

@@ -34,7 +34,7 @@ ARROWS = {
     "gateway": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "hrana", "mysql", "mariadb"},
     "balance": {"base", "runtime", "net", "catalog", "move", "gateway"},
     "admin": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "mariadb", "gateway", "balance"},
-    "node": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "zephyr", "mariadb", "gateway", "balance", "admin"},
+    "node": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "zephyr", "mariadb", "slacker", "gateway", "balance", "admin"},
     "load": {"base", "runtime", "net", "sql"},
     "report": {"base"},
     "cli": {"base", "runtime", "net", "auth", "pace", "sql", "outside", "load", "report"},

@@ -11,18 +11,12 @@ from collections import defaultdict
 
 _PROXY = "the proxy for MariaDB's clients in gateway/, and mariadb/ (issue 19)"
 
-_MOVES = "MariaDB tenants: their engine, once a node hosts them (issue 19)"
-
 _INSTANCES = "the hand-over of MariaDB tenants, and their backup (issue 19)"
 
 # header, or header and name -> what will use it. What is used now, or gone, must leave this list.
 STILL_TO_COME = {
-    "src/mariadb/hosted_instance.h EndOpenVisits": _INSTANCES,
-    "src/slacker/local_instance.h": _MOVES,
-    "src/slacker/local_instance.h LocalCopy": _MOVES,
     "src/mariadb/instance.h AwaitStart": _INSTANCES,
     "src/mariadb/instance.h IsReadOnly": _INSTANCES,
-    "src/mariadb/programs.h FindBackupPrograms": _INSTANCES,
     "src/mysql/answer.h changes_complete": _PROXY,
     "src/mysql/request.h wants_cursor": _PROXY,
 }
