@@ -40,6 +40,19 @@ std::vector<net::MetricSample> MoveMetrics(const std::vector<move::Receipt>& liv
   return samples;
 }
 
+std::vector<net::MetricSample> MoveTotalMetrics(const move::MoveTotals& totals) {
+  std::vector<net::MetricSample> samples;
+  for (const auto& [by, histogram] : totals.moves())
+    samples.push_back(net::HistogramSample("tradewind_move_seconds",
+                                           "Moves that ended here, from the command to the end.", histogram,
+                                           {{"method", by.first}, {"outcome", by.second}}));
+  for (const auto& [by, histogram] : totals.phases())
+    samples.push_back(net::HistogramSample("tradewind_move_phase_seconds",
+                                           "Phases of the moves that ended here.", histogram,
+                                           {{"method", by.first}, {"phase", by.second}}));
+  return samples;
+}
+
 std::vector<net::MetricSample> PaceMetrics(const pace::Reading& latency, double rate_bytes_per_s,
                                            double worst_ratio) {
   const std::string help = "Latency of requests over the last second or more, from arrival to answer.";

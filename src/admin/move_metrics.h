@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "balance/drain.h"
+#include "move/move_totals.h"
 #include "move/receipt.h"
 #include "net/metrics.h"
 #include "pace/sensor.h"
@@ -12,6 +13,8 @@ namespace tradewind::admin {
 
 // Of the moves that are under way. Each phase that there is has a sample, also at 0.
 std::vector<net::MetricSample> MoveMetrics(const std::vector<move::Receipt>& live);
+// Of those that have ended: histograms of the whole and of its phases.
+std::vector<net::MetricSample> MoveTotalMetrics(const move::MoveTotals& totals);
 // Nothing for a node that was never drained.
 std::vector<net::MetricSample> DrainMetrics(const balance::DrainProgress& progress);
 

@@ -25,6 +25,26 @@ TEST(MoveMetrics, CountMovesByPhaseAndAddUpWhatTheyDid) {
   EXPECT_THAT(text, HasSubstr("tradewind_moves_refused_commits 2\n"));
 }
 
+TEST(MoveTotalMetrics, SayHowLongMovesAndTheirPhasesTook) {
+  move::MoveTotals totals;
+  move::Receipt receipt;
+  receipt.started_at = 1'000;
+  receipt.ended_at = 3'000;
+  receipt.init_ms = 1'900;
+  receipt.handover_ms = 4;
+  totals.Record(receipt, "done", 9'000);
+  receipt.ended_at.reset();
+  totals.Record(receipt, "cancelled", 1'500);
+  const std::string text = net::RenderMetrics(MoveTotalMetrics(totals));
+  EXPECT_THAT(text,
+              HasSubstr("tradewind_move_seconds_bucket{method=\"zephyr\",outcome=\"done\",le=\"1\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("tradewind_move_seconds_sum{method=\"zephyr\",outcome=\"done\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("tradewind_move_seconds_sum{method=\"zephyr\",outcome=\"cancelled\"} 0.5\n"));
+  EXPECT_THAT(text,
+              HasSubstr("tradewind_move_phase_seconds_count{method=\"zephyr\",phase=\"handover\"} 2\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("phase=\"dual\""))) << "they were never there";
+}
+
 TEST(DrainMetrics, SayHowFarADrainIs) {
   balance::DrainProgress progress;
   EXPECT_TRUE(DrainMetrics(progress).empty());

@@ -233,7 +233,8 @@ void ClientSocket::RunJobs(int32_t id, const StreamPointer& stream) {
 std::string ClientSocket::Run(Stream& stream, Job& job) {
   const int32_t request_id = job.request.id;
   auto& what = job.request.what;
-  const pace::Sensor::Measurement measured(sensor_, tenant_, job.message.arrived, job.bytes);
+  const pace::Sensor::Measurement measured(sensor_, tenant_, job.message.arrived, job.bytes,
+                                           pace::RequestKind::kWebSocket);
   const runtime::Turns turns(tenant_);
   const runtime::Activity activity("request of a WebSocket");
   if (std::holds_alternative<hrana::CloseStream>(what)) {

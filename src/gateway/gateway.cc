@@ -76,13 +76,16 @@ Result<tenant::Rights> Gateway::RightsOf(std::optional<std::string_view> authori
 }
 
 template <typename Run>
-net::HttpResponse Gateway::ForClient(const net::Call& call, const char* activity, Run run) {
+net::HttpResponse Gateway::ForClient(const net::Call& call, pace::RequestKind kind, const char* activity,
+                                     Run run) {
   core_.AssertHere();
   ++requests_;
   const net::HttpRequest& request = call.request;
   const Result<Permit> permit = Admit(call);
   if (!permit) return Failure(permit.error());
-  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size());
+  // One that another gateway passes on was counted there.
+  const pace::Sensor::Measurement measured(sensor_, permit->tenant, request.arrived, request.body.size(),
+                                           IsForwarded(request) ? pace::RequestKind::kFromNode : kind);
   const runtime::Turns turns(permit->tenant);
   const runtime::Activity doing(activity);
   return run(*permit);
@@ -107,7 +110,7 @@ void Gateway::AddRoutes(net::Routes& routes) {
            Body::kJson, Needs::kServing, For::kClient});
       add({"POST", mount + version + "/pipeline",
            [this](const net::Call& call) -> net::Answer {
-             return ForClient(call, "pipeline",
+             return ForClient(call, pace::RequestKind::kPipeline, "pipeline",
                               [&](const Permit& permit) { return Pipeline(call.request, permit); });
            },
            Body::kMaybeJson, Needs::kServing, For::kClient});
@@ -115,16 +118,16 @@ void Gateway::AddRoutes(net::Routes& routes) {
     // Measured up to the first piece.
     add({"POST", mount + "/v3/cursor",
          [this](const net::Call& call) -> net::Answer {
-           return ForClient(call, "cursor",
+           return ForClient(call, pace::RequestKind::kCursor, "cursor",
                             [&](const Permit& permit) { return AnswerCursor(call.request, permit); });
          },
          Body::kMaybeJson, Needs::kServing, For::kClient});
     for (const bool is_batch : {false, true})
       routes.Add({"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
                   [this, is_batch](const net::Call& call) -> net::Answer {
-                    return ForClient(call, "request alone", [&](const Permit& permit) {
-                      return RunAlone(call.request, permit, is_batch);
-                    });
+                    return ForClient(
+                        call, pace::RequestKind::kAlone, "request alone",
+                        [&](const Permit& permit) { return RunAlone(call.request, permit, is_batch); });
                   },
                   Body::kMaybeJson, Needs::kServing, For::kClient});
   }

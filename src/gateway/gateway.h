@@ -87,7 +87,7 @@ class Gateway {
   Result<tenant::Rights> RightsOf(std::optional<std::string_view> authorization, const TenantName& tenant);
   // Lets the client in, and runs `run(permit)` for it, measured and in its tenant's turns.
   template <typename Run>
-  net::HttpResponse ForClient(const net::Call& call, const char* activity, Run run);
+  net::HttpResponse ForClient(const net::Call& call, pace::RequestKind kind, const char* activity, Run run);
   net::HttpResponse HandleSocket(const net::Call& call);
   net::HttpResponse Pipeline(const net::HttpRequest& request, const Permit& permit);
   // On the core of the stream, or of a new one's connection.

@@ -119,7 +119,8 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
     Close(*call);
     return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
   }
-  const pace::Sensor::Measurement measured(sensor, call->tenant, request.arrived, request.body.size());
+  const pace::Sensor::Measurement measured(sensor, call->tenant, request.arrived, request.body.size(),
+                                           pace::RequestKind::kFromNode);
   const runtime::Turns turns(call->tenant);
   Result<StreamAnswer> answer = Run(*call, request.caller);
   runtime::DiscardOffCoreIfLarge(request.body.size(), call->requests);

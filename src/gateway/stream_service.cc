@@ -169,13 +169,22 @@ Result<StreamAnswer> StreamService::AnswerOf(OpenStream& open, const StreamCall&
   RunRequests(open, call, answer);
   Settle(open, call.keep, answer);
   if (Planted(PlantedBug::kAnswersBeforeSync)) return answer;
-  if (const Result<void> durable = open.use->WaitDurable(); !durable) {
+  if (const Result<void> durable = AwaitDurable(open); !durable) {
     // Nobody knows what the disk holds: no result may be believed.
     for (std::string& result : answer.results) result = hrana::EncodeErrorResult(durable.error());
   } else if (!answer.results.empty()) {
     open.use.NoteAnswer();
   }
   return answer;
+}
+
+Result<void> StreamService::AwaitDurable(OpenStream& open) {
+  const sqlite::CommitLog& log = open.use->store().log();
+  if (log.durable() == log.committed()) return open.use->WaitDurable();
+  const runtime::TimePoint began = core_.Now();
+  Result<void> durable = open.use->WaitDurable();
+  durability_waits_.Record(std::chrono::duration<double>(core_.Now() - began).count());
+  return durable;
 }
 
 void StreamService::Settle(OpenStream& open, bool keep, StreamAnswer& answer) {
@@ -238,7 +247,7 @@ Result<StreamAnswer> StreamService::NextPiece(const std::shared_ptr<OpenStream>&
   answer.entries = std::move(piece.entries);
   answer.held = std::move(piece.held);
   if (piece.unsynced && !Planted(PlantedBug::kAnswersBeforeSync)) {
-    if (const Result<void> durable = open->use->WaitDurable(); !durable) {
+    if (const Result<void> durable = AwaitDurable(*open); !durable) {
       // Nobody knows what the disk holds: nothing may be believed.
       answer.status = StreamAnswer::Status::kDone;
       answer.open = false;

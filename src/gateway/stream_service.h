@@ -26,6 +26,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/fixed_histogram.h"
 #include "base/limits.h"
 #include "base/result.h"
 #include "gateway/open_cursor.h"
@@ -67,6 +68,8 @@ class StreamService {
   void Stop();
 
   net::MetricSample Metric() const;  // How many are open.
+  // How long answers waited for the disk, of those that had to.
+  const FixedHistogram& durability_waits() const { return durability_waits_; }
 
  private:
   struct OpenStream {
@@ -100,6 +103,8 @@ class StreamService {
                                    net::Caller* caller);
   void RunBatch(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
   Result<StreamAnswer> NextPiece(const std::shared_ptr<OpenStream>& open, net::Caller* caller);
+  // Until every commit that it may have seen is on the disk.
+  Result<void> AwaitDurable(OpenStream& open);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
   // Requires: it is available, or the caller has acquired it.
   void CloseStream(const std::shared_ptr<OpenStream>& stream);
@@ -114,6 +119,7 @@ class StreamService {
   StreamTable<OpenStream> streams_;
   std::map<StreamId, std::string> endings_;  // The newest, limits::kRememberedStreams of them,
   std::deque<StreamId> ended_;               // in their order.
+  FixedHistogram durability_waits_;
   bool stopping_ = false;
   runtime::TaskGroup cursors_;
 };

@@ -36,12 +36,21 @@ std::shared_ptr<MoveSource> OutgoingMoves::Run(tenant::LocalTenants::Use use, Re
     const Receipt receipt = source->receipt();  // It looks into the tenant, which may go now.
     pinned.reset();
     moves_.erase(tenant);
+    Count(receipt, source->direction(), outcome);
     EndSource(tenant, source->direction(), outcome);
     *last = receipt;
     ended_.NotifyAll();
   });
   callbacks_.pace_changed();
   return source;
+}
+
+// One that stopped goes on after a restart, and one that was reversed ends where the tenant is sent back from.
+void OutgoingMoves::Count(const Receipt& last, Direction direction, MoveSource::Outcome outcome) {
+  if (outcome == MoveSource::Outcome::kStopped || outcome == MoveSource::Outcome::kReversed) return;
+  const bool moved = outcome == MoveSource::Outcome::kMoved;
+  const char* const name = !moved ? "cancelled" : direction == Direction::kForward ? "done" : "sent_back";
+  totals_.Record(last, name, host_.core().UnixMilliseconds());
 }
 
 void OutgoingMoves::EndSource(const TenantName& tenant, Direction direction, MoveSource::Outcome outcome) {

@@ -14,6 +14,7 @@
 #include "move/host.h"
 #include "move/journal_entry.h"
 #include "move/move_source.h"
+#include "move/move_totals.h"
 #include "move/options.h"
 #include "move/receipt.h"
 #include "runtime/fiber.h"
@@ -54,6 +55,8 @@ class OutgoingMoves {
   Result<std::shared_ptr<MoveSource>> Find(const MoveId& id) const;
   std::vector<std::shared_ptr<MoveSource>> sources() const;
   std::vector<Receipt> receipts() const;
+  // Of those that have ended.
+  const MoveTotals& totals() const { return totals_; }
   // How fast from now on; kept in the catalog. Fails with MOVE_NOT_HERE. Suspends.
   Result<Receipt> SetPace(const MoveId& id, const Pace& pace);
   // Has a move that stopped because its sums differed compare them again. Fails with MOVE_NOT_HERE, and
@@ -73,6 +76,7 @@ class OutgoingMoves {
   std::shared_ptr<MoveSource> Run(tenant::LocalTenants::Use use, Receipt start, const MoveOptions& options,
                                   Direction direction, std::optional<Role> resumed);
   void EndSource(const TenantName& tenant, Direction direction, MoveSource::Outcome outcome);
+  void Count(const Receipt& last, Direction direction, MoveSource::Outcome outcome);
   void RemoveCopy(const TenantName& tenant);
   Result<tenant::LocalTenants::Use> OpenForReverse(const JournalEntry& entry, Epoch owned);
 
@@ -81,6 +85,7 @@ class OutgoingMoves {
   runtime::TaskGroup& fibers_;
   const Callbacks callbacks_;
   std::map<TenantName, Outgoing> moves_;
+  MoveTotals totals_;
   runtime::WaitQueue ended_;  // A source has ended, or the host is stopping.
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <string_view>
@@ -24,9 +25,11 @@ std::string Escape(std::string_view text, bool quoted) {
   return escaped;
 }
 
-std::string Labels(const MetricSample& sample) {
+using LabelList = std::vector<std::pair<std::string, std::string>>;
+
+std::string Labels(const LabelList& labels) {
   std::string text;
-  for (const auto& [name, value] : sample.labels)
+  for (const auto& [name, value] : labels)
     text += fmt::format("{}{}=\"{}\"", text.empty() ? "{" : ",", name, Escape(value, /*quoted=*/true));
   return text.empty() ? text : text + "}";
 }
@@ -37,16 +40,56 @@ std::string Number(double value) {
   return fmt::format("{}", value);  // The shortest that reads back as the same.
 }
 
+std::string_view NameOf(MetricSample::Kind kind) {
+  switch (kind) {
+    case MetricSample::Kind::kCounter: return "counter";
+    case MetricSample::Kind::kGauge: return "gauge";
+    case MetricSample::Kind::kHistogram: return "histogram";
+  }
+  return "untyped";
+}
+
+void AppendHistogram(std::string& out, const MetricSample& sample, const FixedHistogram& histogram) {
+  LabelList labels = sample.labels;
+  labels.emplace_back("le", "");
+  const auto append = [&](std::string bound, uint64_t count) {
+    labels.back().second = std::move(bound);
+    out += fmt::format("{}_bucket{} {}\n", sample.name, Labels(labels), count);
+  };
+  for (size_t bound = 0; bound < FixedHistogram::kBounds.size(); ++bound)
+    append(Number(FixedHistogram::kBounds[bound]), histogram.CountUpTo(bound));
+  append("+Inf", histogram.count());
+  const std::string own = Labels(sample.labels);
+  out += fmt::format("{}_sum{} {}\n", sample.name, own, Number(histogram.sum_seconds()));
+  out += fmt::format("{}_count{} {}\n", sample.name, own, histogram.count());
+}
+
 void AppendFamily(std::string& out, const std::vector<MetricSample>& samples, const MetricSample& first) {
-  const std::string_view kind = first.kind == MetricSample::Kind::kCounter ? "counter" : "gauge";
   out += fmt::format("# HELP {} {}\n", first.name, Escape(first.help, /*quoted=*/false));
-  out += fmt::format("# TYPE {} {}\n", first.name, kind);
-  for (const MetricSample& sample : samples)
-    if (sample.name == first.name)
-      out += fmt::format("{}{} {}\n", sample.name, Labels(sample), Number(sample.value));
+  out += fmt::format("# TYPE {} {}\n", first.name, NameOf(first.kind));
+  for (const MetricSample& sample : samples) {
+    if (sample.name != first.name) continue;
+    if (sample.histogram)
+      AppendHistogram(out, sample, *sample.histogram);
+    else
+      out += fmt::format("{}{} {}\n", sample.name, Labels(sample.labels), Number(sample.value));
+  }
 }
 
 }  // namespace
+
+void AddSamples(std::vector<MetricSample>& samples, std::vector<MetricSample> more) {
+  for (MetricSample& sample : more) {
+    const auto same = std::find_if(samples.begin(), samples.end(), [&](const MetricSample& other) {
+      return sample.histogram && other.histogram && other.name == sample.name &&
+             other.labels == sample.labels;
+    });
+    if (same == samples.end())
+      samples.push_back(std::move(sample));
+    else
+      same->histogram->Add(*sample.histogram);
+  }
+}
 
 std::string RenderMetrics(const std::vector<MetricSample>& samples) {
   std::string out;

@@ -46,5 +46,38 @@ TEST(Metrics, SpellTheNumbersThatAreNone) {
   EXPECT_NE(text.find("\nc +Inf\n"), std::string::npos);
 }
 
+TEST(Metrics, ShowAHistogramByItsCumulativeBucketsItsSumAndItsCount) {
+  FixedHistogram histogram;
+  histogram.Record(0.002);
+  histogram.Record(0.3);
+  histogram.Record(20000);
+  const std::string text =
+      RenderMetrics({HistogramSample("wait_seconds", "Waits.", histogram, {{"kind", "disk"}})});
+  EXPECT_EQ(text.find("# HELP wait_seconds Waits.\n# TYPE wait_seconds histogram\n"
+                      "wait_seconds_bucket{kind=\"disk\",le=\"0.0001\"} 0\n"),
+            0u)
+      << text;
+  EXPECT_NE(text.find("\nwait_seconds_bucket{kind=\"disk\",le=\"0.0025\"} 1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nwait_seconds_bucket{kind=\"disk\",le=\"0.5\"} 2\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nwait_seconds_bucket{kind=\"disk\",le=\"+Inf\"} 3\n"
+                      "wait_seconds_sum{kind=\"disk\"} 20000.302\nwait_seconds_count{kind=\"disk\"} 3\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Metrics, OfTwoCoresShowOneHistogramOfBoth) {
+  FixedHistogram one;
+  one.Record(0.002);
+  FixedHistogram other = one;
+  std::vector<MetricSample> samples{HistogramSample("wait_seconds", "Waits.", one, {{"kind", "disk"}}),
+                                    {"tenants", MetricSample::Kind::kGauge, "Tenants.", {{"core", "0"}}, 3}};
+  AddSamples(samples, {HistogramSample("wait_seconds", "Waits.", other, {{"kind", "disk"}}),
+                       HistogramSample("wait_seconds", "Waits.", other, {{"kind", "lock"}}),
+                       {"tenants", MetricSample::Kind::kGauge, "Tenants.", {{"core", "1"}}, 4}});
+  ASSERT_EQ(samples.size(), 4u);
+  EXPECT_EQ(samples[0].histogram->count(), 2u);
+  EXPECT_EQ(samples[2].histogram->count(), 1u) << "another kind is another histogram";
+}
+
 }  // namespace
 }  // namespace tradewind::net

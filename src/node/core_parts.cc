@@ -91,7 +91,7 @@ gateway::CoreTenants CoreParts::OfTenants() {
 }
 
 void CoreParts::AddRoutes() {
-  reception_.AddHealthRoute();
+  reception_.AddHealthRoutes();
   once_->tenants.AddRoutes(reception_.routes(), sensor_);
   gateway_->AddRoutes(reception_.routes());
   mysql_owners_->AddRoutes(reception_.routes());
@@ -112,8 +112,13 @@ std::vector<net::MetricSample> CoreParts::Metrics() {
   core_.AssertHere();
   std::vector<net::MetricSample> samples = gateway_->Metrics();
   samples.push_back(streams_->Metric());
+  samples.push_back(
+      net::HistogramSample("tradewind_commit_sync_seconds",
+                           "How long answers waited for the disk to have the commits that they show.",
+                           streams_->durability_waits()));
   for (auto& more : {mysql_sessions_->Metrics(), admin::TurnMetrics(core_),
                      admin::TenantMetrics(tenants_, core_), admin::MoveMetrics(moves_->outgoing().receipts()),
+                     admin::MoveTotalMetrics(moves_->outgoing().totals()), reception_.Metrics(),
                      admin::InstanceMetrics(tenants_, instances_.names())})
     samples.insert(samples.end(), more.begin(), more.end());
   return samples;

@@ -6,6 +6,7 @@
 
 #include "admin/memory_metrics.h"
 #include "admin/move_metrics.h"
+#include "admin/request_metrics.h"
 #include "balance/placement.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -309,20 +310,24 @@ void Node::AddRoutes() {
   admin_->AddRoutes(routes);
 }
 
-// What each core has is told apart by its number where there are several.
+// What each core has is told apart by its number where there are several; histograms, and what is said of tenants by
+// their names, are of all together.
 net::Answer Node::Metrics() {
   std::vector<net::MetricSample> samples;
+  pace::RequestTotals totals;
   for (const auto& parts : parts_) {
     runtime::Core& core = parts->core();
     auto of_core = runtime::CallOn(core, [&] { return parts->Metrics(); });
+    totals.Add(runtime::CallOn(core, [&] { return parts->sensor().totals(); }));
     if (parts_.size() > 1)
       for (net::MetricSample& sample : of_core)
-        sample.labels.emplace_back("core", std::to_string(core.number()));
-    samples.insert(samples.end(), of_core.begin(), of_core.end());
+        if (!sample.histogram) sample.labels.emplace_back("core", std::to_string(core.number()));
+    net::AddSamples(samples, std::move(of_core));
   }
-  for (auto& more : {admin::DrainMetrics(drain_->progress()),
-                     admin::PaceMetrics(sensors_.ReadNow(), pacer_->bucket().rate(), pacer_->worst_ratio()),
-                     admin::MemoryMetrics()})
+  for (auto& more :
+       {admin::RequestMetrics(totals, options_.metrics_tenants), admin::DrainMetrics(drain_->progress()),
+        admin::PaceMetrics(sensors_.ReadNow(), pacer_->bucket().rate(), pacer_->worst_ratio()),
+        admin::MemoryMetrics()})
     samples.insert(samples.end(), more.begin(), more.end());
   net::HttpResponse response = net::HttpResponse::Text(200, net::RenderMetrics(samples));
   response.headers.Set("Content-Type", "text/plain; version=0.0.4");

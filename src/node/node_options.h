@@ -32,6 +32,7 @@ struct NodeOptions {
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.
   std::optional<size_t> open_tenants;        // At a time, at most; by default limits::kOpenTenants.
+  size_t metrics_tenants = 20;               // Of so many tenants, the largest users, /metrics has figures.
   runtime::Duration stream_idle = limits::kStreamIdle;  // So long a client's stream may be idle.
   bool hand_over = true;  // Connections to the core that they keep asking; off to measure what that brings.
   bool replace_node = false;              // Takes the name over from a data folder that is lost.

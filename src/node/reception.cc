@@ -1,6 +1,8 @@
 #include "node/reception.h"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -77,9 +79,38 @@ void Reception::HandTo(const std::vector<Reception*>& all) {
   server_->HandTo(std::move(by_core));
 }
 
-void Reception::AddHealthRoute() {
-  routes_.Add({"GET", "/health", [this](const net::Call&) { return Health(); }, net::Route::Body::kAnything,
-               net::Route::Needs::kNothing, net::Route::For::kAnybody});
+// Live: it answers, and is not to be started anew; ready: it serves, and is to be sent requests.
+void Reception::AddHealthRoutes() {
+  const auto add = [&](std::string path, std::function<net::Answer()> answer) {
+    routes_.Add({"GET", std::move(path), [answer = std::move(answer)](const net::Call&) { return answer(); },
+                 net::Route::Body::kAnything, net::Route::Needs::kNothing, net::Route::For::kAnybody});
+  };
+  add("/health", [this] { return Health(); });
+  add("/health/ready", [this] { return Health(); });
+  add("/health/live", [] { return net::HttpResponse::Json(200, R"({"status":"live"})"); });
+}
+
+// What another core than this one answers is counted there.
+void Reception::Count(const net::HttpRequest& request, const net::Routes::Found& found, int status) {
+  if (!found.route && first_) return;
+  ++answers_[std::min<size_t>(static_cast<size_t>(std::max(status, 0)) / 100, answers_.size() - 1)];
+  if (found.route && found.route->whom == net::Route::For::kAdmin && !found.for_nodes)
+    admin_seconds_.Record(std::chrono::duration<double>(core_.Now() - request.arrived).count());
+}
+
+std::vector<net::MetricSample> Reception::Metrics() const {
+  core_.AssertHere();
+  std::vector<net::MetricSample> samples;
+  for (size_t digit = 1; digit < answers_.size(); ++digit)
+    samples.push_back({"tradewind_http_answers_total",
+                       net::MetricSample::Kind::kCounter,
+                       "Answers over HTTP, also to other nodes.",
+                       {{"status", std::to_string(digit) + "xx"}},
+                       static_cast<double>(answers_[digit])});
+  samples.push_back(net::HistogramSample("tradewind_admin_request_seconds",
+                                         "Requests to the admin API, from arrival to answer.",
+                                         admin_seconds_));
+  return samples;
 }
 
 std::optional<Error> Reception::WhyNoNodesCall(const net::HttpRequest& request) const {
@@ -130,6 +161,7 @@ net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
   const net::Routes::Found found = routes_.Find(request);
   const auto page = found.route && found.route->for_pages ? strangers_->AllowedPage(request) : std::nullopt;
   net::HttpResponse response = AnswerTo(request, found, page.has_value());
+  Count(request, found, response.upgrade ? 101 : response.status);
   if (page) AllowPage(response, *page);
   return response;
 }

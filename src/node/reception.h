@@ -4,17 +4,21 @@
 // This core only.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "base/fixed_histogram.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "gateway/strangers.h"
 #include "net/http.h"
 #include "net/http_server.h"
+#include "net/metrics.h"
 #include "net/routes.h"
 #include "node/node_options.h"
 #include "runtime/core.h"
@@ -52,8 +56,9 @@ class Reception {
 
   // Each part of the node adds its own.
   net::Routes& routes() { return routes_; }
-  // Adds GET /health.
-  void AddHealthRoute();
+  // Adds GET /health, /health/live and /health/ready.
+  void AddHealthRoutes();
+  std::vector<net::MetricSample> Metrics() const;
 
   // Lets requests in progress end, at most until the deadline. Suspends.
   void Drain(runtime::TimePoint deadline);
@@ -62,6 +67,7 @@ class Reception {
 
  private:
   net::HttpResponse Handle(const net::HttpRequest& request);
+  void Count(const net::HttpRequest& request, const net::Routes::Found& found, int status);
   // `from_page`: a page of another origin has sent it that may.
   net::HttpResponse AnswerTo(const net::HttpRequest& request, const net::Routes::Found& found,
                              bool from_page);
@@ -80,6 +86,8 @@ class Reception {
   auth::Authenticator authenticator_;
   net::Routes routes_;
   std::unique_ptr<net::HttpServer> server_;
+  std::array<uint64_t, 6> answers_{};  // By the first digit of their status.
+  FixedHistogram admin_seconds_;
   Reception* first_ = nullptr;  // Of core 0, on another one.
 };
 

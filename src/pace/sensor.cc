@@ -140,8 +140,8 @@ void Sensor::NoteGap() {
 }
 
 Sensor::Measurement::Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived,
-                                 size_t request_bytes)
-    : sensor_(sensor), tenant_(tenant), arrived_(arrived), bulk_(request_bytes > kBulkBytes) {
+                                 size_t request_bytes, RequestKind kind)
+    : sensor_(sensor), tenant_(tenant), arrived_(arrived), bulk_(request_bytes > kBulkBytes), kind_(kind) {
   sensor_.core_.AssertHere();
   sensor_.NoteGap();
   sensor_.all_.under_way.insert(arrived_);
@@ -158,6 +158,7 @@ Sensor::Measurement::~Measurement() {
     stream.latencies.Record(now, now - arrived_);
   };
   end(sensor_.all_);
+  sensor_.totals_.Record(kind_, tenant_, now - arrived_);
   sensor_.last_seen_ = now;
   if (!bulk_) sensor_.usual_.Record(now, now - arrived_);
   if (const auto found = sensor_.followed_.find(tenant_); found != sensor_.followed_.end())

@@ -27,6 +27,7 @@
 #include "pace/decaying_peak.h"
 #include "pace/latency_histogram.h"
 #include "pace/objective.h"
+#include "pace/request_totals.h"
 #include "pace/usual_latency.h"
 #include "runtime/core.h"
 
@@ -118,7 +119,7 @@ class Sensor {
    public:
     // A large request is a bulk load: what it takes is not what is usual.
     Measurement(Sensor& sensor, const TenantName& tenant, runtime::TimePoint arrived,
-                size_t request_bytes = 0);
+                size_t request_bytes = 0, RequestKind kind = RequestKind::kMysql);
     ~Measurement();
     Measurement(const Measurement&) = delete;
     Measurement& operator=(const Measurement&) = delete;
@@ -128,6 +129,7 @@ class Sensor {
     const TenantName tenant_;
     const runtime::TimePoint arrived_;
     const bool bulk_;
+    const RequestKind kind_;
   };
 
   Reading Read(runtime::TimePoint since = {}) const { return all_.Read(core_.Now(), since); }
@@ -139,6 +141,8 @@ class Sensor {
   // Without moves; 0 when it is not known.
   double usual_p95_ms() const { return usual_.p95_ms(core_.Now()); }
   Activity ReadActivity() const;
+  // Of all requests since the node started.
+  const RequestTotals& totals() const { return totals_; }
   // A copy of all that it holds of these tenants, which are followed too, and of all together.
   SensorView View(const std::vector<TenantName>& tenants);
   // A move is felt at this node: what requests take now is not what is usual.
@@ -161,6 +165,7 @@ class Sensor {
   LatencyStream all_;
   std::map<TenantName, Followed> followed_;
   UsualLatency usual_;
+  RequestTotals totals_;
   bool seen_any_ = false;
   runtime::TimePoint last_seen_{};  // The last arrival or end.
   DecayingPeak gap_{kGapSeconds};

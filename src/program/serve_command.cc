@@ -54,6 +54,7 @@ struct ServeOptions {
   bool replace_node = false;
   std::string stream_idle;
   std::optional<size_t> open_tenants;
+  size_t metrics_tenants = 20;
   std::optional<size_t> cores;
 };
 
@@ -106,6 +107,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   if (!options.advertise.empty()) node.advertise_url = options.advertise;
   node.replace_node = options.replace_node;
   node.open_tenants = options.open_tenants;
+  node.metrics_tenants = options.metrics_tenants;
   if (!options.stream_idle.empty()) {
     TW_TRY_ASSIGN(node.stream_idle, ParseDuration(options.stream_idle));
     if (node.stream_idle < limits::kStreamIdleLeast || node.stream_idle > limits::kStreamIdleMost)
@@ -328,6 +330,11 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
                  "limit of open files allows]")
       .ValueName("N")
       .Positive();
+  serve
+      .AddOption("--metrics-tenants", options->metrics_tenants,
+                 "Of how many tenants, those that use the node most, /metrics has figures")
+      .ShowDefault()
+      .ValueName("N");
   serve
       .AddOption(
           "--stream-idle", options->stream_idle,

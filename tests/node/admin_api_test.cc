@@ -15,6 +15,7 @@ namespace {
 
 namespace json = boost::json;
 using testing::HasSubstr;
+using testing::Not;
 
 class AdminApiTest : public TwoNodes {
  protected:
@@ -295,6 +296,46 @@ TEST_F(AdminApiTest, GivesMetricsInTheFormatThatItNames) {
     const net::HttpResponse metrics = Call(*n1_, "GET", "/metrics");
     EXPECT_EQ(metrics.headers.Get("content-type"), "text/plain; version=0.0.4");
     EXPECT_THAT(metrics.body, HasSubstr("tradewind_moves{phase=\"finish\"} 0"));
+  });
+}
+
+TEST_F(AdminApiTest, CountsARequestWhereItCameInWhereverItsTenantIs) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop","node":"n2"})"));
+    const std::string pipeline =
+        R"({"requests":[{"type":"execute","stmt":{"sql":"SELECT 1"}},{"type":"close"}]})";
+    for (int i = 0; i < 3; ++i) Json(200, Call(*n1_, "POST", "/db/shop/v3/pipeline", pipeline));
+    const std::string here = Call(*n1_, "GET", "/metrics").body;
+    const std::string there = Call(*n2_, "GET", "/metrics").body;
+    EXPECT_THAT(here, HasSubstr("tradewind_request_seconds_count{kind=\"pipeline\"} 3\n"));
+    EXPECT_THAT(here, HasSubstr("tradewind_tenant_requests_total{tenant=\"shop\"} 3\n"));
+    EXPECT_THAT(there, HasSubstr("tradewind_request_seconds_count{kind=\"pipeline\"} 0\n"));
+    EXPECT_THAT(there, HasSubstr("tradewind_request_seconds_count{kind=\"from_node\"} 3\n"));
+    EXPECT_THAT(there, Not(HasSubstr("tenant=\"shop\"")));
+  });
+}
+
+TEST_F(AdminApiTest, SaysHowLongTheMovesTookThatEnded) {
+  WithNodes([&] {
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"shop"})"));
+    EXPECT_EQ(Text(Move(*n1_, "shop", "n2"), "phase"), "done");
+    const auto has = [&](const std::string& line) {
+      return Call(*n1_, "GET", "/metrics").body.find(line) != std::string::npos;
+    };
+    // The node tidies up for a moment before the move has ended for it.
+    Await([&] { return has("tradewind_move_seconds_count{method=\"zephyr\",outcome=\"done\"} 1\n"); });
+    EXPECT_TRUE(has("tradewind_move_phase_seconds_count{method=\"zephyr\",phase=\"handover\"} 1\n"));
+  });
+}
+
+TEST_F(AdminApiTest, AnswersWhoeverLooksWhetherItLivesAndWhetherItServes) {
+  WithNodes([&] {
+    for (const char* path : {"/health", "/health/ready", "/health/live"}) Json(200, Call(*n1_, "GET", path));
+    n1_->parts().state().serving = false;
+    Json(200, Call(*n1_, "GET", "/health/live"));
+    EXPECT_EQ(Call(*n1_, "GET", "/health/ready").status, 503);
+    EXPECT_EQ(Call(*n1_, "GET", "/health").status, 503);
+    n1_->parts().state().serving = true;
   });
 }
 

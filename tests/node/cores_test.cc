@@ -142,6 +142,10 @@ TEST_F(NodeCoresTest, TenantsArePinnedToAllCoresAndServedThroughAnyConnection) {
       EXPECT_THAT(metrics, HasSubstr(fmt::format("tradewind_requests_total{{core=\"{}\"}} 8\n", core)));
       EXPECT_THAT(metrics, HasSubstr(fmt::format("tradewind_tenants{{core=\"{}\"}} 2\n", core)));
     }
+    EXPECT_THAT(metrics, HasSubstr("tradewind_request_seconds_count{kind=\"pipeline\"} 16\n"))
+        << "of both cores";
+    EXPECT_THAT(metrics, HasSubstr("tradewind_tenant_requests_total{tenant=\"a\"} 4\n"));
+    EXPECT_THAT(metrics, testing::ContainsRegex("\ntradewind_commit_sync_seconds_count [1-9]"));
   });
 }
 
