@@ -45,11 +45,12 @@ Error NoMemoryForResult() {
 }
 
 StreamService::StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves,
-                             runtime::Duration most_idle)
+                             runtime::Duration most_idle, runtime::Duration slow_statement)
     : core_(core),
       tenants_(tenants),
       moves_(moves),
       most_idle_(most_idle),
+      slow_(core, slow_statement),
       streams_(core, "streams", most_idle,
                [this](const auto& idle) {
                  RememberEnding(idle->id, WasIdleFor(most_idle_));
@@ -218,7 +219,7 @@ void StreamService::RunBatch(const std::shared_ptr<OpenStream>& open, const Stre
   const runtime::Activity activity("cursor");
   const std::shared_ptr<OpenCursor> cursor = open->cursor;
   open->stream->SetRights(call.rights);
-  hrana::TenantSession session(*open->stream);
+  hrana::TenantSession session(*open->stream, open->tenant, slow_);
   StreamAnswer& last = open->last;
   const auto& batch = std::get<hrana::Batch>(call.requests.front());
   const auto ran = sqlite::OrOutOfMemory<bool>(
@@ -273,7 +274,7 @@ Result<StreamAnswer> StreamService::NextPiece(const std::shared_ptr<OpenStream>&
 
 void StreamService::RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer) {
   MemoryCharge& held = answer.held;
-  hrana::TenantSession session(*open.stream);
+  hrana::TenantSession session(*open.stream, open.tenant, slow_);
   uint64_t answered = std::min<uint64_t>(call.answered_bytes, limits::kPipelineAnswerBytes);
   for (const hrana::StreamRequest& request : call.requests) {
     runtime::YieldIfTurnIsOver();

@@ -32,6 +32,7 @@
 #include "gateway/open_cursor.h"
 #include "gateway/stream_call.h"
 #include "gateway/stream_table.h"
+#include "hrana/slow_statements.h"
 #include "move/moves.h"
 #include "net/http.h"
 #include "net/metrics.h"
@@ -48,9 +49,9 @@ Error NoMemoryForResult();
 
 class StreamService {
  public:
-  // A stream that nobody comes for is ended after `most_idle`.
+  // A stream that nobody comes for is ended after `most_idle`; statements that take `slow_statement` are logged (zero: none).
   StreamService(runtime::Core& core, tenant::LocalTenants& tenants, move::Moves& moves,
-                runtime::Duration most_idle = limits::kStreamIdle);
+                runtime::Duration most_idle = limits::kStreamIdle, runtime::Duration slow_statement = {});
   ~StreamService();  // Requires: Stop() has returned.
 
   // Runs the call if the tenant is here, else answers kMoved. The results of one pipeline have
@@ -116,6 +117,7 @@ class StreamService {
   tenant::LocalTenants& tenants_;
   move::Moves& moves_;
   const runtime::Duration most_idle_;
+  const hrana::SlowStatements slow_;
   StreamTable<OpenStream> streams_;
   std::map<StreamId, std::string> endings_;  // The newest, limits::kRememberedStreams of them,
   std::deque<StreamId> ended_;               // in their order.

@@ -7,10 +7,16 @@ namespace tradewind::hrana {
 static_assert(kTenantMoved == tenant::kMovedCode);
 
 Result<sql::StatementResult> TenantSession::Execute(const sql::Statement& statement, sql::RowSink* rows) {
-  return stream_.Execute(statement, rows);
+  const runtime::TimePoint began = slow_.Begin();
+  auto result = stream_.Execute(statement, rows);
+  slow_.Note(tenant_, began, statement.sql, result ? nullptr : &result.error());
+  return result;
 }
 Result<size_t> TenantSession::ExecuteFirst(std::string_view sql) {
-  return stream_.ExecuteFirst(sql);
+  const runtime::TimePoint began = slow_.Begin();
+  auto length = stream_.ExecuteFirst(sql);
+  slow_.Note(tenant_, began, length ? sql.substr(0, *length) : sql, length ? nullptr : &length.error());
+  return length;
 }
 Result<sql::Description> TenantSession::Describe(const std::string& sql) {
   return stream_.Describe(sql);

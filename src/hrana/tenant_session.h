@@ -1,7 +1,9 @@
 // The session that a tenant's stream is.
 #pragma once
 
+#include "base/ids.h"
 #include "hrana/session.h"
+#include "hrana/slow_statements.h"
 
 namespace tradewind::tenant {
 class Stream;
@@ -11,8 +13,9 @@ namespace tradewind::hrana {
 
 class TenantSession : public Session {
  public:
-  // The stream outlives the session.
-  explicit TenantSession(tenant::Stream& stream) : stream_(stream) {}
+  // All of it outlives the session.
+  TenantSession(tenant::Stream& stream, const TenantName& tenant, const SlowStatements& slow)
+      : stream_(stream), tenant_(tenant), slow_(slow) {}
   Result<sql::StatementResult> Execute(const sql::Statement& statement, sql::RowSink* rows) override;
   Result<size_t> ExecuteFirst(std::string_view sql) override;
   Result<sql::Description> Describe(const std::string& sql) override;
@@ -20,6 +23,8 @@ class TenantSession : public Session {
 
  private:
   tenant::Stream& stream_;
+  const TenantName& tenant_;
+  const SlowStatements& slow_;
 };
 
 }  // namespace tradewind::hrana

@@ -76,7 +76,8 @@ void CoreParts::Connect(Once once) {
                                              [this](std::unique_ptr<move::MoveChannel> channel) {
                                                moves_->incoming().ServeChannel(std::move(channel));
                                              });
-  streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_, options_.stream_idle);
+  streams_ = std::make_unique<gateway::StreamService>(core_, tenants_, *moves_, options_.stream_idle,
+                                                      options_.slow_statement);
   gateway_ = std::make_unique<gateway::Gateway>(*member_, once_->gateway, *directory_, once_->tenants,
                                                 reception_.strangers(), reception_.authenticator(), sensor_,
                                                 options_.stream_idle);

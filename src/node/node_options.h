@@ -34,6 +34,8 @@ struct NodeOptions {
   std::optional<size_t> open_tenants;        // At a time, at most; by default limits::kOpenTenants.
   size_t metrics_tenants = 20;               // Of so many tenants, the largest users, /metrics has figures.
   runtime::Duration stream_idle = limits::kStreamIdle;  // So long a client's stream may be idle.
+  runtime::Duration slow_statement{};  // Statements that take as long are logged; zero: none.
+  bool log_requests = false;           // Each request is.
   bool hand_over = true;  // Connections to the core that they keep asking; off to measure what that brings.
   bool replace_node = false;              // Takes the name over from a data folder that is lost.
   std::vector<std::string> domains;       // Names that lead here too (strangers.h), from ParseDomain().

@@ -39,7 +39,11 @@ void AllowPage(net::HttpResponse& response, const std::string& origin) {
 }  // namespace
 
 Reception::Reception(runtime::Core& core, const NodeOptions& options, const NodeState& state)
-    : core_(core), options_(options), state_(state), authenticator_(options.locks) {}
+    : core_(core),
+      options_(options),
+      state_(state),
+      authenticator_(options.locks),
+      log_(core, options.log_requests, !options.locks.admin_token.empty()) {}
 
 Reception::~Reception() = default;
 
@@ -90,9 +94,7 @@ void Reception::AddHealthRoutes() {
   add("/health/live", [] { return net::HttpResponse::Json(200, R"({"status":"live"})"); });
 }
 
-// What another core than this one answers is counted there.
 void Reception::Count(const net::HttpRequest& request, const net::Routes::Found& found, int status) {
-  if (!found.route && first_) return;
   ++answers_[std::min<size_t>(static_cast<size_t>(std::max(status, 0)) / 100, answers_.size() - 1)];
   if (found.route && found.route->whom == net::Route::For::kAdmin && !found.for_nodes)
     admin_seconds_.Record(std::chrono::duration<double>(core_.Now() - request.arrived).count());
@@ -126,8 +128,9 @@ std::optional<Error> Reception::WhyNoNodesCall(const net::HttpRequest& request) 
 }
 
 // The request is copied here, so that core 0 does not have to; of the answer only values cross.
-net::HttpResponse Reception::AtFirst(const net::HttpRequest& request) {
+net::HttpResponse Reception::AtFirst(const net::HttpRequest& request, const std::string& id) {
   net::HttpRequest there = request;
+  there.headers.Set(kRequestIdField, id);
   net::HttpResponse response = net::CallOnFor(first_->core_, request.caller, [&](net::Caller* caller) {
     there.caller = caller;
     return first_->Handle(there);
@@ -160,18 +163,24 @@ net::HttpResponse Reception::Handle(const net::HttpRequest& request) {
   if (auto preflight = AnswerPreflight(request)) return *std::move(preflight);
   const net::Routes::Found found = routes_.Find(request);
   const auto page = found.route && found.route->for_pages ? strangers_->AllowedPage(request) : std::nullopt;
-  net::HttpResponse response = AnswerTo(request, found, page.has_value());
-  Count(request, found, response.upgrade ? 101 : response.status);
+  const std::string id = log_.IdOf(request);
+  net::HttpResponse response = AnswerTo(request, found, id, page.has_value());
+  // What core 0 answers is counted and logged there.
+  if (found.route || !first_) {
+    Count(request, found, response.upgrade ? 101 : response.status);
+    log_.Note(request, found, id, response);
+  }
+  if (!found.for_nodes) response.headers.Set(kRequestIdField, id);
   if (page) AllowPage(response, *page);
   return response;
 }
 
 net::HttpResponse Reception::AnswerTo(const net::HttpRequest& request, const net::Routes::Found& found,
-                                      bool from_page) {
+                                      const std::string& id, bool from_page) {
   if (!request.proven && !from_page) {
     if (const auto known = strangers_->Check(request); !known) return Refuse(known.error(), 403);
   }
-  if (!found.route && first_) return AtFirst(request);
+  if (!found.route && first_) return AtFirst(request, id);
   // What another node says is looked at only if it is known to be what that has sent.
   if (found.for_nodes || gateway::IsForwarded(request)) {
     if (const auto why = WhyNoNodesCall(request)) {

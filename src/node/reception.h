@@ -21,6 +21,7 @@
 #include "net/metrics.h"
 #include "net/routes.h"
 #include "node/node_options.h"
+#include "node/request_log.h"
 #include "runtime/core.h"
 
 namespace tradewind::node {
@@ -70,10 +71,10 @@ class Reception {
   void Count(const net::HttpRequest& request, const net::Routes::Found& found, int status);
   // `from_page`: a page of another origin has sent it that may.
   net::HttpResponse AnswerTo(const net::HttpRequest& request, const net::Routes::Found& found,
-                             bool from_page);
+                             const std::string& id, bool from_page);
   // What a browser is told that asks whether a page of another origin may send a request. None: that is none, or it may not.
   std::optional<net::HttpResponse> AnswerPreflight(const net::HttpRequest& request) const;
-  net::HttpResponse AtFirst(const net::HttpRequest& request);
+  net::HttpResponse AtFirst(const net::HttpRequest& request, const std::string& id);
   // None for a call that a node of this cluster has sent as it came.
   std::optional<Error> WhyNoNodesCall(const net::HttpRequest& request) const;
   net::Answer Health() const;
@@ -88,6 +89,7 @@ class Reception {
   std::unique_ptr<net::HttpServer> server_;
   std::array<uint64_t, 6> answers_{};  // By the first digit of their status.
   FixedHistogram admin_seconds_;
+  RequestLog log_;
   Reception* first_ = nullptr;  // Of core 0, on another one.
 };
 

@@ -55,6 +55,9 @@ struct ServeOptions {
   std::string stream_idle;
   std::optional<size_t> open_tenants;
   size_t metrics_tenants = 20;
+  std::string slow_statement;
+  std::string log_format = "text";
+  bool log_requests = false;
   std::optional<size_t> cores;
 };
 
@@ -108,6 +111,10 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   node.replace_node = options.replace_node;
   node.open_tenants = options.open_tenants;
   node.metrics_tenants = options.metrics_tenants;
+  node.log_requests = options.log_requests;
+  if (!options.slow_statement.empty()) {
+    TW_TRY_ASSIGN(node.slow_statement, ParseDuration(options.slow_statement));
+  }
   if (!options.stream_idle.empty()) {
     TW_TRY_ASSIGN(node.stream_idle, ParseDuration(options.stream_idle));
     if (node.stream_idle < limits::kStreamIdleLeast || node.stream_idle > limits::kStreamIdleMost)
@@ -211,6 +218,7 @@ Error Explain(Error error, const ServeOptions& options) {
 }
 
 cli::ExitCode Serve(const ServeOptions& options) {
+  log::SetFormat(options.log_format == "json" ? log::Format::kJson : log::Format::kText);
   auto node_options = CheckedOptions(options);
   if (!node_options) return cli::Report(node_options.error());
   auto secret = cli::LoadClusterSecret(options.cluster_secret_file);
@@ -330,6 +338,15 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
                  "limit of open files allows]")
       .ValueName("N")
       .Positive();
+  serve.AddOption("--log-format", options->log_format, "How the log's lines on stderr are written")
+      .OneOf({"text", "json"})
+      .ShowDefault()
+      .ValueName("FORMAT");
+  serve.AddFlag("--log-requests", options->log_requests, "A line of the log for each request");
+  serve
+      .AddOption("--slow-statement", options->slow_statement,
+                 "Log statements that take so long, without the values in them [none]")
+      .ValueName("D");
   serve
       .AddOption("--metrics-tenants", options->metrics_tenants,
                  "Of how many tenants, those that use the node most, /metrics has figures")

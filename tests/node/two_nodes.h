@@ -76,6 +76,8 @@ class TwoNodes : public testing::Test {
   auth::Locks locks_;
   std::optional<int64_t> sqlite_version_;
   std::optional<runtime::Address> mysql_listen_;
+  bool log_requests_ = false;
+  runtime::Duration slow_statement_{};
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
 
@@ -89,6 +91,8 @@ class TwoNodes : public testing::Test {
     options.locks = locks_;
     options.sqlite_version = sqlite_version_;
     options.mysql_listen = mysql_listen_;
+    options.log_requests = log_requests_;
+    options.slow_statement = slow_statement_;
     return options;
   }
   std::unique_ptr<Node> Start(const NodeName& name, const std::optional<std::string>& join_url) {

@@ -22,6 +22,7 @@ SHARED = {
     "tradewind::MemoryOf(tradewind::MemoryKind)::kinds": "counters, each an atomic",
     "tradewind::TemporarySpace()::pool": "counters, each an atomic",
     "malloc_conf": CONSTANT,
+    "tradewind::log::(anonymous namespace)::chosen_format": CONSTANT,
     "tradewind::planted_bug": "set by a test before there is a second thread; else only read",
     # runtime/
     "tradewind::runtime::Core::of_thread_": THREAD,
