@@ -155,7 +155,8 @@ void Backup::TakeLine(const std::string& line) {
   }
   // Whoever has tables locked (LOCK TABLES) is in the way of the last stages from their beginning on.
   if (line.find("Starting BACKUP STAGE START") != std::string::npos) locks_until_ = core_.Now() + lock_wait_;
-  if (line.find("Finished BACKUP STAGE START") != std::string::npos) locks_until_ = runtime::TimePoint::max();
+  if (line.find("Acquired locks for BACKUP STAGE START") != std::string::npos)
+    locks_until_ = runtime::TimePoint::max();
   if (line.find("BACKUP STAGE FLUSH") != std::string::npos) final_ = true;
   if (line.find("completed OK!") != std::string::npos) completed_ = true;
   said_ += line + "\n";

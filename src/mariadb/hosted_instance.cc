@@ -56,6 +56,7 @@ Result<void> HostedInstance::Visit::Begin() {
     return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
                 "tenant " + host_.name_ + " is moving, and its hand-over takes longer than requests wait",
                 "try again");
+  if (!is_open()) open_since_ = host_.core_.Now();
   begun_ = true;
   return {};
 }
@@ -81,9 +82,16 @@ bool HostedInstance::AnyOpen() const {
   return std::any_of(visits_.begin(), visits_.end(), [](const Visit* visit) { return visit->is_open(); });
 }
 
-void HostedInstance::EndOpenVisits() {
-  TellAll([](Visit& visit) {
-    if (visit.is_open()) visit.OnEnd();
+std::optional<runtime::TimePoint> HostedInstance::OldestOpen() const {
+  std::optional<runtime::TimePoint> oldest;
+  for (const Visit* const visit : visits_)
+    if (visit->is_open() && (!oldest || visit->open_since() < *oldest)) oldest = visit->open_since();
+  return oldest;
+}
+
+void HostedInstance::EndVisitsOpenSince(runtime::TimePoint then) {
+  TellAll([&](Visit& visit) {
+    if (visit.is_open() && visit.open_since() <= then) visit.OnEnd();
   });
 }
 

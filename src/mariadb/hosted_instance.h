@@ -66,8 +66,9 @@ class HostedInstance final : public tenant::HostedTenant {
     Result<void> Begin();
     // No transaction is open. `tied`: something else ties the session to this server (mysql/tie.h).
     void End(bool tied);
-    // Something is open, or ties it.
+    // Something is open, or ties it; since then.
     bool is_open() const { return begun_ || tied_; }
+    runtime::TimePoint open_since() const { return open_since_; }
 
     // The gate has opened or closed. Must not suspend.
     virtual void OnGate() = 0;
@@ -79,6 +80,7 @@ class HostedInstance final : public tenant::HostedTenant {
     HostedInstance& host_;
     bool begun_ = false;
     bool tied_ = false;
+    runtime::TimePoint open_since_;
   };
 
   // Begins to start the server. Does not suspend.
@@ -98,8 +100,10 @@ class HostedInstance final : public tenant::HostedTenant {
   Result<void> AwaitSettled(runtime::TimePoint deadline);
   // After that, as Instance::MakeReadOnly().
   Result<void> MakeReadOnly(runtime::TimePoint deadline);
-  // Ends the visits in which something is open: the gate is closed, and they were waited for long enough.
-  void EndOpenVisits();
+  // Since when the visit has something open that has so for longest.
+  std::optional<runtime::TimePoint> OldestOpen() const;
+  // Ends the visits in which something has been open since then: they were waited for long enough.
+  void EndVisitsOpenSince(runtime::TimePoint then);
 
   bool is_writable() const { return writable_; }
   bool answers() const { return instance_ && instance_->answers(); }

@@ -167,11 +167,20 @@ TEST_F(HostedInstanceTest, VisitsThatAreStillOpenAreEndedAndOthersStay) {
   Run([&](HostedInstance& hosted) {
     ASSERT_TRUE(hosted.AwaitServer(soon()));
     TestVisit open(hosted);
+    TestVisit later(hosted);
     TestVisit free(hosted);
+    EXPECT_EQ(hosted.OldestOpen(), std::nullopt);
     ASSERT_TRUE(open.Begin());
+    const runtime::TimePoint then = core_->Now();
+    EXPECT_LE(hosted.OldestOpen(), then);
+    while (core_->Now() == then) runtime::Yield();
+    ASSERT_TRUE(later.Begin());
+    open.End(/*tied=*/true);
     EXPECT_FALSE(hosted.AwaitQuiet(1ms, [] { return false; }));
-    hosted.EndOpenVisits();
+    EXPECT_LE(hosted.OldestOpen(), then) << "what was open has become what ties it";
+    hosted.EndVisitsOpenSince(then);
     EXPECT_TRUE(open.ended);
+    EXPECT_FALSE(later.ended) << "it ends by itself";
     EXPECT_FALSE(free.ended);
   });
 }

@@ -14,6 +14,7 @@ namespace tradewind::move {
 namespace {
 
 constexpr int kAttempts = 5;
+constexpr std::chrono::seconds kFreezePauseLongest{8};
 constexpr std::string_view kBusyCode = "NODE_BUSY";
 
 }  // namespace
@@ -184,8 +185,9 @@ Result<void> MoveSource::BeginHandOver() {
   return {};
 }
 
-// Again until it succeeds: the tenant is served in between, and the move can be given up.
+// Again until it succeeds: the tenant is served in between, longer each time, and the move can be given up.
 Result<void> MoveSource::Freeze() {
+  runtime::Duration pause = limits::kFreezePause;
   while (true) {
     clock_.NoteUnparked();
     Result<void> frozen = payload_->Freeze(core_.Now() + limits::kFreezeWait);
@@ -194,7 +196,8 @@ Result<void> MoveSource::Freeze() {
     tenant_.Unpark();
     log::info("move {} of {}: {}; it is tried again", receipt_.id, receipt_.tenant, Describe(frozen.error()));
     receipt_.waiting_for = "a moment at which the tenant can be frozen: " + frozen.error().message;
-    WaitForUntil(news_, core_.Now() + limits::kFreezePause, [&] { return is_ending() || session_->lost; });
+    WaitForUntil(news_, core_.Now() + pause, [&] { return is_ending() || session_->lost; });
+    pause = std::min<runtime::Duration>(2 * pause, kFreezePauseLongest);
     receipt_.waiting_for.clear();
     if (is_ending()) return frozen;
     if (session_->lost) return Fail(*session_->lost);

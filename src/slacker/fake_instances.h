@@ -27,7 +27,7 @@ struct FakeServers {
   int backups_that_fail = 0;  // Of the next ones, half way.
   int prepares_that_fail = 0;
   int open_sessions_ended = 0;
-  bool locks_are_of_sessions = false;  // What keeps a freeze from happening ends with clients' sessions.
+  std::optional<runtime::TimePoint> open_since;  // What a client has open.
   int freezes_that_fail = 0;
   bool lets_replicas_in = true;
   bool corrupts_sums = false;
@@ -169,9 +169,10 @@ class FakeInstance final : public Instance {
   }
 
   Result<void> MakeReadyToFreeze() override { return {}; }
-  void EndOpenSessions() override {
+  std::optional<runtime::TimePoint> OldestOpen() const override { return servers_.open_since; }
+  void EndSessionsOpenSince(runtime::TimePoint then) override {
     ++servers_.open_sessions_ended;
-    if (servers_.locks_are_of_sessions) servers_.freezes_that_fail = 0;
+    if (servers_.open_since <= then) servers_.open_since.reset();
   }
   Result<void> Freeze(runtime::TimePoint deadline) override {
     ++servers_.freezes;

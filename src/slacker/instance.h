@@ -65,8 +65,10 @@ class Instance {
 
   // -- Who takes writes. Its tenant's gate is closed, and opens again after Thaw() was asked for.
   virtual Result<void> MakeReadyToFreeze() = 0;
-  // Clients' sessions end in which something is open: they were waited for long enough. Does not suspend.
-  virtual void EndOpenSessions() = 0;
+  // Since when the session of a client has something open that has so for longest: a transaction, or what ties it to its
+  // server. And they end, those in which something has been open since then. Neither suspends.
+  virtual std::optional<runtime::TimePoint> OldestOpen() const = 0;
+  virtual void EndSessionsOpenSince(runtime::TimePoint then) = 0;
   // From its success on nothing is committed, until Thaw(); after an error it is as it was.
   virtual Result<void> Freeze(runtime::TimePoint deadline) = 0;
   // It takes writes as soon as its tenant's gate is open.

@@ -31,7 +31,9 @@ class LocalInstance final : public Instance {
     std::function<Result<void>(runtime::TimePoint)> settle = [](runtime::TimePoint) {
       return Result<void>();
     };
-    std::function<void()> end_open_sessions = [] {};
+    // As Instance has them.
+    std::function<std::optional<runtime::TimePoint>()> oldest_open = [] { return std::nullopt; };
+    std::function<void(runtime::TimePoint)> end_open_since = [](runtime::TimePoint) {};
   };
   // `server` outlives it.
   LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs, mariadb::Instance& server,
@@ -54,7 +56,8 @@ class LocalInstance final : public Instance {
   Result<void> StopFollowing() override;
   Result<void> ForgetPrimary() override;
   Result<void> MakeReadyToFreeze() override { return freeze_.MakeReady(soon()); }
-  void EndOpenSessions() override { node_.end_open_sessions(); }
+  std::optional<runtime::TimePoint> OldestOpen() const override { return node_.oldest_open(); }
+  void EndSessionsOpenSince(runtime::TimePoint then) override { node_.end_open_since(then); }
   Result<void> Freeze(runtime::TimePoint deadline) override;
   void Thaw() override { freeze_.Thaw(soon()); }
   Result<void> EndReadOnly() override { return freeze_.EndReadOnly(soon()); }

@@ -27,7 +27,8 @@ Result<std::shared_ptr<Instance>> NodeInstances::Of(tenant::HostedTenant& tenant
   TW_TRY_ASSIGN(mariadb::Instance* const server, hosted.AwaitAnswer(core_.Now() + limits::kInstanceAnswer));
   LocalInstance::Node node;
   node.settle = [&hosted](runtime::TimePoint deadline) { return hosted.AwaitSettled(deadline); };
-  node.end_open_sessions = [&hosted] { hosted.EndOpenVisits(); };
+  node.oldest_open = [&hosted] { return hosted.OldestOpen(); };
+  node.end_open_since = [&hosted](runtime::TimePoint then) { hosted.EndVisitsOpenSince(then); };
   return std::shared_ptr<Instance>(
       std::make_shared<LocalInstance>(core_, programs.backup, *server, std::move(node)));
 }

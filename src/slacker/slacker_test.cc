@@ -192,16 +192,22 @@ TEST_F(SlackerTest, AFreezeThatFailsIsTriedAgainAndTheTenantIsServedInBetween) {
   });
 }
 
-// An idle transaction, LOCK TABLES: they are waited for, and then end.
-TEST_F(SlackerTest, WhatClientsKeepOpenForTooLongEnds) {
-  engine_.servers.freezes_that_fail = 10'000;
-  engine_.servers.locks_are_of_sessions = true;
+// An idle transaction, LOCK TABLES: they are waited for while others are served, and then end.
+TEST_F(SlackerTest, WhatAClientKeepsOpenForTooLongEndsBeforeTheGateIsClosed) {
   WithCluster([&](FakeCluster& cluster) {
+    engine_.servers.open_since = cluster.core.Now() - 10s;
     const MoveId id = Start(cluster);
-    while (engine_.servers.freezes < 10) runtime::SleepFor(20ms);
-    EXPECT_EQ(engine_.servers.open_sessions_ended, 0) << "they have some time";
+    while (!testing::Value(ReceiptAt(cluster.n1()).waiting_for, testing::HasSubstr("stays open")))
+      runtime::SleepFor(20ms);
+    for (int write = 0; write < 50; ++write) {
+      cluster.Write("meanwhile");
+      runtime::SleepFor(20ms);
+    }
+    EXPECT_EQ(engine_.servers.freezes, 0);
+    EXPECT_EQ(engine_.servers.open_sessions_ended, 0) << "it has some time";
     ExpectMoved(cluster, id);
     EXPECT_EQ(engine_.servers.open_sessions_ended, 1);
+    EXPECT_EQ(engine_.servers.freezes, 1);
   });
 }
 

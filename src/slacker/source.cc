@@ -18,6 +18,7 @@ namespace {
 
 // How long what clients have open at the server may keep a tenant from being handed over; then it ends.
 constexpr std::chrono::seconds kOpenSessionsWait{20};
+constexpr std::chrono::seconds kLongOpen{1};
 
 tl::unexpected<Error> OutOfTurn(std::string_view what) {
   return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
@@ -108,26 +109,39 @@ Result<void> Source::AwaitReached(const Session& session, const Position& positi
   return CheckGoesOn(session);
 }
 
+// To close the gate while somebody's transaction stays open would keep all others waiting, and for nothing. It is waited for
+// while they are served; then it ends.
+void Source::AwaitShortSessions(const Session& session) {
+  if (!freezing_since_) freezing_since_ = core_.Now();
+  const runtime::TimePoint until = *freezing_since_ + kOpenSessionsWait;
+  const auto long_open = [&] {
+    return instance_->OldestOpen().value_or(core_.Now()) <= core_.Now() - kLongOpen;
+  };
+  while (long_open() && core_.Now() < until && CheckGoesOn(session)) {
+    figures_.waiting_for = "a client's transaction, lock or temporary table, which stays open";
+    WaitForUntil(move_.news(), core_.Now() + limits::kInstanceLook, [&] { return !CheckGoesOn(session); });
+  }
+  figures_.waiting_for.clear();
+  if (long_open() && CheckGoesOn(session)) instance_->EndSessionsOpenSince(core_.Now() - kLongOpen);
+}
+
 // While it waits for a quiet moment everything goes on, so that does not count.
 Result<void> Source::Freeze(runtime::TimePoint deadline) {
   fibers_.Join();  // A thaw.
   const runtime::TimePoint began = core_.Now();
-  move_.AwaitQuiet();
   Session& session = *session_;
+  AwaitShortSessions(session);
+  TW_TRY(CheckGoesOn(session));
+  move_.AwaitQuiet();
   TW_TRY(CheckGoesOn(session));
   const auto frozen = Hold(deadline + (core_.Now() - began));
-  if (!frozen && frozen.error().code == move::kFreezeFailedCode) {
-    ++figures_.failed_freezes;
-    if (!not_frozen_since_) not_frozen_since_ = core_.Now();
-  }
+  if (!frozen && frozen.error().code == move::kFreezeFailedCode) ++figures_.failed_freezes;
   return frozen;
 }
 
 Result<void> Source::Hold(runtime::TimePoint deadline) {
   Session& session = *session_;
   move_.Park();
-  if (not_frozen_since_ && core_.Now() - *not_frozen_since_ >= kOpenSessionsWait)
-    instance_->EndOpenSessions();
   if (!move_.hosted().JoinTransactions(std::min(deadline, core_.Now() + limits::kDrainTransactions)))
     return NotFrozen("a client's transaction stays open");
   if (const auto frozen = instance_->Freeze(deadline); !frozen)

@@ -67,6 +67,7 @@ class Source final : public move::SourcePayload {
   Result<void> Await(const Session& session, const std::function<bool()>& condition);
   Result<void> CheckGoesOn(const Session& session) const;
   Result<void> AwaitReached(const Session& session, const Position& position, runtime::TimePoint deadline);
+  void AwaitShortSessions(const Session& session);
   Result<void> Hold(runtime::TimePoint deadline);
   Result<void> KeepUp(const Session& session);
   Result<void> Compare(Session& session);
@@ -86,7 +87,7 @@ class Source final : public move::SourcePayload {
   Session* session_ = nullptr;  // Of the attempt.
   uint32_t round_ = 0;          // The last that was asked for.
   bool frozen_ = false;
-  std::optional<runtime::TimePoint> not_frozen_since_;
+  std::optional<runtime::TimePoint> freezing_since_;  // The first try.
   Position frozen_at_;
   std::optional<runtime::TimePoint> passed_on_at_;
   uint64_t data_bytes_ = 0;  // Roughly, of the snapshot.
