@@ -17,7 +17,9 @@
 #include "cli/text_file.h"
 #include "load/arrivals.h"
 #include "load/generator.h"
+#include "load/oltp.h"
 #include "load/workload.h"
+#include "net/host.h"
 #include "report/report.h"
 #include "runtime/fiber.h"
 
@@ -54,6 +56,9 @@ struct BenchOptions {
   std::string duration = "30s";
   std::string warm_up = "2s";
   std::string transport = "http";
+  std::vector<std::string> mysql;
+  std::string user;
+  std::string password_file;
 
   std::vector<std::string> moves;
   std::vector<std::string> drains;
@@ -159,7 +164,7 @@ class Bench {
       TW_TRY_ASSIGN(const uint64_t size, ParseSize(options_.size));
       workload.records = std::max<int64_t>(static_cast<int64_t>(size) / options_.record_bytes, 2);
     }
-    TW_TRY_ASSIGN(workload_, load::MakeWorkload(options_.workload, workload));
+    TW_TRY_ASSIGN(workload_, MakeWorkload(workload));
     load::GeneratorOptions generator;
     generator.tenants = run_.tenants;
     generator.workers = options_.workers;
@@ -185,6 +190,29 @@ class Bench {
     run_.workload = workload_->name();
     run_.title = options_.title;
     return {};
+  }
+
+  Result<std::unique_ptr<load::Workload>> MakeWorkload(const load::WorkloadOptions& options) {
+    if (options_.workload != "oltp") return load::MakeWorkload(options_.workload, options);
+    if (options_.mysql.empty() || run_.tenants.size() != 1)
+      return Fail(ErrorKind::kInvalid, "MYSQL_MISSING",
+                  "the workload oltp is for one tenant of the engine mariadb",
+                  "add --mysql HOST:PORT of its nodes, and --tenant NAME");
+    load::MysqlTarget target;
+    target.database = run_.tenants.front();
+    target.user = options_.user.empty() ? target.database : options_.user;
+    if (!options_.password_file.empty()) {
+      TW_TRY_ASSIGN(const std::string text, ReadFile(options_.password_file));
+      target.password = text.substr(0, text.find_last_not_of("\r\n") + 1);
+    }
+    for (const std::string& text : options_.mysql) {
+      const auto host = net::ParseHost(text);
+      if (!host || !host->port)
+        return Fail(ErrorKind::kInvalid, "ADDRESS_INVALID", text + " is no HOST:PORT",
+                    "give it as 127.0.0.1:3306");
+      target.servers.push_back({host->name, *host->port});
+    }
+    return load::MakeOltp(context_.core, options, std::move(target));
   }
 
   // -- Filling
@@ -361,7 +389,10 @@ Result<void> Render(const BenchOptions& options) {
 }
 
 void AddLoadFlags(Command bench, BenchOptions& options) {
-  bench.AddOption("--workload", options.workload, "ycsb-a to ycsb-f, tpcc or bank").ShowDefault();
+  bench
+      .AddOption("--workload", options.workload,
+                 "ycsb-a to ycsb-f, tpcc or bank; oltp for a tenant of MariaDB")
+      .ShowDefault();
   bench.AddOption("--tenant", options.tenant_names, "A tenant to use; may be given several times");
   bench.AddOption("--tenants", options.tenants, "Use so many tenants, named --prefix and a number")
       .NotNegative();
@@ -400,6 +431,11 @@ void AddLoadFlags(Command bench, BenchOptions& options) {
   bench.AddOption("--warm-up", options.warm_up, "Sent before, and not counted").ShowDefault();
   bench.AddOption("--transport", options.transport, "http, or websocket (not there yet)")
       .OneOf({"http", "websocket"});
+  bench.AddOption("--mysql", options.mysql, "oltp: where a node speaks MySQL's protocol; repeatable")
+      .ValueName("HOST:PORT");
+  bench.AddOption("--user", options.user, "oltp: whose account; default: the tenant's");
+  bench.AddOption("--password-file", options.password_file, "oltp: a file with its password")
+      .ValueName("FILE");
 }
 
 void AddMoveFlags(Command bench, BenchOptions& options) {

@@ -18,7 +18,8 @@ let account; // Of crm, which is on n1.
 
 before(async () => {
   nodes = await Nodes.start(["n1", "n2"]);
-  account = { database: "crm", ...(await nodes.must("tenant", "create", "crm", "--engine", "mariadb", "--node", "n1")) };
+  const { user, password } = await nodes.must("tenant", "create", "crm", "--engine", "mariadb", "--node", "n1");
+  account = { user, password, database: "crm" };
 });
 after(async () => {
   await nodes.stopAll();
@@ -32,7 +33,6 @@ async function move(to, ...options) {
   let receipt;
   await until(`the end of the move to ${to}`, async () => {
     receipt = await nodes.must("move", "show", id);
-    if (process.env.DBG) console.log(JSON.stringify(receipt));
     return receipt.ended_at !== null;
   });
   assert.equal(receipt.phase, "done", JSON.stringify(receipt));

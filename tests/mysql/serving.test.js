@@ -1,7 +1,6 @@
 // Clients of MySQL's protocol at the ports of nodes: drivers and the command line say through a node, the tenant's own or
 // another one, what they say to the server itself.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
@@ -11,8 +10,8 @@ import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
 import { startNode, tradewind } from "../clients/cluster.js";
+import { run, until } from "./nodes.js";
 
-const patienceMs = 60_000;
 const clients = new URL("clients.mjs", import.meta.url).pathname;
 
 let folder;
@@ -49,24 +48,6 @@ async function must(...args) {
 function server(tenant = "crm", node = "n1") {
   const [pid, , , port] = readFileSync(join(folder, node, "tenants", `${tenant}.mariadb`, "process"), "utf8").split(/\s+/);
   return { pid: Number(pid), port: Number(port) };
-}
-
-async function until(what, condition) {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, `it never came: ${what}`);
-    await pause(20);
-  }
-}
-
-function run(program, args, input = "") {
-  return new Promise((resolve) => {
-    const child = execFile(program, args, { maxBuffer: 64 << 20, timeout: patienceMs }, (error, stdout, stderr) =>
-      resolve({ code: error ? error.code : 0, stdout, stderr }));
-    child.stdin.end(input);
-  });
 }
 
 function open(node, options = {}) {

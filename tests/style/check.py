@@ -35,7 +35,7 @@ ARROWS = {
     "balance": {"base", "runtime", "net", "catalog", "move", "gateway"},
     "admin": {"base", "runtime", "net", "pace", "sql", "sqlite", "catalog", "tenant", "move", "mariadb", "gateway", "balance"},
     "node": {"base", "runtime", "net", "auth", "pace", "sql", "sqlite", "catalog", "tenant", "move", "zephyr", "mariadb", "slacker", "gateway", "balance", "admin"},
-    "load": {"base", "runtime", "net", "sql"},
+    "load": {"base", "runtime", "net", "sql", "mysql"},
     "report": {"base"},
     "cli": {"base", "runtime", "net", "auth", "pace", "sql", "outside", "load", "report"},
     "program": {"base", "runtime", "net", "auth", "catalog", "node", "cli"},
