@@ -123,13 +123,12 @@ void Gateway::AddRoutes(net::Routes& routes) {
          },
          Body::kMaybeJson, Needs::kServing, For::kClient});
     for (const bool is_batch : {false, true})
-      routes.Add({"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
-                  [this, is_batch](const net::Call& call) -> net::Answer {
-                    return ForClient(
-                        call, pace::RequestKind::kAlone, "request alone",
-                        [&](const Permit& permit) { return RunAlone(call.request, permit, is_batch); });
-                  },
-                  Body::kMaybeJson, Needs::kServing, For::kClient});
+      add({"POST", mount + (is_batch ? "/v1/batch" : "/v1/execute"),
+           [this, is_batch](const net::Call& call) -> net::Answer {
+             return ForClient(call, pace::RequestKind::kAlone, "request alone",
+                              [&](const Permit& permit) { return RunAlone(call.request, permit, is_batch); });
+           },
+           Body::kMaybeJson, Needs::kServing, For::kClient});
   }
   // A client's address is a tenant's, with or without a slash at its end.
   for (const std::string address : {"/", "/db/*", "/db/*/", "/dev/*", "/dev/*/"})

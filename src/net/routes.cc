@@ -42,6 +42,12 @@ bool IsForNodes(std::string_view path) {
   return path.starts_with('/') && TakeSegment(path) == "v1" && TakeSegment(path) == "internal";
 }
 
+// A page makes no browser send that without asking first.
+bool ShowsToken(const Headers& headers) {
+  const auto shown = headers.Get("authorization");
+  return shown && shown->starts_with("Bearer ");
+}
+
 }  // namespace
 
 void Routes::Add(Route route) {
@@ -79,7 +85,8 @@ Result<void> Routes::CheckBody(const Route& route, const HttpRequest& request) {
   const auto type = request.headers.Get("content-type");
   if (!type && request.body.empty()) return {};
   const bool browser = request.headers.Has("origin") || request.headers.Has("sec-fetch-site");
-  if (!type && route.body == Route::Body::kMaybeJson && !browser) return {};
+  if (route.body == Route::Body::kMaybeJson && (ShowsToken(request.headers) || (!type && !browser)))
+    return {};
   return Fail(ErrorKind::kInvalid, std::string(kNotJsonCode),
               type ? fmt::format("the body is of type '{}', and JSON is wanted here", *type)
                    : "the body has no type, and JSON is wanted here",

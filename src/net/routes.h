@@ -23,8 +23,10 @@ struct Call {
 
 struct Route {
   enum class Body {
-    kJson,       // A body must be said to be JSON.
-    kMaybeJson,  // The same, but one without a type is taken for JSON, unless a browser has sent it.
+    kJson,  // A body must be said to be JSON.
+    // The same, but one without a type is taken for JSON, unless a browser has sent it; and one of any type from who shows
+    // a token, since there are clients that call theirs text.
+    kMaybeJson,
     kAnything,
   };
   enum class Needs {

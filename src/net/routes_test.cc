@@ -91,6 +91,12 @@ TEST(Routes, WantJsonUnlessARouteSaysOtherwise) {
   EXPECT_EQ(code_for(Route::Body::kMaybeJson), kNotJsonCode) << "a browser has sent it";
   request.headers.Set("content-type", "text/plain");
   EXPECT_EQ(code_for(Route::Body::kJson), kNotJsonCode);
+  EXPECT_EQ(code_for(Route::Body::kMaybeJson), kNotJsonCode);
+  request.headers.Set("authorization", "Basic c2hvcDpzaG9w");
+  EXPECT_EQ(code_for(Route::Body::kMaybeJson), kNotJsonCode) << "a browser may have kept that";
+  request.headers.Set("authorization", "Bearer token");
+  EXPECT_EQ(code_for(Route::Body::kMaybeJson), "") << "no page makes a browser send one";
+  EXPECT_EQ(code_for(Route::Body::kJson), kNotJsonCode);
   request.headers.Set("content-type", "application/json; charset=utf-8");
   EXPECT_EQ(code_for(Route::Body::kJson), "");
   EXPECT_EQ(code_for(Route::Body::kMaybeJson), "");

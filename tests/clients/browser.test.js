@@ -47,6 +47,8 @@ const preflight = (origin, method = "POST") => ({
 });
 
 test("a page of an origin that is allowed asks first, and then uses its tenant", async () => {
+  for (const path of ["v1/execute", "v1/batch", "v2/pipeline", "v3/pipeline", "v3/cursor"])
+    assert.equal((await ask(open, "OPTIONS", `/db/shop/${path}`, preflight(page))).status, 204, path);
   const path = "/db/shop/v2/pipeline";
   const asked = await ask(open, "OPTIONS", path, preflight(page));
   assert.equal(asked.status, 204);
