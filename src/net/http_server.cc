@@ -138,8 +138,9 @@ struct HttpServer::Session {
   bool in_pieces = false;  // Its answer is being written.
   size_t sent_ahead = 0;   // Bytes of the answer that were written to see who is there.
   runtime::TimePoint last_used;
-  size_t asks_core = 0;    // That has what the last requests were for,
-  int asked_in_a_row = 0;  // so many of them.
+  size_t asks_core = 0;            // That has what the last requests were for,
+  int asked_in_a_row = 0;          // so many of them.
+  std::optional<Upgrade> upgrade;  // What it goes on with, once it was answered.
   bool upgraded = false;
   bool dropped = false;  // Closed by Drain or Stop.
 };
@@ -260,6 +261,8 @@ void HttpServer::Serve(Session& session) {
       const runtime::Turns turns("connections");
       runtime::Yield();
     }
+    // Here, where little is on the stack: it may last for long.
+    if (session.upgrade) RunUpgrade(session);
   } catch (const std::bad_alloc&) {
     log::error("http: a connection is closed, since there is no memory for what it asks");
   }
@@ -311,7 +314,7 @@ bool HttpServer::ServeOne(Session& session) {
                                                          " only; ask for it with an Upgrade header");
     return Answer(session, required, session.seed, facts->keep_alive, facts->http_1_1);
   }
-  RunUpgrade(session, std::move(response));
+  if (AnswerUpgrade(session, response)) session.upgrade = std::move(response.upgrade);
   return false;
 }
 
@@ -439,8 +442,7 @@ bool HttpServer::AnswerUpgrade(Session& session, HttpResponse& response) {
   return WriteMessage(core_, *session.connection, session.output, {}).has_value();
 }
 
-void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
-  if (!AnswerUpgrade(session, response)) return;
+void HttpServer::RunUpgrade(Session& session) {
   session.upgraded = true;
   session_ended_.NotifyAll();
   session.connection->SetReadDeadline(runtime::TimePoint::max());
@@ -448,7 +450,9 @@ void HttpServer::RunUpgrade(Session& session, HttpResponse response) {
   // What an idle one keeps is for what it speaks now.
   session.request = {};
   std::string().swap(session.output);
-  response.upgrade->run({std::make_unique<LentConnection>(session.connection), session.reader.TakeUnread()});
+  const auto run = std::move(session.upgrade->run);
+  session.upgrade.reset();
+  run({std::make_unique<LentConnection>(session.connection), session.reader.TakeUnread()});
 }
 
 // Answers a request that was not read to its end, or not as it was sent. A close with bytes unread would reset the connection, and

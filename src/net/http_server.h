@@ -99,7 +99,7 @@ class HttpServer {
               bool http_1_1);
   bool AnswerInPieces(Session& session, const HttpResponse& response, bool keep_alive, bool http_1_1);
   bool AnswerUpgrade(Session& session, HttpResponse& response);
-  void RunUpgrade(Session& session, HttpResponse response);
+  void RunUpgrade(Session& session);
   // Runs `work` while somebody looks whether the caller is still there. False where there was no memory for it.
   template <typename Work>
   bool WhileWatched(Session& session, Work work);

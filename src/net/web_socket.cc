@@ -143,6 +143,17 @@ struct WebSocket::Stream {
       if (message.empty()) socket.next_layer().AwaitMessage();
     });
   }
+  // Answers the request that has asked for it. By itself, so that its large frame is gone while the connection is idle.
+  [[gnu::noinline]] bool ShakeHands(const http::request<http::empty_body>& asked, const std::string& agreed) {
+    socket.set_option(websocket::stream_base::decorator([&](websocket::response_type& answer) {
+      answer.set(http::field::server, "tradewind");
+      if (!agreed.empty()) answer.set(http::field::sec_websocket_protocol, agreed);
+    }));
+    error_code error;
+    socket.accept(asked, error);
+    socket.set_option(websocket::stream_base::decorator([](websocket::response_type&) {}));
+    return !error;
+  }
   // Fills `message` up to its end; what comes is counted in `held`.
   bool ReadMessage(MemoryCharge& held);
   // Says why, and waits a while for the peer's answer.
@@ -280,18 +291,11 @@ HttpResponse WebSockets::Accept(const HttpRequest& request, std::span<const std:
   response.upgrade->run = [this, asked, agreed, serve = std::move(serve)](UpgradedConnection upgraded) {
     WebSocket socket(std::make_unique<WebSocket::Stream>(core_, context_->nothing, std::move(upgraded)),
                      agreed);
-    auto& stream = socket.stream_->socket;
-    stream.set_option(websocket::stream_base::decorator([&](websocket::response_type& answer) {
-      answer.set(http::field::server, "tradewind");
-      if (!agreed.empty()) answer.set(http::field::sec_websocket_protocol, agreed);
-    }));
-    error_code error;
-    stream.accept(**asked, error);
+    const bool open = socket.stream_->ShakeHands(**asked, agreed);
     asked->reset();
-    stream.set_option(websocket::stream_base::decorator([](websocket::response_type&) {}));
     // HTTP needed more of it than waiting for messages does.
     runtime::ReleaseUnusedStack();
-    if (!error) serve(socket);
+    if (open) serve(socket);
     socket.Drop();
   };
   return response;

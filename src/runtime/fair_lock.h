@@ -4,7 +4,7 @@
 // whatever the caller names it by. This core's fibers only.
 #pragma once
 
-#include <deque>
+#include <list>
 
 #include "runtime/fiber.h"
 
@@ -54,7 +54,7 @@ class FairLock {
   Core& core_;
   const void* holder_ = nullptr;
   TimePoint held_since_{};
-  std::deque<Waiter*> queue_;
+  std::list<Waiter*> queue_;
 };
 
 }  // namespace tradewind::runtime

@@ -1,6 +1,5 @@
 #include "runtime/fiber.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -114,18 +113,18 @@ bool WaitQueue::WaitUntil(TimePoint deadline) {
   // Where there is no memory to wait, nothing is to be left of the waiter.
   struct Listed {
     ~Listed() {
-      if (!waits) std::erase(waiters, waiter);
+      if (!waits) waiters.erase(waiter);
     }
-    std::deque<Waiter*>& waiters;
-    Waiter* waiter;
+    std::list<Waiter*>& waiters;
+    std::list<Waiter*>::iterator waiter;
     bool waits = false;
   };
-  waiters_.push_back(&waiter);
-  Listed listed{waiters_, &waiter};
+  Listed listed{waiters_, waiters_.insert(waiters_.end(), &waiter)};
   if (deadline != TimePoint::max()) {
-    waiter.timer = CurrentCore().StartTimer(deadline, [this, &waiter] {
-      waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &waiter));
-      Wake(waiter.fiber);
+    waiter.timer = CurrentCore().StartTimer(deadline, [this, at = listed.waiter] {
+      Fiber* const fiber = (*at)->fiber;
+      waiters_.erase(at);
+      Wake(fiber);
     });
   }
   listed.waits = true;

@@ -10,8 +10,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <string>
 
 #include "runtime/core.h"
@@ -61,7 +61,7 @@ class WaitQueue {
 
  private:
   struct Waiter;
-  std::deque<Waiter*> waiters_;
+  std::list<Waiter*> waiters_;  // Most queues are empty for nearly always: that costs nothing here.
 };
 
 // Suspends until `condition` holds; `queue` must be notified whenever it may have come true.
