@@ -1,12 +1,13 @@
 // A cluster of `tradewind serve` processes for the tests: free ports, data in a temporary folder, ended by their own ids.
 import { spawn, execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { createClient } from "@libsql/client";
 
 const binary = process.env.TRADEWIND_BINARY;
 if (!binary) throw new Error("TRADEWIND_BINARY must name the tradewind program");
@@ -48,34 +49,60 @@ export async function startNode(
   return { name, url: match[2], child, ended, log: () => log };
 }
 
+const adminToken = "0123456789abcdef0123456789abcdef";
+
 export class Cluster {
-  // `through` may give another way to the first node, which has the catalog, for the others to take.
-  static async start(count = 2, through = async (url) => url) {
+  // `through` may give another way to the first node, which has the catalog, for the others to take. With `tokens` the nodes
+  // ask for them (tokenFor). `more`: arguments of each `tradewind serve`.
+  static async start(count = 2, options = {}) {
     const cluster = new Cluster();
-    await cluster.#start(count, through);
+    await cluster.#start(count, options);
     return cluster;
   }
 
   // Two nodes for all tests of a file, which are there once the first of them runs.
-  static ofTests() {
+  static ofTests(options = {}) {
     const cluster = new Cluster();
-    before(() => cluster.#start(2, async (url) => url));
+    before(() => cluster.#start(2, options));
     after(() => cluster.stop());
     return cluster;
   }
 
-  async #start(count, through) {
+  async #start(count, { through = async (url) => url, tokens = false, more = [] }) {
     this.folder = await mkdtemp(join(tmpdir(), "tradewind-clients-"));
     this.nodes = [];
     this.tenants = 0;
     try {
-      this.nodes.push(await startNode("n1", this.folder));
+      if (tokens) more = [...more, ...(await this.#makeKeys())];
+      this.nodes.push(await startNode("n1", this.folder, undefined, { more }));
       const join_url = await through(this.nodes[0].url);
-      for (let i = 2; i <= count; i++) this.nodes.push(await startNode(`n${i}`, this.folder, join_url));
+      for (let i = 2; i <= count; i++) this.nodes.push(await startNode(`n${i}`, this.folder, join_url, { more }));
     } catch (error) {
       await this.stop();
       throw error;
     }
+  }
+
+  // What makes the nodes ask for tokens.
+  async #makeKeys() {
+    const made = await tradewind(["token", "keygen", this.folder]);
+    if (made.code !== 0) throw new Error(made.stderr);
+    this.adminTokenFile = join(this.folder, "admin-token");
+    await writeFile(this.adminTokenFile, `${adminToken}\n`, { mode: 0o600 });
+    return ["--auth-key", join(this.folder, "tradewind.pub.pem"), "--admin-token-file", this.adminTokenFile];
+  }
+
+  // One with which a client uses the tenant: NAME, or NAME:ro to read only.
+  async tokenFor(tenant) {
+    const key = join(this.folder, "tradewind.key.pem");
+    const made = await tradewind(["token", "create", "--key", key, "--tenant", tenant, "--expires", "1h"]);
+    if (made.code !== 0) throw new Error(made.stderr);
+    return made.stdout.trim();
+  }
+
+  // Where a client of the tenant finds it through node 0 or 1, over one of the `transports`.
+  address(node, transport, tenant) {
+    return `${this.urls[node].replace("http:", `${transport}:`)}/db/${tenant}/`;
   }
 
   // SIGTERM to each, which must end with code 0; the folder goes away in any case.
@@ -100,13 +127,27 @@ export class Cluster {
   async api(method, path, body) {
     const response = await fetch(this.urls[0] + path, {
       method,
-      headers: body ? { "content-type": "application/json" } : {},
+      headers: {
+        ...(body && { "content-type": "application/json" }),
+        ...(this.adminTokenFile && { authorization: `Bearer ${adminToken}` }),
+      },
       body: body ? JSON.stringify(body) : undefined,
     });
     const text = await response.text();
     const json = text ? JSON.parse(text) : null;
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return json;
+  }
+
+  // Runs statements in one of its transactions, by the plainest of clients.
+  async sql(tenant, ...statements) {
+    const authToken = this.adminTokenFile && (await this.tokenFor(tenant));
+    const client = createClient({ url: this.address(0, "http", tenant), authToken });
+    try {
+      return await client.batch(statements, "write");
+    } finally {
+      client.close();
+    }
   }
 
   createTenant(name, node = "n1") {

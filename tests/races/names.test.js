@@ -22,7 +22,7 @@ async function filesOf(cluster, node, owned) {
 }
 
 async function race(t, through) {
-  const cluster = await Cluster.start(2, through);
+  const cluster = await Cluster.start(2, { through });
   try {
     const turmoil = new Turmoil(cluster, { seconds });
     await turmoil.run();

@@ -1,10 +1,10 @@
 // Renders results, opens the page in headless Chromium, and reads from it what a person sees.
-import { chromium } from "playwright-core";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { launchChromium } from "./chromium.js";
 import * as fixtures from "./fixtures.js";
 
 const renderer = process.env.RENDER_RESULTS;
@@ -14,12 +14,7 @@ export class Browser {
   static async start() {
     const started = new Browser();
     started.folder = mkdtempSync(join(tmpdir(), "tradewind-report-"));
-    // Root has no user namespaces to lock the pages in; they are our own.
-    const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
-    started.browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium-headless-shell",
-      args,
-    });
+    started.browser = await launchChromium();
     return started;
   }
 

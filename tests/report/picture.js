@@ -2,9 +2,9 @@
 // 1200 points.
 //
 // Usage: node tests/report/picture.js REPORT.html PICTURE.png [light|dark]
-import { chromium } from "playwright-core";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { launchChromium } from "./chromium.js";
 
 const [report, picture, colorScheme = "light"] = process.argv.slice(2);
 if (!picture || !["light", "dark"].includes(colorScheme)) {
@@ -12,11 +12,7 @@ if (!picture || !["light", "dark"].includes(colorScheme)) {
   process.exit(2);
 }
 
-const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium-headless-shell",
-  args,
-});
+const browser = await launchChromium();
 try {
   const page = await browser.newPage({
     viewport: { width: 1200, height: 900 },
