@@ -11,6 +11,8 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "base/units.h"
 #include "cli/bench_results.h"
@@ -25,6 +27,7 @@
 #include "cli/table.h"
 #include "load/arrivals.h"
 #include "load/generator.h"
+#include "load/oltp.h"
 #include "load/workload.h"
 #include "net/http_client.h"
 #include "report/report.h"
@@ -46,16 +49,19 @@ constexpr runtime::Duration kMovePatience = 10min;
 constexpr runtime::Duration kLook = 50ms;
 
 struct DemoOptions {
-  std::string size = "300MB";
-  double rate = 300;
+  std::string engine = "sqlite";
+  std::string size;  // Empty, and 0: what suits the engine.
+  double rate = 0;
   PaceFlags pace;
   std::string report = "tradewind-demo.html";
 };
 
 class Demo {
  public:
-  Demo(runtime::RealCore& core, net::HttpClient& http, const DemoOptions& options, bool silent)
-      : core_(core), http_(http), options_(options), display_(core, silent) {
+  Demo(runtime::RealCore& core, net::HttpClient& http, DemoOptions options, bool silent)
+      : core_(core), http_(http), options_(std::move(options)), display_(core, silent) {
+    if (options_.size.empty()) options_.size = of_mariadb() ? "100MB" : "300MB";
+    if (options_.rate == 0) options_.rate = of_mariadb() ? 40 : 300;
     core_.OnSignal([this](int) { interrupted_.Set(); });
   }
 
@@ -69,15 +75,18 @@ class Demo {
     generator_->Stop();
     observer_->Abandon();
     TW_TRY(moved);
-    display_.Say("check    every transfer, every balance and the database itself");
+    display_.Say(of_mariadb() ? "check    every row"
+                              : "check    every transfer, every balance and the database itself");
     TW_TRY_ASSIGN(json::value results, CheckResults());
     TW_TRY(cluster_->Stop());
     return results;
   }
 
  private:
+  bool of_mariadb() const { return options_.engine == "mariadb"; }
+
   Result<void> StartNodes() {
-    TW_TRY_ASSIGN(cluster_, LocalCluster::Start(core_, "/proc/self/exe", 2));
+    TW_TRY_ASSIGN(cluster_, LocalCluster::Start(core_, "/proc/self/exe", 2, {.mysql = of_mariadb()}));
     TW_TRY_ASSIGN(auto admin, AdminClient::Make(core_, http_, cluster_->node("n1").url()));
     admin_ = std::make_unique<AdminClient>(std::move(admin));
     display_.Say(fmt::format("nodes    n1 at {}, n2 at {}, data in {}", cluster_->node("n1").url(),
@@ -90,12 +99,14 @@ class Demo {
     load::WorkloadOptions workload;
     workload.record_bytes = kAccountBytes;
     workload.records = std::max<int64_t>(static_cast<int64_t>(size) / kAccountBytes, 2);
-    TW_TRY_ASSIGN(workload_, load::MakeWorkload("bank", workload));
+    TW_TRY_ASSIGN(
+        const json::value made,
+        admin_->Post("/v1/tenants", {{"name", kTenant}, {"engine", options_.engine}, {"node", "n1"}}));
+    TW_TRY_ASSIGN(workload_, MakeWorkload(workload, made));
     load::GeneratorOptions generator;
     generator.tenants = run_.tenants = {kTenant};
     generator.servers = cluster_->urls();
     TW_TRY_ASSIGN(generator_, load::Generator::Make(core_, http_, *workload_, generator));
-    TW_TRY(admin_->Post("/v1/tenants", {{"name", kTenant}, {"node", "n1"}}));
     const runtime::TimePoint began = core_.Now();
     TW_TRY(workload_->Fill(generator_->client_of(0), generator_->random(), [&](uint64_t bytes) {
       display_.Progress(fmt::format("tenant   {} of {}", FormatSize(bytes), FormatSize(size)));
@@ -103,13 +114,25 @@ class Demo {
     }));
     TW_TRY(workload_->CheckTables(generator_->client_of(0), 0));
     TW_TRY_ASSIGN(const json::value tenant, admin_->Get(fmt::format("/v1/tenants/{}", kTenant)));
-    display_.Say(fmt::format("tenant   {} on n1: a bank of {} entries, {} in {:.0f} pages, filled in {}",
-                             kTenant, workload.records,
-                             FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes"))),
-                             NumberAt(tenant, "page_count"), FormatDuration(core_.Now() - began)));
+    const std::string pages =
+        of_mariadb() ? std::string() : fmt::format(" in {:.0f} pages", NumberAt(tenant, "page_count"));
+    display_.Say(fmt::format("tenant   {} on n1: {} of {} {}, {}{}, filled in {}", kTenant,
+                             of_mariadb() ? "an instance of MariaDB with a table" : "a bank",
+                             workload.records, of_mariadb() ? "rows" : "entries",
+                             of_mariadb() ? "some " + options_.size
+                                          : FormatSize(static_cast<uint64_t>(NumberAt(tenant, "size_bytes"))),
+                             pages, FormatDuration(core_.Now() - began)));
     run_.options = {
         {"size", options_.size}, {"rate", fmt::format("{}/s", options_.rate)}, {"arrivals", "poisson"}};
     return WaitForTheDisk();
+  }
+
+  // `made`: what the tenant's creation was answered with.
+  Result<std::unique_ptr<load::Workload>> MakeWorkload(const load::WorkloadOptions& options,
+                                                       const json::value& made) {
+    if (!of_mariadb()) return load::MakeWorkload("bank", options);
+    return load::MakeOltp(core_, options,
+                          {cluster_->mysql(), TextAt(made, "user"), TextAt(made, "password"), kTenant});
   }
 
   // What the filling, or a build before it, has left in the operating system's cache would be written beside
@@ -131,10 +154,13 @@ class Demo {
 
   void StartLoad() {
     display_.Say(
-        fmt::format("load     {:.0f} requests a second by independent users, through both nodes: look-ups, "
-                    "transfers in one "
-                    "request and over three, audits of all balances",
-                    options_.rate));
+        of_mariadb()
+            ? fmt::format("load     {:.0f} transactions a second by independent users, over sessions "
+                          "through both nodes: ten look-ups, four ranges, three changes each",
+                          options_.rate)
+            : fmt::format("load     {:.0f} requests a second by independent users, through both nodes: "
+                          "look-ups, transfers in one request and over three, audits of all balances",
+                          options_.rate));
     run_.title = fmt::format("{} there and back", kTenant);
     run_.workload = workload_->name();
     run_.started_at = core_.UnixMilliseconds();
@@ -175,16 +201,29 @@ class Demo {
                     owner, NumberAt(summary, "per_s"), MillisecondsText(MemberAt(summary, "p50_ms")),
                     MillisecondsText(MemberAt(summary, "p95_ms")), failed);
     if (!receipt) return line;
+    const std::string allowed =
+        NumberAt(*receipt, "rate_bytes_per_s") > 0
+            ? FormatRate(static_cast<uint64_t>(NumberAt(*receipt, "rate_bytes_per_s")))
+            : std::string("all");
+    if (of_mariadb())
+      return line + fmt::format("  | {:<11} {} sent, {} allowed", StageOf(*receipt),
+                                FormatSize(static_cast<uint64_t>(NumberAt(*receipt, "bytes_sent"))), allowed);
     const json::value& pages = MemberAt(*receipt, "pages");
     const double total = NumberAt(pages, "total");
     const double there = std::min(total, NumberAt(pages, "wireframe") + NumberAt(pages, "warm") +
                                              NumberAt(pages, "pulled") + NumberAt(pages, "pushed"));
     return line + fmt::format("  | {:<6} {:3.0f} % of {:.0f} pages, {:.0f} pulled, {} allowed",
                               TextAt(*receipt, "phase"), total > 0 ? there / total * 100 : 0, total,
-                              NumberAt(pages, "pulled"),
-                              NumberAt(*receipt, "rate_bytes_per_s") > 0
-                                  ? FormatRate(static_cast<uint64_t>(NumberAt(*receipt, "rate_bytes_per_s")))
-                                  : std::string("all"));
+                              NumberAt(pages, "pulled"), allowed);
+  }
+
+  // Of Slacker's steps before the hand-over, which are one phase of a move; else the phase.
+  static std::string StageOf(const json::value& receipt) {
+    if (TextAt(receipt, "phase") != "init") return TextAt(receipt, "phase");
+    const json::value& phases = MemberAt(receipt, "phases");
+    if (!MemberAt(phases, "snapshot_ms").is_number()) return "snapshot";
+    if (!MemberAt(phases, "prepare_ms").is_number()) return "preparation";
+    return "catch-up";
   }
 
   Result<void> Calm(const std::string& owner) {
@@ -228,12 +267,15 @@ class Demo {
       return generator_->client_of(tenant);
     };
     TW_TRY_ASSIGN(const auto checks, workload_->Verify(client_of));
-    TW_TRY_ASSIGN(const auto integrity, load::RunOne(client_of(0), load::Sql("PRAGMA integrity_check")));
-    const auto* answer = std::get_if<std::string>(&integrity.rows.at(0).at(0));
     json::object figures = checks->figures;
     figures["name"] = workload_->name();
-    figures["integrity_check"] = answer ? *answer : "no answer";
-    const bool sound = checks->ok && answer && *answer == "ok";
+    bool sound = checks->ok;
+    if (!of_mariadb()) {
+      TW_TRY_ASSIGN(const auto integrity, load::RunOne(client_of(0), load::Sql("PRAGMA integrity_check")));
+      const auto* answer = std::get_if<std::string>(&integrity.rows.at(0).at(0));
+      figures["integrity_check"] = answer ? *answer : "no answer";
+      sound = sound && answer && *answer == "ok";
+    }
     figures["ok"] = sound;
     run_.checks = figures;
     run_.moves = observer_->Json();
@@ -251,7 +293,7 @@ class Demo {
 
   runtime::RealCore& core_;
   net::HttpClient& http_;
-  const DemoOptions& options_;
+  DemoOptions options_;
   DemoDisplay display_;
   runtime::Event interrupted_;
   json::object request_;
@@ -278,25 +320,34 @@ std::string Verdict(const json::value& results) {
       return MillisecondsText(MemberAt(MemberAt(receipt, "phases"), name));
     };
   };
-  return PropertyList(
-      {{"hand-over pause", EachMove(results, phase("handover_ms"))},
-       {"first answer there",
-        EachMove(results, [](const json::value& r) { return MillisecondsText(MemberAt(r, "relief_ms")); })},
-       {"latency kept", EachMove(results,
-                                 [](const json::value& r) {
-                                   const json::value& setpoint = MemberAt(r, "setpoint_ms");
-                                   return "p95 " + MillisecondsText(MemberAt(r, "p95_ms")) +
-                                          (setpoint.is_number() ? " of " + MillisecondsText(setpoint)
-                                                                : std::string());
-                                 })},
-       {"hashes agree",
-        EachMove(results, [](const json::value& r) { return FlagAt(r, "verified") ? "yes" : "NO"; })},
-       {"acknowledged transfers",
-        fmt::format("{:.0f}, of which {:.0f} lost and {:.0f} doubled", NumberAt(checks, "transfers"),
-                    NumberAt(checks, "lost"), NumberAt(checks, "doubled"))},
-       {"balances",
-        NumberAt(checks, "wrong_balances") == 0 ? "agree with the ledger, to the last one" : "WRONG"},
-       {"integrity_check", TextAt(checks, "integrity_check")}});
+  std::vector<std::pair<std::string, std::string>> lines{
+      {"hand-over pause", EachMove(results, phase("handover_ms"))},
+      {"first answer there",
+       EachMove(results, [](const json::value& r) { return MillisecondsText(MemberAt(r, "relief_ms")); })},
+      {"latency kept", EachMove(results,
+                                [](const json::value& r) {
+                                  const json::value& setpoint = MemberAt(r, "setpoint_ms");
+                                  return "p95 " + MillisecondsText(MemberAt(r, "p95_ms")) +
+                                         (setpoint.is_number() ? " of " + MillisecondsText(setpoint)
+                                                               : std::string());
+                                })},
+      {"copies agree",
+       EachMove(results, [](const json::value& r) { return FlagAt(r, "verified") ? "yes" : "NO"; })}};
+  if (TextAt(checks, "name") == "oltp") {
+    lines.emplace_back(
+        "rows", fmt::format("{:.0f} of {:.0f}", NumberAt(checks, "rows"), NumberAt(checks, "rows_expected")));
+    lines.emplace_back("sessions", fmt::format("{:.0f}, each opened once", NumberAt(checks, "sessions")));
+    return PropertyList(lines);
+  }
+  lines.emplace_back(
+      "acknowledged transfers",
+      fmt::format("{:.0f}, of which {:.0f} lost and {:.0f} doubled", NumberAt(checks, "transfers"),
+                  NumberAt(checks, "lost"), NumberAt(checks, "doubled")));
+  lines.emplace_back("balances", NumberAt(checks, "wrong_balances") == 0
+                                     ? "agree with the ledger, to the last one"
+                                     : "WRONG");
+  lines.emplace_back("integrity_check", TextAt(checks, "integrity_check"));
+  return PropertyList(lines);
 }
 
 ExitCode RunDemo(const GlobalOptions& global, const DemoOptions& options) {
@@ -332,8 +383,11 @@ void AddDemoCommand(Command app, CommandLine& line) {
       "demo", "Two nodes, a tenant under load, a move there and back, the figures and a report");
   demo.FallThrough();
   auto options = std::make_shared<DemoOptions>();
-  demo.AddOption("--size", options->size, "How large the tenant is made").ShowDefault().ValueName("SIZE");
-  demo.AddOption("--load", options->rate, "Requests a second").Positive().ShowDefault();
+  demo.AddOption("--engine", options->engine, "Of the tenant").OneOf({"sqlite", "mariadb"}).ShowDefault();
+  demo.AddOption("--size", options->size, "How large the tenant is made; default: 300MB, of mariadb 100MB")
+      .ValueName("SIZE");
+  demo.AddOption("--load", options->rate, "Requests a second; default: 300, transactions of mariadb 40")
+      .Positive();
   AddPaceFlags(demo, options->pace);
   demo.AddOption("--report", options->report, "Where the report is written").ShowDefault().ValueName("FILE");
   demo.OnGiven(

@@ -11,16 +11,29 @@ namespace {
 
 constexpr auto kStopPatience = std::chrono::seconds(15);
 
+// Somebody else may take it before the node does, which says so then.
+Result<runtime::Address> FreeAddress(runtime::Core& core) {
+  TW_TRY_ASSIGN(const auto listener, core.network().Listen({"127.0.0.1", 0}));
+  const runtime::Address address = listener->local();
+  listener->Close();
+  return address;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LocalCluster>> LocalCluster::Start(runtime::Core& core, const std::string& program,
-                                                          int nodes, size_t cores) {
+                                                          int nodes, Each each) {
   TW_TRY_ASSIGN(std::string folder, MakeTemporaryFolder("tradewind"));
   std::unique_ptr<LocalCluster> cluster(new LocalCluster(core, std::move(folder)));
   for (int i = 1; i <= nodes; ++i) {
     ServeProcessOptions options;
     options.program = program;
-    options.cores = cores;
+    options.cores = each.cores;
+    if (each.mysql) {
+      TW_TRY_ASSIGN(const runtime::Address address, FreeAddress(core));
+      options.mysql_listen = address.ToString();
+      cluster->mysql_.push_back(address);
+    }
     options.name = "n" + std::to_string(i);
     options.data = cluster->folder_ + "/" + options.name;
     options.cluster_secret_file = cluster->folder_ + "/cluster-secret";

@@ -12,15 +12,20 @@
 #include "base/result.h"
 #include "cli/serve_process.h"
 #include "runtime/core.h"
+#include "runtime/network.h"
 
 namespace tradewind::cli {
 
 class LocalCluster {
  public:
-  // Starts nodes n1, n2, ... of `program` on free ports, each with so many cores; n1 hosts the catalog. Fails as
-  // ServeProcess::Start does. Suspends.
+  struct Each {
+    size_t cores = 1;
+    bool mysql = false;  // It speaks MySQL's protocol too, at mysql().
+  };
+  // Starts nodes n1, n2, ... of `program` on free ports; n1 hosts the catalog. Fails as ServeProcess::Start does.
+  // Suspends.
   static Result<std::unique_ptr<LocalCluster>> Start(runtime::Core& core, const std::string& program,
-                                                     int nodes, size_t cores = 1);
+                                                     int nodes, Each each = {1, false});
   // Kills what still runs and removes the folder.
   ~LocalCluster();
   LocalCluster(const LocalCluster&) = delete;
@@ -29,6 +34,8 @@ class LocalCluster {
   // Requires: the cluster has such a node.
   ServeProcess& node(const std::string& name);
   std::vector<std::string> urls() const;
+  // Where each node speaks MySQL's protocol.
+  std::vector<runtime::Address> mysql() const { return mysql_; }
   const std::string& folder() const { return folder_; }
 
   // SIGKILL, as a crash of the process does.
@@ -45,6 +52,7 @@ class LocalCluster {
   runtime::Core& core_;
   const std::string folder_;
   std::map<std::string, std::unique_ptr<ServeProcess>> nodes_;
+  std::vector<runtime::Address> mysql_;
 };
 
 }  // namespace tradewind::cli

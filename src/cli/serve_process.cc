@@ -54,6 +54,7 @@ Result<void> ServeProcess::Launch() {
   std::vector<std::string> words{
       options_.program, "serve",  "--name",      options_.name, "--listen",
       options_.listen,  "--data", options_.data, "--cores",     std::to_string(options_.cores)};
+  if (!options_.mysql_listen.empty()) words.insert(words.end(), {"--mysql-listen", options_.mysql_listen});
   if (!options_.join.empty()) words.insert(words.end(), {"--join", options_.join});
   if (!options_.cluster_secret_file.empty())
     words.insert(words.end(), {"--cluster-secret-file", options_.cluster_secret_file});

@@ -21,6 +21,7 @@ struct ServeProcessOptions {
   std::string name;
   std::string listen = "127.0.0.1:0";
   std::string data;
+  std::string mysql_listen;         // Empty: it does not speak MySQL's protocol.
   std::string join;                 // Empty: the node hosts the catalog.
   std::string cluster_secret_file;  // Empty: that of the user.
   size_t cores = 1;

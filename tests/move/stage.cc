@@ -66,7 +66,7 @@ Result<void> Stage::StartNodes(int nodes) {
   const char* program = std::getenv("TRADEWIND_BINARY");
   if (!program)
     return Fail(ErrorKind::kInvalid, "NO_PROGRAM", "TRADEWIND_BINARY must name the tradewind program");
-  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes, kCores));
+  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes, {.cores = kCores}));
   for (int node = 1; node <= nodes; ++node) names_.push_back("n" + std::to_string(node));
   return {};
 }
