@@ -124,6 +124,7 @@ Result<void> Destination::CheckVersion() {
 Result<void> Destination::Begin(Bytes) {
   ready_ = false;
   follows_ = false;
+  durable_ = false;
   granted_.bytes = 0;
   if (is_reverse()) {
     TW_TRY(OpenCopy());
@@ -189,6 +190,8 @@ Result<void> Destination::ReachAll() {
     TW_TRY_ASSIGN(const bool there,
                   instance_->AwaitFollowed(reach.position, core_.Now() + limits::kReplicaLook));
     if (is_cut_off() || owns_) break;
+    if (there && reach.durable) TW_TRY(MakeFollowedDurable());
+    if (is_cut_off() || owns_) break;
     if (there) TW_TRY(Send(*channel_.channel, Reached{reach.round, reach.position}));
     if (there && channel_.reach->round == reach.round) break;
     if (!there) TW_TRY(instance_->CheckFollows());
@@ -197,12 +200,18 @@ Result<void> Destination::ReachAll() {
   return {};
 }
 
+Result<void> Destination::MakeFollowedDurable() {
+  if (!durable_) TW_TRY(instance_->MakeDurable());
+  durable_ = true;
+  return {};
+}
+
 Result<void> Destination::MakeReady(uint64_t list, Bytes part) {
   TW_TRY_ASSIGN(const ListPart asked, DecodePart<ListPart>(part));
   if (!follows_) return OutOfTurn("a list of what was never sent");
   TW_TRY_ASSIGN(const Position position, instance_->WrittenTo());
   if (!position.Covers(asked.position)) return OutOfTurn("a list of what never came");
-  TW_TRY(instance_->MakeDurable());
+  TW_TRY(MakeFollowedDurable());
   TW_TRY(copy_->NoteReady({list, asked.position}));
   ready_ = true;
   return {};
@@ -250,9 +259,9 @@ Result<void> Destination::Load(uint64_t list) {
 }
 
 Result<std::unique_ptr<tenant::HostedTenant>> Destination::Open() {
-  // From here on it has a history of its own. The source is frozen where this is, and sends nothing.
+  // From here on it has a history of its own. The source is frozen where this is, and sends nothing; it is forgotten when
+  // there is time for it.
   follows_ = false;
-  TW_TRY(instance_->ForgetPrimary());
   TW_TRY_ASSIGN(auto hosted, instances_.Host(move_.host, move_.tenant, *copy_));
   instance_.reset();
   auto instance = instances_.Of(*hosted);
@@ -273,6 +282,7 @@ void Destination::Unload() {
 }
 
 Result<void> Destination::Announce() {
+  TW_TRY(instance_->ForgetPrimary());
   TW_TRY_ASSIGN(PrimaryLogin login, instance_->AdmitReplica());
   if (is_cut_off()) return {};
   return Send(*channel_.channel, Primary{std::move(login)});

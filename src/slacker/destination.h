@@ -94,6 +94,7 @@ class Destination final : public move::DestinationPayload {
   Result<void> Fill(runtime::Connection& from);
   Result<void> FollowSource();
   Result<void> ReachAll();
+  Result<void> MakeFollowedDurable();
   Result<void> Announce();
   Result<void> Compare();
   Result<void> OpenCopy();
@@ -106,6 +107,7 @@ class Destination final : public move::DestinationPayload {
   Channel channel_;
   Granted granted_{*this};
   bool follows_ = false;
+  bool durable_ = false;  // What it follows is.
   bool ready_ = false;
   bool owns_ = false;
   bool hosted_ = false;

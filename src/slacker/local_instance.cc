@@ -163,6 +163,12 @@ std::unique_ptr<mariadb::Instance> LocalCopy::LetGo() {
   return std::move(server_);
 }
 
+std::unique_ptr<mariadb::Instance> LocalCopy::TakeServer() {
+  if (instance_) instance_->CutOff();
+  instance_.reset();
+  return std::move(server_);
+}
+
 void LocalCopy::EndWhateverRuns() {
   // What it holds is of no worth any more.
   if (const auto server = LetGo()) server->Stop(core_.Now());

@@ -67,6 +67,8 @@ class LocalInstance final : public Instance {
     return checksums_.Read(before_table);
   }
 
+  // It goes on being a replica, which reaches nobody. Suspends.
+  void CutOff() { StopListening(); }
   // A copy begins there.
   Result<void> BeginAt(const Position& position) { return replication_.BeginAt(position, soon()); }
 
@@ -113,8 +115,9 @@ class LocalCopy final : public Copy {
   Result<void> ForgetReady() override { return folder_.RemoveNote(); }
   Result<void> Drop() override;
   void Leave() override;
-  // Its server, which runs and follows nobody: whoever takes it serves it, or ends it. Null: none runs. Suspends.
-  std::unique_ptr<mariadb::Instance> TakeServer() { return LetGo(); }
+  // Its server, which runs: whoever takes it serves it, or ends it. It reaches no primary any more. Null: none runs.
+  // Suspends.
+  std::unique_ptr<mariadb::Instance> TakeServer();
 
  private:
   // What is left to end is the server, if one runs.

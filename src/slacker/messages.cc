@@ -27,6 +27,7 @@ void Put(Writer& to, const Grant& m) {
 }
 void Put(Writer& to, const Reach& m) {
   to.Number(m.round);
+  to.Number(static_cast<uint8_t>(m.durable));
   to.Text(m.position.ToString());
 }
 void Put(Writer&, const Compare&) {}
@@ -85,11 +86,17 @@ Result<Message> WithPosition(Reader& reader) {
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
   return move::WholeOf(reader, Message(OneMessage{std::move(position)}));
 }
-template <typename OneMessage>
-Result<Message> WithRound(Reader& reader) {
+Result<Message> ReadReach(Reader& reader) {
+  const auto round = reader.Number<uint32_t>();
+  const auto durable = reader.Number<uint8_t>();
+  TW_TRY_ASSIGN(Position position, ReadPosition(reader));
+  if (durable > 1) return move::CorruptMessage("it has a flag that is none");
+  return move::WholeOf(reader, Message(Reach{round, std::move(position), durable == 1}));
+}
+Result<Message> ReadReached(Reader& reader) {
   const auto round = reader.Number<uint32_t>();
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
-  return move::WholeOf(reader, Message(OneMessage{round, std::move(position)}));
+  return move::WholeOf(reader, Message(Reached{round, std::move(position)}));
 }
 
 }  // namespace
@@ -100,11 +107,11 @@ Result<Message> Decode(const move::EngineMessage& message) {
     case 0: return ReadBegin(reader);
     case 1: return move::WholeOf(reader, Message(SnapshotSent{reader.Number<uint64_t>()}));
     case 2: return move::WholeOf(reader, Message(Grant{reader.Number<uint64_t>()}));
-    case 3: return WithRound<Reach>(reader);
+    case 3: return ReadReach(reader);
     case 4: return move::WholeOf(reader, Message(Compare{}));
     case 5: return move::WholeOf(reader, Message(Used{reader.Number<uint64_t>()}));
     case 6: return WithPosition<Follows>(reader);
-    case 7: return WithRound<Reached>(reader);
+    case 7: return ReadReached(reader);
     case 8: return WithLogin<Primary>(reader);
     case 9: return WithPosition<CompareAt>(reader);
     case 10: return move::WholeOf(reader, Message(Difference{reader.Text()}));

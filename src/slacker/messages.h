@@ -52,10 +52,11 @@ struct SnapshotSent {
 struct Grant {
   uint64_t bytes = 0;
 };
-// The destination says when it has followed to there.
+// The destination says when it has followed to there; `durable`: that it has this, and all that comes after it, on its disk.
 struct Reach {
   uint32_t round = 0;
   Position position;
+  bool durable = false;
 };
 // The source follows no further: the destination takes a snapshot, and sums it up.
 struct Compare {};

@@ -29,10 +29,12 @@ TEST(SlackerMessagesTest, AMessageIsReadWhole) {
   EXPECT_EQ(std::get<Begin>(*begin).login.password, "0123abc");
   const auto reach = Decode(MessageOf(3, [](Writer& to) {
     to.Number(uint32_t{7});
+    to.Number(uint8_t{1});
     to.Text("0-1-100");
   }));
   ASSERT_TRUE(reach) << Describe(reach.error());
   EXPECT_EQ(std::get<Reach>(*reach).round, 7u);
+  EXPECT_TRUE(std::get<Reach>(*reach).durable);
   EXPECT_EQ(std::get<Reach>(*reach).position.ToString(), "0-1-100");
 }
 
@@ -54,7 +56,14 @@ TEST(SlackerMessagesTest, WhatMakesNoSenseIsRefused) {
                                                   MessageOf(3,
                                                             [](Writer& to) {
                                                               to.Number(uint32_t{7});
+                                                              to.Number(uint8_t{0});
                                                               to.Text("0-1");
+                                                            }),
+                                                  MessageOf(3,
+                                                            [](Writer& to) {
+                                                              to.Number(uint32_t{7});
+                                                              to.Number(uint8_t{2});
+                                                              to.Text("0-1-100");
                                                             }),
                                                   MessageOf(4, [](Writer& to) { to.Number(uint8_t{0}); }),
                                                   MessageOf(11, [](Writer&) {})};

@@ -99,10 +99,9 @@ Result<void> Source::Prepare(Session& session) {
   return instance_->MakeReadyToFreeze();
 }
 
-Result<void> Source::AwaitReached(const Session& session, const Position& position,
-                                  runtime::TimePoint deadline) {
-  ++round_;
-  TW_TRY(Send(*session.channel, Reach{round_, position}));
+Result<void> Source::AwaitReached(const Session& session, Reach reach, runtime::TimePoint deadline) {
+  reach.round = ++round_;
+  TW_TRY(Send(*session.channel, reach));
   WaitForUntil(move_.news(), deadline, [&] {
     return session.lost || move_.is_ending() || (channel_.reached && channel_.reached->round == round_);
   });
@@ -148,7 +147,7 @@ Result<void> Source::Hold(runtime::TimePoint deadline) {
     return NotFrozen(tradewind::Describe(frozen.error()));
   frozen_ = true;
   TW_TRY_ASSIGN(frozen_at_, instance_->WrittenTo());
-  TW_TRY(AwaitReached(session, frozen_at_, deadline));
+  TW_TRY(AwaitReached(session, {.position = frozen_at_, .durable = true}, deadline));
   if (!channel_.reached || channel_.reached->round != round_) return NotFrozen("the replica is behind");
   if (!channel_.reached->position.Covers(frozen_at_))
     return OutOfTurn("a position that it was not asked for");

@@ -66,7 +66,7 @@ class Source final : public move::SourcePayload {
   void StartTunnel(Session& session);
   Result<void> Await(const Session& session, const std::function<bool()>& condition);
   Result<void> CheckGoesOn(const Session& session) const;
-  Result<void> AwaitReached(const Session& session, const Position& position, runtime::TimePoint deadline);
+  Result<void> AwaitReached(const Session& session, Reach reach, runtime::TimePoint deadline);
   void AwaitShortSessions(const Session& session);
   Result<void> Hold(runtime::TimePoint deadline);
   Result<void> KeepUp(const Session& session);

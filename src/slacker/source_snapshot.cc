@@ -101,14 +101,18 @@ Result<void> Source::CatchUp(Session& session) {
   Position last = *channel_.follows;
   figures_.rounds = 0;
   runtime::Duration last_round = limits::kCatchUpRound;
+  bool durable = false;  // From when it is near on: what is to be synced then is not synced in the pause.
   while (true) {
     const runtime::TimePoint round_began = core_.Now();
     TW_TRY_ASSIGN(const Position target, instance_->WrittenTo());
     figures_.lag_transactions = target.Beyond(last);
-    TW_TRY(AwaitReached(session, target, runtime::TimePoint::max()));
+    TW_TRY(AwaitReached(session, {.position = target, .durable = durable}, runtime::TimePoint::max()));
     last = channel_.reached->position;
     figures_.rounds = *figures_.rounds + 1;
-    if (core_.Now() - round_began <= last_round) break;
+    if (core_.Now() - round_began <= last_round) {
+      if (std::exchange(durable, true)) break;
+      continue;
+    }
     if (*figures_.rounds % kRoundsBeforeLonger == 0)
       last_round = std::min<runtime::Duration>(2 * last_round, kLongestRound);
   }
