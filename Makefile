@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve
+.PHONY: build test test-languages sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve
 .DEFAULT_GOAL := build
 
 setup:
@@ -27,6 +27,12 @@ test: build
 	@$(MAKE) --no-print-directory asan
 	@$(MAKE) --no-print-directory tsan
 
+# Clients in Go, Python and Rust, built from their registries' packages; the first time takes some minutes.
+test-languages: build
+	@scripts/install-dependencies.sh languages
+	@tests/languages/build.sh
+	@TRADEWIND_BINARY=build/tradewind node --test --test-reporter=spec tests/languages/languages.test.js
+
 # As many seeds of the simulated swarm as SEEDS says, from SEED on; stops at the first that fails, and tells its story.
 SEED ?= 1
 sim: setup
@@ -34,12 +40,13 @@ sim: setup
 	@cmake --build --preset dev --parallel $(JOBS) --target sim_swarm
 	@build/sim_swarm --seeds $(SEEDS) --seed $(SEED) --jobs $(JOBS)
 
-# What finds faults by chance, for an hour or so: many seeds of the simulated swarm; clients of the same names through real nodes; tables that come and go under moves; attacks; the fuzz targets.
+# What finds faults by chance, for an hour or so: many seeds of the simulated swarm; clients of the same names through real nodes; tables that come and go under moves; attacks; clients in other languages; the fuzz targets.
 test-long: build
 	@TRADEWIND_SEED=1000 TRADEWIND_SEEDS=$(SEEDS) build/sim_swarm
 	@TRADEWIND_ATTACKS=2000 build/sqlite_test --gtest_filter='*Attack*'
 	@TRADEWIND_RACE_SECONDS=$(RACE_SECONDS) TRADEWIND_BINARY=build/tradewind node --test tests/races/names.test.js
 	@TRADEWIND_RACE_MOVES=200 TRADEWIND_BINARY=build/tradewind node --test tests/races/schema.test.js
+	@$(MAKE) --no-print-directory test-languages
 	@$(MAKE) --no-print-directory fuzz
 
 # Each parser of bytes from outside, for a while.

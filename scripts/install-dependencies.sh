@@ -6,6 +6,7 @@
 #        install-dependencies.sh program   only for the program, as `make demo` builds it
 #        install-dependencies.sh model     only for `make model`: the model checker, and the C compiler that it needs
 #        install-dependencies.sh fuzz      for `make fuzz`, beside what the build needs
+#        install-dependencies.sh languages for `make test-languages`: Go, Rust and Python, if they are not there from elsewhere
 #        install-dependencies.sh peers     for `make bench-peers`: the servers to compare with, and their clients
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,6 +24,7 @@ test_packages=(
 )
 model_packages=(spin gcc libc6-dev python3)
 fuzz_packages=(clang-14 libclang-rt-14-dev)
+languages_packages=(python3-venv ca-certificates)
 peers_packages=(mariadb-server-core mariadb-client-core sysbench postgresql-15)
 oldest_node=18
 
@@ -97,6 +99,12 @@ case "${1:-}" in
     "$0"
     install_packages $(missing_of "${fuzz_packages[@]}")
     ;;
+  languages)
+    missing=$(missing_of "${languages_packages[@]}")
+    command -v go >/dev/null || missing+=" golang-go"
+    command -v cargo >/dev/null || missing+=" cargo"
+    install_packages $missing
+    ;;
   peers)
     install_packages $(missing_of "${peers_packages[@]}")
     ;;
@@ -111,5 +119,5 @@ case "${1:-}" in
     install_npm_libraries tests/report
     scripts/fetch-sqlite.sh
     ;;
-  *) die "unknown part '$1': program, model, fuzz, peers, or nothing" ;;
+  *) die "unknown part '$1': program, model, fuzz, languages, peers, or nothing" ;;
 esac
