@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-languages sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve
+.PHONY: build test test-languages sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve bench-mariadb demo-mariadb
 .DEFAULT_GOAL := build
 
 setup:
@@ -45,6 +45,7 @@ test-long: build
 	@TRADEWIND_SEED=1000 TRADEWIND_SEEDS=$(SEEDS) build/sim_swarm
 	@TRADEWIND_ATTACKS=2000 build/sqlite_test --gtest_filter='*Attack*'
 	@TRADEWIND_RACE_SECONDS=$(RACE_SECONDS) TRADEWIND_BINARY=build/tradewind node --test tests/races/names.test.js
+	@TRADEWIND_KILLS=all TRADEWIND_BINARY=build/tradewind node --test tests/mysql/killing.test.js
 	@TRADEWIND_RACE_MOVES=200 TRADEWIND_BINARY=build/tradewind node --test tests/races/schema.test.js
 	@$(MAKE) --no-print-directory test-languages
 	@$(MAKE) --no-print-directory fuzz
@@ -77,6 +78,14 @@ demo:
 	@cmake --build --preset demo --parallel $(JOBS)
 	@build/tradewind demo
 
+# The same with a tenant of MariaDB, whose sessions go along.
+demo-mariadb:
+	@scripts/install-dependencies.sh program
+	@scripts/install-dependencies.sh mariadb
+	@[ -f build/build.ninja ] || cmake --preset demo
+	@cmake --build --preset demo --parallel $(JOBS)
+	@build/tradewind demo --engine mariadb
+
 # The move protocol, model-checked with Spin; needs nothing of the build. model/README.md says what is covered.
 model:
 	@scripts/install-dependencies.sh model
@@ -105,6 +114,11 @@ bench-neighbour: build
 # shell, ten thousand idle WebSockets. Some minutes.
 bench-serve: build
 	@python3 bench/serve.py $${TRADEWIND_BINARY:-build/tradewind} build/request_rates $(BENCH_FLAGS)
+
+# A MariaDB tenant of 1 GB moves under load: without a throttle, at fixed rates, by the controller, as Slacker was published;
+# and beside it what is done by hand. Some ten minutes.
+bench-mariadb: build
+	@python3 bench/mariadb.py $${TRADEWIND_BINARY:-build/tradewind} $(BENCH_FLAGS)
 
 # Ten minutes of all of that at once on two nodes, beside a bank that moves: what failed, and what memory and descriptors
 # are afterwards.

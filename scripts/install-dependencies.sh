@@ -18,9 +18,10 @@ program_packages=(
   libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libfmt-dev libspdlog-dev libcli11-dev
   libedit-dev libtomlplusplus-dev
 )
+mariadb_packages=(mariadb-server-core mariadb-client-core mariadb-backup)
 test_packages=(
   clang-format-14 python3 libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev chromium-headless-shell
-  mariadb-server-core mariadb-client-core mariadb-backup sysbench
+  "${mariadb_packages[@]}" sysbench
 )
 model_packages=(spin gcc libc6-dev python3)
 fuzz_packages=(clang-14 libclang-rt-14-dev)
@@ -108,6 +109,9 @@ case "${1:-}" in
   peers)
     install_packages $(missing_of "${peers_packages[@]}")
     ;;
+  mariadb)
+    install_packages $(missing_of "${mariadb_packages[@]}")
+    ;;
   program)
     install_build_packages "${program_packages[@]}"
     scripts/fetch-sqlite.sh
@@ -119,5 +123,5 @@ case "${1:-}" in
     install_npm_libraries tests/report
     scripts/fetch-sqlite.sh
     ;;
-  *) die "unknown part '$1': program, model, fuzz, languages, peers, or nothing" ;;
+  *) die "unknown part '$1': program, mariadb, model, fuzz, languages, peers, or nothing" ;;
 esac

@@ -123,11 +123,10 @@ bool IsBegin(const move::EngineMessage& message) {
   return message.type == move::kFirstEngineType;
 }
 
-Result<void> Send(move::MoveChannel& channel, const Message& message) {
+move::EngineFrame Encode(const Message& message) {
   Writer writer;
   std::visit([&](const auto& m) { Put(writer, m); }, message);
-  return channel.Send(
-      move::EngineFrame{static_cast<uint8_t>(move::kFirstEngineType + message.index()), writer.Take()});
+  return {static_cast<uint8_t>(move::kFirstEngineType + message.index()), writer.Take()};
 }
 
 // -- Parts

@@ -90,7 +90,10 @@ using Message = std::variant<Begin, SnapshotSent, Grant, Reach, Compare, Used, F
 Result<Message> Decode(const move::EngineMessage& message);
 // Whether it is Begin.
 bool IsBegin(const move::EngineMessage& message);
-Result<void> Send(move::MoveChannel& channel, const Message& message);
+move::EngineFrame Encode(const Message& message);
+inline Result<void> Send(move::MoveChannel& channel, const Message& message) {
+  return channel.Send(Encode(message));
+}
 
 // -- Parts
 
