@@ -15,7 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 program_packages=(
   build-essential cmake ninja-build ccache mold pkg-config
   libboost1.81-dev libboost-context1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libfmt-dev libspdlog-dev libcli11-dev
+  libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libzstd-dev libfmt-dev libspdlog-dev libcli11-dev
   libedit-dev libtomlplusplus-dev
 )
 mariadb_packages=(mariadb-server-core mariadb-client-core mariadb-backup)

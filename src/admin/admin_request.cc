@@ -188,7 +188,7 @@ Result<TenantName> ParseExport(std::string_view text) {
 Result<move::MoveRequest> ParseMove(std::string_view text) {
   TW_TRY_ASSIGN(const Body body,
                 Body::Parse(text, {"tenant", "to", "method", "warm_up", "rate_bytes_per_s", "setpoint_ms",
-                                   "signal", "finish_within_s", "keep_source_s"}));
+                                   "signal", "finish_within_s", "keep_source_s", "compress"}));
   move::MoveRequest request;
   TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
   TW_TRY_ASSIGN(request.to, body.RequiredName("to"));
@@ -212,6 +212,9 @@ Result<move::MoveRequest> ParseMove(std::string_view text) {
                 "leave \"rate_bytes_per_s\" out");
   if (within && !(*within > 0)) return Invalid("finish_within_s", "more than 0");
   if (within) request.finish_within = std::chrono::duration<double>(*within);
+  TW_TRY_ASSIGN(const auto compress, body.Text("compress"));
+  if (compress && compress != "zstd") return Invalid("compress", "zstd");
+  options.compress = compress.has_value();
   TW_TRY_ASSIGN(const auto keep, body.Real("keep_source_s"));
   if (keep && !(*keep >= 0 && *keep <= kLongestKeepS)) return Invalid("keep_source_s", "0 to 30 days");
   if (keep)

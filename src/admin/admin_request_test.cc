@@ -57,7 +57,8 @@ TEST(AdminRequest, TakesASetpointAndADeadline) {
   for (const char* wrong :
        {R"("setpoint_ms":0)", R"("setpoint_ms":"5ms")", R"("setpoint_ms":5,"signal":"p42")",
         R"("signal":"p95")", R"("setpoint_ms":5,"rate_bytes_per_s":1000)", R"("finish_within_s":0)",
-        R"("finish_within_s":9,"rate_bytes_per_s":1000)", R"("keep_source_s":-1)", R"("keep_source_s":1e9)"})
+        R"("finish_within_s":9,"rate_bytes_per_s":1000)", R"("keep_source_s":-1)", R"("keep_source_s":1e9)",
+        R"("compress":"gzip")"})
     EXPECT_EQ(ErrorOf(ParseMove(std::string(R"({"tenant":"a","to":"b",)") + wrong + "}")).kind,
               ErrorKind::kInvalid)
         << wrong;
@@ -67,6 +68,7 @@ TEST(AdminRequest, TakesHowLongASourceIsKept) {
   EXPECT_EQ(ParseMove(R"({"tenant":"a","to":"b","keep_source_s":1.5})")->options.keep_source,
             std::chrono::milliseconds(1500));
   EXPECT_EQ(ParseMove(R"({"tenant":"a","to":"b"})")->options.keep_source, std::chrono::milliseconds(0));
+  EXPECT_TRUE(ParseMove(R"({"tenant":"a","to":"b","compress":"zstd"})")->options.compress);
 }
 
 TEST(AdminRequest, GivesATenantAnObjectiveOrTakesItAway) {

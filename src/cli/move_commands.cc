@@ -24,6 +24,7 @@ struct MoveOptions {
   std::string method = "zephyr";
   std::string warm_up;
   std::string keep_source;
+  std::string compress;
   PaceFlags pace;
   bool wait = false;
   bool verify_again = false;
@@ -40,6 +41,7 @@ void PrintReceipt(const json::value& receipt, const ClientContext& context) {
 Result<json::object> StartRequest(const MoveOptions& options) {
   json::object request{{"tenant", options.tenant}, {"to", options.destination}, {"method", options.method}};
   if (!options.warm_up.empty()) request["warm_up"] = options.warm_up;
+  if (!options.compress.empty()) request["compress"] = options.compress;
   if (!options.keep_source.empty()) {
     TW_TRY_ASSIGN(const auto keep, ParseDuration(options.keep_source));
     request["keep_source_s"] = std::chrono::duration<double>(keep).count();
@@ -195,6 +197,8 @@ void AddMoveCommands(Command app, CommandLine& line) {
           "Keep the source current after the hand-over for so long, such as 1h, so that a cancel goes back "
           "at once; for engine mariadb")
       .ValueName("DURATION");
+  start.AddOption("--compress", options->compress, "Compress what is sent; for engine mariadb")
+      .OneOf({"zstd"});
   start.AddFlag("--wait", options->wait,
                 "Wait until it has ended; exit code 1 when the tenant was not moved");
   add("list", "All moves, the newest first", List);

@@ -127,6 +127,7 @@ class ReplicaSource final : public FakeSource {
   ReplicaSource(ReplicaEngine& engine, SourceMove& move)
       : FakeSource(engine, move), engine_(engine), replica_(move.host().core(), engine, copy_) {}
 
+  bool may_lack_parts() const override { return false; }
   void EndSession() override {
     replica_.Stop();
     prepared_ = false;

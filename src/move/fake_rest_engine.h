@@ -14,6 +14,7 @@ namespace tradewind::move {
 class RestSource final : public FakeSource {
  public:
   using FakeSource::FakeSource;
+  bool may_lack_parts() const override { return true; }
 
   Result<void> Prepare(SourceSession& session) override {
     if (is_reverse()) return {};
@@ -22,7 +23,7 @@ class RestSource final : public FakeSource {
     return {};
   }
   Result<void> Freeze(runtime::TimePoint) override {
-    move_.AwaitQuiet();
+    if (!is_reverse()) move_.AwaitQuiet();
     return {};
   }
   // Going back, what was there when ownership passed has stayed where it was.

@@ -125,6 +125,7 @@ class FakeTenant final : public tenant::HostedTenant {
   }
   void SetMoved() override { gate_ = tenant::Gate::kMoved; }
   bool AwaitQuiet(runtime::Duration, const std::function<bool()>&) override {
+    EXPECT_EQ(gate_, tenant::Gate::kOpen) << "a gate is closed once";
     gate_ = tenant::Gate::kHeld;
     return true;
   }

@@ -124,7 +124,7 @@ Result<void> MoveSource::Connect(OfferKind kind, int attempt) {
   payload_->BeginSession();
   const auto session = session_.Begin(kind, std::move(channel));
   // The other node answers no request for what is lacking any more once it has this offer.
-  if (kind == OfferKind::kReverse) AwaitQuiet();
+  if (kind == OfferKind::kReverse && payload_->may_lack_parts()) AwaitQuiet();
   if (is_ending()) session->channel->Close();
   TW_TRY(session->channel->Send(Offer{kind, static_cast<uint32_t>(attempt), receipt_.epoch, receipt_.id,
                                       receipt_.tenant, host_.self(), std::string(tenant_.engine()),

@@ -11,6 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kZstd = "zstd";
+
 template <typename Kind, size_t kCount>
 std::optional<Kind> Parse(const std::array<std::string_view, kCount>& names, std::string_view name) {
   const auto found = std::find(names.begin(), names.end(), name);
@@ -45,6 +47,7 @@ std::string ToText(const MoveOptions& options) {
   if (options.pace.setpoint) object["setpoint"] = pace::ToText(*options.pace.setpoint);
   if (options.finish_by_ms != 0) object["finish_by_ms"] = options.finish_by_ms;
   if (options.keep_source.count() != 0) object["keep_source_ms"] = options.keep_source.count();
+  if (options.compress) object["compress"] = kZstd;
   return json::serialize(object);
 }
 
@@ -67,6 +70,10 @@ Result<MoveOptions> ParseMoveOptions(std::string_view text) {
   if (const json::value* keep = object->if_contains("keep_source_ms"))
     options.keep_source = std::chrono::milliseconds(keep->to_number<int64_t>(inexact));
   if (inexact || options.keep_source.count() < 0) return Corrupt();
+  if (object->contains("compress")) {
+    if (name_at("compress") != kZstd) return Corrupt();
+    options.compress = true;
+  }
   if (object->contains("setpoint")) {
     const auto setpoint = pace::ParseObjective(name_at("setpoint"));
     if (!setpoint) return Corrupt();

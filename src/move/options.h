@@ -49,6 +49,7 @@ struct MoveOptions {
   int64_t finish_by_ms = 0;  // Unix time by which the move is wanted to be over; 0: whenever.
   // For an engine whose source is whole after the swap: how long it is kept current there, so that to go back is a moment.
   std::chrono::milliseconds keep_source{0};
+  bool compress = false;  // What is sent, with zstd, for an engine that can.
   runtime::Duration open_writer_grace = limits::kOpenWriterGrace;
 };
 

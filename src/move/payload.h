@@ -90,6 +90,10 @@ class SourcePayload {
   // Whether the whole of it is a few messages, which wait for nothing in between.
   virtual bool is_small() const = 0;
 
+  // Going back: something of the tenant may be at the other node alone, which gives it away no more from the offer on. So the
+  // tenant is quiet before that (SourceMove::AwaitQuiet), and Freeze() does not ask for it again.
+  virtual bool may_lack_parts() const = 0;
+
   // -- Before the swap. Each may suspend, and fails when the channel is lost.
   virtual Result<void> Prepare(SourceSession& session) = 0;
   // A failure with the code kFreezeFailedCode is followed by Thaw() and another try.

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "move/host.h"
+#include "slacker/compression.h"
 
 namespace tradewind::slacker {
 
@@ -156,14 +157,19 @@ Result<void> Destination::ReceiveSnapshot(runtime::Connection& from) {
 Result<void> Destination::Fill(runtime::Connection& from) {
   std::vector<std::byte> piece(64u << 10);
   uint64_t came = 0;
+  const auto write = [&](Bytes bytes) {
+    came += bytes.size();
+    return copy_->Write(bytes);
+  };
+  const auto decompressor = channel_.begin->compressed ? std::make_unique<Decompressor>() : nullptr;
   while (true) {
     TW_TRY_ASSIGN(const size_t got, from.Read(piece));
     if (got == 0) break;
-    came += got;
-    TW_TRY(copy_->Write(Bytes(piece).first(got)));
+    const Bytes bytes = Bytes(piece).first(got);
+    TW_TRY(decompressor ? decompressor->Unpack(bytes, write) : write(bytes));
   }
   WaitFor(changed_, [this] { return channel_.snapshot_bytes || is_cut_off(); });
-  if (channel_.snapshot_bytes == came) return {};
+  if (channel_.snapshot_bytes == came && (!decompressor || decompressor->complete())) return {};
   return Fail(ErrorKind::kIo, "SNAPSHOT_TORN", "the snapshot did not come whole");
 }
 

@@ -18,6 +18,7 @@ void Put(Writer& to, const PrimaryLogin& login) {
 void Put(Writer& to, const Begin& m) {
   Put(to, m.login);
   to.Text(m.version);
+  to.Number(static_cast<uint8_t>(m.compressed));
 }
 void Put(Writer& to, const SnapshotSent& m) {
   to.Number(m.bytes);
@@ -66,6 +67,12 @@ Result<PrimaryLogin> ReadLogin(Reader& reader) {
   return login;
 }
 
+Result<bool> ReadFlag(Reader& reader) {
+  const auto flag = reader.Number<uint8_t>();
+  if (flag > 1) return move::CorruptMessage("it has a flag that is none");
+  return flag == 1;
+}
+
 Result<Position> ReadPosition(Reader& reader) {
   const auto position = Position::Parse(reader.Text());
   if (!position) return move::CorruptMessage("its position is none");
@@ -79,7 +86,9 @@ Result<Message> WithLogin(Reader& reader) {
 }
 Result<Message> ReadBegin(Reader& reader) {
   TW_TRY_ASSIGN(PrimaryLogin login, ReadLogin(reader));
-  return move::WholeOf(reader, Message(Begin{std::move(login), reader.Text()}));
+  std::string version = reader.Text();
+  TW_TRY_ASSIGN(const bool compressed, ReadFlag(reader));
+  return move::WholeOf(reader, Message(Begin{std::move(login), std::move(version), compressed}));
 }
 template <typename OneMessage>
 Result<Message> WithPosition(Reader& reader) {
@@ -88,10 +97,9 @@ Result<Message> WithPosition(Reader& reader) {
 }
 Result<Message> ReadReach(Reader& reader) {
   const auto round = reader.Number<uint32_t>();
-  const auto durable = reader.Number<uint8_t>();
+  TW_TRY_ASSIGN(const bool durable, ReadFlag(reader));
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
-  if (durable > 1) return move::CorruptMessage("it has a flag that is none");
-  return move::WholeOf(reader, Message(Reach{round, std::move(position), durable == 1}));
+  return move::WholeOf(reader, Message(Reach{round, std::move(position), durable}));
 }
 Result<Message> ReadReached(Reader& reader) {
   const auto round = reader.Number<uint32_t>();

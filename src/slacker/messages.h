@@ -41,8 +41,9 @@ using mariadb::TableSums;
 
 // -- Source
 struct Begin {
-  PrimaryLogin login;   // Of the source's instance, for the replica that the copy becomes.
-  std::string version;  // Of its server.
+  PrimaryLogin login;       // Of the source's instance, for the replica that the copy becomes.
+  std::string version;      // Of its server.
+  bool compressed = false;  // The snapshot is.
 };
 // The tool says that the snapshot is whole; it has so many bytes.
 struct SnapshotSent {

@@ -23,9 +23,11 @@ TEST(SlackerMessagesTest, AMessageIsReadWhole) {
     to.Text("replica");
     to.Text("0123abc");
     to.Text("10.11.19");
+    to.Number(uint8_t{1});
   }));
   ASSERT_TRUE(begin) << Describe(begin.error());
   EXPECT_EQ(std::get<Begin>(*begin).version, "10.11.19");
+  EXPECT_TRUE(std::get<Begin>(*begin).compressed);
   EXPECT_EQ(std::get<Begin>(*begin).login.password, "0123abc");
   const auto reach = Decode(MessageOf(3, [](Writer& to) {
     to.Number(uint32_t{7});
@@ -45,12 +47,14 @@ TEST(SlackerMessagesTest, WhatMakesNoSenseIsRefused) {
                                                               to.Text("replica");
                                                               to.Text("x' OR '1");
                                                               to.Text("10.11.19");
+                                                              to.Number(uint8_t{0});
                                                             }),
                                                   MessageOf(0,
                                                             [](Writer& to) {
                                                               to.Text("");
                                                               to.Text("a");
                                                               to.Text("10.11.19");
+                                                              to.Number(uint8_t{0});
                                                             }),
                                                   MessageOf(1, [](Writer& to) { to.Number(uint32_t{7}); }),
                                                   MessageOf(3,

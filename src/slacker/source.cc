@@ -91,7 +91,7 @@ Result<void> Source::Prepare(Session& session) {
   StartTunnel(session);
   TW_TRY_ASSIGN(std::string version, instances_.FindVersion());
   TW_TRY_ASSIGN(PrimaryLogin login, instance_->AdmitReplica());
-  TW_TRY(Send(*session.channel, Begin{std::move(login), std::move(version)}));
+  TW_TRY(Send(*session.channel, Begin{std::move(login), std::move(version), move_.options().compress}));
   if (!is_reverse()) TW_TRY(SendSnapshot(session));
   move_.host().Reached(move::Step::kSourceSentInit);
   TW_TRY(GrantUntilItFollows(session));

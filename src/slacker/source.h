@@ -29,6 +29,7 @@ class Source final : public move::SourcePayload {
   void EndSession() override;
   move::Part DescribeCopy() const override { return {}; }
   bool is_small() const override { return false; }
+  bool may_lack_parts() const override { return false; }
   Result<void> Prepare(move::SourceSession& session) override;
   Result<void> Freeze(runtime::TimePoint deadline) override;
   Result<move::Part> MakeList(move::SourceSession& session) override;

@@ -8,6 +8,7 @@
 #include "move/host.h"
 #include "move/source_clock.h"
 #include "move/source_pace.h"
+#include "slacker/compression.h"
 #include "slacker/snapshot_pace.h"
 #include "slacker/source.h"
 
@@ -56,14 +57,18 @@ Result<uint64_t> Source::Stream(Session& session, BackupStream& backup, runtime:
   const auto stopped = [&] { return session.lost || move_.is_ending(); };
   const auto send = [&]() -> Result<uint64_t> {
     std::vector<std::byte> piece(kPieceBytes);
+    std::vector<std::byte> packed;
+    const auto compressor = move_.options().compress ? std::make_unique<Compressor>() : nullptr;
     while (true) {
       TW_TRY_ASSIGN(const size_t got, backup.Read(piece));
+      if (compressor) compressor->Pack(Bytes(piece).first(got), /*last=*/got == 0, packed);
+      if (got == 0 && compressor) TW_TRY(to.Write(packed));
       if (got == 0) return sent_bytes_;
       pace.NoteCause(Cause::kDisk);
       turns.Await(got, stopped);
       pace.NoteCause(Cause::kPace);
       TW_TRY(CheckGoesOn(session));
-      TW_TRY(to.Write(Bytes(piece).first(got)));
+      TW_TRY(to.Write(compressor ? Bytes(packed) : Bytes(piece).first(got)));
       pace.NoteCause(Cause::kNetwork);
       sent_bytes_ += got;
       pace.NoteSent(move_.bytes_sent());

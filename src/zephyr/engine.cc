@@ -17,12 +17,12 @@ std::string_view Engine::name() const {
 }
 
 Result<void> Engine::CheckMovable(tenant::HostedTenant& hosted, const move::MoveOptions& options) const {
-  if (options.keep_source.count() != 0)
-    return Fail(
-        ErrorKind::kInvalid, "MOVE_OPTION_OF_ANOTHER_ENGINE",
-        fmt::format("tenant {} is of the engine sqlite, whose source is not kept current after the hand-over",
-                    hosted.name()),
-        "leave out how long to keep the source");
+  if (options.keep_source.count() != 0 || options.compress)
+    return Fail(ErrorKind::kInvalid, "MOVE_OPTION_OF_ANOTHER_ENGINE",
+                fmt::format("tenant {} is of the engine sqlite, whose source is not kept current after the "
+                            "hand-over, and whose pages are sent as they are",
+                            hosted.name()),
+                "leave out how long to keep the source, and the compression");
   if (tenant::SqliteTenant(hosted).store().page_count() <= kMostPages) return {};
   return Fail(
       ErrorKind::kTooLarge, "TENANT_TOO_LARGE",

@@ -37,6 +37,7 @@ class Source final : public move::SourcePayload {
   void EndSession() override {}
   move::Part DescribeCopy() const override { return EncodePart(CopyPart{store_.page_size()}); }
   bool is_small() const override;
+  bool may_lack_parts() const override { return true; }
   Result<void> Prepare(move::SourceSession& session) override;
   Result<void> Freeze(runtime::TimePoint deadline) override;
   Result<move::Part> MakeList(move::SourceSession& session) override;

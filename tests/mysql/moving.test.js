@@ -186,7 +186,8 @@ test("drivers, the command line and sysbench notice nothing while their tenant m
   // At rest both copies are the same, table by table.
   const checksums = async () => (await session.query("CHECKSUM TABLE accounts, ledger, sbtest1, sbtest2"))[0];
   const before = await checksums();
-  await move("n2");
+  const { bytes_sent } = await move("n2", "--compress", "zstd");
+  assert.ok(bytes_sent < 40_000_000, `${bytes_sent} of some 60 MB`);
   assert.deepEqual(await checksums(), before);
   await session.end();
 });
@@ -262,4 +263,52 @@ test("who is connected to the server itself and has tables locked is named, and 
     await until("the end of the move", async () => (await nodes.must("move", "show", id)).phase === "done");
   });
   foreign.destroy();
+});
+
+test("a move that is cancelled while its source is kept goes back, with what was written meanwhile", async (t) => {
+  await whileOthersGoOn(async (goOn) => {
+    const { id } = await nodes.must("move", "start", "crm", "--to", "n2", "--keep-source", "10m");
+    await until("the tenant to be at n2", async () => (await nodes.must("tenant", "show", "crm")).owner === "n2");
+    await goOn("them to go on at n2");
+    await nodes.must("move", "cancel", id);
+    let receipt;
+    await until("the end of the move", async () => {
+      receipt = await nodes.must("move", "show", id);
+      return receipt.ended_at !== null;
+    });
+    t.diagnostic(JSON.stringify(receipt.phases));
+    assert.equal(receipt.phase, "cancelled");
+    assert.equal((await nodes.must("tenant", "show", "crm")).owner, "n1");
+    await until("the copy at n2 to be gone", () => !existsSync(folderOf("crm", "n2")));
+    await goOn("them to go on at n1");
+  });
+});
+
+test("a move that is cancelled before the hand-over leaves nothing at the other node", async () => {
+  await whileOthersGoOn(async (goOn) => {
+    const { id } = await nodes.must("move", "start", "crm", "--to", "n2", "--rate", "10MB/s");
+    await until("something to be sent", async () => (await nodes.must("move", "show", id)).bytes_sent > 5_000_000);
+    await nodes.must("move", "cancel", id, "--wait");
+    assert.equal((await nodes.must("move", "show", id)).phase, "cancelled");
+    await until("nothing to be left", () => !existsSync(folderOf("crm", "n2")) && !existsSync(`${folderOf("crm", "n2")}.making`));
+    await goOn("them to go on");
+  });
+});
+
+test("a node is drained of tenants of both engines", async () => {
+  await nodes.must("tenant", "create", "files", "--node", "n1");
+  await nodes.must("sql", "files", "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+  await whileOthersGoOn(async () => {
+    await nodes.must("node", "drain", "n1", "--wait");
+    for (const tenant of ["crm", "files"]) assert.equal((await nodes.must("tenant", "show", tenant)).owner, "n2");
+  });
+  const [{ rows }] = [].concat(await nodes.must("sql", "files", "SELECT x FROM t"));
+  assert.deepEqual(rows, [[1]]);
+});
+
+test("tradewind bench loads a tenant of MariaDB, and says what it cannot", async () => {
+  await nodes.must("tenant", "create", "load", "--engine", "mariadb", "--node", "n2");
+  const refused = await nodes.tradewind("bench", "--workload", "oltp", "--tenant", "load");
+  assert.equal(refused.code, 2, refused.stderr);
+  assert.match(refused.stderr, /--mysql HOST:PORT/);
 });
