@@ -9,7 +9,7 @@ SEEDS ?= 100
 RACE_SECONDS ?= 20
 FUZZ_SECONDS ?= 60
 
-.PHONY: build test test-languages sim test-long fuzz unit asan tsan demo model format setup clean bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve bench-mariadb demo-mariadb
+.PHONY: build test test-languages sim test-long fuzz unit asan tsan demo model format setup clean package test-upgrade bench-move bench-drain bench-pace bench-neighbour bench-tenants bench-peers bench-soak bench-cores bench-serve bench-mariadb demo-mariadb
 .DEFAULT_GOAL := build
 
 setup:
@@ -48,7 +48,14 @@ test-long: build
 	@TRADEWIND_KILLS=all TRADEWIND_BINARY=build/tradewind node --test tests/mysql/killing.test.js
 	@TRADEWIND_RACE_MOVES=200 TRADEWIND_BINARY=build/tradewind node --test tests/races/schema.test.js
 	@$(MAKE) --no-print-directory test-languages
+	@$(MAKE) --no-print-directory test-upgrade
 	@$(MAKE) --no-print-directory fuzz
+
+# Today's program in one cluster with that of an earlier commit, which is built first (build-previous/).
+test-upgrade: build
+	@JOBS=$(JOBS) tests/upgrade/build_previous.sh
+	@TRADEWIND_SEED=1000 TRADEWIND_UPGRADE_MOVES=10 TRADEWIND_BINARY=build/tradewind TRADEWIND_PREVIOUS=build-previous/tradewind \
+	  node --test tests/upgrade/rolling.test.js
 
 # Each parser of bytes from outside, for a while.
 fuzz:

@@ -183,7 +183,8 @@ net::HttpResponse Gateway::PassOn(const net::HttpRequest& request, const Permit&
   forwarded.target = target;
   forwarded.headers.Set("x-namespace", permit.tenant);
   forwarded.headers.Set(net::kForwardedField, "1");
-  forwarded.headers.Set(net::kRightsField, NameOf(permit.rights));
+  // None are all; and versions that do not know the field take no call that has it.
+  if (permit.rights != tenant::Rights{}) forwarded.headers.Set(net::kRightsField, NameOf(permit.rights));
   forwarded.body = request.body;
   forwarded.caller = request.caller;
   ++passed_on_;

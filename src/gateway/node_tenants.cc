@@ -106,9 +106,10 @@ void NodeTenants::Close(const StreamCall& call) {
 }
 
 void NodeTenants::AddRoutes(net::Routes& routes, pace::Sensor& sensor) {
-  routes.Add({"POST", std::string(kStreamsPath),
-              [this, &sensor](const net::Call& call) { return Handle(call.request, sensor); },
-              net::Route::Body::kAnything});
+  for (const std::string_view path : {kStreamsPath, kStreams2Path})
+    routes.Add({"POST", std::string(path),
+                [this, &sensor](const net::Call& call) { return Handle(call.request, sensor); },
+                net::Route::Body::kAnything});
 }
 
 net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& sensor) {
@@ -117,7 +118,7 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
   if (!call) return Fail(std::move(call).error());
   if (call->requests.empty() && !call->opens && call->cursor == StreamCall::Cursor::kNone) {
     Close(*call);
-    return net::HttpResponse::Text(200, Encode(StreamAnswer{}));
+    return net::HttpResponse::Text(200, Encode(StreamAnswer{}, call->format));
   }
   const pace::Sensor::Measurement measured(sensor, call->tenant, request.arrived, request.body.size(),
                                            pace::RequestKind::kFromNode);
@@ -126,14 +127,15 @@ net::Answer NodeTenants::Handle(const net::HttpRequest& request, pace::Sensor& s
   runtime::DiscardOffCoreIfLarge(request.body.size(), call->requests);
   if (!answer) return Fail(std::move(answer).error());
   answer->held.Set(2 * answer->held.bytes());  // The results, and all of them in one text.
-  auto text = sqlite::OrOutOfMemory<std::string>([&]() -> Result<std::string> { return Encode(*answer); });
+  auto text = sqlite::OrOutOfMemory<std::string>(
+      [&]() -> Result<std::string> { return Encode(*answer, call->format); });
   if (text) {
     auto response = net::HttpResponse::Text(200, *std::move(text));
     response.held.Set(response.body.size());
     return response;
   }
   for (std::string& result : answer->results) result = hrana::EncodeErrorResult(NoMemoryForResult());
-  return net::HttpResponse::Text(200, Encode(*answer));
+  return net::HttpResponse::Text(200, Encode(*answer, call->format));
 }
 
 std::optional<size_t> NodeTenants::CoreThatMoves(const TenantName& tenant) {

@@ -71,13 +71,20 @@ Result<StreamAnswer> OwnerCalls::Call(const NodeName& owner, const StreamCall& c
   ++calls_to_others_;
   net::HttpRequest request;
   request.method = "POST";
-  request.target = std::string(kStreamsPath);
+  const bool needs_format_2 = NeedsFormat2(call);
+  request.target = std::string(needs_format_2 ? kStreams2Path : kStreamsPath);
   request.body = Encode(call);
   request.caller = caller;
   TW_TRY_ASSIGN(const auto answer, peers_.Call(owner, std::move(request), deadline));
   if (answer.status == 200)
     return runtime::OffCoreIfLarge(answer.body.size(), [&] { return DecodeStreamAnswer(answer.body); });
-  return Fail(net::ParseErrorResponse(answer));
+  const Error error = net::ParseErrorResponse(answer);
+  if (needs_format_2 && error.code == "PATH_NOT_FOUND")
+    return Fail(ErrorKind::kRefused, "NODE_TOO_OLD",
+                "the tenant is on node " + owner +
+                    ", whose version of tradewind knows no cursors and no read-only tokens",
+                "move the tenant to a node of this version, or upgrade that one");
+  return Fail(error);
 }
 
 StreamCall OwnerCalls::CallFor(const OwnerStream& stream) const {

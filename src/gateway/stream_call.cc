@@ -71,6 +71,13 @@ struct Parts {
     }
     return list;
   }
+  // 1 where it does not say it. What a later version says is read as far as it is known.
+  Result<uint64_t> Format() const {
+    if (!header.contains("format")) return uint64_t{1};
+    TW_TRY_ASSIGN(const uint64_t format, Number("format"));
+    if (format < 1) return Invalid();
+    return format;
+  }
   // The place of the text in `names`.
   template <size_t kNames>
   Result<size_t> OneOf(const char* key, const std::array<const char*, kNames>& names) const {
@@ -162,7 +169,8 @@ json::array ToArray(const std::vector<std::string>& texts) {
 std::string Encode(const StreamCall& call) {
   std::vector<std::string> texts{hrana::EncodeProgress(call.progress)};
   for (const hrana::StreamRequest& request : call.requests) texts.push_back(hrana::EncodeRequest(request));
-  return Frame({{"tenant", call.tenant},
+  return Frame({{"format", call.format},
+                {"tenant", call.tenant},
                 {"gateway", call.gateway},
                 {"stream", call.stream},
                 {"opens", call.opens},
@@ -176,10 +184,16 @@ std::string Encode(const StreamCall& call) {
                texts);
 }
 
-std::string Encode(const StreamAnswer& answer) {
-  std::vector<std::string> texts{hrana::EncodeProgress(answer.progress), answer.entries};
+bool NeedsFormat2(const StreamCall& call) {
+  return call.cursor != StreamCall::Cursor::kNone || call.rights != tenant::Rights{};
+}
+
+std::string Encode(const StreamAnswer& answer, uint64_t format) {
+  std::vector<std::string> texts{hrana::EncodeProgress(answer.progress)};
+  if (format >= 2) texts.push_back(answer.entries);
   texts.insert(texts.end(), answer.results.begin(), answer.results.end());
-  return Frame({{"status", kStatusNames[static_cast<size_t>(answer.status)]},
+  return Frame({{"format", format},
+                {"status", kStatusNames[static_cast<size_t>(answer.status)]},
                 {"epoch", answer.epoch.value},
                 {"open", answer.open},
                 {"autocommit", answer.autocommit},
@@ -198,13 +212,18 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
   TW_TRY_ASSIGN(call.stream, parts->Text("stream"));
   TW_TRY_ASSIGN(call.opens, parts->Flag("opens"));
   TW_TRY_ASSIGN(call.epoch.value, parts->Number("epoch"));
-  TW_TRY_ASSIGN(const std::string rights, parts->Text("rights"));
-  const auto known_rights = ParseRights(rights);
-  if (!known_rights) return Invalid();
-  call.rights = *known_rights;
+  TW_TRY_ASSIGN(call.format, parts->Format());
+  if (call.format >= 2) {
+    TW_TRY_ASSIGN(const std::string rights, parts->Text("rights"));
+    const auto known_rights = ParseRights(rights);
+    if (!known_rights) return Invalid();
+    call.rights = *known_rights;
+  }
   TW_TRY_ASSIGN(call.keep, parts->Flag("keep"));
-  TW_TRY_ASSIGN(const size_t cursor, parts->OneOf("cursor", kCursorNames));
-  call.cursor = static_cast<StreamCall::Cursor>(cursor);
+  if (call.format >= 2) {
+    TW_TRY_ASSIGN(const size_t cursor, parts->OneOf("cursor", kCursorNames));
+    call.cursor = static_cast<StreamCall::Cursor>(cursor);
+  }
   if (!parts->ReadSession(call.session)) return Invalid();
   TW_TRY_ASSIGN(call.begun, parts->Texts("begun"));
   TW_TRY_ASSIGN(call.answered_bytes, parts->Number("answered_bytes"));
@@ -223,8 +242,11 @@ Result<StreamCall> DecodeStreamCall(std::string_view text) {
 
 Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   const std::optional<Parts> parts = Split(text);
-  if (!parts || parts->texts.size() < 2) return Invalid();
+  if (!parts || parts->texts.empty()) return Invalid();
   StreamAnswer answer;
+  TW_TRY_ASSIGN(const uint64_t format, parts->Format());
+  const size_t first_result = format >= 2 ? 2 : 1;
+  if (parts->texts.size() < first_result) return Invalid();
   TW_TRY_ASSIGN(const size_t status, parts->OneOf("status", kStatusNames));
   answer.status = static_cast<StreamAnswer::Status>(status);
   TW_TRY_ASSIGN(answer.epoch.value, parts->Number("epoch"));
@@ -232,11 +254,13 @@ Result<StreamAnswer> DecodeStreamAnswer(std::string_view text) {
   TW_TRY_ASSIGN(answer.autocommit, parts->Flag("autocommit"));
   if (!parts->ReadSession(answer.session)) return Invalid();
   TW_TRY_ASSIGN(answer.begun, parts->Texts("begun"));
-  TW_TRY_ASSIGN(answer.lost_because, parts->Text("lost_because"));
+  if (format >= 2) {
+    TW_TRY_ASSIGN(answer.lost_because, parts->Text("lost_because"));
+    answer.entries = parts->texts[1];
+  }
   TW_TRY_ASSIGN(answer.progress, hrana::DecodeProgress(parts->texts[0]));
   answer.held.Set(text.size());
-  answer.entries = parts->texts[1];
-  for (size_t text_index = 2; text_index < parts->texts.size(); ++text_index)
+  for (size_t text_index = first_result; text_index < parts->texts.size(); ++text_index)
     answer.results.emplace_back(parts->texts[text_index]);
   return answer;
 }

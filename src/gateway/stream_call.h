@@ -27,11 +27,16 @@ using GatewayId = std::string;
 // 128 random bits, drawn by the gateway: never used again, also after a restart of either node.
 using StreamId = std::string;
 
+// A call and its answer have a format number. Format 1 (in which they did not say it) had no rights, no cursors, and no
+// reason why a stream is lost. An answer is in the format of its call.
+inline constexpr uint64_t kStreamFormat = 2;
+
 struct StreamCall {
   // What is asked of a cursor, if the call is for one: to run the one request, a batch, and give its entries in pieces;
   // or the next piece; or the end, without the rest.
   enum class Cursor { kNone, kOpen, kNext, kSkip };
 
+  uint64_t format = kStreamFormat;
   TenantName tenant;
   GatewayId gateway;
   StreamId stream;
@@ -76,7 +81,9 @@ constexpr bool IsRunning(StreamCall::Cursor cursor) {
 }
 
 std::string Encode(const StreamCall& call);
-std::string Encode(const StreamAnswer& answer);
+std::string Encode(const StreamAnswer& answer, uint64_t format = kStreamFormat);
+// Whether a node that knows format 1 only would do something else than what it is asked for.
+bool NeedsFormat2(const StreamCall& call);
 // Fail with code STREAM_CALL_INVALID (kInvalid).
 Result<StreamCall> DecodeStreamCall(std::string_view text);
 Result<StreamAnswer> DecodeStreamAnswer(std::string_view text);

@@ -108,6 +108,44 @@ TEST(AStreamAnswer, ComesThroughTheEncodingUnchanged) {
   EXPECT_EQ(again->results, answer.results);
 }
 
+// As a node wrote it that did not say the format.
+std::string OfFormat1(std::string encoded) {
+  return Replaced(std::move(encoded), "\"format\":2,", "");
+}
+
+TEST(AStreamCall, OfFormat1MayDoEverythingAndHasNoCursor) {
+  StreamCall call = Sample();
+  std::string encoded = Replaced(OfFormat1(Encode(call)), "\"rights\"", "\"ignored\"");
+  const auto decoded = DecodeStreamCall(encoded);
+  ASSERT_TRUE(decoded) << Describe(decoded.error());
+  EXPECT_EQ(decoded->format, 1u);
+  EXPECT_EQ(decoded->rights, tenant::Rights{});
+  EXPECT_EQ(decoded->cursor, StreamCall::Cursor::kNone);
+  EXPECT_EQ(decoded->requests.size(), 2u);
+  EXPECT_FALSE(DecodeStreamCall(Replaced(Encode(call), "\"format\":2", "\"format\":0")));
+}
+
+TEST(AStreamCall, SaysWhetherANodeOfFormat1WouldDoSomethingElse) {
+  StreamCall call = Sample();
+  call.rights = {};
+  EXPECT_FALSE(NeedsFormat2(call));
+  call.rights.write = false;
+  EXPECT_TRUE(NeedsFormat2(call)) << "it would write";
+  call.rights = {};
+  call.cursor = StreamCall::Cursor::kOpen;
+  EXPECT_TRUE(NeedsFormat2(call));
+}
+
+TEST(AStreamAnswer, IsInTheFormatOfItsCall) {
+  StreamAnswer answer;
+  answer.results = {"{}", "{\"a\":1}"};
+  const auto of_earlier_version = DecodeStreamAnswer(
+      Replaced(Replaced(Encode(answer, 1), "\"format\":1,", ""), "\"lost_because\"", "\"ignored\""));
+  ASSERT_TRUE(of_earlier_version);
+  EXPECT_EQ(of_earlier_version->results, answer.results);
+  EXPECT_EQ(DecodeStreamAnswer(Encode(answer, 1))->results, answer.results);
+}
+
 TEST(AStreamAnswer, OfAnotherShapeIsRefused) {
   const std::string encoded = Encode(StreamAnswer{});
   for (const auto& [from, to] : std::initializer_list<std::pair<const char*, const char*>>{

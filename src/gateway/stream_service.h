@@ -44,6 +44,8 @@ namespace tradewind::gateway {
 
 inline constexpr std::string_view kStreamsPath = "/v1/internal/streams";
 
+// The same, which a node that knows format 1 only does not have.
+inline constexpr std::string_view kStreams2Path = "/v1/internal/streams/2";
 // The result of a request that ran and for whose result there is no memory.
 Error NoMemoryForResult();
 

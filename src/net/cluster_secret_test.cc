@@ -245,6 +245,8 @@ TEST(AProof, CoversAllThatTheSealCovers) {
     EXPECT_FALSE(holds([](auto& r) { r.body = "y"; }));
     for (const std::string_view name : kSealedFields)
       EXPECT_FALSE(holds([&](auto& r) { r.headers.Set(name, ""); })) << name;
+    for (const std::string_view name : kLaterSealedFields)
+      EXPECT_FALSE(holds([&](auto& r) { r.headers.Set(name, ""); })) << name;
     EXPECT_FALSE(IsProven(*core, ours, request, "pages", place, proof));
     for (const CallPlace& other : {CallPlace{std::string(32, 'd'), 3}, CallPlace{std::string(32, 'c'), 4},
                                    CallPlace{std::string(31, 'c'), 3}})

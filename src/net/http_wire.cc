@@ -110,6 +110,8 @@ void AppendField(std::string& out, std::string_view name, std::string_view value
 void AppendSealedFields(std::string& out, const Headers& headers, const Seal& seal) {
   for (const std::string_view name : kSealedFields)
     if (const auto value = headers.Get(name)) AppendField(out, name, *value);
+  for (const std::string_view name : kLaterSealedFields)
+    if (const auto value = headers.Get(name)) AppendField(out, name, *value);
   AppendField(out, kSealField, ToText(seal));
 }
 

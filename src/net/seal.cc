@@ -25,6 +25,8 @@ uint64_t AddFields(uint64_t hash, const Headers& headers) {
     hash = Add(hash, value ? "+" : "-");
     hash = Add(hash, value.value_or(""));
   }
+  for (const std::string_view name : kLaterSealedFields)
+    if (const auto value = headers.Get(name)) hash = Add(Add(hash, name), *value);
   return hash;
 }
 
@@ -35,6 +37,8 @@ void AddFields(Parts& parts, const Headers& headers) {
     const auto value = headers.Get(name);
     parts.insert(parts.end(), {value ? "+" : "-", value.value_or("")});
   }
+  for (const std::string_view name : kLaterSealedFields)
+    if (const auto value = headers.Get(name)) parts.insert(parts.end(), {name, *value});
 }
 
 // `number` must outlive the parts.

@@ -38,8 +38,11 @@ inline constexpr std::string_view kSealField = "x-tradewind-seal";
 inline constexpr std::string_view kForwardedField = "x-tradewind-forwarded";
 // What the client may do whose call is sent on, as far as that is not everything.
 inline constexpr std::string_view kRightsField = "x-tradewind-rights";
-inline constexpr std::array<std::string_view, 5> kSealedFields = {"content-type", "allow", "x-namespace",
-                                                                  kForwardedField, kRightsField};
+inline constexpr std::array<std::string_view, 4> kSealedFields = {"content-type", "allow", "x-namespace",
+                                                                  kForwardedField};
+// Sealed where a message has them: so one without is sealed as by versions that do not know them, which refuse one with
+// (CALL_DAMAGED). What is added from now on belongs here.
+inline constexpr std::array<std::string_view, 1> kLaterSealedFields = {kRightsField};
 inline constexpr uint64_t kRefusalSeed = 0x7265667573616c21u;
 
 // kUnavailable: the call was damaged on its way, and surely did not run.

@@ -8,8 +8,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <utility>
 
+#include "base/hash.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "runtime/real_core.h"
@@ -75,6 +78,10 @@ TEST(ASeal, CoversAllThatIsRead) {
   EXPECT_TRUE(changed([](auto& r) { r.body = "y"; }));
   for (const std::string_view name : kSealedFields)
     EXPECT_TRUE(changed([&](auto& r) { r.headers.Set(name, "u"); })) << name;
+  for (const std::string_view name : kLaterSealedFields) {
+    EXPECT_TRUE(changed([&](auto& r) { r.headers.Set(name, "u"); })) << name;
+    EXPECT_TRUE(changed([&](auto& r) { r.headers.Set(name, ""); })) << name;
+  }
   EXPECT_TRUE(changed([](auto& r) { r.headers.Set(kForwardedField, ""); })) << "empty is not missing";
   EXPECT_FALSE(changed([](auto& r) { r.headers.Set("user-agent", "u"); }));
   EXPECT_NE(SealOf(request, "pages").hash, hash);
@@ -85,6 +92,20 @@ TEST(ASeal, CoversAllThatIsRead) {
   EXPECT_NE(SealOf(response, "y", hash).hash, answered);
   EXPECT_NE(SealOf(HttpResponse::Text(201, "x"), "x", hash).hash, answered);
   EXPECT_NE(SealOf(HttpResponse::Json(200, "x"), "x", hash).hash, answered);
+}
+
+// Of a node of the version before there were rights: two versions that seal differently form no cluster.
+TEST(ASeal, OfAMessageWithoutLaterFieldsIsThatOfEarlierVersions) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "/v1/internal/sizes";
+  request.headers.Set("x-namespace", "shop");
+  request.body = "x";
+  uint64_t hash = 0;
+  for (const std::string_view part :
+       {"POST", "/v1/internal/sizes", "", "-", "", "-", "", "+", "shop", "-", "", "x"})
+    hash = Hash64(std::as_bytes(std::span(part)), hash);
+  EXPECT_EQ(SealOf(request, "").hash, hash);
 }
 
 class SealedCalls : public testing::Test {

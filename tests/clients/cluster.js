@@ -9,8 +9,8 @@ import { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@libsql/client";
 
-const binary = process.env.TRADEWIND_BINARY;
-if (!binary) throw new Error("TRADEWIND_BINARY must name the tradewind program");
+const todays = process.env.TRADEWIND_BINARY;
+if (!todays) throw new Error("TRADEWIND_BINARY must name the tradewind program");
 
 // What nodes share is kept here by them and by `node repair`, and not in this user's home.
 const state = mkdtempSync(join(tmpdir(), "tradewind-state-"));
@@ -25,7 +25,7 @@ export async function startNode(
   name,
   folder,
   join_url,
-  { listen = "127.0.0.1:0", advertise, files, more = [] } = {},
+  { listen = "127.0.0.1:0", advertise, files, more = [], binary = todays } = {},
 ) {
   const args = ["serve", "--name", name, "--listen", listen, "--data", join(folder, name)];
   if (join_url) args.push("--join", join_url);
@@ -186,7 +186,7 @@ export class Cluster {
 export function tradewind(args, { input = "", env = {} } = {}) {
   return new Promise((resolve) => {
     const child = execFile(
-      binary,
+      todays,
       args,
       { env: { ...process.env, ...env }, maxBuffer: 64 << 20, timeout: 60_000 },
       (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }),
