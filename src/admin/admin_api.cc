@@ -176,14 +176,29 @@ net::Answer AdminApi::SetTenant(const Call& call) {
       call.name, call.request, limits::kForwardedCall,
       [&](const catalog::TenantRecord& record) -> net::Answer {
         if (set.core) TW_TRY(parts_.core_change.PinTo(record.name, *set.core));
-        if (!set.sets_latency) return ShowHere(200, record);
-        TW_TRY_ASSIGN(const auto changed, member_.catalog.SetObjective(
-                                              record.name, set.latency ? pace::ToText(*set.latency) : ""));
+        catalog::TenantRecord changed = record;
+        if (!set.quotas.empty()) {
+          TW_TRY_ASSIGN(changed, SetQuotas(record, set));
+        }
+        if (!set.sets_latency) return ShowHere(200, changed);
+        TW_TRY_ASSIGN(changed, member_.catalog.SetObjective(record.name,
+                                                            set.latency ? pace::ToText(*set.latency) : ""));
         return ShowHere(200, changed);
       });
 }
 
 net::Answer AdminApi::DeleteTenant(const Call& call) {
+Result<catalog::TenantRecord> AdminApi::SetQuotas(const catalog::TenantRecord& record,
+                                                  const SetTenantRequest& set) {
+  TW_TRY_ASSIGN(tenant::Quotas quotas, tenant::ParseQuotas(record.quotas));
+  for (const auto& [field, value] : set.quotas) TW_TRY(tenant::Change(quotas, field, value));
+  TW_TRY(tenant::Check(quotas));
+  TW_TRY_ASSIGN(auto changed, member_.catalog.SetQuotas(record.name, tenant::ToText(quotas)));
+  parts_.tenants.At(record.name,
+                    [&](gateway::CoreTenants& home) { home.tenants.SetQuotas(record.name, quotas); });
+  return changed;
+}
+
   return parts_.forwarding.AtOwner(call.name, call.request, limits::kForwardedCall,
                                    [&](const catalog::TenantRecord& record) -> net::Answer {
                                      TW_TRY(parts_.maker.Delete(record.name));

@@ -28,6 +28,7 @@ namespace tradewind::admin {
 
 class CoreChange;
 class TenantMaker;
+struct SetTenantRequest;
 
 class AdminApi {
  public:
@@ -59,6 +60,7 @@ class AdminApi {
 
   net::Answer BeginImport(const Call& call);
   net::Answer WriteImport(const Call& call);
+  Result<catalog::TenantRecord> SetQuotas(const catalog::TenantRecord& record, const SetTenantRequest& set);
   net::Answer CommitImport(const Call& call);
   net::Answer DropImport(const Call& call);
   net::Answer BeginExport(const Call& call);

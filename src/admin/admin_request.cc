@@ -96,6 +96,21 @@ class Body {
     return std::optional(number);
   }
 
+  // The members of an object, each a number or null.
+  Result<std::vector<std::pair<std::string, std::optional<uint64_t>>>> Numbers(std::string_view name) const {
+    std::vector<std::pair<std::string, std::optional<uint64_t>>> numbers;
+    const json::value* member = Find(name);
+    if (!member) return numbers;
+    if (!member->is_object()) return Invalid(name, "an object");
+    for (const auto& [key, value] : member->get_object()) {
+      json::error_code inexact;
+      const auto number = value.is_null() ? 0 : value.to_number<uint64_t>(inexact);
+      if (inexact) return Invalid(std::string(key), "a whole number that is not negative, or null");
+      numbers.emplace_back(key, value.is_null() ? std::optional<uint64_t>() : number);
+    }
+    return numbers;
+  }
+
   Result<std::optional<double>> Real(std::string_view name) const {
     const json::value* member = Find(name);
     if (!member) return std::optional<double>();
@@ -240,11 +255,12 @@ Result<SetMoveRequest> ParseSetMove(std::string_view text) {
 }
 
 Result<SetTenantRequest> ParseSetTenant(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"latency", "core"}));
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"latency", "core", "quotas"}));
   SetTenantRequest request;
   TW_TRY_ASSIGN(request.core, body.Number("core"));
   request.sets_latency = body.Mentions("latency");
-  if (!request.sets_latency && !request.core) return Body::Missing("latency");
+  TW_TRY_ASSIGN(request.quotas, body.Numbers("quotas"));
+  if (!request.sets_latency && !request.core && request.quotas.empty()) return Body::Missing("latency");
   TW_TRY_ASSIGN(const auto latency, body.Text("latency"));
   if (latency) {
     TW_TRY_ASSIGN(request.latency, pace::ParseObjective(*latency));

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "balance/drain.h"
 #include "base/ids.h"
@@ -40,8 +42,10 @@ struct SetMoveRequest {
   bool verify_again = false;
 };
 Result<SetMoveRequest> ParseSetMove(std::string_view body);
-// {"latency": "p95:5ms", "core": 1}, one of them or both; null takes the objective away.
+// {"latency": "p95:5ms", "core": 1, "quotas": {"streams": 4}}, some of them; null takes the objective away, and a quota that the
+// tenant has of its own.
 struct SetTenantRequest {
+  std::vector<std::pair<std::string, std::optional<uint64_t>>> quotas;
   bool sets_latency = false;
   std::optional<pace::Objective> latency;
   std::optional<uint64_t> core;

@@ -3,6 +3,8 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "base/json_fields.h"
+
 namespace tradewind::admin {
 
 namespace {
@@ -42,6 +44,8 @@ json::object TenantJson(const catalog::TenantRecord& record, const std::optional
       {"page_size", OrNull(known, pages.page_size)},
       {"page_count", OrNull(known, pages.page_count)},
       {"latency", record.objective.empty() ? json::value(nullptr) : json::value(record.objective)},
+      {"quotas",
+       record.quotas.empty() ? json::object() : ParseJsonObject(record.quotas).value_or(json::object())},
       {"sqlite", OrNull(record.sqlite != 0, catalog::SqliteVersionText(record.sqlite))},
       {"created_at", record.created_at_ms},
       {"move", record.move.empty() ? json::value(nullptr) : json::value(record.move)},

@@ -40,6 +40,7 @@ struct TenantRecord {
   std::string objective;      // Its latency objective (pace/objective.h); empty when it has none.
   // The highest version of SQLite of the nodes that it has been on, as a number (3053002); 0 when none said it.
   int64_t sqlite = 0;
+  std::string quotas = {};  // Its own (tenant/quotas.h); empty when it has none.
   auto operator<=>(const TenantRecord&) const = default;
 };
 
@@ -157,6 +158,10 @@ class Catalog {
   virtual Result<std::vector<TenantRecord>> ListObjectives() = 0;
   // Empty takes it away. TENANT_NOT_FOUND.
   virtual Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) = 0;
+  // Those that have quotas of their own, by name.
+  virtual Result<std::vector<TenantRecord>> ListQuotas() = 0;
+  // Empty takes them away. TENANT_NOT_FOUND.
+  virtual Result<TenantRecord> SetQuotas(const TenantName& name, const std::string& quotas) = 0;
   // How many tenants each node owns; nodes without any are left out.
   virtual Result<std::map<NodeName, uint64_t>> TenantCounts() = 0;
   // Only the owner that is expected loses its tenant. TENANT_NOT_FOUND; kRefused: OWNER_CHANGED,

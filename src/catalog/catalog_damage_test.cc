@@ -120,6 +120,7 @@ const std::vector<Column>& AllColumns() {
       {"tenants", "move", {"'A b'", "'m3'", "'m1'", kLong}},
       {"tenants", "objective", {"'p95'", "'p95:'", "'p95:0ms'", "'p95:5' || char(1)"}},
       {"tenants", "sqlite", {"-1", "2999999", "10000000"}},
+      {"tenants", "quotas", objects},
       {"moves", "id", names},
       {"moves", "tenant", names},
       {"moves", "source", names},
@@ -191,7 +192,7 @@ TEST_F(CatalogDamage, RowsThatContradictEachOtherAreFound) {
     };
     for (const auto& damage : damages) EXPECT_EQ(CodeAfter(damage), kCatalogCorruptCode) << damage[0];
     EXPECT_EQ(CodeAfter({}), "no error");
-    EXPECT_EQ(CodeAfter({"UPDATE format SET version=6"}), "CATALOG_FORMAT");
+    EXPECT_EQ(CodeAfter({"UPDATE format SET version=7"}), "CATALOG_FORMAT");
   });
 }
 

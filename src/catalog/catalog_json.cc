@@ -87,7 +87,8 @@ JsonObject ToJson(const TenantRecord& tenant) {
           {"created_at_ms", tenant.created_at_ms},
           {"move", tenant.move},
           {"objective", tenant.objective},
-          {"sqlite", tenant.sqlite}};
+          {"sqlite", tenant.sqlite},
+          {"quotas", tenant.quotas}};
 }
 
 JsonObject ToJson(const MoveRecord& move) {
@@ -190,6 +191,9 @@ Result<void> FromJson(const JsonObject& object, TenantRecord& tenant) {
   TW_TRY_ASSIGN(tenant.move, TextField(object, "move"));
   if (object.contains("objective")) {
     TW_TRY_ASSIGN(tenant.objective, TextField(object, "objective"));
+  }
+  if (object.contains("quotas")) {
+    TW_TRY_ASSIGN(tenant.quotas, TextField(object, "quotas"));
   }
   TW_TRY_ASSIGN(tenant.sqlite, VersionField(object));
   return {};

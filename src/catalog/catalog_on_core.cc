@@ -41,6 +41,14 @@ Result<TenantRecord> CatalogOnCore::SetObjective(const TenantName& name, const s
   return runtime::CallOn(core_, [&] { return catalog_.SetObjective(name, objective); });
 }
 
+Result<std::vector<TenantRecord>> CatalogOnCore::ListQuotas() {
+  return runtime::CallOn(core_, [&] { return catalog_.ListQuotas(); });
+}
+
+Result<TenantRecord> CatalogOnCore::SetQuotas(const TenantName& name, const std::string& quotas) {
+  return runtime::CallOn(core_, [&] { return catalog_.SetQuotas(name, quotas); });
+}
+
 Result<std::map<NodeName, uint64_t>> CatalogOnCore::TenantCounts() {
   return runtime::CallOn(core_, [&] { return catalog_.TenantCounts(); });
 }

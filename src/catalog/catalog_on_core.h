@@ -26,6 +26,8 @@ class CatalogOnCore final : public Catalog {
   Result<std::vector<TenantRecord>> ListTenants() override;
   Result<std::vector<TenantRecord>> ListObjectives() override;
   Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
+  Result<std::vector<TenantRecord>> ListQuotas() override;
+  Result<TenantRecord> SetQuotas(const TenantName& name, const std::string& quotas) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<void> DeleteInMove(const TenantName& name, const Ownership& expected, const MoveId& move) override;

@@ -69,7 +69,7 @@ Result<TenantRecord> TenantOf(const std::vector<sql::Value>& row) {
   Columns columns(row);
   TenantRecord tenant{columns.Text(0),    columns.Text(1), {columns.Text(2), columns.EpochAt(3)},
                       columns.Integer(4), columns.Text(5), columns.Text(6),
-                      columns.Integer(7)};
+                      columns.Integer(7), columns.Text(8)};
   return Checked(columns, "tenants", std::move(tenant));
 }
 

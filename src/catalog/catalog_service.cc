@@ -74,6 +74,16 @@ Result<value> SetObjective(Catalog& catalog, const JsonObject& request) {
   return Answer(catalog.SetObjective(name, objective));
 }
 
+Result<value> ListQuotas(Catalog& catalog, const JsonObject&) {
+  return Answer(catalog.ListQuotas());
+}
+
+Result<value> SetQuotas(Catalog& catalog, const JsonObject& request) {
+  TW_TRY_ASSIGN(const std::string name, TextField(request, "name"));
+  TW_TRY_ASSIGN(const std::string quotas, TextField(request, "quotas"));
+  return Answer(catalog.SetQuotas(name, quotas));
+}
+
 Result<value> TenantCounts(Catalog& catalog, const JsonObject&) {
   TW_TRY_ASSIGN(const auto counts, catalog.TenantCounts());
   JsonObject object;
@@ -166,6 +176,8 @@ constexpr std::array kOperations = {
     Operation{"tenants", ListTenants},
     Operation{"objectives", ListObjectives},
     Operation{"set-objective", SetObjective},
+    Operation{"quotas", ListQuotas},
+    Operation{"set-quotas", SetQuotas},
     Operation{"tenant-counts", TenantCounts},
     Operation{"delete-tenant", DeleteTenant},
     Operation{"delete-in-move", DeleteInMove},

@@ -1,7 +1,7 @@
 // The side of the node that hosts the catalog: answers what remote_catalog.h asks. How the two strings travel
 // is the node's matter.
 //
-//   operation   register-node, set-draining, nodes, create-tenant, tenant, tenants, tenant-counts,
+//   operation   register-node, set-draining, nodes, create-tenant, tenant, tenants, quotas, set-quotas, tenant-counts,
 //               delete-tenant, swap, fence, begin-move, set-move-state, save-receipt, set-move-options,
 //               move, moves, live-moves
 //   request     a JSON object with the operation's arguments by name

@@ -12,8 +12,8 @@ namespace tradewind::catalog {
 namespace {
 
 // Format 1 had no draining nodes and no options of moves, format 2 no objectives of tenants, format 3 no
-// identity of the cluster and of the nodes' folders, format 4 no versions of SQLite.
-constexpr int64_t kFormat = 5;
+// identity of the cluster and of the nodes' folders, format 4 no versions of SQLite, format 5 no quotas of tenants.
+constexpr int64_t kFormat = 6;
 
 // epochs outlives tenants, so that a name's epochs only grow. A move's number grows with each that begins.
 constexpr std::array<std::string_view, 6> kTables = {
@@ -25,7 +25,8 @@ constexpr std::array<std::string_view, 6> kTables = {
     "CREATE TABLE epochs(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE tenants(name TEXT PRIMARY KEY, engine TEXT NOT NULL, owner TEXT NOT NULL, "
     "epoch INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, move TEXT NOT NULL, "
-    "objective TEXT NOT NULL DEFAULT '', sqlite INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    "objective TEXT NOT NULL DEFAULT '', sqlite INTEGER NOT NULL DEFAULT 0, quotas TEXT NOT NULL DEFAULT '') "
+    "WITHOUT ROWID",
     "CREATE TABLE moves(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, "
     "source TEXT NOT NULL, destination TEXT NOT NULL, method TEXT NOT NULL, epoch_before INTEGER NOT NULL, "
     "state TEXT NOT NULL, receipt TEXT NOT NULL, started_at_ms INTEGER NOT NULL, ended_at_ms INTEGER NOT "
@@ -53,11 +54,15 @@ constexpr std::array<std::string_view, 2> kUpgradeFromFormat4 = {
     "ALTER TABLE tenants ADD COLUMN sqlite INTEGER NOT NULL DEFAULT 0",
 };
 
+constexpr std::string_view kUpgradeFromFormat5 =
+    "ALTER TABLE tenants ADD COLUMN quotas TEXT NOT NULL DEFAULT ''";
+
 // Every look-up that is not by a primary key or a move's id.
-constexpr std::array<std::string_view, 3> kIndexes = {
+constexpr std::array<std::string_view, 4> kIndexes = {
     "CREATE INDEX IF NOT EXISTS tenants_by_owner ON tenants(owner)",
     "CREATE INDEX IF NOT EXISTS live_moves ON moves(number) WHERE ended_at_ms = 0",
     "CREATE INDEX IF NOT EXISTS objectives ON tenants(name) WHERE objective <> ''",
+    "CREATE INDEX IF NOT EXISTS quotas ON tenants(name) WHERE quotas <> ''",
 };
 
 // What must not be found: a sentence, and the query of the rows that it is true of.
@@ -119,7 +124,8 @@ Result<void> PrepareTables(runtime::Core& core, const CatalogQuery& run, const s
   if (format == 1) TW_TRY(run_all(kUpgradeFromFormat1));
   if (format && *format <= 2) TW_TRY(run(kUpgradeFromFormat2, {}));
   if (format && *format <= 3) TW_TRY(run_all(kUpgradeFromFormat3));
-  if (format) TW_TRY(run_all(kUpgradeFromFormat4));
+  if (format && *format <= 4) TW_TRY(run_all(kUpgradeFromFormat4));
+  if (format) TW_TRY(run(kUpgradeFromFormat5, {}));
   if (!format || *format <= 3) TW_TRY(run("INSERT INTO cluster VALUES(?1)", {runtime::RandomId(core)}));
   TW_TRY(run_all(kIndexes));
   TW_TRY(run("DELETE FROM format", {}));

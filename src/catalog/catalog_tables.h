@@ -16,7 +16,7 @@ namespace tradewind::catalog {
 inline constexpr std::string_view kCatalogFormatCode = "CATALOG_FORMAT";
 
 inline constexpr std::string_view kTenantColumns =
-    "SELECT name, engine, owner, epoch, created_at_ms, move, objective, sqlite FROM tenants";
+    "SELECT name, engine, owner, epoch, created_at_ms, move, objective, sqlite, quotas FROM tenants";
 inline constexpr std::string_view kMoveColumns =
     "SELECT id, tenant, source, destination, method, epoch_before, state, receipt, started_at_ms, "
     "ended_at_ms, options FROM moves";

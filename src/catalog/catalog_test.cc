@@ -516,6 +516,22 @@ TEST_P(CatalogContract, ATenantKeepsItsObjectiveUntilItIsChanged) {
   });
 }
 
+TEST_P(CatalogContract, ATenantKeepsItsQuotasUntilTheyAreChanged) {
+  Run([&](Catalog& catalog) {
+    const std::string quotas = R"({"streams":4})";
+    EXPECT_THAT(Need(catalog.ListQuotas()), testing::IsEmpty());
+    EXPECT_EQ(Need(catalog.SetQuotas("t", quotas)).quotas, quotas);
+    EXPECT_EQ(Need(catalog.GetTenant("t")).quotas, quotas);
+    ASSERT_EQ(Need(catalog.ListQuotas()).size(), 1u);
+    EXPECT_EQ(Need(catalog.ListQuotas())[0].name, "t");
+    EXPECT_EQ(Need(catalog.ListQuotas())[0].quotas, quotas);
+    EXPECT_EQ(CodeOf(catalog.SetQuotas("t", "[]")), "CATALOG_FIELD_INVALID");
+    EXPECT_EQ(Need(catalog.SetQuotas("t", "")).quotas, "");
+    EXPECT_THAT(Need(catalog.ListQuotas()), testing::IsEmpty());
+    EXPECT_EQ(CodeOf(catalog.SetQuotas("nobody", quotas)), "TENANT_NOT_FOUND");
+  });
+}
+
 TEST_P(CatalogContract, AMoveKeepsItsOptionsUntilTheyAreChanged) {
   Run([&](Catalog& catalog) {
     MoveRecord move = Move("m1");

@@ -346,9 +346,10 @@ Result<TenantRecord> EmbeddedCatalog::CreateTenant(const TenantName& name, const
     }
     // What SQLite has written matters to SQLite's tenants alone.
     TenantRecord tenant{
-        name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", "", engine == "sqlite" ? node.sqlite : 0};
+        name, engine, {owner, epoch}, core_.UnixMilliseconds(), "", "", engine == "sqlite" ? node.sqlite : 0,
+        ""};
     if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
-    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '', ?6)",
+    TW_TRY(Run("INSERT INTO tenants VALUES(?1, ?2, ?3, ?4, ?5, '', '', ?6, '')",
                {name, engine, owner, ValueOf(epoch), tenant.created_at_ms, tenant.sqlite}));
     return tenant;
   });
@@ -379,6 +380,23 @@ Result<TenantRecord> EmbeddedCatalog::SetObjective(const TenantName& name, const
     tenant.objective = objective;
     if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
     TW_TRY(Run("UPDATE tenants SET objective=?2 WHERE name=?1", {name, objective}));
+    return tenant;
+  });
+}
+
+Result<std::vector<TenantRecord>> EmbeddedCatalog::ListQuotas() {
+  return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
+    TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} WHERE quotas <> '' ORDER BY name", kTenantColumns)));
+    return AllOf<TenantRecord>(rows, TenantOf);
+  });
+}
+
+Result<TenantRecord> EmbeddedCatalog::SetQuotas(const TenantName& name, const std::string& quotas) {
+  return Change<TenantRecord>([&]() -> Result<TenantRecord> {
+    TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
+    tenant.quotas = quotas;
+    if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
+    TW_TRY(Run("UPDATE tenants SET quotas=?2 WHERE name=?1", {name, quotas}));
     return tenant;
   });
 }

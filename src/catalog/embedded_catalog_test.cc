@@ -115,7 +115,8 @@ TEST_F(EmbeddedCatalogFile, ListsMoreTenantsThanAClientMayBeSentRows) {
     Need(RunOnFile(
         *core_, path_,
         {"INSERT INTO tenants WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < "
-         "40000) SELECT printf('t-%d', x), engine, owner, epoch, created_at_ms, move, objective, sqlite "
+         "40000) SELECT printf('t-%d', x), engine, owner, epoch, created_at_ms, move, objective, sqlite, "
+         "quotas "
          "FROM tenants, c"}));
   });
   Run([&](EmbeddedCatalog& catalog) { EXPECT_EQ(Need(catalog.ListTenants()).size(), 40'001u); });
@@ -149,6 +150,8 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
       Need(catalog.SetDraining("n1", true));
       Need(catalog.SetMoveOptions("m1", "{}"));
       Need(catalog.SetObjective("t", "p95:5ms"));
+      EXPECT_EQ(Need(catalog.GetTenant("t")).quotas, opening == 2 ? R"({"streams":4})" : "");
+      Need(catalog.SetQuotas("t", R"({"streams":4})"));
     });
   Run([](EmbeddedCatalog& catalog) {
     EXPECT_EQ(Need(catalog.CreateTenant("gone", "sqlite", "n1")).ownership.epoch, Epoch{8});
@@ -158,11 +161,11 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
 TEST_F(EmbeddedCatalogFile, OfALaterFormatIsRefusedAndLeftAlone) {
   core_->RunUntilReturned("test", [&] {
     Need(RunOnFile(*core_, path_,
-                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(6)"}));
+                   {"CREATE TABLE format(version INTEGER NOT NULL)", "INSERT INTO format VALUES(7)"}));
     const auto opened = EmbeddedCatalog::Open(*core_, path_);
     ASSERT_FALSE(opened);
     EXPECT_EQ(opened.error().code, "CATALOG_FORMAT");
-    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 6"));
+    EXPECT_THAT(opened.error().message, testing::HasSubstr("format 7"));
     EXPECT_EQ(Need(RunOnFile(*core_, path_, {"SELECT count(*) FROM sqlite_schema"}))[0][0],
               sql::Value(int64_t{1}));
   });

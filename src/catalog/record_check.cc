@@ -71,6 +71,7 @@ std::string_view UnsoundField(const TenantRecord& tenant) {
   if (!tenant.move.empty() && !IsValidName(tenant.move)) return "move";
   if (!IsSoundObjective(tenant.objective)) return "objective";
   if (!IsSoundVersion(tenant.sqlite)) return "sqlite";
+  if (!IsSoundText(tenant.quotas) || !IsObjectOrEmpty(tenant.quotas)) return "quotas";
   return {};
 }
 

@@ -155,6 +155,15 @@ Result<TenantRecord> RemoteCatalog::SetObjective(const TenantName& name, const s
       Call(call_, "set-objective", {{"name", name}, {"objective", objective}}, Repeat::kAllowed));
 }
 
+Result<std::vector<TenantRecord>> RemoteCatalog::ListQuotas() {
+  return DecodeList<TenantRecord>(Call(call_, "quotas", {}, Repeat::kAllowed));
+}
+
+Result<TenantRecord> RemoteCatalog::SetQuotas(const TenantName& name, const std::string& quotas) {
+  return Decode<TenantRecord>(
+      Call(call_, "set-quotas", {{"name", name}, {"quotas", quotas}}, Repeat::kAllowed));
+}
+
 Result<std::map<NodeName, uint64_t>> RemoteCatalog::TenantCounts() {
   Result<value> answer = Call(call_, "tenant-counts", {}, Repeat::kAllowed);
   if (!answer) return Fail(std::move(answer).error());

@@ -2,7 +2,7 @@
 // (catalog_service.h).
 //
 // Lost answers. Operations that only read, and those whose repeat changes nothing (RegisterNode,
-// SetDraining, SetObjective, SaveReceipt, SetMoveOptions), are tried limits::kCatalogTries times. Of any
+// SetDraining, SetObjective, SetQuotas, SaveReceipt, SetMoveOptions), are tried limits::kCatalogTries times. Of any
 // other operation whose answer is lost nobody can tell here whether it was done: it fails with ANSWER_LOST,
 // and the caller decides (docs/move.md, step 5).
 #pragma once
@@ -35,6 +35,8 @@ class RemoteCatalog final : public Catalog {
   Result<std::vector<TenantRecord>> ListTenants() override;
   Result<std::vector<TenantRecord>> ListObjectives() override;
   Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
+  Result<std::vector<TenantRecord>> ListQuotas() override;
+  Result<TenantRecord> SetQuotas(const TenantName& name, const std::string& quotas) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<void> DeleteInMove(const TenantName& name, const Ownership& expected, const MoveId& move) override;

@@ -1,7 +1,10 @@
 // tradewind tenant create | list | show | set | delete
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
+#include <chrono>
 #include <memory>
 
 #include "base/units.h"
@@ -21,7 +24,63 @@ struct TenantOptions {
   std::string node;
   std::string latency;
   std::optional<uint64_t> core;
+  std::string size;
+  std::string memory;
+  std::string statement_time;
+  std::string streams;
+  std::string requests;
 };
+
+// A quota as people write it: "none", "default", or what `parse` reads. Null is the node's.
+template <typename Parse>
+Result<json::value> QuotaOf(const std::string& text, const Parse& parse) {
+  if (text == "default") return json::value(nullptr);
+  if (text == "none") return json::value(uint64_t{0});
+  TW_TRY_ASSIGN(const uint64_t number, parse(text));
+  if (number == 0)
+    return Fail(ErrorKind::kInvalid, "QUOTA_INVALID", "a quota of 0 would allow nothing",
+                "say none for no quota, or default for that of the node");
+  return json::value(number);
+}
+
+Result<uint64_t> ParseCount(const std::string& text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc{} && end == text.data() + text.size()) return number;
+  return Fail(ErrorKind::kInvalid, "QUOTA_INVALID", "'" + text + "' is no number",
+              "such as 100, none or default");
+}
+
+Result<uint64_t> ParseMilliseconds(const std::string& text) {
+  TW_TRY_ASSIGN(const auto duration, ParseDuration(text));
+  return std::max<uint64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+Result<json::object> QuotasOf(const TenantOptions& options) {
+  json::object quotas;
+  const auto add = [&](const char* name, const std::string& text, const auto& parse) -> Result<void> {
+    if (text.empty()) return {};
+    TW_TRY_ASSIGN(quotas[name], QuotaOf(text, parse));
+    return {};
+  };
+  const auto size = [](const std::string& text) { return ParseSize(text); };
+  TW_TRY(add("size_bytes", options.size, size));
+  TW_TRY(add("memory_bytes", options.memory, size));
+  TW_TRY(add("statement_ms", options.statement_time, ParseMilliseconds));
+  TW_TRY(add("streams", options.streams, ParseCount));
+  TW_TRY(add("requests_per_s", options.requests, ParseCount));
+  return quotas;
+}
+
+std::string QuotasText(const json::value& tenant) {
+  const json::object* const quotas = MemberAt(tenant, "quotas").if_object();
+  std::string text;
+  if (quotas)
+    for (const auto& [name, value] : *quotas)
+      text +=
+          fmt::format("{}{} {}", text.empty() ? "" : ", ", std::string_view(name), json::serialize(value));
+  return text.empty() ? "-" : text;
+}
 
 std::string SizeText(const json::value& tenant) {
   if (!MemberAt(tenant, "size_bytes").is_number()) return "-";
@@ -54,6 +113,7 @@ void PrintTenant(const json::value& tenant, const ClientContext& context) {
                            {"pages", PagesText(tenant)},
                            {"created", FormatTime(static_cast<int64_t>(NumberAt(tenant, "created_at")))},
                            {"latency", latency.empty() ? "-" : latency},
+                           {"quotas", QuotasText(tenant)},
                            {"move", move.empty() ? "-" : move}}));
 }
 
@@ -96,9 +156,12 @@ Result<void> Show(ClientContext& context, const TenantOptions& options) {
 }
 
 Result<void> Set(ClientContext& context, const TenantOptions& options) {
-  if (options.latency.empty() && !options.core)
-    return Fail(ErrorKind::kInvalid, "FLAG_MISSING", "nothing is said to be set", "give --latency or --core");
+  TW_TRY_ASSIGN(json::object quotas, QuotasOf(options));
+  if (options.latency.empty() && !options.core && quotas.empty())
+    return Fail(ErrorKind::kInvalid, "FLAG_MISSING", "nothing is said to be set",
+                "give --latency, --core or one of --quota-…");
   json::object request;
+  if (!quotas.empty()) request["quotas"] = std::move(quotas);
   if (options.core) request["core"] = *options.core;
   if (options.latency == "none") {
     request["latency"] = nullptr;
@@ -157,6 +220,17 @@ void AddTenantCommands(Command app, CommandLine& line) {
   set.AddOption("--core", options->core,
                 "The core of its node that it is pinned to, by its number; requests wait for about one sync")
       .ValueName("N");
+  const auto add_quota = [&](const char* name, std::string& value, const char* what, const char* form) {
+    set.AddOption(name, value, what).ValueName(form);
+  };
+  add_quota("--quota-size", options->size,
+            "How large its file may become; none for no bound, default for the node's", "SIZE|none|default");
+  add_quota("--quota-memory", options->memory, "What its statements may take of memory together",
+            "SIZE|none|default");
+  add_quota("--quota-statement-time", options->statement_time, "How long a statement may run",
+            "D|none|default");
+  add_quota("--quota-streams", options->streams, "How many streams may be open at a time", "N|none|default");
+  add_quota("--quota-requests", options->requests, "How many requests may begin a second", "N|none|default");
   add_name(add("delete", "Delete a tenant and its data", Delete));
   AddTransferCommands(tenant, line);
 }

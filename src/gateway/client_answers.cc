@@ -16,6 +16,7 @@ net::HttpResponse Failure(const Error& error) {
   net::HttpResponse response;
   response.status = failure.status;
   response.headers.Set("content-type", failure.content_type);
+  if (failure.status == 429) response.headers.Set("Retry-After", "1");
   response.body = failure.body;
   return response;
 }

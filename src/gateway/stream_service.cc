@@ -8,6 +8,7 @@
 #include "base/memory_pool.h"
 #include "base/planted_bug.h"
 #include "hrana/encode.h"
+#include "hrana/error_codes.h"
 #include "hrana/tenant_session.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
@@ -134,6 +135,7 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
     Close(call);  // A gateway that calls twice at once has given up the first call: lost is what it is.
     return Lost(call);
   }
+  TW_TRY(CheckRate(call));
   auto opened = Open(call);
   if (!opened && (opened.error().code == tenant::kNotHereCode || opened.error().code == tenant::kMovedCode)) {
     answer.status = StreamAnswer::Status::kMoved;
@@ -146,6 +148,18 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
   TW_TRY(opened);
   if (!streams_.Add(*opened)) return answer;  // The number has been used.
   return RunOn(*opened, call, caller);
+}
+
+Result<void> StreamService::CheckRate(const StreamCall& call) {
+  if (call.requests.empty() || !call.begun.empty() || !tenants_.Has(call.tenant)) return {};
+  const uint64_t per_second = tenants_.QuotasOf(call.tenant).requests_per_s.value_or(0);
+  if (per_second == 0 || rates_.Take(call.tenant, per_second, core_.Now())) return {};
+  return Fail(ErrorKind::kRefused, std::string(hrana::kTooManyRequests),
+              "tenant " + call.tenant + " may begin " + std::to_string(per_second) +
+                  " requests a second, and has; this one was not run",
+              "try again in a second, or send several statements in one request; an administrator can change "
+              "its quota "
+              "(tradewind tenant set --quota-requests)");
 }
 
 Result<StreamAnswer> StreamService::RunOn(const std::shared_ptr<OpenStream>& open, const StreamCall& call,

@@ -39,13 +39,14 @@
 #include "runtime/core.h"
 #include "runtime/fiber.h"
 #include "tenant/local_tenants.h"
+#include "tenant/quotas.h"
 
 namespace tradewind::gateway {
 
 inline constexpr std::string_view kStreamsPath = "/v1/internal/streams";
-
 // The same, which a node that knows format 1 only does not have.
 inline constexpr std::string_view kStreams2Path = "/v1/internal/streams/2";
+
 // The result of a request that ran and for whose result there is no memory.
 Error NoMemoryForResult();
 
@@ -106,6 +107,8 @@ class StreamService {
                                    net::Caller* caller);
   void RunBatch(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
   Result<StreamAnswer> NextPiece(const std::shared_ptr<OpenStream>& open, net::Caller* caller);
+  // Whether the request may begin now, by the quota of its tenant. What goes on with a transaction always may.
+  Result<void> CheckRate(const StreamCall& call);
   // Until every commit that it may have seen is on the disk.
   Result<void> AwaitDurable(OpenStream& open);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);
@@ -124,6 +127,7 @@ class StreamService {
   std::map<StreamId, std::string> endings_;  // The newest, limits::kRememberedStreams of them,
   std::deque<StreamId> ended_;               // in their order.
   FixedHistogram durability_waits_;
+  tenant::RequestRates rates_;
   bool stopping_ = false;
   runtime::TaskGroup cursors_;
 };

@@ -30,7 +30,7 @@ Mapping OfKind(ErrorKind kind) {
 
 int HttpStatus(const Error& error) {
   if (error.code == kStreamExpired || error.code == kBatonInvalid) return 400;
-  if (error.code == kTooManyStreams) return 429;
+  if (error.code == kTooManyStreams || error.code == kTooManyRequests) return 429;
   return OfKind(error.kind).status;
 }
 

@@ -27,6 +27,7 @@ HttpFailure ToHttpFailure(const Error& error);
 inline constexpr std::string_view kStreamExpired = "STREAM_EXPIRED";
 inline constexpr std::string_view kBatonInvalid = "BATON_INVALID";
 inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";
+inline constexpr std::string_view kTooManyRequests = "TOO_MANY_REQUESTS";
 inline constexpr std::string_view kBusySnapshot = "SQLITE_BUSY_SNAPSHOT";
 inline constexpr std::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
 inline constexpr std::string_view kSqlStoreTooMany = "SQL_STORE_TOO_MANY";

@@ -65,6 +65,12 @@ class CutCatalog final : public catalog::Catalog {
   Result<catalog::TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override {
     TW_FORWARD(SetObjective(name, objective));
   }
+  Result<std::vector<catalog::TenantRecord>> ListQuotas() override {
+    TW_FORWARD(ListQuotas());
+  }
+  Result<catalog::TenantRecord> SetQuotas(const TenantName& name, const std::string& quotas) override {
+    TW_FORWARD(SetQuotas(name, quotas));
+  }
   Result<std::map<NodeName, uint64_t>> TenantCounts() override {
     TW_FORWARD(TenantCounts());
   }

@@ -45,6 +45,7 @@ tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table
   if (core_.number() == 0) bounds.claims = &claims_;
   bounds.cores = &table;
   bounds.second_files = &instances_;
+  bounds.quotas = options_.quotas;
   bounds.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
   return bounds;
 }
@@ -195,9 +196,22 @@ bool CoreParts::IsMovingElsewhere(const TenantName& tenant) {
   return core && *core != core_.number();
 }
 
+void CoreParts::LearnQuotas(const TenantName& tenant) {
+  while (!state_.stopping) {
+    const auto record = once_->catalog.GetTenant(tenant);
+    const auto quotas =
+        record ? tenant::ParseQuotas(record->quotas) : Result<tenant::Quotas>(tenant::Quotas{});
+    if (record && tenants_.Has(tenant)) tenants_.SetQuotas(tenant, quotas.value_or(tenant::Quotas{}));
+    if (record || record.error().kind == ErrorKind::kNotFound) return;
+    runtime::SleepFor(limits::kReconnectPause);
+  }
+}
+
 void CoreParts::Adopt(std::unique_ptr<tenant::HostedTenant> tenant, Epoch epoch,
                       std::function<void()> first_answer) {
+  const TenantName name = tenant->name();
   tenants_.Adopt(std::move(tenant), epoch, std::move(first_answer));
+  wakes_.Spawn("quotas of " + name, [this, name] { LearnQuotas(name); });
 }
 
 }  // namespace tradewind::node

@@ -121,6 +121,8 @@ class CoreParts final : public move::MoveHost {
 
  private:
   void WakePacer();
+  // What the catalog has of a tenant that has come here. Suspends until the catalog has answered.
+  void LearnQuotas(const TenantName& tenant);
   tenant::LocalTenants::Options TenantBounds(tenant::TenantCores& table);
   Result<bool> Owns(const TenantName& tenant);
 

@@ -227,9 +227,31 @@ void Node::RegisterAndTidy() {
     runtime::SleepFor(limits::kReconnectPause);
   }
   if (!state.stopping) recovery_->FollowCatalog();
+  LearnQuotas();
 }
 
 pace::MoveEnds::Callbacks Node::CallbacksForPacer() {
+// A catalog of an earlier version has none, and says that it does not know the call.
+void Node::LearnQuotas() {
+  const NodeState& state = first().state();
+  while (!state.stopping) {
+    const auto records = catalog_->ListQuotas();
+    if (!records && records.error().kind == ErrorKind::kInvalid) return;
+    if (!records) {
+      runtime::SleepFor(limits::kReconnectPause);
+      continue;
+    }
+    std::map<TenantName, tenant::Quotas> own;
+    for (const catalog::TenantRecord& record : *records)
+      if (const auto quotas = tenant::ParseQuotas(record.quotas))
+        own[record.name] = *quotas;
+      else
+        log::warn("the quotas of tenant {} are not known: {}", record.name, Describe(quotas.error()));
+    OnEachCore([&](CoreParts& parts) { parts.tenants().SetQuotas(own); });
+    return;
+  }
+}
+
   pace::MoveEnds::Callbacks callbacks;
   callbacks.ask = [this](const NodeName& node, const pace::LatencyCall& call) -> Result<pace::EndLatency> {
     net::HttpRequest request;

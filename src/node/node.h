@@ -99,6 +99,8 @@ class Node {
   Result<void> ListenForMysql();
   void Connect();
   void RegisterAndTidy();
+  // What tenants may have, of all that the catalog says it of. Suspends until it has answered.
+  void LearnQuotas();
   pace::MoveEnds::Callbacks CallbacksForPacer();
   balance::Drain::Callbacks CallbacksForDrain();
   void AddRoutes();

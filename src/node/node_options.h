@@ -14,6 +14,7 @@
 #include "net/cluster_secret.h"
 #include "runtime/core.h"
 #include "runtime/network.h"
+#include "tenant/quotas.h"
 
 namespace tradewind::node {
 
@@ -35,6 +36,7 @@ struct NodeOptions {
   size_t metrics_tenants = 20;               // Of so many tenants, the largest users, /metrics has figures.
   runtime::Duration stream_idle = limits::kStreamIdle;  // So long a client's stream may be idle.
   runtime::Duration slow_statement{};  // Statements that take as long are logged; zero: none.
+  tenant::Quotas quotas = {};          // Of tenants that have none of their own.
   bool log_requests = false;           // Each request is.
   bool hand_over = true;  // Connections to the core that they keep asking; off to measure what that brings.
   bool replace_node = false;              // Takes the name over from a data folder that is lost.

@@ -24,6 +24,7 @@
 #include "cli/secret_file.h"
 #include "cli/text_file.h"
 #include "node/node.h"
+#include "node/quota_flags.h"
 #include "program/folder_lock.h"
 #include "program/listen_address.h"
 #include "program/private_folder.h"
@@ -57,6 +58,7 @@ struct ServeOptions {
   size_t metrics_tenants = 20;
   std::string slow_statement;
   std::string log_format = "text";
+  node::QuotaFlags quotas;
   bool log_requests = false;
   std::optional<size_t> cores;
 };
@@ -113,6 +115,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   node.metrics_tenants = options.metrics_tenants;
   node.log_requests = options.log_requests;
   if (!options.slow_statement.empty()) {
+  TW_TRY_ASSIGN(node.quotas, node::QuotasOf(options.quotas));
     TW_TRY_ASSIGN(node.slow_statement, ParseDuration(options.slow_statement));
   }
   if (!options.stream_idle.empty()) {
@@ -356,6 +359,27 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .AddOption(
           "--stream-idle", options->stream_idle,
           "How long a client's stream may be idle before it ends, and its transaction is rolled back. The "
+  serve
+      .AddOption("--quota-size", options->quotas.size,
+                 "How large the file of a tenant may become that has no quota of its own (tradewind tenant "
+                 "set) [any]")
+      .ValueName("SIZE");
+  serve.AddOption("--quota-memory", options->quotas.memory, "The same of the memory of its statements [any]")
+      .ValueName("SIZE");
+  serve
+      .AddOption("--quota-statement-time", options->quotas.statement_time,
+                 "The same of the time that a statement may run [60s]")
+      .ValueName("D");
+  serve
+      .AddOption("--quota-streams", options->quotas.streams,
+                 "The same of streams that may be open at a time [128]")
+      .ValueName("N")
+      .Positive();
+  serve
+      .AddOption("--quota-requests", options->quotas.requests,
+                 "The same of requests that may begin a second, at its owner [any]")
+      .ValueName("N")
+      .Positive();
           "same on all nodes [10s]")
       .ValueName("D");
   serve

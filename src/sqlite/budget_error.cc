@@ -3,6 +3,8 @@
 #include <string>
 
 #include "base/limits.h"
+#include "base/units.h"
+#include "sqlite/page_store.h"
 
 namespace tradewind::sqlite {
 
@@ -28,6 +30,12 @@ Error NoMemoryForRows() {
 Error TooMuchMemory(const MemoryBudget& budget, Error of_statement) {
   switch (budget.shortage()) {
     case MemoryBudget::Shortage::kTenant:
+      if (const uint64_t bound = budget.store()->memory().bound(); bound < limits::kTenantMemoryBytes)
+        return {ErrorKind::kTooLarge, "SQLITE_NOMEM",
+                "the statement needs more memory than is left of the " + FormatSize(bound) +
+                    " that its tenant may have, and was ended",
+                "make it smaller; an administrator can change the tenant's quota (tradewind tenant set "
+                "--quota-memory)"};
       return {ErrorKind::kTooLarge, "TENANT_MEMORY",
               "the statement needs more memory than is left of what its tenant may have, and was ended",
               "run fewer large statements of this tenant at a time, or make them smaller"};

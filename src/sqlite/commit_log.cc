@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "runtime/descriptors.h"
 #include "runtime/turns.h"
+#include "sqlite/big_endian.h"
 
 namespace tradewind::sqlite {
 
@@ -67,6 +68,11 @@ Result<size_t> CommitLog::Read(uint64_t offset, MutableBytes into) {
     TW_TRY(Flush());
   }
   return file_->Read(offset, into);
+}
+
+uint32_t CommitLog::PagesAfterCommit(uint64_t offset, Bytes bytes) const {
+  if (tracker_.Classify(offset, bytes) != WalTracker::Write::kCommitFrameHeader) return 0;
+  return ReadBigEndian32(bytes.data() + 4);
 }
 
 // A transaction of many pages writes all of them within one instruction, so others run in between; not before the

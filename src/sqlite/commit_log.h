@@ -134,6 +134,8 @@ class CommitLog {
   uint64_t generation() const { return tracker_.generation(); }
   uint32_t frames() const { return tracker_.committed_frame(); }
   uint32_t page_size() const { return tracker_.page_size(); }  // 0: nothing was written.
+  // How many pages the database has after the commit whose frame's header is about to be written; 0: it is none.
+  uint32_t PagesAfterCommit(uint64_t offset, Bytes bytes) const;
   uint32_t database_pages() const {
     return tracker_.database_pages();
   }                                        // After the last commit of the generation.

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/planted_bug.h"
+#include "base/units.h"
 #include "runtime/turns.h"
 #include "sqlite/big_endian.h"
 #include "sqlite/lock_bytes.h"
@@ -210,6 +211,16 @@ int PageStore::ReadWal(uint64_t offset, MutableBytes into) {
 }
 
 int PageStore::WriteWal(uint64_t offset, Bytes bytes) {
+  if (most_bytes_ > 0) {
+    const uint32_t pages = log_.PagesAfterCommit(offset, bytes);
+    if (pages > page_count_ && uint64_t{pages} * log_.page_size() > most_bytes_)
+      return Refuse(SQLITE_FULL,
+                    {ErrorKind::kTooLarge, "SQLITE_FULL",
+                     "the tenant may have " + FormatSize(most_bytes_) + ", and this would make it " +
+                         FormatSize(uint64_t{pages} * log_.page_size()),
+                     "delete what is not needed, and VACUUM; an administrator can change its quota "
+                     "(tradewind tenant set --quota-size)"});
+  }
   if (auto written = log_.Write(offset, bytes); !written) return RefuseWrite(std::move(written).error());
   if (log_.page_size() != 0) page_size_ = log_.page_size();
   return SQLITE_OK;

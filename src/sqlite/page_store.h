@@ -72,6 +72,8 @@ class PageStore {
 
   // What SQLite holds in memory for the tenant.
   MemoryAccount& memory() { return *memory_; }
+  // A commit that would make the database larger than this, and larger than it is, is refused with SQLITE_FULL. 0: none.
+  void SetMostBytes(uint64_t bytes) { most_bytes_ = bytes; }
 
   CommitLog& log() { return log_; }
   const CommitLog& log() const { return log_; }
@@ -147,6 +149,7 @@ class PageStore {
   int wal_index_users_ = 0;
   uint32_t page_size_ = 0;
   uint32_t page_count_ = 0;
+  uint64_t most_bytes_ = 0;
 
   CommitLog log_;
   PageHeat heat_;

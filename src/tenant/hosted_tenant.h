@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "runtime/core.h"
+#include "tenant/quotas.h"
 
 namespace tradewind::tenant {
 
@@ -36,6 +37,8 @@ class HostedTenant {
   virtual std::string_view engine() const = 0;
   // Of what is committed, as far as is known. Does not suspend.
   virtual std::optional<TenantSize> Size() const { return std::nullopt; }
+  // From the next statement on; 0 is none. Does not suspend.
+  virtual void SetQuotas(const Quotas&) {}
 
   // -- Its moves
   virtual Gate gate() const = 0;

@@ -56,6 +56,7 @@ LocalTenants::LocalTenants(runtime::Core& core, std::string folder, RemovedFiles
       options_(std::move(options)),
       files_(options_.files ? *options_.files : sqlite_files_),
       second_files_(options_.second_files),
+      quotas_(options_.quotas),
       relief_(core.descriptors().AddRelief([this] { return CloseOneIdle(); })),
       fibers_(core) {}
 
@@ -88,10 +89,25 @@ void LocalTenants::Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch,
                          std::function<void()> first_answer) {
   Entry& entry = Add(tenant->name(), epoch);
   entry.tenant = std::move(tenant);
+  entry.tenant->SetQuotas(quotas_.Of(entry.tenant->name()));
   entry.memory = std::make_unique<Memory>(Memory{std::move(first_answer), {}});
   ++open_;
   ListIfUnused(entry);
   CloseSomeIfMany();
+}
+
+void LocalTenants::SetQuotas(std::map<TenantName, Quotas> own) {
+  core_.AssertHere();
+  quotas_.Set(std::move(own));
+  for (const auto& [name, entry] : entries_)
+    if (entry->tenant) entry->tenant->SetQuotas(quotas_.Of(name));
+}
+
+void LocalTenants::SetQuotas(const TenantName& name, const Quotas& own) {
+  core_.AssertHere();
+  quotas_.Set(name, own);
+  const auto found = entries_.find(name);
+  if (found != entries_.end() && found->second->tenant) found->second->tenant->SetQuotas(quotas_.Of(name));
 }
 
 void LocalTenants::AddUnserved(const TenantName& name, Error why) {
@@ -157,6 +173,7 @@ Result<void> LocalTenants::Open(const TenantName& name, Entry& entry) {
     if (*is_of_second) opened = second_files_->Open(core_, name, PathOf(name), recently_used);
   }
   TW_TRY_ASSIGN(entry.tenant, std::move(opened));
+  entry.tenant->SetQuotas(quotas_.Of(name));
   ++counters_.openings;
   return {};
 }

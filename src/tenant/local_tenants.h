@@ -88,6 +88,7 @@ class LocalTenants {
     TenantCores* cores = nullptr;
     // What else keeps a tenant from being idle.
     std::function<bool(const TenantName&)> is_busy = [](const TenantName&) { return false; };
+    Quotas quotas = {};  // Of tenants that have none of their own.
     // Those of closed tenants; outlives them. Null: they are SQLite's.
     TenantFiles* files = nullptr;
     // Those of tenants of a second engine; outlives them. Null: there is none.
@@ -151,6 +152,10 @@ class LocalTenants {
   TenantFiles* FilesOf(std::string_view engine) const;
   // Of the engine whose files of the tenant are here; null: of none. Suspends.
   Result<TenantFiles*> FindFiles(const TenantName& name) const;
+  // What the tenants may have: all that have quotas of their own, or one of them; none, those of Options.
+  void SetQuotas(std::map<TenantName, Quotas> own);
+  void SetQuotas(const TenantName& name, const Quotas& own);
+  Quotas QuotasOf(const TenantName& name) const { return quotas_.Of(name); }
   // Removes what lies beside the place of a tenant's file that is about to be made, and would be taken for its own.
   // Durable once the folder is synced. Suspends.
   Result<void> ClearBeside(const TenantName& name);
@@ -195,6 +200,7 @@ class LocalTenants {
   TenantFiles& files_;
   TenantFiles* const second_files_;
   std::map<TenantName, std::shared_ptr<Entry>> entries_;
+  QuotaTable quotas_;
   std::list<Entry*> unused_;  // Those that are open and that nobody uses, by the time of their last use.
   size_t open_ = 0;           // Those that are being opened or closed included.
   size_t closers_ = 0;

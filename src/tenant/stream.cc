@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/units.h"
 #include "runtime/turns.h"
 #include "sqlite/error_code.h"
 #include "tenant/admission.h"
@@ -113,7 +114,7 @@ Result<T> Stream::Enter(const Request& request) {
   TW_TRY(CheckNotCancelled());
   if (snapshot_ended_) RollBackSnapshot();
   executing_ = true;
-  deadline_ = tenant_->core().Now() + limits::kStatementTime;
+  deadline_ = tenant_->core().Now() + tenant_->statement_time();
   Result<T> result = sqlite::OrOutOfMemory<T>(request);
   executing_ = false;
   tenant_->NoteProgress();
@@ -252,7 +253,7 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
     if (admission_observer) [[unlikely]]
       admission_observer->OnAdmitted(tenant_->name());
   }
-  deadline_ = tenant_->core().Now() + limits::kStatementTime;
+  deadline_ = tenant_->core().Now() + tenant_->statement_time();
   return Decision::kStep;
 }
 
@@ -305,10 +306,10 @@ Result<void> Stream::OnProgress() {
   if (rows_) deadline_ += rows_->TakeWaited();
   const runtime::TimePoint now = tenant_->core().Now();
   if (now >= deadline_)
-    return Fail(ErrorKind::kTimeout, "STATEMENT_TIMEOUT",
-                "the statement ran longer than " + std::to_string(limits::kStatementTime.count() / 1000) +
-                    " s and was ended",
-                "make it touch fewer rows, or split it");
+    return Fail(
+        ErrorKind::kTimeout, "STATEMENT_TIMEOUT",
+        "the statement ran longer than " + FormatDuration(tenant_->statement_time()) + " and was ended",
+        "make it touch fewer rows, or split it");
   runtime::YieldIfTurnIsOver();
   return tenant_->CheckUp();
 }

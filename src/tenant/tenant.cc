@@ -144,12 +144,25 @@ void Tenant::ReturnConnection(std::unique_ptr<Connection> connection) {
     pool_.push_back(std::move(connection));
 }
 
+void Tenant::SetQuotas(const Quotas& quotas) {
+  const auto bounded = [](const std::optional<uint64_t>& quota, uint64_t most) {
+    return quota && *quota != 0 ? std::min(*quota, most) : most;
+  };
+  statement_time_ = std::chrono::milliseconds(
+      bounded(quotas.statement_ms, std::chrono::milliseconds(limits::kStatementTime).count()));
+  most_streams_ = bounded(quotas.streams, limits::kStreamsPerTenant);
+  store_->memory().SetBound(bounded(quotas.memory_bytes, limits::kTenantMemoryBytes));
+  store_->SetMostBytes(quotas.size_bytes.value_or(0));
+}
+
 Result<std::unique_ptr<Stream>> Tenant::OpenStream() {
   TW_TRY(CheckUp());
-  if (streams_.size() + opening_ >= limits::kStreamsPerTenant)
+  if (streams_.size() + opening_ >= most_streams_)
     return Fail(ErrorKind::kUnavailable, "TOO_MANY_STREAMS",
-                "the tenant " + name_ + " has " + std::to_string(limits::kStreamsPerTenant) + " streams open",
-                "close some, or try again");
+                "the tenant " + name_ + " has " + std::to_string(streams_.size() + opening_) +
+                    " streams open, which is as many as it may",
+                "close some, or try again; an administrator can change its quota (tradewind tenant set "
+                "--quota-streams)");
   ++opening_;
   auto connection = sqlite::OrOutOfMemory<std::unique_ptr<Connection>>([this] { return TakeConnection(); });
   --opening_;

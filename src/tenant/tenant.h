@@ -127,6 +127,9 @@ class Tenant final : public HostedTenant {
 
   const TenantName& name() const override { return name_; }
   std::string_view engine() const override { return kSqliteEngine; }
+  void SetQuotas(const Quotas& quotas) override;
+  // How long a statement may run.
+  runtime::Duration statement_time() const { return statement_time_; }
   std::optional<TenantSize> Size() const override;
   runtime::Core& core() { return core_; }
   sqlite::PageStore& store() { return *store_; }
@@ -189,6 +192,8 @@ class Tenant final : public HostedTenant {
   std::optional<Error> failed_;
   runtime::TaskGroup background_;
   Checkpoints checkpoints_;
+  runtime::Duration statement_time_ = limits::kStatementTime;
+  size_t most_streams_ = limits::kStreamsPerTenant;
 };
 
 }  // namespace tradewind::tenant

@@ -317,6 +317,20 @@ TEST_F(TenantTest, AStatementThatIsCompiledAgainWhileTheGateClosesWaitsAtIt) {
 
 // -- Streams, checkpoints, exports, the end
 
+TEST_F(TenantTest, ATenantHasNoMoreStreamsThanItsQuotaSays) {
+  WithTenant([&](Tenant& tenant) {
+    tenant.SetQuotas({.streams = 2});
+    std::vector<std::unique_ptr<Stream>> streams;
+    for (int i = 0; i < 2; ++i) streams.push_back(OpenStream(tenant));
+    const auto third = tenant.OpenStream();
+    EXPECT_EQ(CodeOf(third), "TOO_MANY_STREAMS");
+    EXPECT_NE(third.error().action.find("--quota-streams"), std::string::npos);
+    tenant.SetQuotas({});
+    streams.push_back(OpenStream(tenant));
+    EXPECT_EQ(tenant.stream_count(), 3u);
+  });
+}
+
 TEST_F(TenantTest, StreamsAreBoundedAndReuseConnections) {
   WithTenant([&](Tenant& tenant) {
     std::vector<std::unique_ptr<Stream>> streams;

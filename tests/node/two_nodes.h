@@ -77,6 +77,7 @@ class TwoNodes : public testing::Test {
   std::optional<int64_t> sqlite_version_;
   std::optional<runtime::Address> mysql_listen_;
   bool log_requests_ = false;
+  tenant::Quotas quotas_;
   runtime::Duration slow_statement_{};
   std::unique_ptr<Node> n1_;
   std::unique_ptr<Node> n2_;
@@ -92,6 +93,7 @@ class TwoNodes : public testing::Test {
     options.sqlite_version = sqlite_version_;
     options.mysql_listen = mysql_listen_;
     options.log_requests = log_requests_;
+    options.quotas = quotas_;
     options.slow_statement = slow_statement_;
     return options;
   }
