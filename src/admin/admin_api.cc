@@ -62,6 +62,7 @@ void AdminApi::AddRoutes(net::Routes& routes) {
   add("POST", "/v1/exports", &AdminApi::BeginExport);
   add("GET", "/v1/exports/*", &AdminApi::ReadExport);
   add("DELETE", "/v1/exports/*", &AdminApi::DropExport);
+  add("POST", "/v1/catalog/backup", &AdminApi::BackUpCatalog);
   add("POST", "/v1/moves", &AdminApi::StartMove);
   add("GET", "/v1/moves", &AdminApi::ListMoves);
   add("GET", "/v1/moves/*", &AdminApi::ShowMove);
@@ -269,6 +270,18 @@ net::Answer AdminApi::ReadExport(const Call& call) {
     response.body = std::move(bytes);
     return response;
   });
+}
+
+// It is read as an export.
+net::Answer AdminApi::BackUpCatalog(const Call& call) {
+  TW_TRY(ParseNothing(call.request.body));
+  if (!parts_.catalog)
+    return Fail(ErrorKind::kRefused, "NOT_THE_CATALOG", "the catalog is on another node than " + member_.self,
+                "ask that one: --server " + parts_.catalog_url);
+  TW_TRY_ASSIGN(const auto begun, parts_.transfers.BeginBackup(*parts_.catalog));
+  return Json(201, json::object{{"id", begun.id},
+                                {"size_bytes", begun.size_bytes},
+                                {"chunk_bytes", limits::kTransferChunkBytes}});
 }
 
 net::Answer AdminApi::DropExport(const Call& call) {

@@ -41,6 +41,9 @@ class AdminApi {
     balance::Drain& drain;
     Transfers& transfers;
     gateway::Forwarding& forwarding;
+    // Null where another node has the catalog; then at this URL.
+    catalog::EmbeddedCatalog* catalog = nullptr;
+    std::string catalog_url = {};
   };
   AdminApi(const catalog::Member& member, const Parts& parts)
       : member_(member), parts_(parts), move_calls_(member, parts.tenants, parts.forwarding) {}
@@ -65,6 +68,7 @@ class AdminApi {
   net::Answer DropImport(const Call& call);
   net::Answer BeginExport(const Call& call);
   net::Answer ReadExport(const Call& call);
+  net::Answer BackUpCatalog(const Call& call);
   net::Answer DropExport(const Call& call);
 
   net::Answer StartMove(const Call& call);

@@ -11,6 +11,7 @@
 #include "admin/tenant_maker.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "catalog/embedded_catalog.h"
 #include "runtime/random_id.h"
 #include "tenant/tenant.h"
 
@@ -244,19 +245,30 @@ Result<Transfers::Begun> Transfers::BeginExport(const TenantName& tenant) {
     return uint64_t{source->store().page_size()} * source->store().page_count();
   };
   TW_TRY_ASSIGN(const uint64_t estimate, tenants_.At(tenant, size_at));
+  return Begin(tenant, estimate, [&](const std::string& path) {
+    return tenants_.At(tenant, [&](gateway::CoreTenants& home) -> Result<void> {
+      TW_TRY_ASSIGN(const auto source, home.tenants.Find(tenant));
+      return source->ExportTo(path, [this] { return CheckRunning(); });
+    });
+  });
+}
+
+Result<Transfers::Begun> Transfers::BeginBackup(catalog::EmbeddedCatalog& catalog) {
+  core_.AssertHere();
+  return Begin("", 0, [&](const std::string& path) { return catalog.BackUpTo(path); });
+}
+
+Result<Transfers::Begun> Transfers::Begin(const TenantName& tenant, uint64_t estimate,
+                                          const std::function<Result<void>(const std::string& path)>& copy) {
   TW_TRY_ASSIGN(const auto transfer, Add(Kind::kExport, tenant, estimate));
   const Use use(*this, transfer);
-  const auto copy_at = [&](gateway::CoreTenants& home) -> Result<void> {
-    TW_TRY_ASSIGN(const auto source, home.tenants.Find(tenant));
-    return source->ExportTo(transfer->path, [this] { return CheckRunning(); });
-  };
-  const auto copy = [&]() -> Result<Begun> {
-    TW_TRY(tenants_.At(tenant, copy_at));
+  const auto make = [&]() -> Result<Begun> {
+    TW_TRY(copy(transfer->path));
     TW_TRY_ASSIGN(transfer->file, core_.disk().Open(transfer->path, runtime::OpenMode::kExisting));
     TW_TRY_ASSIGN(transfer->size_bytes, transfer->file->Size());
     return Begun{transfer->id, transfer->size_bytes};
   };
-  Result<Begun> begun = copy();
+  Result<Begun> begun = make();
   if (!begun) Forget(*transfer);
   return begun;
 }

@@ -32,6 +32,10 @@
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
 
+namespace tradewind::catalog {
+class EmbeddedCatalog;
+}
+
 namespace tradewind::admin {
 
 class TenantMaker;
@@ -69,6 +73,8 @@ class Transfers {
   };
   // Fails as LocalTenants::Find and tenant::Tenant::ExportTo do, or with TOO_MANY_TRANSFERS. Suspends.
   Result<Begun> BeginExport(const TenantName& tenant);
+  // The same of the catalog, which is read as an export is.
+  Result<Begun> BeginBackup(catalog::EmbeddedCatalog& catalog);
   // Up to `length` bytes, fewer only at the end. Fails with CHUNK_TOO_LARGE, OFFSET_INVALID. Suspends.
   Result<std::string> Read(const std::string& id, uint64_t offset, uint64_t length);
 
@@ -82,6 +88,9 @@ class Transfers {
   class Use;
 
   Result<std::shared_ptr<Transfer>> Add(Kind kind, const TenantName& tenant, uint64_t size_bytes);
+  // Has `copy` make the file, and opens it.
+  Result<Begun> Begin(const TenantName& tenant, uint64_t estimate,
+                      const std::function<Result<void>(const std::string& path)>& copy);
   Result<std::shared_ptr<Transfer>> Find(Kind kind, const std::string& id);
   void Forget(const Transfer& transfer);
   Result<void> CheckSpace(uint64_t wanted) const;

@@ -38,6 +38,9 @@ class EmbeddedCatalog final : public Catalog {
   ~EmbeddedCatalog() override;  // Requires: Close() has returned.
   // Waits for calls in progress, then closes the file. Later calls fail with CATALOG_DOWN. Suspends.
   void Close();
+  // A plain SQLite file at `path` with what the catalog holds now, durable, made while it is in use. Fails with kExists
+  // when there is one. Suspends.
+  Result<void> BackUpTo(const std::string& path);
 
   Result<Membership> RegisterNode(const Registration& registration) override;
   Result<void> SetDraining(const NodeName& name, bool draining) override;
@@ -73,6 +76,7 @@ class EmbeddedCatalog final : public Catalog {
   explicit EmbeddedCatalog(runtime::Core& core) : core_(core), turn_(core) {}
   Result<void> OpenFile(const std::string& path);
   Result<void> CheckContent();
+  Result<void> CopyTo(const std::string& path);
   void Close(bool seal);
   static Error NotWritten(const Error& cause);
   Result<void> PrepareContent();

@@ -158,6 +158,31 @@ TEST_F(EmbeddedCatalogFile, OfTheFirstFormatIsBroughtUpToDate) {
   });
 }
 
+TEST_F(EmbeddedCatalogFile, IsBackedUpWhileItIsUsedToAFileThatIsACatalog) {
+  const std::string copy = path_ + "-copy";
+  Run([&](EmbeddedCatalog& catalog) {
+    Need(catalog.RegisterNode({{"n1", "http://127.0.0.1:1"}}));
+    for (int i = 0; i < 300; ++i) Need(catalog.CreateTenant("before-" + std::to_string(i), "sqlite", "n1"));
+    runtime::TaskGroup others(*core_);
+    bool done = false;
+    others.Spawn("use", [&] {
+      for (int i = 0; !done; ++i) Need(catalog.CreateTenant("after-" + std::to_string(i), "sqlite", "n1"));
+    });
+    Need(catalog.BackUpTo(copy));
+    done = true;
+    others.Join();
+    EXPECT_EQ(CodeOf(catalog.BackUpTo(copy)), "FILE_EXISTS") << "nothing is written over";
+    Need(catalog.SetQuotas("before-1", R"({"streams":4})"));
+  });
+  path_ = copy;
+  Run([&](EmbeddedCatalog& catalog) {
+    EXPECT_GE(Need(catalog.ListTenants()).size(), 300u);
+    EXPECT_EQ(Need(catalog.GetTenant("before-299")).ownership.owner, "n1");
+    EXPECT_EQ(Need(catalog.GetTenant("before-1")).quotas, "") << "that came later";
+    Need(catalog.CreateTenant("new", "sqlite", "n1"));
+  });
+}
+
 TEST_F(EmbeddedCatalogFile, OfALaterFormatIsRefusedAndLeftAlone) {
   core_->RunUntilReturned("test", [&] {
     Need(RunOnFile(*core_, path_,

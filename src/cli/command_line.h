@@ -28,6 +28,7 @@ struct CommandLine {
 // `line` must live as long as what `app` belongs to.
 void AddTenantCommands(Command app, CommandLine& line);
 void AddTransferCommands(Command tenant, CommandLine& line);  // tenant import, tenant export
+void AddCatalogCommands(Command app, CommandLine& line);
 void AddSqlCommand(Command app, CommandLine& line);
 void AddMoveCommands(Command app, CommandLine& line);
 void AddNodeCommands(Command app, CommandLine& line);

@@ -1,4 +1,4 @@
-// tradewind tenant import | export: a plain SQLite file in, or out while the tenant is in use, in pieces, so
+// tradewind tenant import | export, catalog backup: a plain SQLite file in, or out while the tenant is in use, in pieces, so
 // that a file of any size needs little memory.
 #include <fmt/format.h>
 
@@ -98,9 +98,11 @@ Result<void> Download(ClientContext& context, runtime::File& file, uint64_t size
   return {};
 }
 
-Result<void> Export(ClientContext& context, const TransferOptions& options) {
-  TW_TRY_ASSIGN(const auto target, outside::ExportTarget::Open(context.core, options.file));
-  TW_TRY_ASSIGN(const json::value answer, context.admin.Post("/v1/exports", {{"tenant", options.tenant}}));
+// What the node makes when it is asked at `path`, into the file. Its size.
+Result<uint64_t> Fetch(ClientContext& context, const std::string& path, const json::object& request,
+                       const std::string& file) {
+  TW_TRY_ASSIGN(const auto target, outside::ExportTarget::Open(context.core, file));
+  TW_TRY_ASSIGN(const json::value answer, context.admin.Post(path, request));
   TW_TRY_ASSIGN(const Transfer transfer, ParseTransfer(answer, "/v1/exports"));
   const auto size = static_cast<uint64_t>(NumberAt(answer, "size_bytes"));
   auto received = Download(context, target->file(), size, transfer);
@@ -108,6 +110,21 @@ Result<void> Export(ClientContext& context, const TransferOptions& options) {
   // The copy at the node is only for us; if this fails, the node removes it in time.
   [[maybe_unused]] auto dropped = context.admin.Delete(transfer.path);
   TW_TRY(std::move(received));
+  return size;
+}
+
+Result<void> BackUp(ClientContext& context, const TransferOptions& options) {
+  TW_TRY_ASSIGN(const uint64_t size, Fetch(context, "/v1/catalog/backup", {}, options.file));
+  if (context.json())
+    PrintJson(json::object{{"file", options.file}, {"size_bytes", size}});
+  else
+    fmt::print("the catalog is copied to {} ({})\n", options.file, FormatSize(size));
+  return {};
+}
+
+Result<void> Export(ClientContext& context, const TransferOptions& options) {
+  TW_TRY_ASSIGN(const uint64_t size,
+                Fetch(context, "/v1/exports", {{"tenant", options.tenant}}, options.file));
   if (context.json())
     PrintJson(json::object{{"tenant", options.tenant}, {"file", options.file}, {"size_bytes", size}});
   else
@@ -134,6 +151,21 @@ void AddTransferCommands(Command tenant, CommandLine& line) {
   add("import", "Make a tenant from an SQLite file", Import)
       .AddOption("--node", options->node, "The node to own it; default: the cluster's choice");
   add("export", "Copy a tenant to an SQLite file, while it is in use", Export);
+}
+
+void AddCatalogCommands(Command app, CommandLine& line) {
+  const Command catalog = app.AddCommand("catalog", "The catalog: which node owns which tenant");
+  catalog.RequireCommand();
+  catalog.FallThrough();
+  auto options = std::make_shared<TransferOptions>();
+  const Command backup = catalog.AddCommand("backup", "Copy the catalog to a file, while it is in use");
+  backup.FallThrough();
+  backup.AddOption("FILE", options->file, "Where the copy goes; made").Required();
+  backup.OnGiven([&line, options] {
+    line.action = [&line, options] {
+      return RunClient(line.global, [&](ClientContext& context) { return BackUp(context, *options); });
+    };
+  });
 }
 
 }  // namespace tradewind::cli

@@ -187,8 +187,9 @@ void Node::Connect() {
   drain_ = std::make_unique<balance::Drain>(core_, options_.name, options_.data_folder + "/drain",
                                             CallbacksForDrain());
   admin_ = std::make_unique<admin::AdminApi>(
-      parts.member(), admin::AdminApi::Parts{parts.directory(), tenants_, *maker_, *core_change_, *drain_,
-                                             *transfers_, *forwarding_});
+      parts.member(),
+      admin::AdminApi::Parts{parts.directory(), tenants_, *maker_, *core_change_, *drain_, *transfers_,
+                             *forwarding_, embedded_, options_.join_url.value_or("")});
   std::vector<CoreParts*> by_core;
   for (const auto& of_core : parts_) by_core.push_back(of_core.get());
   move_routes_.emplace(tenants_, std::move(by_core));

@@ -50,6 +50,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddServeCommand(app, line);
   cli::AddTenantCommands(app, line);
   cli::AddSqlCommand(app, line);
+  cli::AddCatalogCommands(app, line);
   cli::AddMoveCommands(app, line);
   cli::AddNodeCommands(app, line);
   AddRepairCommand(app.Find("node"), line);

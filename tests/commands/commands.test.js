@@ -65,6 +65,44 @@ test("a second node of a name is refused, and told by whom the name is taken", a
   assert.match(replacing.stderr, /a node n2 runs at/);
 });
 
+test("the catalog is backed up by the node that has it, and another says which that is", async () => {
+  const file = join(folder, "catalog-copy.db");
+  const elsewhere = await run("catalog", "backup", file);
+  assert.equal(elsewhere.code, 4);
+  assert.ok(elsewhere.stderr.includes(cluster.urls[0]), elsewhere.stderr);
+  const made = await tradewind(["catalog", "backup", file, "-o", "json"], { env: { TRADEWIND_URL: cluster.urls[0] } });
+  assert.equal(made.code, 0, made.stderr);
+  assert.equal(JSON.parse(made.stdout).size_bytes, (await stat(file)).size);
+  assert.equal((await readFile(file)).subarray(0, 15).toString(), "SQLite format 3");
+});
+
+test("quotas are set and shown, and those that are none are refused", async () => {
+  await json("tenant", "create", "bounded");
+  const set = await json("tenant", "set", "bounded", "--quota-size", "10MB", "--quota-statement-time", "2s", "--quota-streams", "none");
+  assert.deepEqual(set.quotas, { size_bytes: 10_000_000, statement_ms: 2000, streams: 0 });
+  assert.deepEqual((await json("tenant", "set", "bounded", "--quota-streams", "default")).quotas, { size_bytes: 10_000_000, statement_ms: 2000 });
+  assert.match((await run("tenant", "show", "bounded")).stdout, /quotas +size_bytes 10000000, statement_ms 2000/);
+  assert.equal((await run("tenant", "set", "bounded", "--quota-streams", "0")).code, 2);
+  assert.equal((await run("tenant", "delete", "bounded")).code, 0);
+});
+
+test("a node that is told to end lets requests end", async () => {
+  const node = await startNode("ending", folder, undefined, { more: ["--drain", "30s"] });
+  const call = (path, body) =>
+    fetch(node.url + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  await call("/v1/tenants", { name: "t" });
+  const sql = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 6000000) SELECT max(n) FROM c";
+  const answer = call("/db/t/v2/pipeline", { requests: [{ type: "execute", stmt: { sql } }, { type: "close" }] });
+  for (;;) {
+    const metrics = await (await fetch(`${node.url}/metrics`)).text();
+    if (/^tradewind_open_streams [1-9]/m.test(metrics) || /^tradewind_open_streams\{[^}]*\} [1-9]/m.test(metrics)) break;
+  }
+  node.child.kill("SIGTERM");
+  const { results } = await (await answer).json();
+  assert.equal(results[0].response.result.rows[0][0].value, "6000000");
+  assert.equal((await node.ended).code, 0, node.log());
+});
+
 test("exit codes tell what went wrong", async () => {
   await json("tenant", "create", "codes");
   const twice = await run("tenant", "create", "codes");
