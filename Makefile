@@ -147,6 +147,10 @@ bench-peers: build
 bench-cores: build
 	@python3 bench/cores.py build/tradewind $(BENCH_FLAGS)
 
+# A package for Debian, build/tradewind_VERSION_ARCH.deb: the program, its systemd unit and its settings (docs/operations.md).
+package: build
+	@cd build && cpack -G DEB | tail -1
+
 format:
 	@find $(wildcard src sim bench tests fuzz) -name node_modules -prune -o \( -name '*.h' -o -name '*.cc' \) -print | \
 	  xargs --no-run-if-empty $(CLANG_FORMAT) -i

@@ -188,7 +188,6 @@ net::Answer AdminApi::SetTenant(const Call& call) {
       });
 }
 
-net::Answer AdminApi::DeleteTenant(const Call& call) {
 Result<catalog::TenantRecord> AdminApi::SetQuotas(const catalog::TenantRecord& record,
                                                   const SetTenantRequest& set) {
   TW_TRY_ASSIGN(tenant::Quotas quotas, tenant::ParseQuotas(record.quotas));
@@ -200,6 +199,7 @@ Result<catalog::TenantRecord> AdminApi::SetQuotas(const catalog::TenantRecord& r
   return changed;
 }
 
+net::Answer AdminApi::DeleteTenant(const Call& call) {
   return parts_.forwarding.AtOwner(call.name, call.request, limits::kForwardedCall,
                                    [&](const catalog::TenantRecord& record) -> net::Answer {
                                      TW_TRY(parts_.maker.Delete(record.name));

@@ -60,10 +60,10 @@ class AdminApi {
   net::Answer ShowTenant(const Call& call);
   net::Answer SetTenant(const Call& call);
   net::Answer DeleteTenant(const Call& call);
+  Result<catalog::TenantRecord> SetQuotas(const catalog::TenantRecord& record, const SetTenantRequest& set);
 
   net::Answer BeginImport(const Call& call);
   net::Answer WriteImport(const Call& call);
-  Result<catalog::TenantRecord> SetQuotas(const catalog::TenantRecord& record, const SetTenantRequest& set);
   net::Answer CommitImport(const Call& call);
   net::Answer DropImport(const Call& call);
   net::Answer BeginExport(const Call& call);

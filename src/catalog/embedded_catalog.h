@@ -52,11 +52,11 @@ class EmbeddedCatalog final : public Catalog {
   Result<std::vector<TenantRecord>> ListTenants() override;
   Result<std::vector<TenantRecord>> ListObjectives() override;
   Result<TenantRecord> SetObjective(const TenantName& name, const std::string& objective) override;
+  Result<std::vector<TenantRecord>> ListQuotas() override;
+  Result<TenantRecord> SetQuotas(const TenantName& name, const std::string& quotas) override;
   Result<std::map<NodeName, uint64_t>> TenantCounts() override;
   Result<void> DeleteTenant(const TenantName& name, const Ownership& expected) override;
   Result<void> DeleteInMove(const TenantName& name, const Ownership& expected, const MoveId& move) override;
-  Result<std::vector<TenantRecord>> ListQuotas() override;
-  Result<TenantRecord> SetQuotas(const TenantName& name, const std::string& quotas) override;
   Result<SwapOutcome> Swap(const TenantName& name, const Ownership& from, const NodeName& to,
                            const MoveId& move) override;
   Result<SwapOutcome> Fence(const TenantName& name, const Ownership& from, const MoveId& move) override;

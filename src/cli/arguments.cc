@@ -113,6 +113,10 @@ void Command::RequireCommand() const {
   app_->require_subcommand(1);
 }
 
+void Command::AddVersion(const char* text) const {
+  app_->set_version_flag("--version", text, "Print the version and exit");
+}
+
 void Command::FallThrough() const {
   app_->fallthrough();
 }

@@ -63,6 +63,8 @@ class Command {
   Command Find(const char* name) const;
   // One of the commands must be given.
   void RequireCommand() const;
+  // --version prints this.
+  void AddVersion(const char* text) const;
   // What it does not know is looked up in the command that it belongs to.
   void FallThrough() const;
   // Runs after everything was parsed, if the command was given.

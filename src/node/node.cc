@@ -227,11 +227,10 @@ void Node::RegisterAndTidy() {
     log::warn("the node is not registered yet: {}", Describe(registered.error()));
     runtime::SleepFor(limits::kReconnectPause);
   }
-  if (!state.stopping) recovery_->FollowCatalog();
   LearnQuotas();
+  if (!state.stopping) recovery_->FollowCatalog();
 }
 
-pace::MoveEnds::Callbacks Node::CallbacksForPacer() {
 // A catalog of an earlier version has none, and says that it does not know the call.
 void Node::LearnQuotas() {
   const NodeState& state = first().state();
@@ -253,6 +252,7 @@ void Node::LearnQuotas() {
   }
 }
 
+pace::MoveEnds::Callbacks Node::CallbacksForPacer() {
   pace::MoveEnds::Callbacks callbacks;
   callbacks.ask = [this](const NodeName& node, const pace::LatencyCall& call) -> Result<pace::EndLatency> {
     net::HttpRequest request;

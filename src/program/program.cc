@@ -45,12 +45,13 @@ int RunCommandLine(int argc, const char* const* argv) {
   app.AddOption("-o,--output", output, "How results are printed: table (default) or json")
       .OneOf({"table", "json"})
       .ValueName("FORMAT");
+  app.AddVersion("tradewind " TRADEWIND_VERSION);
   app.RequireCommand();
   app.FallThrough();
   AddServeCommand(app, line);
   cli::AddTenantCommands(app, line);
-  cli::AddSqlCommand(app, line);
   cli::AddCatalogCommands(app, line);
+  cli::AddSqlCommand(app, line);
   cli::AddMoveCommands(app, line);
   cli::AddNodeCommands(app, line);
   AddRepairCommand(app.Find("node"), line);

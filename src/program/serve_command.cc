@@ -56,9 +56,10 @@ struct ServeOptions {
   std::string stream_idle;
   std::optional<size_t> open_tenants;
   size_t metrics_tenants = 20;
+  std::string drain;
   std::string slow_statement;
-  std::string log_format = "text";
   node::QuotaFlags quotas;
+  std::string log_format = "text";
   bool log_requests = false;
   std::optional<size_t> cores;
 };
@@ -114,8 +115,8 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   node.open_tenants = options.open_tenants;
   node.metrics_tenants = options.metrics_tenants;
   node.log_requests = options.log_requests;
-  if (!options.slow_statement.empty()) {
   TW_TRY_ASSIGN(node.quotas, node::QuotasOf(options.quotas));
+  if (!options.slow_statement.empty()) {
     TW_TRY_ASSIGN(node.slow_statement, ParseDuration(options.slow_statement));
   }
   if (!options.stream_idle.empty()) {
@@ -227,6 +228,9 @@ cli::ExitCode Serve(const ServeOptions& options) {
   auto secret = cli::LoadClusterSecret(options.cluster_secret_file);
   if (!secret) return cli::Report(secret.error());
   node_options->cluster_secret = std::move(*secret);
+  const auto drain =
+      options.drain.empty() ? Result<std::chrono::nanoseconds>(limits::kDrain) : ParseDuration(options.drain);
+  if (!drain) return cli::Report(drain.error());
   const auto memory = MemoryBound(options.memory);
   if (!memory) return cli::Report(memory.error());
   Memory().SetBound(*memory - *memory / kUncountedPart);
@@ -264,7 +268,7 @@ cli::ExitCode Serve(const ServeOptions& options) {
     fmt::print("ready {} {}\n", options.name, (*node)->url());
     std::fflush(stdout);
     stop.Wait();
-    (*node)->Stop(core.Now() + limits::kDrain);
+    (*node)->Stop(core.Now() + *drain);
   });
   return ran ? exit_code : cli::Report(ran.error());
 }
@@ -341,6 +345,11 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
                  "limit of open files allows]")
       .ValueName("N")
       .Positive();
+  serve
+      .AddOption("--drain", options->drain,
+                 "How long requests may go on once it was told to end (SIGTERM, SIGINT); a second signal "
+                 "ends it at once [1s]")
+      .ValueName("D");
   serve.AddOption("--log-format", options->log_format, "How the log's lines on stderr are written")
       .OneOf({"text", "json"})
       .ShowDefault()
@@ -350,15 +359,6 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .AddOption("--slow-statement", options->slow_statement,
                  "Log statements that take so long, without the values in them [none]")
       .ValueName("D");
-  serve
-      .AddOption("--metrics-tenants", options->metrics_tenants,
-                 "Of how many tenants, those that use the node most, /metrics has figures")
-      .ShowDefault()
-      .ValueName("N");
-  serve
-      .AddOption(
-          "--stream-idle", options->stream_idle,
-          "How long a client's stream may be idle before it ends, and its transaction is rolled back. The "
   serve
       .AddOption("--quota-size", options->quotas.size,
                  "How large the file of a tenant may become that has no quota of its own (tradewind tenant "
@@ -380,6 +380,15 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
                  "The same of requests that may begin a second, at its owner [any]")
       .ValueName("N")
       .Positive();
+  serve
+      .AddOption("--metrics-tenants", options->metrics_tenants,
+                 "Of how many tenants, those that use the node most, /metrics has figures")
+      .ShowDefault()
+      .ValueName("N");
+  serve
+      .AddOption(
+          "--stream-idle", options->stream_idle,
+          "How long a client's stream may be idle before it ends, and its transaction is rolled back. The "
           "same on all nodes [10s]")
       .ValueName("D");
   serve
@@ -391,6 +400,7 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
   return [options]() -> Result<void> {
     TW_TRY(CheckedOptions(*options));
     TW_TRY(MemoryBound(options->memory));
+    if (!options->drain.empty()) TW_TRY(ParseDuration(options->drain));
     return {};
   };
 }

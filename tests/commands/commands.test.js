@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Cluster, tradewind } from "../clients/cluster.js";
+import { Cluster, startNode, tradewind } from "../clients/cluster.js";
 
 let cluster;
 let folder;
