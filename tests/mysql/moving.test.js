@@ -164,7 +164,7 @@ test("drivers, the command line and sysbench notice nothing while their tenant m
   for (let round = 0; round < rounds; ++round) {
     for (const to of ["n2", "n1"]) {
       const before = banks.map(({ transfers }) => transfers);
-      const receipt = await move(to);
+      const receipt = await move(to, "--rate", "30MB/s");
       t.diagnostic(`to ${to}: ${JSON.stringify(receipt.phases)}`);
       await until("its old place to be empty", () => !existsSync(folderOf("crm", to === "n1" ? "n2" : "n1")));
       await until("everybody to go on", () => {
