@@ -1,5 +1,6 @@
 // Hrana over WebSocket, message by message, through the owner of a tenant and through the other node.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import WebSocket from "ws";
 import { Cluster } from "./cluster.js";
@@ -206,4 +207,22 @@ test("a stream that nobody has opened is an error of its request alone", async (
   const nobody = await Socket.open(t, 0, "nobody");
   await nobody.open();
   assert.equal((await nobody.refused({ type: "execute", stream_id: 1, stmt: { sql: "SELECT 1" } })).code, "TENANT_NOT_FOUND");
+});
+
+// The aim is 16 KB (bench/serve.py, with more of them); with another page of its stack it would be more than 18.
+test("a WebSocket that is idle after a statement costs the node little", async (t) => {
+  const [tenant, pid] = [await freshTenant(), cluster.nodes[0].child.pid];
+  const memory_kb = async () => Number(/^VmRSS:\s+(\d+)/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))[1]);
+  const open = async (count) => {
+    for (let i = 0; i < count; i++) {
+      const socket = await Socket.open(t, 0, tenant);
+      await socket.open();
+      await socket.sql("SELECT 42");
+    }
+  };
+  await open(150); // What any number of them costs is there then.
+  const before = await memory_kb();
+  await open(600);
+  const each_kb = ((await memory_kb()) - before) / 600;
+  assert.ok(each_kb < 17, `${each_kb.toFixed(1)} KB each`);
 });
