@@ -31,6 +31,7 @@ Pool& TemporarySpace() {
 }
 
 void MemoryCharge::Set(uint64_t bytes) {
+  if (bytes == bytes_) return;  // As for most that go away. The counters are every core's, and so not cheap.
   if (bytes > bytes_) {
     Memory().Take(bytes - bytes_);
     MemoryOf(kind_).fetch_add(bytes - bytes_, std::memory_order_relaxed);

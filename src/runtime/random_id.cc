@@ -12,10 +12,10 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 std::string RandomId(Core& core) {
   std::array<std::byte, kRandomIdDigits / 2> random;
   core.FillRandom(random);
-  std::string id;
-  for (const std::byte byte : random) {
-    id += kDigits[std::to_integer<size_t>(byte) >> 4];
-    id += kDigits[std::to_integer<size_t>(byte) & 15];
+  std::string id(kRandomIdDigits, '0');
+  for (size_t index = 0; index < random.size(); ++index) {
+    id[2 * index] = kDigits[std::to_integer<size_t>(random[index]) >> 4];
+    id[2 * index + 1] = kDigits[std::to_integer<size_t>(random[index]) & 15];
   }
   return id;
 }

@@ -3,6 +3,8 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -13,6 +15,7 @@
 #include <csignal>
 #include <ctime>
 #include <exception>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
@@ -39,6 +42,9 @@ struct RealCore::Loop {
   asio::steady_timer alarm{io};
   TimePoint alarm_at = TimePoint::max();
   std::unique_ptr<asio::signal_set> signals;
+  // Random bytes of the system's that nobody has had yet, at the beginning: a call for each id would cost more than the id.
+  std::array<std::byte, 512> random{};
+  size_t random_left = 0;
 
   void AwaitSignal(RealCore& core, const std::function<void(int)>& callback) {
     signals->async_wait([this, &core, callback](const boost::system::error_code& error, int signal) {
@@ -264,12 +270,29 @@ void RealCore::RunOffCore(std::function<void()> work) {
   if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
 }
 
-void RealCore::FillRandom(MutableBytes bytes) {
+namespace {
+
+void FillFromSystem(MutableBytes bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::getrandom(bytes.data(), bytes.size(), 0);
     TW_CHECK(count > 0 || errno == EINTR, "the system has no random numbers");
     if (count > 0) bytes = bytes.subspan(static_cast<size_t>(count));
   }
+}
+
+}  // namespace
+
+void RealCore::FillRandom(MutableBytes bytes) {
+  if (!IsHere() || bytes.size() > loop_->random.size()) return FillFromSystem(bytes);
+  if (bytes.size() > loop_->random_left) {
+    FillFromSystem(loop_->random);
+    loop_->random_left = loop_->random.size();
+  }
+  loop_->random_left -= bytes.size();
+  const auto taken = std::span(loop_->random).subspan(loop_->random_left, bytes.size());
+  std::copy(taken.begin(), taken.end(), bytes.begin());
+  std::fill(taken.begin(), taken.end(),
+            std::byte{});  // What was given to somebody is nobody else's to read here.
 }
 
 }  // namespace tradewind::runtime
