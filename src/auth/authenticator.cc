@@ -31,8 +31,15 @@ Result<std::string_view> BearerIn(Authenticator::Authorization authorization, st
 
 }  // namespace
 
-Authenticator::Authenticator(Locks locks) : keys_(std::move(locks.keys)) {
+Authenticator::Authenticator(Locks locks) {
+  Replace(std::move(locks));
+}
+
+void Authenticator::Replace(Locks locks) {
+  keys_ = std::move(locks.keys);
+  admin_token_.reset();
   if (!locks.admin_token.empty()) admin_token_ = DigestOf(locks.admin_token);
+  verified_.clear();
 }
 
 Authenticator::Digest Authenticator::DigestOf(std::string_view text) {

@@ -37,6 +37,8 @@ class Authenticator {
   // Asks nobody.
   Authenticator() = default;
   explicit Authenticator(Locks locks);
+  // From the next request on; what the old keys have signed is looked at again.
+  void Replace(Locks locks);
 
   // The value of an Authorization field, if there is one. All fail (kUnauthorized) with AUTH_HEADER_NOT_FOUND,
   // AUTH_HEADER_INVALID ("Bearer TOKEN" is what is read) or as VerifyingKeys::Verify() does.

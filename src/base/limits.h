@@ -80,6 +80,7 @@ inline constexpr size_t kHttpPieceBytes = 256u << 10;   // Of an answer, between
 inline constexpr milliseconds kPageLinkWrite{60'000};   // Until a frame is taken.
 inline constexpr milliseconds kHttpHeaderTime{10'000};  // From its first byte to its end.
 inline constexpr milliseconds kHttpLinger{2'000};
+inline constexpr milliseconds kTlsHandshake{10'000};  // Of a client, from the server's first look at it on.
 // Between two looks at whether the client of a request that runs is still there.
 inline constexpr milliseconds kCallerLook{20};
 inline constexpr milliseconds kHttpAcceptPause{100};

@@ -32,7 +32,7 @@ Result<AdminClient> AdminClient::Make(runtime::Core& core, net::HttpClient& http
                                       const std::string& token) {
   AdminClient client(core, http);
   TW_TRY_ASSIGN(net::Url url, net::ParseUrl(server));
-  client.address_ = std::move(url.address);
+  client.endpoint_ = url.endpoint();
   client.base_path_ = std::move(url.target);
   while (client.base_path_.ends_with('/')) client.base_path_.pop_back();
   if (!token.empty()) client.authorization_ = "Bearer " + token;
@@ -48,7 +48,7 @@ Result<std::string> AdminClient::Call(const std::string& method, const std::stri
   if (!content_type.empty()) request.headers.Add("Content-Type", content_type);
   if (!authorization_.empty()) request.headers.Add("Authorization", authorization_);
   request.body = std::move(body);
-  TW_TRY_ASSIGN(net::HttpResponse response, http_->Call(address_, request, core_->Now() + timeout_));
+  TW_TRY_ASSIGN(net::HttpResponse response, http_->Call(endpoint_, request, core_->Now() + timeout_));
   if (response.status < 200 || response.status > 299) return Fail(net::ParseErrorResponse(response));
   return std::move(response.body);
 }

@@ -45,7 +45,7 @@ class AdminClient {
 
   runtime::Core* core_;
   net::HttpClient* http_;
-  runtime::Address address_;
+  net::Endpoint endpoint_{runtime::Address{}};
   std::string base_path_;
   std::string authorization_;
   runtime::Duration timeout_ = std::chrono::minutes(10);

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/json_fields.h"
+#include "cli/tls_files.h"
 #include "net/http_client.h"
 
 namespace tradewind::cli {
@@ -15,13 +16,16 @@ namespace tradewind::cli {
 namespace json = boost::json;
 
 ExitCode RunClient(const GlobalOptions& global, const std::function<Result<void>(ClientContext&)>& body) {
+  const auto trust = ReadTrust(global.tls_ca);
+  if (!trust) return Report(trust.error());
   const auto core = runtime::RealCore::Create();
   Result<void> outcome;
   core->RunUntilReturned("command", [&] {
     net::HttpClient http(*core);
+    http.SetTrust(*trust);
     auto admin = AdminClient::Make(*core, http, global.server, global.token);
     if (admin) {
-      ClientContext context{*core, http, std::move(*admin), global};
+      ClientContext context{*core, http, std::move(*admin), global, *trust};
       outcome = body(context);
     } else {
       outcome = Fail(std::move(admin).error());

@@ -4,10 +4,12 @@
 
 #include <boost/json/fwd.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "cli/admin_client.h"
 #include "cli/command_line.h"
+#include "net/tls.h"
 #include "runtime/real_core.h"
 
 namespace tradewind::cli {
@@ -17,6 +19,8 @@ struct ClientContext {
   net::HttpClient& http;
   AdminClient admin;
   const GlobalOptions& global;
+  std::shared_ptr<const net::TlsTrust>
+      trust;  // Whose certificates clients believe; null: what the machine does.
 
   bool json() const { return global.output == OutputFormat::kJson; }
 };

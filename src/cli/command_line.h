@@ -17,6 +17,7 @@ struct GlobalOptions {
   std::string server = "http://127.0.0.1:8080";
   std::string token;
   std::string token_file;
+  std::string tls_ca;  // A file; empty: those that the machine believes.
   OutputFormat output = OutputFormat::kTable;
 };
 

@@ -62,7 +62,9 @@ std::string OneLine(std::string text) {
 // The session, and what a signal ends it by.
 class Session {
  public:
-  Session(ClientContext& context, std::string tenant) : context_(context), tenant_(std::move(tenant)) {}
+  Session(ClientContext& context, std::string tenant) : context_(context), tenant_(std::move(tenant)) {
+    http_.SetTrust(context.trust);
+  }
   ~Session() { http_.Close(); }
 
   Result<sql::StatementResult> Run(const std::string& sql, std::vector<sql::Value> arguments = {}) {

@@ -46,7 +46,8 @@ Result<std::string> HranaClient::Post(std::string body) const {
   request.headers.Add("Content-Type", "application/json");
   if (!authorization_.empty()) request.headers.Add("Authorization", authorization_);
   request.body = std::move(body);
-  TW_TRY_ASSIGN(net::HttpResponse response, http_->Call(pipeline_.address, request, core_->Now() + timeout_));
+  TW_TRY_ASSIGN(net::HttpResponse response,
+                http_->Call(pipeline_.endpoint(), request, core_->Now() + timeout_));
   if (response.status != 200) return Fail(StatusError(response.status, response.body));
   return std::move(response.body);
 }

@@ -5,24 +5,27 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "net/api_error.h"
 #include "net/http_wire.h"
 #include "net/seal.h"
+#include "net/tls_connection.h"
 #include "runtime/random_id.h"
 
 namespace tradewind::net {
 namespace {
 
-Error Unreachable(const runtime::Address& address, std::string_view why) {
+Error Unreachable(const Endpoint& endpoint, std::string_view why,
+                  std::string action = "check that it runs, then retry") {
   return {ErrorKind::kUnavailable, "NODE_UNREACHABLE",
-          "cannot reach " + address.ToString() + ": " + std::string(why), "check that it runs, then retry"};
+          "cannot reach " + endpoint.address.ToString() + ": " + std::string(why), std::move(action)};
 }
 
 }  // namespace
 
 // A connection to a server, in the pool or in use by one call.
 struct HttpClient::Link {
-  Link(runtime::Core& core, runtime::Address to, std::unique_ptr<runtime::Connection> connected)
-      : address(std::move(to)),
+  Link(runtime::Core& core, Endpoint to, std::unique_ptr<runtime::Connection> connected)
+      : endpoint(std::move(to)),
         connection(std::move(connected)),
         reader(core, *connection, MessageReader::Side::kClient) {}
   void WaitForWatch() {
@@ -33,7 +36,7 @@ struct HttpClient::Link {
     connection->Close();
   }
 
-  const runtime::Address address;
+  const Endpoint endpoint;
   std::unique_ptr<runtime::Connection> connection;
   MessageReader reader;
   CallPlace next_call;  // Its place, between nodes that share a secret.
@@ -78,14 +81,14 @@ Result<HttpResponse> HttpClient::Call(std::string_view url, HttpRequest request,
                                       runtime::TimePoint deadline) {
   TW_TRY_ASSIGN(Url parsed, ParseUrl(url));
   request.target = std::move(parsed.target);
-  return Call(parsed.address, request, deadline);
+  return Call(parsed.endpoint(), request, deadline);
 }
 
-Result<HttpResponse> HttpClient::Call(const runtime::Address& address, const HttpRequest& request,
+Result<HttpResponse> HttpClient::Call(const Endpoint& endpoint, const HttpRequest& request,
                                       runtime::TimePoint deadline) {
   core_.AssertHere();
   for (int tries = 1;; ++tries) {
-    Result<HttpResponse> response = CallOnce(address, request, deadline);
+    Result<HttpResponse> response = CallOnce(endpoint, request, deadline);
     if (response || peers_ == Peers::kAny || tries == limits::kDamagedCallTries || closed_) return response;
     const Error& error = response.error();
     const bool harmless = request.idempotent && error.code == "ANSWER_LOST" && error.kind == ErrorKind::kIo;
@@ -95,14 +98,14 @@ Result<HttpResponse> HttpClient::Call(const runtime::Address& address, const Htt
   }
 }
 
-Result<HttpResponse> HttpClient::CallOnce(const runtime::Address& address, const HttpRequest& request,
+Result<HttpResponse> HttpClient::CallOnce(const Endpoint& endpoint, const HttpRequest& request,
                                           runtime::TimePoint deadline) {
-  if (LinkPointer link = TakeIdle(address)) {
+  if (LinkPointer link = TakeIdle(endpoint)) {
     auto response = Exchange(link, request, deadline, {});
     bool stale = !response && link->watched && (!link->watch_result || *link->watch_result == 0);
     if (!stale || link->expired || closed_ || !request.idempotent) return response;
   }
-  TW_TRY_ASSIGN(LinkPointer link, Connect(address, deadline));
+  TW_TRY_ASSIGN(LinkPointer link, Connect(endpoint, deadline));
   return Exchange(link, request, deadline, {});
 }
 
@@ -111,17 +114,17 @@ Result<UpgradedConnection> HttpClient::Upgrade(std::string_view url, std::string
   TW_TRY_ASSIGN(Url parsed, ParseUrl(url));
   HttpRequest request;
   request.target = std::move(parsed.target);
-  return Upgrade(parsed.address, request, protocol, deadline);
+  return Upgrade(parsed.endpoint(), request, protocol, deadline);
 }
 
-Result<UpgradedConnection> HttpClient::Upgrade(const runtime::Address& address, const HttpRequest& request,
+Result<UpgradedConnection> HttpClient::Upgrade(const Endpoint& endpoint, const HttpRequest& request,
                                                std::string_view protocol, runtime::TimePoint deadline) {
   core_.AssertHere();
-  TW_TRY_ASSIGN(LinkPointer link, Connect(address, deadline));
+  TW_TRY_ASSIGN(LinkPointer link, Connect(endpoint, deadline));
   TW_TRY_ASSIGN(HttpResponse response, Exchange(link, request, deadline, protocol));
   if (response.status != 101 || !response.headers.HasToken("Upgrade", protocol)) {
     return Fail(ErrorKind::kRefused, "UPGRADE_REFUSED",
-                address.ToString() + " does not agree to speak " + std::string(protocol) + " at " +
+                endpoint.address.ToString() + " does not agree to speak " + std::string(protocol) + " at " +
                     request.target + ": it answered " + std::to_string(response.status) + " " +
                     response.body);
   }
@@ -129,19 +132,29 @@ Result<UpgradedConnection> HttpClient::Upgrade(const runtime::Address& address, 
   return UpgradedConnection{std::move(link->connection), link->reader.TakeUnread()};
 }
 
-Result<HttpClient::LinkPointer> HttpClient::Connect(const runtime::Address& address,
-                                                    runtime::TimePoint deadline) {
-  if (closed_) return Fail(Unreachable(address, "this node is stopping"));
+Result<HttpClient::LinkPointer> HttpClient::Connect(const Endpoint& endpoint, runtime::TimePoint deadline) {
+  if (closed_) return Fail(Unreachable(endpoint, "this node is stopping"));
   // The scope without a link yet makes Close() wait for this call.
   CallScope scope(*this, nullptr);
   const runtime::TimePoint connected_by =
       peers_ == Peers::kNodes ? std::min(deadline, core_.Now() + limits::kConnectTime) : deadline;
-  auto connection = core_.network().Connect(address, connected_by);
-  if (!connection) return Fail(Unreachable(address, connection.error().message));
-  if (closed_) return Fail(Unreachable(address, "this node is stopping"));
-  auto link = std::make_shared<Link>(core_, address, std::move(*connection));
+  auto connection = Dial(endpoint, connected_by);
+  if (!connection && connection.error().action.empty())
+    return Fail(Unreachable(endpoint, connection.error().message));
+  if (!connection) return Fail(Unreachable(endpoint, connection.error().message, connection.error().action));
+  if (closed_) return Fail(Unreachable(endpoint, "this node is stopping"));
+  auto link = std::make_shared<Link>(core_, endpoint, std::move(*connection));
   if (!secret_.empty()) TW_TRY(AskForChallenge(link, std::min(deadline, core_.Now() + limits::kNodeCall)));
   return link;
+}
+
+Result<std::unique_ptr<runtime::Connection>> HttpClient::Dial(const Endpoint& endpoint,
+                                                              runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(auto connection, core_.network().Connect(endpoint.address, deadline));
+  if (!endpoint.tls) return connection;
+  if (!trust_) trust_ = TlsTrust::OfSystem();
+  const std::shared_ptr<const TlsTrust> trust = trust_;
+  return ConnectTls(core_, std::move(connection), *trust, endpoint.address.host, deadline);
 }
 
 // By what each call of this connection is another one (seal.h). Whatever goes wrong, no call has been sent.
@@ -151,7 +164,7 @@ Result<void> HttpClient::AskForChallenge(const LinkPointer& link, runtime::TimeP
   request.target = std::string(kChallengePath);
   const Seal seal = SealOf(request, {});
   std::string header;
-  AppendRequestHeader(header, request, link->address, {}, seal);
+  AppendRequestHeader(header, request, link->endpoint.address, {}, seal);
   HttpResponse answer;
   const auto asked = [&]() -> Result<MessageReader::ResponseFacts> {
     TW_TRY(WriteMessage(core_, *link->connection, header, {}));
@@ -160,24 +173,30 @@ Result<void> HttpClient::AskForChallenge(const LinkPointer& link, runtime::TimeP
   }();
   if (!asked || closed_ || !asked->keep_alive) {
     link->Close();
-    return Fail(Unreachable(link->address, asked ? "it is stopping" : asked.error().message));
+    if (asked && answer.status == 400) {
+      const Error refused = ParseErrorResponse(answer);
+      if (refused.code == kTlsRequiredCode)
+        return Fail(Unreachable(link->endpoint, refused.message, refused.action));
+    }
+    return Fail(Unreachable(link->endpoint, asked ? "it is stopping" : asked.error().message));
   }
   const auto text = answer.headers.Get(kSealField);
   const auto given = text ? ParseSeal(*text) : std::nullopt;
   const bool came_whole = given && given->IsOfSameMessage(SealOf(answer, answer.body, seal.hash));
   if (!came_whole || answer.status != 200 || !runtime::IsRandomId(answer.body)) {
     link->Close();
-    return Fail(ErrorKind::kUnavailable, std::string(kCallDamagedCode),
-                "the connection to " + link->address.ToString() + " did not begin as one between nodes does",
-                "try again; run the same version of tradewind on all nodes");
+    return Fail(
+        ErrorKind::kUnavailable, std::string(kCallDamagedCode),
+        "the connection to " + link->endpoint.address.ToString() + " did not begin as one between nodes does",
+        "try again; run the same version of tradewind on all nodes");
   }
   link->connection->SetReadDeadline(runtime::TimePoint::max());
   link->next_call.challenge = std::move(answer.body);
   return {};
 }
 
-HttpClient::LinkPointer HttpClient::TakeIdle(const runtime::Address& address) {
-  auto found = idle_.find(address);
+HttpClient::LinkPointer HttpClient::TakeIdle(const Endpoint& endpoint) {
+  auto found = idle_.find(endpoint);
   if (found == idle_.end()) return nullptr;
   LinkPointer taken;
   while (!taken && !found->second.empty()) {
@@ -197,7 +216,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
                                           runtime::TimePoint deadline, std::string_view upgrade) {
   if (core_.Now() >= deadline) {
     link->Close();
-    return Fail(Unreachable(link->address, "the deadline of the request had passed before it was sent"));
+    return Fail(Unreachable(link->endpoint, "the deadline of the request had passed before it was sent"));
   }
   CallScope scope(*this, link);
   // Closing covers a write that waits as well as a read.
@@ -217,7 +236,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
       seal->proof = Prove(core_, secret_, request, upgrade, link->next_call);
       ++link->next_call.number;
     }
-    AppendRequestHeader(header, request, link->address, upgrade, seal);
+    AppendRequestHeader(header, request, link->endpoint.address, upgrade, seal);
     TW_TRY(WriteMessage(core_, *link->connection, header, request.body));
     if (link->watched) {
       link->WaitForWatch();
@@ -225,7 +244,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
     }
     HttpResponse response;
     TW_TRY_ASSIGN(auto facts, link->reader.ReadResponse(response, request.method == "HEAD"));
-    if (seal) TW_TRY(CheckAnswer(response, *seal, link->address));
+    if (seal) TW_TRY(CheckAnswer(response, *seal, link->endpoint.address));
     response.headers.Remove(kSealField);  // Of this hop; the answer may go on to a client.
     if (facts.keep_alive && !link->reader.has_unread() && !link->closed) Keep(link);
     return response;
@@ -236,7 +255,7 @@ Result<HttpResponse> HttpClient::Exchange(const LinkPointer& link, const HttpReq
   if (link->watched) link->WaitForWatch();
   const std::string& why = exchanged.error().code;
   if (why == kCallDamagedCode || why == kSecretWrongCode) return exchanged;
-  std::string what = link->address.ToString() + " was sent " + request.method + " " + request.target;
+  std::string what = link->endpoint.address.ToString() + " was sent " + request.method + " " + request.target;
   if (link->expired) {
     return Fail(ErrorKind::kTimeout, "ANSWER_LOST", what + ", and did not answer before the deadline",
                 "the request may have run");
@@ -269,10 +288,10 @@ Result<void> HttpClient::CheckAnswer(const HttpResponse& response, const Seal& r
 
 // Back into the pool, with a new watch.
 void HttpClient::Keep(LinkPointer link) {
-  auto& links = idle_[link->address];
+  auto& links = idle_[link->endpoint];
   if (closed_ || links.size() >= limits::kPooledConnectionsPerAddress) {
     link->Close();
-    if (links.empty()) idle_.erase(link->address);
+    if (links.empty()) idle_.erase(link->endpoint);
     return;
   }
   // The watch must not expire on a link that was just taken: the last tenth of its time is not used.
@@ -291,7 +310,7 @@ void HttpClient::Watch(const LinkPointer& link) {
     link->watch_ended = true;
     link->watch_end.NotifyAll();
     // Still in the pool, so nobody asked for what came: the server ended, or the link was idle for too long.
-    auto found = idle_.find(link->address);
+    auto found = idle_.find(link->endpoint);
     if (found == idle_.end() || found->second.remove(link) == 0) return;
     if (found->second.empty()) idle_.erase(found);
     link->Close();

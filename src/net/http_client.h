@@ -23,6 +23,9 @@
 //
 // An answer that is damaged, or bears no seal, or does not prove the secret, is a lost one: ANSWER_LOST.
 //
+// TLS: to an endpoint that has it the server must show a certificate that is believed (TlsTrust), for the endpoint's host;
+// else it is NODE_UNREACHABLE, with what is wrong in the message (ConnectTls).
+//
 // Used on its core's thread only.
 #pragma once
 
@@ -31,10 +34,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "net/cluster_secret.h"
 #include "net/http.h"
+#include "net/tls.h"
 #include "net/url.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
@@ -50,19 +55,21 @@ class HttpClient {
   enum class Peers { kAny, kNodes };
   explicit HttpClient(runtime::Core& core, Peers peers = Peers::kAny, ClusterSecret secret = {});
   ~HttpClient();  // Requires: Close() has returned.
+  // Whose certificates are believed, from the next connection on. Never given: those that the machine believes.
+  void SetTrust(std::shared_ptr<const TlsTrust> trust) { trust_ = std::move(trust); }
 
   // Sends `request` (method, target, headers, body) and returns the answer, whatever its status. Fields that
   // belong to a connection (Connection, Content-Length, Upgrade, ...) are not copied; Host is, if set.
   // Suspends.
-  Result<HttpResponse> Call(const runtime::Address& address, const HttpRequest& request,
+  Result<HttpResponse> Call(const Endpoint& endpoint, const HttpRequest& request,
                             runtime::TimePoint deadline);
-  // The same with the address and the target from `url`; fails also as ParseUrl does.
+  // The same with the endpoint and the target from `url`; fails also as ParseUrl does.
   Result<HttpResponse> Call(std::string_view url, HttpRequest request, runtime::TimePoint deadline);
 
   // Asks for `protocol` on a new connection and hands that over, without any deadline, once the server has
   // agreed. Fails also with UPGRADE_REFUSED (kRefused), the server's status and words in the message.
   // Suspends.
-  Result<UpgradedConnection> Upgrade(const runtime::Address& address, const HttpRequest& request,
+  Result<UpgradedConnection> Upgrade(const Endpoint& endpoint, const HttpRequest& request,
                                      std::string_view protocol, runtime::TimePoint deadline);
   Result<UpgradedConnection> Upgrade(std::string_view url, std::string_view protocol,
                                      runtime::TimePoint deadline);
@@ -78,11 +85,12 @@ class HttpClient {
   using LinkPointer = std::shared_ptr<Link>;
   class CallScope;
 
-  Result<LinkPointer> Connect(const runtime::Address& address, runtime::TimePoint deadline);
+  Result<LinkPointer> Connect(const Endpoint& endpoint, runtime::TimePoint deadline);
+  Result<std::unique_ptr<runtime::Connection>> Dial(const Endpoint& endpoint, runtime::TimePoint deadline);
   Result<void> AskForChallenge(const LinkPointer& link, runtime::TimePoint deadline);
-  Result<HttpResponse> CallOnce(const runtime::Address& address, const HttpRequest& request,
+  Result<HttpResponse> CallOnce(const Endpoint& endpoint, const HttpRequest& request,
                                 runtime::TimePoint deadline);
-  LinkPointer TakeIdle(const runtime::Address& address);
+  LinkPointer TakeIdle(const Endpoint& endpoint);
   Result<HttpResponse> Exchange(const LinkPointer& link, const HttpRequest& request,
                                 runtime::TimePoint deadline, std::string_view upgrade);
   Result<void> CheckAnswer(const HttpResponse& response, const Seal& request,
@@ -92,8 +100,9 @@ class HttpClient {
 
   runtime::Core& core_;
   const Peers peers_;
-  const ClusterSecret secret_;                               // Of nodes.
-  std::map<runtime::Address, std::list<LinkPointer>> idle_;  // Most recently used first.
+  const ClusterSecret secret_;                       // Of nodes.
+  std::shared_ptr<const TlsTrust> trust_;            // Null: that of the machine, when it is needed.
+  std::map<Endpoint, std::list<LinkPointer>> idle_;  // Most recently used first.
   std::list<std::weak_ptr<Link>> in_use_;
   bool closed_ = false;
   runtime::WaitQueue call_ended_;

@@ -15,6 +15,7 @@
 #include "net/gzip.h"
 #include "net/http_wire.h"
 #include "net/seal.h"
+#include "net/tls_connection.h"
 #include "net/url.h"
 #include "runtime/call_on.h"
 #include "runtime/off_core.h"
@@ -49,6 +50,11 @@ class LentConnection : public runtime::Connection, public runtime::Detachable {
 
 // How every answer begins, also one to HTTP/1.0.
 constexpr std::string_view kAnswerStart = "HTTP/1.";
+// To who speaks HTTP without TLS where TLS is spoken.
+constexpr std::string_view kTlsRequired =
+    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n"
+    R"({"error":"this address speaks HTTP in TLS only","code":"TLS_REQUIRED","kind":"invalid",)"
+    R"("action":"use https:// for it"})";
 constexpr size_t kLooksAtOnce = 250;  // Each is a system call or two.
 
 constexpr std::string_view kContentEncoding = "Content-Encoding";
@@ -191,6 +197,7 @@ void HttpServer::Accept() {
       runtime::SleepFor(limits::kHttpAcceptPause);
       continue;
     }
+    if (identity_) *accepted = ServeTls(core_, std::move(*accepted), identity_, {}, kTlsRequired);
     if (!others_.empty()) {
       Deal(std::move(*accepted));
       continue;

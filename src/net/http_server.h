@@ -30,11 +30,13 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "net/cluster_secret.h"
 #include "net/http.h"
+#include "net/tls.h"
 #include "runtime/core.h"
 #include "runtime/descriptors.h"
 #include "runtime/detached_connection.h"
@@ -57,6 +59,8 @@ class HttpServer {
                                                  HttpHandler handler, ClusterSecret secret = {});
   ~HttpServer();  // Requires: Stop() has returned.
 
+  // Connections that come from now on speak TLS, and get this certificate; of the server that listens. Does not suspend.
+  void SetIdentity(std::shared_ptr<const TlsIdentity> identity) { identity_ = std::move(identity); }
   // Deals the connections that come from now on to this server and to the others, which are on other cores of the node
   // and outlive its Stop(). One that drains gets none.
   void DealTo(std::vector<HttpServer*> others) { others_ = std::move(others); }
@@ -116,6 +120,7 @@ class HttpServer {
 
   runtime::Core& core_;
   std::unique_ptr<runtime::Listener> listener_;  // Null where another one listens.
+  std::shared_ptr<const TlsIdentity> identity_;  // Null: what is said is not encrypted.
   std::vector<HttpServer*> others_;
   std::vector<HttpServer*> by_core_;
   size_t turn_ = 0;  // Who gets the next connection: this one, or one of the others, from 1.

@@ -46,17 +46,16 @@ std::optional<std::string> DecodePercent(std::string_view text) {
 Result<Url> ParseUrl(std::string_view text) {
   auto invalid = [&](std::string_view why) {
     return Fail(ErrorKind::kInvalid, "URL_INVALID", fmt::format("\"{}\" is not a usable URL: {}", text, why),
-                "write it as http://host:port/path");
+                "write it as http://host:port/path, or with https");
   };
   auto parsed = urls::parse_uri(urls::string_view(text.data(), text.size()));
   if (parsed.has_error()) return invalid("it does not parse");
-  if (parsed->scheme_id() == urls::scheme::https)
-    return Fail(ErrorKind::kInvalid, "TLS_NOT_SUPPORTED",
-                fmt::format("\"{}\" needs TLS, and TLS is not there yet", text), "use http://");
-  if (parsed->scheme_id() != urls::scheme::http) return invalid("its scheme is not http");
+  const bool tls = parsed->scheme_id() == urls::scheme::https;
+  if (!tls && parsed->scheme_id() != urls::scheme::http) return invalid("its scheme is not http or https");
   if (parsed->has_userinfo()) return invalid("it holds a user name");
   if (parsed->encoded_host().empty()) return invalid("it names no host");
   Url url;
+  url.tls = tls;
   // Without brackets, which belong to the URL and not to the address.
   url.address.host = parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_address())
                                                                   : std::string(parsed->host());
@@ -66,7 +65,7 @@ Result<Url> ParseUrl(std::string_view text) {
     if (failure != std::errc() || end != port.data() + port.size() || url.address.port == 0)
       return invalid("its port is not between 1 and 65535");
   } else {
-    url.address.port = 80;
+    url.address.port = tls ? 443 : 80;
   }
   // Boost.URL 1.81 takes "http://h:12x/q" for port 12 and a target of "x/q".
   urls::string_view target = parsed->encoded_target();

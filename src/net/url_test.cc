@@ -26,11 +26,13 @@ TEST(Url, LosesTheBracketsOfAnIpv6Host) {
   EXPECT_EQ(url->address, (runtime::Address{"::1", 99}));
 }
 
-TEST(Url, WithHttpsSaysThatTlsIsNotThereYet) {
-  auto url = ParseUrl("https://h/");
-  ASSERT_FALSE(url);
-  EXPECT_EQ(url.error().code, "TLS_NOT_SUPPORTED");
-  EXPECT_NE(url.error().message.find("TLS is not there yet"), std::string::npos);
+TEST(Url, WithHttpsIsSpokenToInTls) {
+  const auto url = ParseUrl("https://h/a");
+  ASSERT_TRUE(url) << Describe(url.error());
+  EXPECT_TRUE(url->tls);
+  EXPECT_EQ(url->address, (runtime::Address{"h", 443}));
+  EXPECT_EQ(ParseUrl("https://h:8443")->address.port, 8443);
+  EXPECT_FALSE(ParseUrl("http://h/a")->tls);
 }
 
 TEST(Url, ThatIsNoneIsRefused) {

@@ -27,7 +27,9 @@ CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::Re
       tenants_(core, options.data_folder + "/tenants", removed, TenantBounds(table)),
       reception_(core, options, state_),
       slacker_(moved_instances_),
-      wakes_(core) {}
+      wakes_(core) {
+  client_.SetTrust(options.tls.trust);
+}
 
 CoreParts::~CoreParts() = default;
 

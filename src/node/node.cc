@@ -316,6 +316,20 @@ void Node::Reached(move::Step step) {
   if (trap.step == move::NameOf(step) && --trap_times_ == 0) trap.run();
 }
 
+// -- What is read again
+
+void Node::RenewLocks(const auth::Locks& locks) {
+  OnEachCore([&](CoreParts& parts) { parts.reception().authenticator().Replace(locks); });
+}
+
+void Node::RenewIdentity(const std::shared_ptr<const net::TlsIdentity>& identity) {
+  first().reception().SetIdentity(identity);
+}
+
+void Node::RenewTrust(const std::shared_ptr<const net::TlsTrust>& trust) {
+  OnEachCore([&](CoreParts& parts) { parts.client().SetTrust(trust); });
+}
+
 // -- Requests
 
 void Node::AddRoutes() {

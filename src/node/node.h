@@ -71,6 +71,11 @@ class Node {
   // the next start. Suspends.
   void Stop(runtime::TimePoint drain_until);
 
+  // What is read again while a node runs: each counts from the next request, connection or call on. Suspends.
+  void RenewLocks(const auth::Locks& locks);
+  void RenewIdentity(const std::shared_ptr<const net::TlsIdentity>& identity);
+  void RenewTrust(const std::shared_ptr<const net::TlsTrust>& trust);
+
   std::string url() const { return first().reception().url(); }
   // For tests: what happens at each step of a move from now on.
   void SetTrap(StepTrap trap) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/ids.h"
 #include "base/limits.h"
 #include "net/cluster_secret.h"
+#include "net/tls.h"
 #include "runtime/core.h"
 #include "runtime/network.h"
 #include "tenant/quotas.h"
@@ -23,6 +25,13 @@ struct StepTrap {
   std::string step;           // Empty: none.
   int times = 1;              // At the first, second, ... time.
   std::function<void()> run;  // Must not suspend.
+};
+
+// TLS at the node's ports and towards other nodes. A server with a certificate speaks TLS only.
+struct NodeTls {
+  std::shared_ptr<const net::TlsIdentity> identity;  // Null: no TLS.
+  std::shared_ptr<const net::TlsTrust>
+      trust;  // For other nodes' certificates; null: what the machine believes.
 };
 
 struct NodeOptions {
@@ -44,7 +53,8 @@ struct NodeOptions {
   std::vector<std::string> cors_origins;  // Whose pages may use tenants, from ParseCorsOrigin().
   std::optional<int64_t> sqlite_version;  // For tests: says that it has another SQLite than it has.
   auth::Locks locks;                      // What tenants and the admin API ask for.
-  net::ClusterSecret cluster_secret;      // Without one every node is believed, as in a simulation.
+  NodeTls tls;
+  net::ClusterSecret cluster_secret;  // Without one every node is believed, as in a simulation.
   StepTrap trap;
 };
 

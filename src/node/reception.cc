@@ -52,7 +52,9 @@ Result<void> Reception::Listen() {
                              core_, options_.listen,
                              [this](const net::HttpRequest& request) { return Handle(request); },
                              options_.cluster_secret));
-  url_ = options_.advertise_url.value_or("http://" + server_->local().ToString());
+  server_->SetIdentity(options_.tls.identity);
+  url_ = options_.advertise_url.value_or((options_.tls.identity ? "https://" : "http://") +
+                                         server_->local().ToString());
   strangers_.emplace(std::vector{server_->local().ToString(), options_.listen.ToString(), HostIn(url_)},
                      options_.domains, options_.cors_origins);
   return {};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "auth/authenticator.h"
@@ -42,6 +43,10 @@ class Reception {
   // Listens where the options say. Until the node serves, whoever asks is told that it is starting. Fails as
   // net::HttpServer::Start does. Does not suspend.
   Result<void> Listen();
+  // The certificate of those that come from now on. Requires: it listens, and has had one.
+  void SetIdentity(std::shared_ptr<const net::TlsIdentity> identity) {
+    server_->SetIdentity(std::move(identity));
+  }
   // On another core than the first: takes the connections that the first one deals, and sends there what this core has
   // no route for; a connection that leaves HTTP then goes there for good. Does not suspend.
   void ListenBeside(Reception& first);

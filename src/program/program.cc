@@ -41,6 +41,11 @@ int RunCommandLine(int argc, const char* const* argv) {
                 "The same from a file, so that no other user sees it among the processes")
       .FromEnvironment("TRADEWIND_TOKEN_FILE")
       .ValueName("FILE");
+  app.AddOption(
+         "--tls-ca", line.global.tls_ca,
+         "The CAs (PEM) that a server at https:// must have its certificate from [those of this machine]")
+      .FromEnvironment("TRADEWIND_TLS_CA")
+      .ValueName("FILE");
   std::string output;
   app.AddOption("-o,--output", output, "How results are printed: table (default) or json")
       .OneOf({"table", "json"})

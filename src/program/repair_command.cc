@@ -82,6 +82,7 @@ Result<void> RepairWithCatalog(cli::ClientContext& context, const RepairOptions&
   }
   TW_TRY_ASSIGN(net::ClusterSecret secret, cli::LoadClusterSecret(options.cluster_secret_file));
   net::HttpClient http(context.core, net::HttpClient::Peers::kNodes, std::move(secret));
+  http.SetTrust(context.trust);
   const auto catalog = catalog::CatalogAt(context.core, http, context.global.server);
   const Result<void> repaired = Repair(context, options, *catalog);
   http.Close();

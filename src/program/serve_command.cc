@@ -13,19 +13,18 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "auth/authenticator.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/memory_pool.h"
 #include "base/units.h"
 #include "cli/cluster_secret_file.h"
-#include "cli/secret_file.h"
-#include "cli/text_file.h"
 #include "node/node.h"
 #include "node/quota_flags.h"
 #include "program/folder_lock.h"
+#include "program/key_files.h"
 #include "program/listen_address.h"
 #include "program/private_folder.h"
 #include "program/program.h"
@@ -48,8 +47,7 @@ struct ServeOptions {
   std::vector<std::string> domains;
   std::vector<std::string> cors_origins;
   std::string cluster_secret_file;
-  std::vector<std::string> auth_keys;
-  std::string admin_token_file;
+  KeyFiles keys;
   std::string memory;
   bool insecure = false;
   bool replace_node = false;
@@ -79,28 +77,31 @@ node::StepTrap TrapFromEnvironment() {
   return trap;
 }
 
-constexpr cli::SecretFile kAdminToken{"ADMIN_TOKEN", "the admin token", "--admin-token-file"};
-
-Result<auth::Locks> LocksFor(const ServeOptions& options) {
-  auth::Locks locks;
-  for (const std::string& path : options.auth_keys) {
-    TW_TRY_ASSIGN(const std::string text, cli::ReadKey(path));
-    auto keys = auth::VerifyingKeys::Parse(text);
-    if (!keys) {
-      keys.error().message = fmt::format("--auth-key {}: {}", path, keys.error().message);
-      return Fail(std::move(keys).error());
-    }
-    locks.keys.Add(*keys);
-  }
-  if (!options.admin_token_file.empty()) {
-    TW_TRY_ASSIGN(locks.admin_token, cli::ReadSecretFile(options.admin_token_file, kAdminToken));
-  } else if (!locks.keys.empty()) {
+// Other machines may reach a node that encrypts what is said, and asks who says it.
+Result<void> CheckReach(const ServeOptions& options, const node::NodeOptions& node) {
+  const bool asks = !node.locks.keys.empty();
+  const bool encrypts = node.tls.identity != nullptr;
+  if (!IsLoopback(node.listen) && !(asks && encrypts)) {
     return Fail(
-        ErrorKind::kInvalid, "ADMIN_TOKEN_MISSING",
-        "a node that asks its clients for tokens (--auth-key) leaves its admin API open without one for that",
-        "make one, (umask 077; openssl rand -hex 32 > FILE), and give --admin-token-file FILE");
+        ErrorKind::kInvalid, "LISTEN_INSECURE",
+        fmt::format("--listen {} can be reached by other machines, and this node {}", options.listen,
+                    asks ? "does not encrypt what is said, tokens included" : "asks nobody for a token"),
+        asks ? "give --tls-cert and --tls-key; or listen on 127.0.0.1; or give --insecure if the network is "
+               "trusted"
+             : "listen on 127.0.0.1; or give --auth-key, --tls-cert and --tls-key, or --insecure if the "
+               "network is trusted");
   }
-  return locks;
+  // Clients have passwords there, which pass by a proof.
+  if (node.mysql_listen && !IsLoopback(*node.mysql_listen) && !encrypts) {
+    return Fail(
+        ErrorKind::kInvalid, "LISTEN_INSECURE",
+        fmt::format(
+            "--mysql-listen {} can be reached by other machines, and what passes there is not encrypted",
+            options.mysql_listen),
+        "give --tls-cert and --tls-key; or listen on 127.0.0.1, or give --insecure if the network is "
+        "trusted");
+  }
+  return {};
 }
 
 // All but the secret, which may be made.
@@ -138,29 +139,21 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
     node.cors_origins.push_back(std::move(origin));
   }
   TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
-  TW_TRY_ASSIGN(node.locks, LocksFor(options));
+  TW_TRY_ASSIGN(node.locks, ReadLocks(options.keys));
+  if (options.keys.tls_cert.empty() != options.keys.tls_key.empty())
+    return Fail(ErrorKind::kInvalid, "TLS_INCOMPLETE", "TLS needs a certificate and its key",
+                "give --tls-cert FILE and --tls-key FILE");
+  TW_TRY_ASSIGN(node.tls, ReadTls(options.keys));
+  if (node.tls.identity && node.advertise_url && node.advertise_url->starts_with("http://"))
+    return Fail(
+        ErrorKind::kInvalid, "ADVERTISE_WITHOUT_TLS",
+        fmt::format("--advertise {} is not how this node is reached: with --tls-cert it speaks TLS only",
+                    options.advertise),
+        "write it with https://");
   if (!options.mysql_listen.empty()) {
     TW_TRY_ASSIGN(node.mysql_listen, ParseListenAddress(options.mysql_listen));
   }
-  if (!IsLoopback(node.listen) && !options.insecure) {
-    const bool asks = !node.locks.keys.empty();
-    return Fail(
-        ErrorKind::kInvalid, "LISTEN_INSECURE",
-        fmt::format("--listen {} can be reached by other machines, and this node {}", options.listen,
-                    asks ? "does not encrypt what is said, tokens included (TLS is not there yet)"
-                         : "asks nobody for a token"),
-        asks ? "listen on 127.0.0.1 behind a proxy that has TLS, or give --insecure if the network is trusted"
-             : "listen on 127.0.0.1; or give --auth-key, or --insecure if the network is trusted");
-  }
-  // Clients have passwords there, which pass by a proof; what they ask and get is in the clear.
-  if (node.mysql_listen && !IsLoopback(*node.mysql_listen) && !options.insecure) {
-    return Fail(
-        ErrorKind::kInvalid, "LISTEN_INSECURE",
-        fmt::format(
-            "--mysql-listen {} can be reached by other machines, and what passes there is not encrypted",
-            options.mysql_listen),
-        "listen on 127.0.0.1, or give --insecure if the network is trusted");
-  }
+  if (!options.insecure) TW_TRY(CheckReach(options, node));
   return node;
 }
 
@@ -255,19 +248,33 @@ cli::ExitCode Serve(const ServeOptions& options) {
   runtime::RealCore& core = cores[0];
   cli::ExitCode exit_code = cli::ExitCode::kDone;
   const auto ran = cores.RunUntilReturned("serve", [&] {
-    runtime::Event stop;
-    core.OnSignal([&stop](int) {
-      if (stop.is_set()) _exit(static_cast<int>(cli::ExitCode::kFailed));
-      stop.Set();
+    bool stop = false;
+    runtime::WaitQueue woken;
+    core.OnSignal([&](int) {
+      if (std::exchange(stop, true)) _exit(static_cast<int>(cli::ExitCode::kFailed));
+      woken.NotifyAll();
+    });
+    // One that comes while the node starts, or while the files are read, is not lost.
+    bool renew = false;
+    core.OnHangUp([&] {
+      renew = true;
+      woken.NotifyAll();
     });
     auto node = node::Node::Start(core, *node_options);
     if (!node) {
       exit_code = cli::Report(Explain(std::move(node).error(), options));
       return;
     }
+    SayIdentity(core, node_options->tls);
     fmt::print("ready {} {}\n", options.name, (*node)->url());
     std::fflush(stdout);
-    stop.Wait();
+    while (!stop) {
+      if (std::exchange(renew, false)) {
+        RenewKeys(**node, options.keys);
+      } else {
+        woken.Wait();
+      }
+    }
     (*node)->Stop(core.Now() + *drain);
   });
   return ran ? exit_code : cli::Report(ran.error());
@@ -324,16 +331,31 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
   cli::AddClusterSecretOption(serve, options->cluster_secret_file);
   serve
       .AddOption(
-          "--auth-key", options->auth_keys,
+          "--auth-key", options->keys.auth_keys,
           "Clients must show a token that the private key of this public one has signed (tradewind token "
           "keygen); repeat it while keys are replaced")
       .ValueName("FILE");
   serve
       .AddOption(
-          "--admin-token-file", options->admin_token_file,
+          "--admin-token-file", options->keys.admin_token_file,
           "What the admin API and /metrics ask for: 32 characters or more, readable for this user only; the "
           "commands take it as --token-file")
       .FromEnvironment("TRADEWIND_ADMIN_TOKEN_FILE")
+      .ValueName("FILE");
+  serve
+      .AddOption(
+          "--tls-cert", options->keys.tls_cert,
+          "Speak TLS at its ports, with this certificate and those between it and its CA (PEM). It, the "
+          "keys and the admin token are read again on SIGHUP")
+      .ValueName("FILE");
+  serve.AddOption("--tls-key", options->keys.tls_key, "The private key of the certificate (PEM)")
+      .ValueName("FILE");
+  serve
+      .AddOption(
+          "--tls-ca", options->keys.tls_ca,
+          "The CAs (PEM) that other nodes at https:// must have their certificates from [those of this "
+          "machine]")
+      .FromEnvironment("TRADEWIND_TLS_CA")
       .ValueName("FILE");
   serve.AddFlag("--insecure", options->insecure,
                 "Listen on an address that other machines reach, without encryption or tokens");

@@ -42,14 +42,15 @@ struct RealCore::Loop {
   asio::steady_timer alarm{io};
   TimePoint alarm_at = TimePoint::max();
   std::unique_ptr<asio::signal_set> signals;
+  std::unique_ptr<asio::signal_set> hang_ups;
   // Random bytes of the system's that nobody has had yet, at the beginning: a call for each id would cost more than the id.
   std::array<std::byte, 512> random{};
   size_t random_left = 0;
 
-  void AwaitSignal(RealCore& core, const std::function<void(int)>& callback) {
-    signals->async_wait([this, &core, callback](const boost::system::error_code& error, int signal) {
+  static void Await(asio::signal_set& set, RealCore& core, const std::function<void(int)>& callback) {
+    set.async_wait([&set, &core, callback](const boost::system::error_code& error, int signal) {
       if (error) return;
-      AwaitSignal(core, callback);
+      Await(set, core, callback);
       core.Post([callback, signal] { callback(signal); });
     });
   }
@@ -217,7 +218,13 @@ void RealCore::RunUntilReturned(std::string name, std::function<void()> body) {
 void RealCore::OnSignal(std::function<void(int)> callback) {
   TW_CHECK(loop_->signals == nullptr, "signals have one callback");
   loop_->signals = std::make_unique<asio::signal_set>(loop_->io, SIGTERM, SIGINT);
-  loop_->AwaitSignal(*this, callback);
+  Loop::Await(*loop_->signals, *this, callback);
+}
+
+void RealCore::OnHangUp(std::function<void()> callback) {
+  TW_CHECK(loop_->hang_ups == nullptr, "a signal has one callback");
+  loop_->hang_ups = std::make_unique<asio::signal_set>(loop_->io, SIGHUP);
+  Loop::Await(*loop_->hang_ups, *this, [callback = std::move(callback)](int) { callback(); });
 }
 
 void RealCore::Post(std::function<void()> task) {

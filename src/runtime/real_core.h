@@ -36,6 +36,8 @@ class RealCore final : public Core {
 
   // Calls `callback` on the core, as a task, for each SIGTERM and SIGINT of the process from now on.
   void OnSignal(std::function<void(int signal)> callback);
+  // The same for each SIGHUP, which ends the process otherwise.
+  void OnHangUp(std::function<void()> callback);
 
   void Post(std::function<void()> task) override;
   TimePoint Now() const override;

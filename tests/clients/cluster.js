@@ -41,7 +41,7 @@ export async function startNode(
     ended.then(() => ""),
     pause(readyPatienceMs, "", { ref: false }),
   ]);
-  const match = /^ready (\S+) (http:\/\/\S+)$/.exec(line);
+  const match = /^ready (\S+) (https?:\/\/\S+)$/.exec(line);
   if (!match || match[1] !== name) {
     child.kill("SIGKILL");
     throw new Error(`node ${name} did not get ready: ${line}\n${log}`);

@@ -74,6 +74,7 @@ class TwoNodes : public testing::Test {
   // Of the nodes that are started next.
   net::ClusterSecret secret_;
   auth::Locks locks_;
+  NodeTls tls_;
   std::optional<int64_t> sqlite_version_;
   std::optional<runtime::Address> mysql_listen_;
   bool log_requests_ = false;
@@ -90,6 +91,7 @@ class TwoNodes : public testing::Test {
     options.join_url = join_url;
     options.cluster_secret = secret_;
     options.locks = locks_;
+    options.tls = tls_;
     options.sqlite_version = sqlite_version_;
     options.mysql_listen = mysql_listen_;
     options.log_requests = log_requests_;
