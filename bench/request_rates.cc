@@ -1,7 +1,8 @@
 // Requests a second of one node: /health, hot point reads (over HTTP, and over a WebSocket a client) and durable writes, side
 // by side in one run. Closed loop, with as many clients as are given; the node is another process.
 //
-//   request_rates URL TENANT [CLIENTS [SECONDS [ROWS]]]     the tenant must exist; a table `rates` is made in it
+//   request_rates URL TENANT [CLIENTS [SECONDS [ROWS [CA_FILE]]]]     the tenant must exist; a table `rates` is made in it;
+//                                                                     the CA is for https://
 #include <fmt/format.h>
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "cli/tls_files.h"
 #include "load/hrana_client.h"
 #include "load/samples.h"
 #include "net/http_client.h"
@@ -49,8 +51,11 @@ void Measure(runtime::Core& core, const char* name, int clients, int seconds,
 }
 
 void Run(runtime::Core& core, const std::string& url, const std::string& tenant, int clients, int seconds,
-         int64_t rows) {
+         int64_t rows, const std::string& ca_file) {
   net::HttpClient http(core);
+  const auto trust = cli::ReadTrust(ca_file);
+  TW_CHECK(trust, "the CA cannot be used");
+  http.SetTrust(*trust);
   const auto client = load::HranaClient::Make(core, http, url, tenant);
   TW_CHECK(client, "the URL makes no sense");
   const auto run = [&](const std::string& sql, std::vector<sql::Value> arguments) {
@@ -95,7 +100,7 @@ void Run(runtime::Core& core, const std::string& url, const std::string& tenant,
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: request_rates URL TENANT [CLIENTS [SECONDS [ROWS]]]\n");
+    fmt::print(stderr, "usage: request_rates URL TENANT [CLIENTS [SECONDS [ROWS [CA_FILE]]]]\n");
     return 2;
   }
   const int clients = argc > 3 ? std::atoi(argv[3]) : 16;
@@ -106,6 +111,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const auto core = runtime::RealCore::Create();
-  core->RunUntilReturned("bench", [&] { Run(*core, argv[1], argv[2], clients, seconds, rows); });
+  core->RunUntilReturned(
+      "bench", [&] { Run(*core, argv[1], argv[2], clients, seconds, rows, argc > 6 ? argv[6] : ""); });
   return 0;
 }

@@ -2,10 +2,11 @@
 """What serving costs, each ratio from one run, side by side.
 
     bench/serve.py build/tradewind build/request_rates [--rounds 3] [--seconds 4] [--rows 10000000] [--sockets 10000]
-                   [--cores 1] [--only reads|cursor|sockets]
+                   [--cores 1] [--only reads|tls|cursor|sockets]
 
   reads    point reads of 100-byte rows by 64 connections, over HTTP and over WebSocket, beside /health on the same server;
            medians of the rounds
+  tls      the same reads from two servers, one of which speaks TLS, in turns
   cursor   a result of so many rows by one cursor: its rate beside that at which the sqlite3 shell writes them as JSON, and the
            most memory that the server had more than before
   sockets  so many WebSockets, each after one statement, and what one costs the server
@@ -19,6 +20,7 @@ import os
 import re
 import resource
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -32,23 +34,24 @@ READ = "SELECT id, name, amount FROM big"
 
 
 class Server:
-    def __init__(self, program, folder, cores):
-        self.folder = folder
+    def __init__(self, program, folder, cores, more=(), ca=""):
+        self.folder, self.ca = folder, ca
         self.log = open(os.path.join(folder, "log"), "w")
         self.command = [program, "serve", "--name", "n1", "--listen", "127.0.0.1:0", "--data",
-                        os.path.join(folder, "n1"), "--cores", str(cores)]
+                        os.path.join(folder, "n1"), "--cores", str(cores), *more]
         self.start()
         self.post("/v1/tenants", {"name": "bench"})
 
     def start(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = self.process.stdout.readline().split()[2]
-        host, port = self.url.removeprefix("http://").split(":")
+        host, port = self.url.split("//")[1].split(":")
         self.address = (host, int(port))
 
     def post(self, path, body, timeout=600):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        trust = ssl.create_default_context(cafile=self.ca) if self.ca else None
+        with urllib.request.urlopen(request, timeout=timeout, context=trust) as answer:
             return answer.read()
 
     def sql(self, text):
@@ -70,23 +73,52 @@ class Server:
         self.sql("SELECT 1")
 
 
-def reads(server, rates, options):
-    """The medians of the rounds, a second each."""
-    found = {}
+def rates_of(servers, rates, options):
+    """For each server the medians of the rounds, a second each."""
+    found = [{} for _ in servers]
     for _ in range(options.rounds):
-        out = subprocess.run([rates, server.url, "bench", "64", str(options.seconds), "100000"], check=True,
-                             capture_output=True, text=True).stdout
-        for name, rate, failed in re.findall(r"^(.+?)\s+(\d+) a second.*failed (\d+)$", out, re.MULTILINE):
-            if int(failed):
-                sys.exit(f"serve.py: {failed} requests of {name} have failed")
-            found.setdefault(name, []).append(int(rate))
-    rate = {name: statistics.median(all_of) for name, all_of in found.items()}
+        for server, of_server in zip(servers, found):
+            out = subprocess.run([rates, server.url, "bench", "64", str(options.seconds), "100000", server.ca], check=True,
+                                 capture_output=True, text=True).stdout
+            for name, rate, failed in re.findall(r"^(.+?)\s+(\d+) a second.*failed (\d+)$", out, re.MULTILINE):
+                if int(failed):
+                    sys.exit(f"serve.py: {failed} requests of {name} have failed")
+                of_server.setdefault(name, []).append(int(rate))
+    return [{name: statistics.median(all_of) for name, all_of in of_server.items()} for of_server in found]
+
+
+def reads(server, rates, options):
+    rate, = rates_of([server], rates, options)
     http = rate["point read"] / rate["/health"]
     web_socket = rate["WebSocket read"] / rate["point read"]
     print(f"/health {rate['/health']:.0f} a second, point reads over HTTP {rate['point read']:.0f}, over WebSocket "
           f"{rate['WebSocket read']:.0f}; HTTP is {http:.2f} of /health, WebSocket {web_socket:.2f} of HTTP")
     return [("point reads over HTTP, of /health", http, http >= 0.65),
             ("point reads over WebSocket, of HTTP", web_socket, web_socket > 1)]
+
+
+def with_certificate(folder):
+    """What a server takes that speaks TLS, and the file by which clients believe it."""
+    certificate, key = os.path.join(folder, "node.pem"), os.path.join(folder, "node.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=n1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return {"more": ["--tls-cert", certificate, "--tls-key", key], "ca": certificate}
+
+
+def tls(server, options):
+    with tempfile.TemporaryDirectory(prefix="tradewind-serve-tls-") as folder:
+        encrypted = Server(options.program, folder, options.cores, **with_certificate(folder))
+        try:
+            plain, in_tls = rates_of([server, encrypted], options.rates, options)
+        finally:
+            encrypted.stop()
+    http = in_tls["point read"] / plain["point read"]
+    web_socket = in_tls["WebSocket read"] / plain["WebSocket read"]
+    print(f"point reads in TLS: over HTTP {in_tls['point read']:.0f} a second of {plain['point read']:.0f} ({http:.2f}), over "
+          f"WebSocket {in_tls['WebSocket read']:.0f} of {plain['WebSocket read']:.0f} ({web_socket:.2f})")
+    return [("point reads in TLS over HTTP, of those without", http, http >= 0.75),
+            ("point reads in TLS over WebSocket, of those without", web_socket, web_socket >= 0.75)]
 
 
 class PeakOf:
@@ -211,7 +243,7 @@ def main():
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--sockets", type=int, default=10_000)
     parser.add_argument("--cores", type=int, default=1)
-    parser.add_argument("--only", choices=("reads", "cursor", "sockets"))
+    parser.add_argument("--only", choices=("reads", "tls", "cursor", "sockets"))
     options = parser.parse_args()
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
@@ -223,6 +255,8 @@ def main():
                 checks += sockets(server, options)
             if options.only in (None, "reads"):
                 checks += reads(server, options.rates, options)
+            if options.only in (None, "tls"):
+                checks += tls(server, options)
             if options.only in (None, "cursor"):
                 checks += cursor(server, options)
         finally:

@@ -16,7 +16,8 @@ std::unique_ptr<SocketClient> SocketClient::Open(runtime::Core& core, net::HttpC
   request.headers.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
   request.headers.Set("Sec-WebSocket-Version", "13");
   request.headers.Set("Sec-WebSocket-Protocol", "hrana3");
-  auto upgraded = http.Upgrade(parsed->address, request, "websocket", core.Now() + std::chrono::seconds(10));
+  auto upgraded =
+      http.Upgrade(parsed->endpoint(), request, "websocket", core.Now() + std::chrono::seconds(10));
   if (!upgraded) return nullptr;
   std::unique_ptr<SocketClient> client(new SocketClient(*std::move(upgraded)));
   const bool greeted =
