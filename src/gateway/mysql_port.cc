@@ -13,6 +13,7 @@
 #include "mysql/packet_channel.h"
 #include "mysql/protocol.h"
 #include "mysql/reply.h"
+#include "net/tls_connection.h"
 #include "runtime/call_on.h"
 #include "runtime/detached_connection.h"
 
@@ -135,9 +136,25 @@ Result<void> MysqlPort::Greet(std::unique_ptr<runtime::Connection> client, std::
   const auto greet = [&]() -> Result<std::optional<MysqlHello>> {
     const std::string scramble = mysql::NewScramble(core_);
     const uint32_t id = kFirstConnectionId | next_id_++;
+    const mysql::Capabilities tls = identity_ ? mysql::capability::kTls : 0;
+    bool in_tls = false;
     auto response = mysql::Greet(
-        channel, {fmt::format("5.5.5-{}-MariaDB", mariadb::kOldestVersion.ToString()), id, scramble,
-                  mysql::capability::kRelayed, mysql::kUtf8mb4, kAutocommit, mysql::kNativePassword});
+        channel,
+        {fmt::format("5.5.5-{}-MariaDB", mariadb::kOldestVersion.ToString()), id, scramble,
+         mysql::capability::kRelayed | tls, mysql::kUtf8mb4, kAutocommit, mysql::kNativePassword},
+        [&] {
+          greeted_.erase(client.get());
+          // It may have sent the beginning of TLS along.
+          client = net::ServeTls(core_, std::move(client), identity_, channel.TakeUnread());
+          client->SetReadDeadline(deadline);
+          client->SetWriteDeadline(deadline);
+          greeted_.insert(client.get());
+          channel.GoOnOver(*client);
+          in_tls = true;
+        });
+    if (response && needs_tls_ && !in_tls)
+      response = Fail(ErrorKind::kRefused, "MYSQL_TLS_NEEDED", "this port is for clients that speak TLS",
+                      "let the client connect with TLS (--ssl of the mariadb command)");
     if (!response && response.error().kind == ErrorKind::kRefused)
       static_cast<void>(channel.Write(
           mysql::EncodeError({mysql::error_number::kAccessDenied, "28000", Describe(response.error())})));

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -21,6 +22,7 @@
 #include "gateway/mysql_owners.h"
 #include "gateway/mysql_session.h"
 #include "net/metrics.h"
+#include "net/tls.h"
 #include "pace/sensor.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
@@ -63,6 +65,12 @@ class MysqlPort {
             std::vector<MysqlSessions*> sessions);
   ~MysqlPort();  // Requires: Stop() has returned.
 
+  // Offers clients TLS, with this certificate; once given, it may be replaced. With `needed`, who does not take it is turned
+  // away.
+  void SetIdentity(std::shared_ptr<const net::TlsIdentity> identity, bool needed) {
+    identity_ = std::move(identity);
+    needs_tls_ = needed;
+  }
   // Fails with ADDRESS_IN_USE, and as Network::Listen does. Does not suspend.
   Result<void> Listen(const runtime::Address& address);
   // Takes no more clients. Suspends.
@@ -80,6 +88,8 @@ class MysqlPort {
   MysqlOwners& owners_;
   NodeTenants& tenants_;
   const std::vector<MysqlSessions*> sessions_;
+  std::shared_ptr<const net::TlsIdentity> identity_;  // Null: no TLS.
+  bool needs_tls_ = false;
   std::unique_ptr<runtime::Listener> listener_;
   runtime::Address local_;
   std::set<runtime::Connection*> greeted_;  // Under way.

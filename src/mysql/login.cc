@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint8_t kProtocolVersion = 10;
 constexpr size_t kScrambleHead = 8;
+constexpr size_t kResponseHead = 32;   // What is before the user.
 constexpr size_t kLongestReply = 255;  // Of one with its length in one byte.
 
 tl::unexpected<Error> TooOld(std::string_view who) {
@@ -76,6 +77,10 @@ std::string EncodeGreeting(const Greeting& greeting) {
   return payload;
 }
 
+bool IsTlsRequest(std::string_view payload) {
+  return payload.size() == kResponseHead && Has(FieldReader(payload).Word(), capability::kTls);
+}
+
 Result<LoginResponse> ParseLoginResponse(std::string_view payload) {
   FieldReader reader(payload);
   LoginResponse response;
@@ -86,10 +91,6 @@ Result<LoginResponse> ParseLoginResponse(std::string_view payload) {
   reader.Skip(19);
   response.capabilities = Extended(reader.Word(), response.capabilities);
   TW_TRY(reader.Check("a login"));
-  if (response.capabilities & capability::kTls)
-    return Fail(ErrorKind::kRefused, "MYSQL_TLS_NOT_OFFERED",
-                "the client wants TLS, which this port does not have",
-                "let it connect without TLS (--skip-ssl of the mariadb command)");
   response.user = reader.ZeroEndedText();
   response.reply = Has(response.capabilities, capability::kLongAuthReply) ? reader.LengthEncodedText()
                                                                           : reader.Text(reader.Byte());

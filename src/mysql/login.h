@@ -60,7 +60,9 @@ struct AuthSwitch {
 Result<Greeting> ParseGreeting(std::string_view payload);
 std::string EncodeGreeting(const Greeting& greeting);
 
-// kRefused too, MYSQL_TLS_NOT_OFFERED, for a client that begins with TLS.
+// Whether the client wants to begin TLS now, and says the rest of its login in that (CLIENT_SSL; KB, "Connection": the
+// SSLRequest packet is the head of a response).
+bool IsTlsRequest(std::string_view payload);
 Result<LoginResponse> ParseLoginResponse(std::string_view payload);
 std::string EncodeLoginResponse(const LoginResponse& response);
 

@@ -54,11 +54,20 @@ std::string NewScramble(runtime::Core& core) {
   return scramble;
 }
 
-Result<LoginResponse> Greet(PacketChannel& client, const Greeting& greeting) {
+Result<LoginResponse> Greet(PacketChannel& client, const Greeting& greeting,
+                            const std::function<void()>& begin_tls) {
   TW_TRY(client.Write(EncodeGreeting(greeting)));
-  TW_TRY_ASSIGN(const std::string payload, client.Read(limits::kMysqlLoginPacketBytes));
+  TW_TRY_ASSIGN(std::string payload, client.Read(limits::kMysqlLoginPacketBytes));
+  if (IsTlsRequest(payload)) {
+    if ((greeting.capabilities & capability::kTls) == 0)
+      return Fail(ErrorKind::kRefused, "MYSQL_TLS_NOT_OFFERED",
+                  "the client wants TLS, which this port does not have",
+                  "let it connect without TLS (--skip-ssl of the mariadb command)");
+    begin_tls();
+    TW_TRY_ASSIGN(payload, client.Read(limits::kMysqlLoginPacketBytes));
+  }
   TW_TRY_ASSIGN(LoginResponse response, ParseLoginResponse(payload));
-  response.capabilities &= greeting.capabilities;
+  response.capabilities &= greeting.capabilities & ~capability::kTls;
   return response;
 }
 

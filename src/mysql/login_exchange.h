@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,9 +28,11 @@ namespace tradewind::mysql {
 // Twenty random bytes, none of them zero.
 std::string NewScramble(runtime::Core& core);
 
-// Says the greeting to a client and reads its response, whose capabilities are then those that both sides have.
-// kRefused as ParseLoginResponse() does; the client has not been told.
-Result<LoginResponse> Greet(PacketChannel& client, const Greeting& greeting);
+// Says the greeting to a client and reads its response, whose capabilities are then those that both sides have, but for TLS.
+// Where the greeting offers that (capability::kTls) and the client takes it, `begin_tls` lets the channel go on in it.
+// kRefused as ParseLoginResponse() does, and MYSQL_TLS_NOT_OFFERED; the client has not been told.
+Result<LoginResponse> Greet(PacketChannel& client, const Greeting& greeting,
+                            const std::function<void()>& begin_tls = {});
 
 // What a client has shown about itself.
 struct Proof {

@@ -71,11 +71,17 @@ TEST(LoginTest, ClientsOfMySqlHaveNoCapabilitiesOfMariaDb) {
   EXPECT_TRUE(read->capabilities & capability::kDeprecateEof);
 }
 
-TEST(LoginTest, TlsAndOldProtocolsAreRefused) {
+TEST(LoginTest, ARequestForTlsIsTheHeadOfAResponse) {
   LoginResponse response;
   response.capabilities = capability::kRelayed | capability::kTls;
-  EXPECT_EQ(ParseLoginResponse(EncodeLoginResponse(response).substr(0, 32)).error().code,
-            "MYSQL_TLS_NOT_OFFERED");
+  EXPECT_TRUE(IsTlsRequest(EncodeLoginResponse(response).substr(0, 32)));
+  EXPECT_FALSE(IsTlsRequest(EncodeLoginResponse(response))) << "what is said in TLS has the flag, too";
+  response.capabilities = capability::kRelayed;
+  EXPECT_FALSE(IsTlsRequest(EncodeLoginResponse(response).substr(0, 32)));
+  EXPECT_FALSE(IsTlsRequest({}));
+}
+
+TEST(LoginTest, OldProtocolsAreRefused) {
   EXPECT_EQ(ParseLoginResponse(FromHex("85a4030000000001")).error().code, "MYSQL_PROTOCOL_OLD");
 }
 

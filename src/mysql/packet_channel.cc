@@ -28,7 +28,7 @@ Result<std::string> PacketChannel::Read(size_t most_bytes) {
       taken += piece.taken;
       if (payload.size() + piece.payload.size() > most_bytes)
         return Fail(ErrorKind::kTooLarge, "MYSQL_PACKET_TOO_LARGE",
-                    "a packet of " + connection_.peer().ToString() + " is larger than " +
+                    "a packet of " + connection_->peer().ToString() + " is larger than " +
                         std::to_string(most_bytes) + " bytes");
       payload += piece.payload;
       if (!piece.ends) continue;
@@ -36,18 +36,18 @@ Result<std::string> PacketChannel::Read(size_t most_bytes) {
       sequence_ = static_cast<uint8_t>(piece.sequence + 1);
       return payload;
     }
-    TW_TRY(ReadPiece(connection_, unread_));
+    TW_TRY(ReadPiece(*connection_, unread_));
   }
 }
 
 Result<void> PacketChannel::Write(std::string_view payload) {
   std::string frames;
   AppendPacket(frames, payload, sequence_);
-  return connection_.Write(std::as_bytes(std::span(frames)));
+  return connection_->Write(std::as_bytes(std::span(frames)));
 }
 
 Result<void> PacketChannel::WriteBefore(std::string_view bytes) {
-  return connection_.Write(std::as_bytes(std::span(bytes)));
+  return connection_->Write(std::as_bytes(std::span(bytes)));
 }
 
 std::string PacketChannel::TakeUnread() {

@@ -23,10 +23,10 @@ Result<void> ReadPiece(runtime::Connection& connection, std::string& unread);
 class PacketChannel {
  public:
   // The connection outlives it, and its deadlines are the caller's.
-  explicit PacketChannel(runtime::Connection& connection) : connection_(connection) {}
+  explicit PacketChannel(runtime::Connection& connection) : connection_(&connection) {}
   // In the middle of a conversation: what has come and was not read, and the number of the next frame.
   PacketChannel(runtime::Connection& connection, std::string unread, uint8_t sequence)
-      : connection_(connection), unread_(std::move(unread)), sequence_(sequence) {}
+      : connection_(&connection), unread_(std::move(unread)), sequence_(sequence) {}
 
   // Suspends until a packet has come; returns its payload. kIo, MYSQL_CONNECTION_ENDED, when the peer has ended the
   // stream; kTooLarge, MYSQL_PACKET_TOO_LARGE, for more than `most_bytes`, after which nothing more can be read; and the
@@ -38,6 +38,8 @@ class PacketChannel {
   Result<void> WriteBefore(std::string_view bytes);
   // Of the next frame.
   uint8_t sequence() const { return sequence_; }
+  // The conversation goes on over another connection. Requires: nothing is unread.
+  void GoOnOver(runtime::Connection& connection) { connection_ = &connection; }
   // The next Write begins a request.
   void BeginRequest() { sequence_ = 0; }
 
@@ -45,7 +47,7 @@ class PacketChannel {
   std::string TakeUnread();
 
  private:
-  runtime::Connection& connection_;
+  runtime::Connection* connection_;
   PacketCutter cutter_;
   std::string unread_;
   uint8_t sequence_ = 0;  // Of the next frame.

@@ -34,8 +34,8 @@ inline constexpr Capabilities kStatementBulk = uint64_t{1} << 34;
 inline constexpr Capabilities kExtendedMetadata = uint64_t{1} << 35;
 inline constexpr Capabilities kCacheMetadata = uint64_t{1} << 36;
 
-// What a proxy offers its clients, as far as the server behind it has it. Not among them: TLS and compression, which
-// would end at the proxy; LOCAL INFILE, by which a server reads files of a client; progress reports, packets of no
+// What a proxy offers its clients, as far as the server behind it has it. Not among them: TLS, which ends at the
+// proxy and is offered where that has a certificate; compression, which would end there too; LOCAL INFILE, by which a server reads files of a client; progress reports, packets of no
 // answer; COM_MULTI.
 inline constexpr Capabilities kRelayed = kFoundRows | kLongFlag | kConnectWithDatabase | kIgnoreSpace |
                                          kProtocol41 | kInteractive | kTransactions | kSecureConnection |

@@ -202,6 +202,7 @@ Result<void> Node::ListenForMysql() {
   for (const auto& parts : parts_) sessions.push_back(&parts->mysql_sessions());
   mysql_port_ = std::make_unique<gateway::MysqlPort>(first().member(), first().mysql_owners(), tenants_,
                                                      std::move(sessions));
+  mysql_port_->SetIdentity(options_.tls.identity, options_.mysql_needs_tls);
   Result<void> listens = mysql_port_->Listen(*options_.mysql_listen);
   if (listens) {
     log::info("MySQL's protocol is spoken at {}", mysql_port_->local().ToString());
@@ -324,6 +325,7 @@ void Node::RenewLocks(const auth::Locks& locks) {
 
 void Node::RenewIdentity(const std::shared_ptr<const net::TlsIdentity>& identity) {
   first().reception().SetIdentity(identity);
+  if (mysql_port_) mysql_port_->SetIdentity(identity, options_.mysql_needs_tls);
 }
 
 void Node::RenewTrust(const std::shared_ptr<const net::TlsTrust>& trust) {

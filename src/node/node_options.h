@@ -38,6 +38,7 @@ struct NodeOptions {
   NodeName name;
   runtime::Address listen;
   std::optional<runtime::Address> mysql_listen;  // For clients of MySQL's protocol; none: it takes none.
+  bool mysql_needs_tls = false;  // Of clients there; else they may take it, where the node has a certificate.
   std::string data_folder;
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.
   std::optional<std::string> advertise_url;  // How others reach it; the listening address by default.

@@ -152,6 +152,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
         "write it with https://");
   if (!options.mysql_listen.empty()) {
     TW_TRY_ASSIGN(node.mysql_listen, ParseListenAddress(options.mysql_listen));
+    node.mysql_needs_tls = !IsLoopback(*node.mysql_listen) && !options.insecure;
   }
   if (!options.insecure) TW_TRY(CheckReach(options, node));
   return node;

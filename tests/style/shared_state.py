@@ -31,6 +31,7 @@ SHARED = {
     "tradewind::net::(anonymous namespace)::kKinds": CONSTANT,
     "tradewind::net::ClusterSecret::Prove(unsigned long, std::span<std::basic_string_view<char, std::char_traits<char> > const,"
     " 18446744073709551615ul>) const::mac": "a method of OpenSSL, which only counts who refers to it, by an atomic",
+    "tradewind::net::(anonymous namespace)::Begin(tradewind::net::(anonymous namespace)::Agreed&, ssl_ctx_st*)::method": CONSTANT,
     # sqlite/
     "tradewind::sqlite::(anonymous namespace)::lent_budget": THREAD,
     "tradewind::sqlite::(anonymous namespace)::mutexes_held": THREAD,
