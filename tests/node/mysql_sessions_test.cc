@@ -98,7 +98,7 @@ class MysqlSessionsTest : public TwoNodes {
       EXPECT_EQ(hosted.AwaitQuiet(quiet_expected ? runtime::Duration(60s) : 1ms, [] { return false; }),
                 quiet_expected);
       hosted.Park();
-      hosted.EndOpenVisits();
+      hosted.EndVisitsOpenSince(n1_->parts().core().Now());
       ASSERT_TRUE(hosted.MakeReadOnly(soon()));
       meanwhile();
       catalog::MoveRecord move;
