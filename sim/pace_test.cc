@@ -233,7 +233,7 @@ TEST_F(PaceOfMoves, TakesNoLongerThanWithoutALimitWhenNobodyIsThereAndSaysSo) {
     // Disks and links of the simulation take now this long and now that: several of each, in turns.
     double without = 0;
     double with = 0;
-    for (int pair = 0; pair < 5; ++pair) {
+    for (int pair = 0; pair < 40; ++pair) {
       without += MillisecondsOf(cluster_.AwaitMove(cluster_.StartMove("shop", "n2")));
       AwaitGone("n1");
       std::set<std::string> limits;

@@ -181,7 +181,7 @@ TEST_F(MemoryBudgetTest, AStatementMayHaveWhatItsTenantAndItsProcessHaveLeft) {
     const std::string sql = "SELECT typeof(max(" + value + ", " + value + ", " + value + "))";
     EXPECT_EQ(Ask(connection, sql), "text");
     store_->memory().SetBound(80 * kMiB);
-    EXPECT_THAT(Ask(connection, sql), StartsWith("TENANT_MEMORY"));
+    EXPECT_THAT(Ask(connection, sql), StartsWith("SQLITE_NOMEM"));
     store_->memory().SetBound(limits::kTenantMemoryBytes);
     const Bounds bounds(80 * kMiB, TemporarySpace().bound());
     const uint64_t refused = Memory().refused();
@@ -201,7 +201,7 @@ TEST_F(MemoryBudgetTest, WhatAFunctionTakesOffTheCoreCountsAsWell) {
     const std::string sql = "SELECT length(hex(zeroblob(20000000)))";
     EXPECT_EQ(Ask(connection, sql), "40000000");
     store_->memory().SetBound(50 * kMiB);
-    EXPECT_THAT(Ask(connection, sql), StartsWith("TENANT_MEMORY"));
+    EXPECT_THAT(Ask(connection, sql), StartsWith("SQLITE_NOMEM"));
     EXPECT_EQ(Ask(connection, "SELECT length(hex(zeroblob(2000000)))"), "4000000");
     EXPECT_LT(store_->memory().used(), kMiB);
   });
