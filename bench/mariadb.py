@@ -156,14 +156,14 @@ class Bench:
     def copied(self, folder):
         """An instance of one's own to copy from, filled as the tenant is, and how to start another of its copy."""
         source = os.path.join(folder, "source")
-        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={source}", "--auth-root-authentication-method=normal",
+        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={source}", f"--tmpdir={folder}", "--auth-root-authentication-method=normal",
                         "--skip-test-db"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return source
 
     def start_server(self, data, port, number, *more):
         log = data + ".log"
         server = subprocess.Popen(
-            ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={data}/s", f"--pid-file={data}/pid", f"--port={port}",
+            ["mariadbd", "--no-defaults", f"--datadir={data}", f"--tmpdir={data}", f"--socket={data}/s", f"--pid-file={data}/pid", f"--port={port}",
              "--bind-address=127.0.0.1", f"--server-id={number}", "--log-bin=binlog", "--binlog-format=ROW", "--log-slave-updates=1",
              "--gtid-strict-mode=1", "--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M",
              "--innodb-log-file-size=64M", "--max-allowed-packet=64M", "--skip-name-resolve", f"--log-error={log}",

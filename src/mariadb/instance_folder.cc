@@ -154,17 +154,20 @@ Result<std::string> InstanceFolder::EnsureTemplate(runtime::Core& core, const Se
   const std::string path = fs::absolute(fmt::format("{}/{}", templates, programs.version.ToString()));
   if (OffCore(core, [&] { return fs::exists(path); })) return path;
   const std::string made = fmt::format("{}.{}.making", path, runtime::RandomId(core));
+  // Its own: a server that starts removes what looks like a temporary table of an earlier one, whoever's it is.
+  const std::string temporary = made + ".temporary";
   TW_TRY(OffCore(core, [&]() -> Result<void> {
     std::error_code failed;
     fs::create_directories(templates, failed);
     if (failed) return DiskError("made", templates, failed.value());
+    if (auto first = MakePrivateFolder(temporary); !first) return first;
     return MakePrivateFolder(made);
   }));
   const auto run = [&](std::vector<std::string> words, std::string_view input) -> Result<void> {
     const std::string program = words.front();
     words.insert(words.begin() + 1, "--no-defaults");
-    words.insert(words.end(),
-                 {"--datadir=" + made, "--innodb-log-file-size=4M", "--innodb-undo-tablespaces=0"});
+    words.insert(words.end(), {"--datadir=" + made, "--tmpdir=" + temporary, "--innodb-log-file-size=4M",
+                               "--innodb-undo-tablespaces=0"});
     if (geteuid() == 0) words.emplace_back("--user=root");
     TW_TRY_ASSIGN(const auto ran,
                   runtime::RunProgram(core, words, input, core.Now() + limits::kInstanceTemplate));
@@ -187,6 +190,7 @@ Result<std::string> InstanceFolder::EnsureTemplate(runtime::Core& core, const Se
     return OffCore(core, [&] { return Publish(made, path); });
   };
   const auto result = make();
+  TW_TRY(OffCore(core, [&] { return RemoveAll(temporary); }));
   if (result) return path;
   TW_TRY(OffCore(core, [&] { return RemoveAll(made); }));
   if (OffCore(core, [&] { return fs::exists(path); })) return path;  // Somebody else's was faster.

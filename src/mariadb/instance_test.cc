@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -91,6 +92,18 @@ class InstanceTest : public testing::Test {
   ServerPrograms programs_;
   std::unique_ptr<runtime::RealCore> core_ = runtime::RealCore::Create();
 };
+
+// Servers remove at their start what looks like temporary tables of earlier ones, in any folder that they share.
+TEST_F(InstanceTest, ATemplateIsMadeWithoutTheFolderForTemporaryFilesOfTheMachine) {
+  Run([&] {
+    setenv("TMPDIR", "/nonexistent", 1);
+    const auto made = InstanceFolder::EnsureTemplate(*core_, programs_, root_.File("templates"));
+    unsetenv("TMPDIR");
+    ASSERT_TRUE(made) << Describe(made.error());
+    const std::filesystem::directory_iterator in(root_.File("templates"));
+    EXPECT_EQ(std::distance(in, {}), 1) << "something else is left there";
+  });
+}
 
 TEST_F(InstanceTest, AnInstanceIsWrittenToStoppedAndStartedAgainReadOnly) {
   Run([&] {

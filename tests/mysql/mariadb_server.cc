@@ -26,7 +26,8 @@ const std::string& Template(runtime::Core& core, const std::string& beside) {
   static const std::string folder = [&] {
     const std::string made = std::filesystem::path(beside).parent_path() / "template";
     ChildProcess install({"mariadb-install-db", "--no-defaults", "--datadir=" + made, "--skip-test-db",
-                          "--user=root", "--auth-root-authentication-method=normal"},
+                          "--tmpdir=" + std::filesystem::path(beside).parent_path().string(), "--user=root",
+                          "--auth-root-authentication-method=normal"},
                          "", beside + ".install");
     TW_CHECK(install.Await(core) == 0,
              "mariadb-install-db makes a data folder (Debian: mariadb-server-core)");
@@ -52,13 +53,13 @@ std::unique_ptr<MariaDbServer> MariaDbServer::Start(runtime::Core& core, const s
   std::filesystem::copy(Template(core, folder), folder, std::filesystem::copy_options::recursive);
   server->address_ = core.network().Listen({"127.0.0.1", 0}).value()->local();
   server->process_ = std::make_unique<ChildProcess>(
-      std::vector<std::string>{Program(), "--no-defaults", "--datadir=" + folder, "--user=root",
-                               "--bind-address=127.0.0.1", "--port=" + std::to_string(server->address_.port),
-                               "--socket=" + folder + "/socket", "--innodb-buffer-pool-size=32M",
-                               "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve",
-                               "--max-allowed-packet=64M", "--log-bin=" + folder + "/binlog",
-                               "--log-slave-updates", "--proxy-protocol-networks=127.0.0.1",
-                               "--binlog-format=ROW", "--server-id=" + std::to_string(server->address_.port)},
+      std::vector<std::string>{
+          Program(), "--no-defaults", "--datadir=" + folder, "--tmpdir=" + folder, "--user=root",
+          "--bind-address=127.0.0.1", "--port=" + std::to_string(server->address_.port),
+          "--socket=" + folder + "/socket", "--innodb-buffer-pool-size=32M",
+          "--innodb-flush-log-at-trx-commit=2", "--skip-name-resolve", "--max-allowed-packet=64M",
+          "--log-bin=" + folder + "/binlog", "--log-slave-updates", "--proxy-protocol-networks=127.0.0.1",
+          "--binlog-format=ROW", "--server-id=" + std::to_string(server->address_.port)},
       "", folder + ".log");
   const runtime::TimePoint deadline = Soon(core);
   mysql::ServerLogin root;
