@@ -142,21 +142,21 @@ TEST_F(TlsConnectionTest, EncryptsWhatItCarries) {
     ASSERT_TRUE(behind);
     std::string seen;
     relays.Spawn("relay", [&] {
-      auto client = (*behind)->Accept();
-      ASSERT_TRUE(client);
-      const auto server = Dial();
-      relays.Spawn("back", [&] {
+      auto accepted = (*behind)->Accept();
+      ASSERT_TRUE(accepted);
+      const std::shared_ptr<runtime::Connection> client = *std::move(accepted);
+      const std::shared_ptr<runtime::Connection> server = Dial();
+      relays.Spawn("back", [client, server] {
         std::byte piece[4'000];
         for (auto count = server->Read(piece); count && *count > 0; count = server->Read(piece))
-          if (!(*client)->Write(Bytes(piece).first(*count))) return;
+          if (!client->Write(Bytes(piece).first(*count))) return;
       });
       std::byte piece[4'000];
-      for (auto count = (*client)->Read(piece); count && *count > 0; count = (*client)->Read(piece)) {
+      for (auto count = client->Read(piece); count && *count > 0; count = client->Read(piece)) {
         seen.append(reinterpret_cast<const char*>(piece), *count);
         if (!server->Write(Bytes(piece).first(*count))) break;
       }
       server->Close();
-      relays.Spawn("keep", [kept = std::shared_ptr<runtime::Connection>(*std::move(client))] {});
     });
     BesideServer(&Echo, [&] {
       auto connection = core_->network().Connect((*behind)->local(), Soon());
