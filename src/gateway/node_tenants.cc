@@ -13,6 +13,12 @@
 #include "sqlite/error_code.h"
 
 namespace tradewind::gateway {
+namespace {
+
+// Of a tenant's core, while one call is on its way: as many as nobody makes.
+constexpr int kMostChanges = 16;
+
+}  // namespace
 
 // -- On any core
 
@@ -49,26 +55,39 @@ Result<StreamAnswer> NodeTenants::RunAt(size_t core, const StreamCall& call, net
 }
 
 // Where the call was sent may not be where the tenant is: the table of this core was a moment old, or the tenant has just
-// changed its core. Its epoch is the same, so that the gateway would wait in vain for news of it.
+// changed its core, perhaps more than once while it was asked for. Its epoch is the same, so that the gateway would wait in
+// vain for news of it.
 Result<StreamAnswer> NodeTenants::Run(const StreamCall& call, net::Caller* caller) {
-  const size_t core = CoreFor(call.tenant);
+  size_t core = CoreFor(call.tenant);
   Result<StreamAnswer> answer = RunAt(core, call, caller);
-  using Status = StreamAnswer::Status;
-  if (cores_.size() == 1 || !answer || answer->status == Status::kDone || answer->status == Status::kMore)
-    return answer;
-  if (Planted(PlantedBug::kBelievesOldTable)) return answer;
-  const size_t home = AskHome(call.tenant);
-  // It may have left that core and be there again: nobody would learn of a newer owner then.
-  const bool is_back = home == core && answer->status == Status::kMoved &&
-                       On(core, [&](CoreTenants& there) { return there.tenants.Has(call.tenant); });
-  if (home == core && !is_back) return answer;
-  if (answer->status == StreamAnswer::Status::kLost) return call.opens ? answer : RunAt(home, call, caller);
-  if (IsRunning(call.cursor)) {
-    // The batch is with the gateway.
-    if (answer->status == StreamAnswer::Status::kMoved) answer->status = StreamAnswer::Status::kAgain;
-    return answer;
+  for (int changes = 0; changes < kMostChanges; ++changes) {
+    using Status = StreamAnswer::Status;
+    if (cores_.size() == 1 || !answer || answer->status == Status::kDone || answer->status == Status::kMore)
+      return answer;
+    if (Planted(PlantedBug::kBelievesOldTable)) return answer;
+    const size_t home = AskHome(call.tenant);
+    // It may have left that core and be there again: nobody would learn of a newer owner then.
+    if (home == core && !(answer->status == Status::kMoved && IsServed(core, call))) return answer;
+    if (answer->status == Status::kLost)
+      return call.opens || changes > 0 ? answer : RunAt(home, call, caller);
+    if (IsRunning(call.cursor)) {
+      // The batch is with the gateway.
+      if (answer->status == Status::kMoved) answer->status = Status::kAgain;
+      return answer;
+    }
+    answer = GoOnAt(home, call, *std::move(answer), caller);
+    core = home;
   }
-  return GoOnAt(home, call, *std::move(answer), caller);
+  return answer;
+}
+
+// Not only what is left of one that has been passed on.
+bool NodeTenants::IsServed(size_t core, const StreamCall& call) {
+  return On(core, [&](CoreTenants& there) {
+    const tenant::HostedTenant* const open = there.tenants.IfOpen(call.tenant);
+    return there.tenants.Has(call.tenant) && there.tenants.EpochOf(call.tenant) >= call.epoch &&
+           !(open && open->gate() == tenant::Gate::kMoved);
+  });
 }
 
 // What has its results stays done; the rest goes on as a new stream that begins as this one has become.

@@ -111,6 +111,7 @@ class NodeTenants {
     return std::nullopt;
   }
   Result<StreamAnswer> RunAt(size_t core, const StreamCall& call, net::Caller* caller);
+  bool IsServed(size_t core, const StreamCall& call);
   Result<StreamAnswer> GoOnAt(size_t core, const StreamCall& call, StreamAnswer done, net::Caller* caller);
   net::Answer Handle(const net::HttpRequest& request, pace::Sensor& sensor);
 
