@@ -367,36 +367,36 @@ Result<std::vector<TenantRecord>> EmbeddedCatalog::ListTenants() {
 }
 
 Result<std::vector<TenantRecord>> EmbeddedCatalog::ListObjectives() {
-  return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
-    TW_TRY_ASSIGN(const Rows rows,
-                  Run(fmt::format("{} WHERE objective <> '' ORDER BY name", kTenantColumns)));
-    return AllOf<TenantRecord>(rows, TenantOf);
-  });
+  return ListWith("objective");
 }
 
 Result<TenantRecord> EmbeddedCatalog::SetObjective(const TenantName& name, const std::string& objective) {
-  return Change<TenantRecord>([&]() -> Result<TenantRecord> {
-    TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
-    tenant.objective = objective;
-    if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
-    TW_TRY(Run("UPDATE tenants SET objective=?2 WHERE name=?1", {name, objective}));
-    return tenant;
-  });
+  return SetText(name, "objective", &TenantRecord::objective, objective);
 }
 
 Result<std::vector<TenantRecord>> EmbeddedCatalog::ListQuotas() {
+  return ListWith("quotas");
+}
+
+Result<TenantRecord> EmbeddedCatalog::SetQuotas(const TenantName& name, const std::string& quotas) {
+  return SetText(name, "quotas", &TenantRecord::quotas, quotas);
+}
+
+Result<std::vector<TenantRecord>> EmbeddedCatalog::ListWith(const char* column) {
   return Read<std::vector<TenantRecord>>([&]() -> Result<std::vector<TenantRecord>> {
-    TW_TRY_ASSIGN(const Rows rows, Run(fmt::format("{} WHERE quotas <> '' ORDER BY name", kTenantColumns)));
+    TW_TRY_ASSIGN(const Rows rows,
+                  Run(fmt::format("{} WHERE {} <> '' ORDER BY name", kTenantColumns, column)));
     return AllOf<TenantRecord>(rows, TenantOf);
   });
 }
 
-Result<TenantRecord> EmbeddedCatalog::SetQuotas(const TenantName& name, const std::string& quotas) {
+Result<TenantRecord> EmbeddedCatalog::SetText(const TenantName& name, const char* column,
+                                              std::string TenantRecord::*field, const std::string& text) {
   return Change<TenantRecord>([&]() -> Result<TenantRecord> {
     TW_TRY_ASSIGN(TenantRecord tenant, FindTenant(name));
-    tenant.quotas = quotas;
-    if (const auto field = UnsoundField(tenant); !field.empty()) return CannotKeep(field);
-    TW_TRY(Run("UPDATE tenants SET quotas=?2 WHERE name=?1", {name, quotas}));
+    tenant.*field = text;
+    if (const auto unsound = UnsoundField(tenant); !unsound.empty()) return CannotKeep(unsound);
+    TW_TRY(Run(fmt::format("UPDATE tenants SET {}=?2 WHERE name=?1", column), {name, text}));
     return tenant;
   });
 }

@@ -95,6 +95,10 @@ class EmbeddedCatalog final : public Catalog {
   // The rest requires the turn.
   Result<Rows> Run(std::string_view sql, Row arguments = {});
   Result<NodeRecord> FindNode(const NodeName& name);
+  // Those of which this column of text says something; and one of them is given another text.
+  Result<std::vector<TenantRecord>> ListWith(const char* column);
+  Result<TenantRecord> SetText(const TenantName& name, const char* column, std::string TenantRecord::*field,
+                               const std::string& text);
   Result<TenantRecord> FindTenant(const TenantName& name);
   Result<MoveRecord> FindMove(const MoveId& id);
   Result<void> SetOwnership(const TenantName& name, const Ownership& ownership);

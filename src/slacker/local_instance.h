@@ -38,7 +38,8 @@ class LocalInstance final : public Instance {
   // `server` outlives it.
   LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs, mariadb::Instance& server,
                 Node node);
-  ~LocalInstance() override;  // Requires: StopFollowing() or ForgetPrimary() has returned, if it followed.
+  ~LocalInstance()
+      override;  // Requires: StopFollowing(), ForgetPrimary() or CutOff() has returned, if it followed.
 
   Result<std::unique_ptr<BackupStream>> StartBackup() override;
   Result<mariadb::RedoLog> ReadRedoLog() override;
