@@ -241,6 +241,9 @@ void ClusterRecord::Reload(const std::string& host) {
     const std::string_view wal = Content(host, MainPath(tenant) + "-wal");
     const DatabaseImage image(Content(host, MainPath(tenant)), wal, WalOf(host, tenant));
     for (uint32_t page = 1; page <= record.versions.size(); ++page) {
+      // What the owner has was durable here before it was sent. Its former owner may be on its way to delete its copy, and
+      // have deleted the WAL already.
+      if (!owns && record.hand_over->Has(page)) continue;
       std::vector<Version>& versions = record.versions[page - 1];
       const int left = record.Find(page, HashOf(image.Page(page)));
       // An owner may lack a page of the former one, and had written it without a look at it: then nothing is left of that.
