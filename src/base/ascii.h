@@ -18,8 +18,9 @@ inline std::string LowerCase(std::string_view text) {
 }
 
 inline bool EqualsIgnoringCase(std::string_view left, std::string_view right) {
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [](char a, char b) { return LowerCase(a) == LowerCase(b); });
+  return left.size() == right.size() &&
+         std::equal(left.begin(), left.end(), right.begin(),
+                    [](char a, char b) { return a == b || LowerCase(a) == LowerCase(b); });
 }
 
 // Without spaces, tabs and line breaks at both ends.

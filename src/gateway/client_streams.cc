@@ -58,7 +58,8 @@ const std::string& ClientStreams::MakeNextBaton(ClientStream& stream) {
 
 void ClientStreams::End(const ClientStream& stream, Ending ending) {
   if (table_.StateOf(stream) != StreamState::kExpired) table_.Expire(stream);
-  Remember(stream.id, ending);
+  // Without a baton nobody can come to ask.
+  if (!stream.baton.empty()) Remember(stream.id, ending);
 }
 
 void ClientStreams::Remember(uint64_t id, Ending ending) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace tradewind::gateway {
 
 namespace {
@@ -23,9 +25,7 @@ std::string Quoted(std::string_view text) {
 Result<void> EachField(const net::Headers& headers, std::string_view wanted, const auto& look) {
   for (size_t index = 0; index < headers.size(); ++index) {
     const auto [name, value] = headers[index];
-    const bool same = std::equal(name.begin(), name.end(), wanted.begin(), wanted.end(),
-                                 [](char a, char b) { return (a >= 'A' && a <= 'Z' ? (a | 0x20) : a) == b; });
-    if (same) TW_TRY(look(value));
+    if (EqualsIgnoringCase(name, wanted)) TW_TRY(look(value));
   }
   return {};
 }
@@ -79,9 +79,9 @@ bool Strangers::IsOwn(const net::Host& host) const {
                      [&](const auto& domain) { return net::IsWithin(host.name, domain); });
 }
 
-Result<void> Strangers::CheckHost(std::string_view text) const {
-  const auto host = net::ParseHost(text);
-  if (host && IsOwn(*host)) return {};
+Result<net::Host> Strangers::OwnHost(std::string_view text) const {
+  auto host = net::ParseHost(text);
+  if (host && IsOwn(*host)) return *std::move(host);
   return Fail(
       ErrorKind::kRefused, "HOST_NOT_ALLOWED",
       "the request is for the host " + Quoted(text) + ", which is no name of this node",
@@ -105,16 +105,15 @@ Result<void> Strangers::CheckOrigin(std::string_view text, const std::optional<n
 Result<std::optional<net::Host>> Strangers::HostOf(const net::HttpRequest& request) const {
   std::optional<net::Host> host;
   if (const auto authority = AuthorityIn(request.target)) {
-    TW_TRY(CheckHost(*authority));
-    host = net::ParseHost(*authority);
+    TW_TRY_ASSIGN(host, OwnHost(*authority));
   }
   size_t hosts = 0;
   const auto look_at_host = [&](std::string_view value) -> Result<void> {
     if (++hosts > 1)
       return Fail(ErrorKind::kRefused, "HOST_NOT_ALLOWED", "the request names its host twice",
                   "name it once");
-    TW_TRY(CheckHost(value));
-    if (!host) host = net::ParseHost(value);
+    TW_TRY_ASSIGN(net::Host own, OwnHost(value));
+    if (!host) host = std::move(own);
     return {};
   };
   TW_TRY(EachField(request.headers, "host", look_at_host));

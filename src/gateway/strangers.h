@@ -50,7 +50,7 @@ class Strangers {
 
  private:
   bool IsOwn(const net::Host& host) const;
-  Result<void> CheckHost(std::string_view text) const;
+  Result<net::Host> OwnHost(std::string_view text) const;
   // The one that the request is for, if it names any.
   Result<std::optional<net::Host>> HostOf(const net::HttpRequest& request) const;
   Result<void> CheckOrigin(std::string_view text, const std::optional<net::Host>& host) const;

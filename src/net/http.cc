@@ -42,9 +42,7 @@ void Headers::Set(std::string_view name, std::string_view value) {
 }
 
 void Headers::Remove(std::string_view name) {
-  std::erase_if(fields_, [&](const Field& field) {
-    return EqualsIgnoringCase(std::string_view(text_).substr(field.begin, field.name_size), name);
-  });
+  std::erase_if(fields_, [&](const Field& field) { return EqualsIgnoringCase(Name(field), name); });
 }
 
 void Headers::Clear() {
@@ -53,15 +51,15 @@ void Headers::Clear() {
 }
 
 std::optional<std::string_view> Headers::Get(std::string_view name) const {
-  for (size_t i = 0; i < fields_.size(); ++i)
-    if (EqualsIgnoringCase((*this)[i].first, name)) return (*this)[i].second;
+  for (const Field& field : fields_)
+    if (EqualsIgnoringCase(Name(field), name)) return Value(field);
   return std::nullopt;
 }
 
 bool Headers::HasToken(std::string_view name, std::string_view token) const {
-  for (size_t i = 0; i < fields_.size(); ++i) {
-    auto [field_name, rest] = (*this)[i];
-    if (!EqualsIgnoringCase(field_name, name)) continue;
+  for (const Field& field : fields_) {
+    if (!EqualsIgnoringCase(Name(field), name)) continue;
+    std::string_view rest = Value(field);
     while (!rest.empty()) {
       size_t comma = std::min(rest.find(','), rest.size());
       if (EqualsIgnoringCase(Trimmed(rest.substr(0, comma)), token)) return true;
@@ -69,13 +67,6 @@ bool Headers::HasToken(std::string_view name, std::string_view token) const {
     }
   }
   return false;
-}
-
-std::pair<std::string_view, std::string_view> Headers::operator[](size_t index) const {
-  const Field& field = fields_[index];
-  std::string_view text = text_;
-  return {text.substr(field.begin, field.name_size),
-          text.substr(field.begin + field.name_size, field.value_size)};
 }
 
 HttpResponse HttpResponse::Json(int status, std::string body) {

@@ -38,7 +38,9 @@ class Headers {
   bool HasToken(std::string_view name, std::string_view token) const;
 
   size_t size() const { return fields_.size(); }
-  std::pair<std::string_view, std::string_view> operator[](size_t index) const;
+  std::pair<std::string_view, std::string_view> operator[](size_t index) const {
+    return {Name(fields_[index]), Value(fields_[index])};
+  }
 
  private:
   struct Field {
@@ -46,6 +48,10 @@ class Headers {
     uint32_t name_size;
     uint32_t value_size;
   };
+  std::string_view Name(const Field& field) const { return {text_.data() + field.begin, field.name_size}; }
+  std::string_view Value(const Field& field) const {
+    return {text_.data() + field.begin + field.name_size, field.value_size};
+  }
   std::string text_;
   std::vector<Field> fields_;
 };

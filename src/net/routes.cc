@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -23,23 +24,33 @@ std::string_view TakeSegment(std::string_view& path) {
   return segment;
 }
 
+// The segments of a path, the empty one after a last slash too; none when it does not begin with one. What has more
+// than any route has is cut.
+struct Segments {
+  std::array<std::string_view, 8> all;
+  size_t size = 0;
+
+  explicit Segments(std::string_view path) {
+    while (path.starts_with('/') && size < all.size()) all[size++] = TakeSegment(path);
+  }
+};
+
 // What stands for '*' when the path has the form of the pattern.
-std::optional<std::string_view> Match(std::string_view pattern, std::string_view path) {
+std::optional<std::string_view> Match(const std::vector<std::string>& pattern, const Segments& path) {
+  if (pattern.size() != path.size) return std::nullopt;
   std::string_view name;
-  while (pattern.starts_with('/') && path.starts_with('/')) {
-    const std::string_view wanted = TakeSegment(pattern);
-    const std::string_view found = TakeSegment(path);
-    if (wanted == "*" && !found.empty())
+  for (size_t at = 0; at < path.size; ++at) {
+    const std::string_view found = path.all[at];
+    if (pattern[at] == "*" && !found.empty())
       name = found;
-    else if (wanted != found)
+    else if (pattern[at] != found)
       return std::nullopt;
   }
-  if (!pattern.empty() || !path.empty()) return std::nullopt;
   return name;
 }
 
-bool IsForNodes(std::string_view path) {
-  return path.starts_with('/') && TakeSegment(path) == "v1" && TakeSegment(path) == "internal";
+bool IsForNodes(const Segments& path) {
+  return path.size >= 2 && path.all[0] == "v1" && path.all[1] == "internal";
 }
 
 // A page makes no browser send that without asking first.
@@ -57,16 +68,22 @@ void Routes::Add(Route route) {
                                  other.web_socket == route.web_socket;
                         }),
            "a path has one route a method");
+  const Segments segments(route.path);
+  TW_CHECK(segments.size > 0 && segments.size < segments.all.size(),
+           "the path of a route has a few segments");
+  patterns_.emplace_back(segments.all.begin(), segments.all.begin() + segments.size);
   routes_.push_back(std::move(route));
 }
 
 Routes::Found Routes::Find(const HttpRequest& request) const {
   Found found;
-  found.for_nodes = IsForNodes(request.path);
+  const Segments path(request.path);
+  found.for_nodes = IsForNodes(path);
   const bool wants_socket = AsksForWebSocket(request);
-  for (const Route& route : routes_) {
+  for (size_t at = 0; at < routes_.size(); ++at) {
+    const Route& route = routes_[at];
     if (route.web_socket && !wants_socket) continue;
-    const auto name = Match(route.path, request.path);
+    const auto name = Match(patterns_[at], path);
     if (!name) continue;
     if (route.method != request.method) {
       found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);

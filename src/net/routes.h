@@ -78,6 +78,7 @@ class Routes {
 
  private:
   std::vector<Route> routes_;
+  std::vector<std::vector<std::string>> patterns_;  // The segments of each route's path.
 };
 
 }  // namespace tradewind::net
