@@ -119,9 +119,10 @@ class RestartRun {
     cluster_.InClient([&] {
       for (const std::string& tenant : kTenants) CheckEnd(tenant);
     });
-    EXPECT_GT(committed_, 0);
-    EXPECT_GT(rolled_back_, 0);
   }
+
+  int committed() const { return committed_; }
+  int rolled_back() const { return rolled_back_; }
 
  private:
   void Round() {
@@ -205,11 +206,18 @@ class RestartRun {
 };
 
 TEST(Transactions, NeverGoOnInAnothersPlaceWhenNodesAreRestarted) {
+  int committed = 0, rolled_back = 0;
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
-    RestartRun(seed).Play();
+    RestartRun run(seed);
+    run.Play();
     if (testing::Test::HasFailure()) return;
+    committed += run.committed();
+    rolled_back += run.rolled_back();
   }
+  // Of all: in one of the seeds chance may let a restart end each of them.
+  EXPECT_GT(committed, 8);
+  EXPECT_GT(rolled_back, 8);
 }
 
 }  // namespace
