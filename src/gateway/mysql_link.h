@@ -55,6 +55,9 @@ struct MysqlAccountCall {
   std::string host;  // Of the client, numeric.
 };
 
+// Of a tenant of another engine.
+inline constexpr std::string_view kSpeaksHranaCode = "ENGINE_SPEAKS_HRANA";
+
 struct MysqlAccount {
   bool known = false;
   std::string plugin = {};    // That it logs in by; empty for one without a password.

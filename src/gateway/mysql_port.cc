@@ -10,12 +10,14 @@
 #include "base/log.h"
 #include "mariadb/programs.h"
 #include "mysql/login_exchange.h"
+#include "mysql/native_password.h"
 #include "mysql/packet_channel.h"
 #include "mysql/protocol.h"
 #include "mysql/reply.h"
 #include "net/tls_connection.h"
 #include "runtime/call_on.h"
 #include "runtime/detached_connection.h"
+#include "runtime/random_id.h"
 
 namespace tradewind::gateway {
 
@@ -160,7 +162,10 @@ Result<void> MysqlPort::Greet(std::unique_ptr<runtime::Connection> client, std::
           mysql::EncodeError({mysql::error_number::kAccessDenied, "28000", Describe(response.error())})));
     TW_TRY(response);
     TW_TRY_ASSIGN(auto found, FindTenant(*response));
-    if (!found) return found;
+    if (!found) {
+      TW_TRY(RefuseUnknown(channel, scramble, *response, client->peer().host));
+      return found;
+    }
     found->scramble = scramble;
     found->id = id;
     found->response = *std::move(response);
@@ -171,10 +176,7 @@ Result<void> MysqlPort::Greet(std::unique_ptr<runtime::Connection> client, std::
   auto greeted = greet();
   greeted_.erase(client.get());
   TW_TRY(greeted);
-  if (!*greeted)
-    return channel.Write(mysql::EncodeError(
-        {mysql::error_number::kUnknownDatabase, "42000",
-         "Unknown tenant: log in as USER@TENANT, or name the database TENANT (or TENANT_...)"}));
+  if (!*greeted) return {};
   if (stopping_) return {};
   // Where the tenant is: the session has its gate at hand there.
   const size_t core = tenants_.CoreOf((*greeted)->tenant).value_or(next_core_++ % sessions_.size());
@@ -191,6 +193,16 @@ Result<void> MysqlPort::Greet(std::unique_ptr<runtime::Connection> client, std::
     sessions.Begin(std::move(attached), **std::move(greeted), std::move(place));
     return {};
   });
+}
+
+// In the words, and with the questions, with which a tenant refuses a wrong password: who has none does not learn which
+// tenants there are.
+Result<void> MysqlPort::RefuseUnknown(mysql::PacketChannel& client, std::string_view scramble,
+                                      const mysql::LoginResponse& response, const std::string& host) {
+  const mysql::PasswordVerifier nobodys(mysql::PasswordKey::OfPassword(runtime::RandomId(core_)));
+  const auto proven = mysql::Authenticate(client, {scramble, response.plugin, response.reply}, nobodys);
+  if (!proven && proven.error().kind != ErrorKind::kUnauthorized) return Fail(proven.error());
+  return client.Write(mysql::EncodeError(mysql::AccessDenied(response.user, host, !response.reply.empty())));
 }
 
 Result<std::optional<MysqlHello>> MysqlPort::FindTenant(const mysql::LoginResponse& response) {

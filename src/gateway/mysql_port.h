@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -81,6 +82,8 @@ class MysqlPort {
  private:
   void Accept();
   Result<void> Greet(std::unique_ptr<runtime::Connection> client, std::shared_ptr<void> place);
+  Result<void> RefuseUnknown(mysql::PacketChannel& client, std::string_view scramble,
+                             const mysql::LoginResponse& response, const std::string& host);
   Result<std::optional<MysqlHello>> FindTenant(const mysql::LoginResponse& response);
 
   const catalog::Member& member_;

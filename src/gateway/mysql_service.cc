@@ -195,7 +195,7 @@ Result<tenant::LocalTenants::Use> MysqlService::Find(const TenantName& name, Epo
     TW_TRY(moves_.incoming().AwaitArrival(name, deadline));
   TW_TRY_ASSIGN(auto use, tenants_.Find(name));
   if (use.hosted().engine() != mariadb::kMariadbEngine)
-    return Fail(ErrorKind::kRefused, "ENGINE_SPEAKS_HRANA",
+    return Fail(ErrorKind::kRefused, std::string(kSpeaksHranaCode),
                 fmt::format("tenant {} is of the engine {}, which speaks Hrana and not MySQL's protocol",
                             name, use.hosted().engine()),
                 "use a client of libSQL with a node's --listen port");

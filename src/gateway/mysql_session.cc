@@ -112,7 +112,13 @@ Result<std::optional<mysql::PasswordKey>> MysqlSession::Prove(mysql::PacketChann
                                                               std::string_view user, std::string_view plugin,
                                                               std::string_view reply) {
   MysqlAccountCall asked{hello_.tenant, Epoch{}, std::string(user), client_->peer().host};
-  TW_TRY_ASSIGN(const MysqlAccount account, owners_.LookUp(asked, core_.Now() + limits::kMysqlLogin));
+  auto found = owners_.LookUp(asked, core_.Now() + limits::kMysqlLogin);
+  // Whether there is a tenant of that name, who cannot log in does not learn.
+  if (!found && found.error().code == kSpeaksHranaCode) {
+    log::warn("{} has tried to log in: {}", client_->peer().ToString(), Describe(found.error()));
+    found = MysqlAccount();
+  }
+  TW_TRY_ASSIGN(const MysqlAccount account, std::move(found));
   std::optional<mysql::PasswordVerifier> verifier;
   if (account.known && !account.plugin.empty() && account.plugin != mysql::kNativePassword)
     return Fail(ErrorKind::kRefused, "MYSQL_PLUGIN_NOT_SUPPORTED",

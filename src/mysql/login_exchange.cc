@@ -89,8 +89,10 @@ Result<std::optional<PasswordKey>> Authenticate(PacketChannel& client, const Pro
 
 ErrorPacket AccessDenied(std::string_view user, std::string_view host, bool with_password) {
   return {error_number::kAccessDenied, "28000",
-          fmt::format("Access denied for user '{}'@'{}' (using password: {})", user, host,
-                      with_password ? "YES" : "NO")};
+          fmt::format(
+              "Access denied for user '{}'@'{}' (using password: {}); the tenant is named by USER@TENANT, "
+              "or by the database",
+              user, host, with_password ? "YES" : "NO")};
 }
 
 std::optional<std::string> ProxyHeader(const runtime::Address& client, const runtime::Address& server) {

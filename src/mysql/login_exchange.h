@@ -47,7 +47,8 @@ struct Proof {
 Result<std::optional<PasswordKey>> Authenticate(PacketChannel& client, const Proof& proof,
                                                 const std::optional<PasswordVerifier>& verifier);
 
-// "Access denied for user 'u'@'host' (using password: YES)", as a server says it.
+// "Access denied for user 'u'@'host' (using password: YES)", as a server says it; and how a tenant is named, for who has
+// named none.
 ErrorPacket AccessDenied(std::string_view user, std::string_view host, bool with_password);
 
 struct Credentials {

@@ -80,15 +80,19 @@ TEST_F(LoginExchangeTest, ProxyLogsInWithTheKeyThatItsClientHasProven) {
 }
 
 TEST_F(LoginExchangeTest, WrongPasswordIsDeniedAsAServerSaysIt) {
-  Meet([&](PacketChannel& channel) { EXPECT_FALSE(Serve(channel, PasswordVerifier(key_))); },
-       [&](PacketChannel& channel) {
-         const auto outcome = LogIn(channel, {{"u", PasswordKey::OfPassword("wrong")}});
-         ASSERT_TRUE(outcome);
-         const auto& error = std::get<ErrorPacket>(*outcome);
-         EXPECT_EQ(error.number, error_number::kAccessDenied);
-         EXPECT_EQ(error.state, "28000");
-         EXPECT_EQ(error.message, "Access denied for user 'u'@'h' (using password: YES)");
-       });
+  Meet(
+      [&](PacketChannel& channel) { EXPECT_FALSE(Serve(channel, PasswordVerifier(key_))); },
+      [&](PacketChannel& channel) {
+        const auto outcome = LogIn(channel, {{"u", PasswordKey::OfPassword("wrong")}});
+        ASSERT_TRUE(outcome);
+        const auto& error = std::get<ErrorPacket>(*outcome);
+        EXPECT_EQ(error.number, error_number::kAccessDenied);
+        EXPECT_EQ(error.state, "28000");
+        EXPECT_EQ(
+            error.message,
+            "Access denied for user 'u'@'h' (using password: YES); the tenant is named by USER@TENANT, or by "
+            "the database");
+      });
 }
 
 TEST_F(LoginExchangeTest, AccountWithoutAPasswordTakesNone) {

@@ -92,7 +92,6 @@ namespace error_number {
 inline constexpr uint16_t kTooManyConnections = 1040;  // ER_CON_COUNT_ERROR, 08004
 inline constexpr uint16_t kAccessDenied = 1045;        // ER_ACCESS_DENIED_ERROR, 28000
 inline constexpr uint16_t kUnknownCommand = 1047;      // ER_UNKNOWN_COM_ERROR, 08S01
-inline constexpr uint16_t kUnknownDatabase = 1049;     // ER_BAD_DB_ERROR, 42000
 inline constexpr uint16_t kShutdown = 1053;            // ER_SERVER_SHUTDOWN, 08S01
 inline constexpr uint16_t kPacketTooLarge = 1153;      // ER_NET_PACKET_TOO_LARGE, 08S01
 inline constexpr uint16_t kLockWaitTimeout = 1205;     // ER_LOCK_WAIT_TIMEOUT, HY000: try again

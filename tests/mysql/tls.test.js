@@ -93,5 +93,5 @@ test("where other machines may come, who does not speak TLS is turned away", asy
   assert.notEqual(refused.code, 0);
   assert.match(refused.stderr, /for clients that speak TLS/);
   const unknown = await mariadb(node, "--ssl", "-e", "SELECT 1", "crm");
-  assert.match(unknown.stderr, /Unknown tenant/);
+  assert.match(unknown.stderr, /Access denied .* the tenant is named by USER@TENANT/);
 });
