@@ -207,8 +207,7 @@ Result<tenant::LocalTenants::Use> MysqlService::Find(const TenantName& name, Epo
 Result<MysqlAccount> MysqlService::LookUp(const MysqlAccountCall& call) {
   const runtime::TimePoint deadline = core_.Now() + limits::kMysqlLogin;
   TW_TRY_ASSIGN(const auto use, Find(call.tenant, call.epoch, deadline));
-  TW_TRY_ASSIGN(mariadb::Instance* const server, mariadb::AsInstance(use.hosted()).AwaitServer(deadline));
-  TW_TRY_ASSIGN(const auto connection, server->Connect(deadline));
+  TW_TRY_ASSIGN(mariadb::Server* const server, mariadb::AsInstance(use.hosted()).AwaitServer(deadline));
   // As the server chooses between accounts of one name: that of the host itself, then the pattern that says most before
   // its first wildcard. Whether it is right the server says, at the login.
   const std::string host = mysql::HexadecimalText(call.host, "utf8mb4");
@@ -218,7 +217,7 @@ Result<MysqlAccount> MysqlService::LookUp(const MysqlAccountCall& call) {
       "FROM mysql.global_priv WHERE User = {} AND User <> '{}' AND (Host = '' OR {} LIKE Host) "
       "ORDER BY Host = {} DESC, LENGTH(SUBSTRING_INDEX(SUBSTRING_INDEX(Host, '%', 1), '_', 1)) DESC LIMIT 1",
       mysql::HexadecimalText(call.user, "utf8mb4"), mariadb::kControlUser, host, host);
-  TW_TRY_ASSIGN(const auto answer, connection->Query(sql, deadline));
+  TW_TRY_ASSIGN(const auto answer, server->Query(sql, deadline));
   if (answer.rows.empty()) return MysqlAccount{};
   const auto& row = answer.rows.front();
   return MysqlAccount{true, row.at(0).value_or(""), row.at(1).value_or("")};
@@ -228,7 +227,7 @@ Result<mysql::OrRefused<MysqlOpened>> MysqlService::Open(const MysqlLinkCall& ca
                                                          MysqlLinkObserver& observer) {
   const runtime::TimePoint deadline = core_.Now() + limits::kMysqlLogin;
   TW_TRY_ASSIGN(auto use, Find(call.tenant, call.epoch, deadline));
-  TW_TRY_ASSIGN(mariadb::Instance* const server, mariadb::AsInstance(use.hosted()).AwaitServer(deadline));
+  TW_TRY_ASSIGN(mariadb::Server* const server, mariadb::AsInstance(use.hosted()).AwaitServer(deadline));
   TW_TRY_ASSIGN(auto connection, core_.network().Connect(server->address(), deadline));
   mysql::ServerLogin login = call.login;
   login.proxy_header = mysql::ProxyHeader(call.client, server->address()).value_or("");

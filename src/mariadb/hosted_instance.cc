@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "mariadb/backup.h"
+#include "tenant/admission.h"
 #include "tenant/tenant.h"
 
 namespace tradewind::mariadb {
@@ -58,6 +58,7 @@ Result<void> HostedInstance::Visit::Begin() {
                 "try again");
   if (!is_open()) open_since_ = host_.core_.Now();
   begun_ = true;
+  if (tenant::admission_observer) tenant::admission_observer->OnAdmitted(host_.name_);
   return {};
 }
 
@@ -132,16 +133,16 @@ bool HostedInstance::JoinTransactions(runtime::TimePoint deadline) {
 
 // -- The server
 
-HostedInstance::HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node)
-    : core_(core), name_(std::move(name)), folder_(std::move(folder)), node_(std::move(node)), fibers_(core) {
+HostedInstance::HostedInstance(runtime::Core& core, TenantName name, Node node)
+    : core_(core), name_(std::move(name)), node_(std::move(node)), fibers_(core) {
   fibers_.Spawn("instance of " + name_, [this] { Run(); });
 }
 
-HostedInstance::HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node,
-                               std::unique_ptr<Instance> server)
-    : HostedInstance(core, std::move(name), std::move(folder), std::move(node)) {
-  instance_ = std::move(server);
-  instance_->PassTo([this] { TakeRestart(); }, [this] { return closing_; });
+HostedInstance::HostedInstance(runtime::Core& core, TenantName name, Node node,
+                               std::unique_ptr<Server> server)
+    : HostedInstance(core, std::move(name), std::move(node)) {
+  server_ = std::move(server);
+  server_->PassTo([this] { TakeRestart(); }, [this] { return closing_; });
 }
 
 HostedInstance::~HostedInstance() {
@@ -150,9 +151,9 @@ HostedInstance::~HostedInstance() {
 
 void HostedInstance::Run() {
   runtime::Duration pause = limits::kInstancePause;
-  while (!closing_ && !instance_) {
+  while (!closing_ && !server_) {
     Start();
-    if (instance_) break;
+    if (server_) break;
     runtime::WaitForUntil(changed_, core_.Now() + pause, [this] { return closing_; });
     pause = std::min<runtime::Duration>(2 * pause, limits::kInstancePauseLongest);
   }
@@ -160,24 +161,14 @@ void HostedInstance::Run() {
 }
 
 void HostedInstance::Start() {
-  const auto open = [&]() -> Result<std::unique_ptr<Instance>> {
-    TW_TRY_ASSIGN(const ServerPrograms programs, node_.find_programs());
-    InstanceOptions options;
-    options.folder = folder_;
-    options.on_restart = [this] { TakeRestart(); };
-    options.given_up = [this] { return closing_; };
-    return Instance::Open(core_, programs, std::move(options), core_.Now() + limits::kInstanceStart);
-  };
-  auto opened = open();
+  auto opened = node_.open([this] { TakeRestart(); }, [this] { return closing_; });
   if (!opened) {
     if (!closing_ && (!failure_ || failure_->message != opened.error().message))
       log::error("the server of tenant {} does not run: {}", name_, Describe(opened.error()));
     failure_ = std::move(opened).error();
   } else {
     failure_.reset();
-    instance_ = std::move(*opened);
-    log::info("the server of tenant {} runs: process {}, port {}, {}", name_, instance_->pid(),
-              instance_->address().port, instance_->adopted() ? "adopted" : "started");
+    server_ = std::move(*opened);
   }
   changed_.NotifyAll();
 }
@@ -229,7 +220,7 @@ Result<void> HostedInstance::TakeWrites() {
   if (closing_ || gate_ != Gate::kOpen || !answers()) return {};
   const uint64_t restarts = restarts_;
   changing_ = true;
-  const auto made = instance_->MakeWritable(core_.Now() + limits::kInstanceAnswer);
+  const auto made = server_->MakeWritable(core_.Now() + limits::kInstanceAnswer);
   changing_ = false;
   // One that was started meanwhile is read-only, whatever the one before it has said.
   writable_ = made && restarts == restarts_ && gate_ != Gate::kParked && gate_ != Gate::kMoved;
@@ -243,7 +234,7 @@ void HostedInstance::CheckOwner() {
   if (!owns || *owns || closing_ || gate_ != Gate::kOpen) return;
   log::error("the catalog says that this node does not own tenant {}: its server takes no writes any more",
              name_);
-  const auto made = instance_->MakeReadOnly(core_.Now() + limits::kInstanceAnswer);
+  const auto made = server_->MakeReadOnly(core_.Now() + limits::kInstanceAnswer);
   if (made) {
     writable_ = false;
     return;
@@ -253,20 +244,20 @@ void HostedInstance::CheckOwner() {
 }
 
 void HostedInstance::Measure() {
-  const uint64_t bytes = DataBytes(core_, InstanceFolder(core_, folder_));
-  size_ = tenant::TenantSize{kInnodbPageBytes, static_cast<uint32_t>(bytes / kInnodbPageBytes)};
+  size_ =
+      tenant::TenantSize{kInnodbPageBytes, static_cast<uint32_t>(server_->DataBytes() / kInnodbPageBytes)};
 }
 
-Result<Instance*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
+Result<Server*> HostedInstance::AwaitServer(runtime::TimePoint deadline) {
   runtime::WaitForUntil(changed_, deadline, [&] {
     return stopping_ || closing_ || failure_ || (answers() && (writable_ || gate_ != Gate::kOpen));
   });
   return AwaitAnswer(core_.Now());
 }
 
-Result<Instance*> HostedInstance::AwaitAnswer(runtime::TimePoint deadline) {
+Result<Server*> HostedInstance::AwaitAnswer(runtime::TimePoint deadline) {
   runtime::WaitForUntil(changed_, deadline, [&] { return stopping_ || closing_ || failure_ || answers(); });
-  if (answers() && !closing_) return instance_.get();
+  if (answers() && !closing_) return server_.get();
   if (failure_ && !closing_) return Fail(*failure_);
   return Down();
 }
@@ -280,7 +271,7 @@ Result<void> HostedInstance::AwaitSettled(runtime::TimePoint deadline) {
 
 Result<void> HostedInstance::MakeReadOnly(runtime::TimePoint deadline) {
   TW_TRY(AwaitSettled(deadline));
-  TW_TRY(instance_->MakeReadOnly(deadline));
+  TW_TRY(server_->MakeReadOnly(deadline));
   writable_ = false;
   return {};
 }
@@ -299,9 +290,9 @@ void HostedInstance::Close(bool keep_log) {
   TellAll([](Visit& visit) { visit.OnEnd(); });
   runtime::WaitFor(changed_, [&] { return visits_.empty(); });
   fibers_.Join();
-  if (!instance_) return;
-  const auto ended = instance_->Stop(keep_log ? core_.Now() : core_.Now() + limits::kInstanceStop);
-  if (ended == Instance::Ended::kCleanly) log::info("the server of tenant {} has ended", name_);
+  if (!server_) return;
+  const auto ended = server_->Stop(keep_log ? core_.Now() : core_.Now() + limits::kInstanceStop);
+  if (ended == Server::Ended::kCleanly) log::info("the server of tenant {} has ended", name_);
 }
 
 Result<void> HostedInstance::CloseIdle(const std::function<bool()>&) {

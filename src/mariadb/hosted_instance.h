@@ -32,8 +32,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
-#include "mariadb/instance.h"
-#include "mariadb/programs.h"
+#include "mariadb/server.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
 #include "tenant/hosted_tenant.h"
@@ -47,7 +46,10 @@ class HostedInstance final : public tenant::HostedTenant {
  public:
   // What it asks of its node. Each suspends.
   struct Node {
-    std::function<Result<ServerPrograms>()> find_programs;
+    // Starts the tenant's server, or takes over the one that runs. With the hooks of InstanceOptions.
+    std::function<Result<std::unique_ptr<Server>>(std::function<void()> on_restart,
+                                                  std::function<bool()> given_up)>
+        open;
     // Whether the catalog says that this node owns the tenant.
     std::function<Result<bool>(const TenantName&)> owns;
   };
@@ -84,21 +86,20 @@ class HostedInstance final : public tenant::HostedTenant {
   };
 
   // Begins to start the server. Does not suspend.
-  HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node);
+  HostedInstance(runtime::Core& core, TenantName name, Node node);
   // Of a server that runs, read-only.
-  HostedInstance(runtime::Core& core, TenantName name, std::string folder, Node node,
-                 std::unique_ptr<Instance> server);
+  HostedInstance(runtime::Core& core, TenantName name, Node node, std::unique_ptr<Server> server);
   ~HostedInstance() override;  // Requires: Close() has returned.
 
-  // The instance, once its server answers and, where nothing stands against that, is writable. Valid as long as this is.
+  // Its server, once that answers and, where nothing stands against that, is writable. Valid as long as this is.
   // Suspends. INSTANCE_DOWN (kUnavailable), or why it does not start.
-  Result<Instance*> AwaitServer(runtime::TimePoint deadline);
+  Result<Server*> AwaitServer(runtime::TimePoint deadline);
   // The same for who does not write: once its server answers.
-  Result<Instance*> AwaitAnswer(runtime::TimePoint deadline);
+  Result<Server*> AwaitAnswer(runtime::TimePoint deadline);
   // Requires, as the next: the gate is closed. Suspends until nothing is under way that makes the server writable: whoever
   // makes it read-only by other means waits for that first. INSTANCE_DOWN while no server answers, or at the deadline.
   Result<void> AwaitSettled(runtime::TimePoint deadline);
-  // After that, as Instance::MakeReadOnly().
+  // After that, as Server::MakeReadOnly().
   Result<void> MakeReadOnly(runtime::TimePoint deadline);
   // Since when the visit has something open that has so for longest.
   std::optional<runtime::TimePoint> OldestOpen() const;
@@ -106,7 +107,7 @@ class HostedInstance final : public tenant::HostedTenant {
   void EndVisitsOpenSince(runtime::TimePoint then);
 
   bool is_writable() const { return writable_; }
-  bool answers() const { return instance_ && instance_->answers(); }
+  bool answers() const { return server_ && server_->answers(); }
   uint64_t restarts() const { return restarts_; }  // Of a server that died.
   size_t visits() const { return visits_.size(); }
 
@@ -145,12 +146,11 @@ class HostedInstance final : public tenant::HostedTenant {
 
   runtime::Core& core_;
   const TenantName name_;
-  const std::string folder_;
   const Node node_;
-  std::unique_ptr<Instance> instance_;  // Once it was started or adopted.
-  std::optional<Error> failure_;        // Of the last start, or of the last try to make it writable.
-  bool writable_ = false;               // As far as is known.
-  bool changing_ = false;               // That it takes writes is under way.
+  std::unique_ptr<Server> server_;  // Once it was started or adopted.
+  std::optional<Error> failure_;    // Of the last start, or of the last try to make it writable.
+  bool writable_ = false;           // As far as is known.
+  bool changing_ = false;           // That it takes writes is under way.
   uint64_t restarts_ = 0;
   std::optional<tenant::TenantSize> size_;
   tenant::Gate gate_ = tenant::Gate::kOpen;

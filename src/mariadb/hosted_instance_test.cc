@@ -55,7 +55,7 @@ class HostedInstanceTest : public testing::Test {
   // As a client with no privileges of the server's.
   Result<mysql::ServerAnswer> Ask(HostedInstance& hosted, const TenantAccount& account,
                                   const std::string& sql) {
-    TW_TRY_ASSIGN(Instance* const server, hosted.AwaitServer(soon()));
+    TW_TRY_ASSIGN(Server* const server, hosted.AwaitServer(soon()));
     const mysql::ServerLogin login{{account.user, mysql::PasswordKey::OfPassword(account.password)},
                                    account.database};
     TW_TRY_ASSIGN(const auto connection,
@@ -110,7 +110,7 @@ TEST_F(HostedInstanceTest, AServerThatDiedTakesWritesAgainAfterTheCatalogWasAske
     ASSERT_TRUE(server) << Describe(server.error());
     Await([&] { return hosted.is_writable(); });
     const int asked = asked_;
-    kill((*server)->pid(), SIGKILL);
+    kill(static_cast<Instance*>(*server)->pid(), SIGKILL);
     Await([&] { return hosted.restarts() == 1 && hosted.is_writable(); });
     EXPECT_GT(asked_, asked);
   });

@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "mariadb/backup.h"
 #include "mysql/native_password.h"
 #include "runtime/network.h"
 
@@ -273,6 +274,15 @@ Result<std::unique_ptr<mysql::ServerConnection>> Instance::LogIn(runtime::TimePo
   const mysql::ServerLogin login{
       {std::string(kControlUser), mysql::PasswordKey::OfPassword(control_.password)}};
   return mysql::ServerConnection::Open(core_, address_, login, deadline);
+}
+
+Result<mysql::ServerAnswer> Instance::Query(std::string_view sql, runtime::TimePoint deadline) {
+  TW_TRY_ASSIGN(const auto connection, Connect(deadline));
+  return connection->Query(sql, deadline);
+}
+
+uint64_t Instance::DataBytes() {
+  return mariadb::DataBytes(core_, folder_);
 }
 
 Result<void> Instance::MakeWritable(runtime::TimePoint deadline) {

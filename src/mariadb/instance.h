@@ -34,11 +34,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/limits.h"
 #include "base/result.h"
 #include "mariadb/instance_folder.h"
 #include "mariadb/programs.h"
+#include "mariadb/server.h"
 #include "mysql/server_connection.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
@@ -61,7 +63,7 @@ struct InstanceOptions {
   std::function<void(uint16_t port)> port_chosen = [](uint16_t) {};
 };
 
-class Instance {
+class Instance final : public Server {
  public:
   // Adopts the server that runs in the folder, or starts one. It answers then, and is read-only. Suspends. The errors of
   // InstanceFolder; INSTANCE_NOT_STARTED (kUnavailable) with the end of its log; INSTANCE_PORT_TAKEN (kUnavailable).
@@ -70,15 +72,15 @@ class Instance {
   // Ends whatever server runs in a folder that nobody has open: one of before a crash of the node, whose tenant is to go.
   // Suspends.
   static void EndIn(runtime::Core& core, InstanceFolder& folder);
-  ~Instance();  // Requires: Stop() or Leave() has returned.
+  ~Instance() override;  // Requires: Stop() or Leave() has returned.
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  // Each suspends, and fails with what ServerConnection does. A start that comes between makes it read-only again.
-  // To be read-only waits for statements that write, and keeps others from writing meanwhile: until the deadline, to the
-  // second above, then MYSQL_1205, and it is as it was.
-  Result<void> MakeWritable(runtime::TimePoint deadline);
-  Result<void> MakeReadOnly(runtime::TimePoint deadline);
+  // Each suspends, and fails with what ServerConnection does.
+  Result<void> MakeWritable(runtime::TimePoint deadline) override;
+  Result<void> MakeReadOnly(runtime::TimePoint deadline) override;
+  Result<mysql::ServerAnswer> Query(std::string_view sql, runtime::TimePoint deadline) override;
+  uint64_t DataBytes() override;
   Result<bool> IsReadOnly(runtime::TimePoint deadline);
 
   // As the control account. INSTANCE_DOWN (kUnavailable) while no server answers. Suspends.
@@ -91,19 +93,15 @@ class Instance {
   // How often a server was started or adopted by this object, and answered.
   uint64_t starts() const { return starts_; }
   bool adopted() const { return adopted_; }  // The first one was.
-  bool answers() const { return answers_; }  // As far as is known.
+  bool answers() const override { return answers_; }
   // 127.0.0.1 and a port, which may be another one after each start.
-  const runtime::Address& address() const { return address_; }
+  const runtime::Address& address() const override { return address_; }
   pid_t pid() const { return process_ ? process_->identity().pid : 0; }
 
-  // Asks the server to end, and kills it at the deadline: InnoDB recovers then at the next start, which takes longer, and
-  // nothing that was acknowledged is lost. Suspends until it is gone.
-  enum class Ended { kCleanly, kKilled };
-  Ended Stop(runtime::TimePoint deadline);
+  Ended Stop(runtime::TimePoint deadline) override;
   // Lets the server run and forgets it: another Open() adopts it. Suspends.
   void Leave();
-  // Somebody else has it from now on, with hooks of their own (InstanceOptions). Does not suspend.
-  void PassTo(std::function<void()> on_restart, std::function<bool()> given_up);
+  void PassTo(std::function<void()> on_restart, std::function<bool()> given_up) override;
 
  private:
   Instance(runtime::Core& core, const ServerPrograms& programs, InstanceOptions options)

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "mariadb/instance_folder.h"
 #include "runtime/disk.h"
 
@@ -40,12 +42,25 @@ Result<std::unique_ptr<tenant::HostedTenant>> InstanceFiles::Open(runtime::Core&
                                                                   const std::vector<PageNumber>&) {
   names_.insert(name);
   return std::unique_ptr<tenant::HostedTenant>(
-      std::make_unique<HostedInstance>(core, name, InstanceFolderOf(path), OfNode()));
+      std::make_unique<HostedInstance>(core, name, NodeOf(name, path)));
 }
 
-HostedInstance::Node InstanceFiles::OfNode() {
+HostedInstance::Node InstanceFiles::NodeOf(const TenantName& name, const std::string& path) {
   HostedInstance::Node node;
-  node.find_programs = [this] { return FindPrograms(); };
+  node.open = [this, name, folder = InstanceFolderOf(path)](
+                  std::function<void()> on_restart,
+                  std::function<bool()> given_up) -> Result<std::unique_ptr<Server>> {
+    TW_TRY_ASSIGN(const ServerPrograms programs, FindPrograms());
+    InstanceOptions options;
+    options.folder = folder;
+    options.on_restart = std::move(on_restart);
+    options.given_up = std::move(given_up);
+    TW_TRY_ASSIGN(auto server,
+                  Instance::Open(core_, programs, std::move(options), core_.Now() + limits::kInstanceStart));
+    log::info("the server of tenant {} runs: process {}, port {}, {}", name, server->pid(),
+              server->address().port, server->adopted() ? "adopted" : "started");
+    return std::unique_ptr<Server>(std::move(server));
+  };
   node.owns = owns_;
   return node;
 }
@@ -53,7 +68,7 @@ HostedInstance::Node InstanceFiles::OfNode() {
 std::unique_ptr<tenant::HostedTenant> InstanceFiles::Host(const TenantName& name, const std::string& path,
                                                           std::unique_ptr<Instance> server) {
   names_.insert(name);
-  return std::make_unique<HostedInstance>(core_, name, InstanceFolderOf(path), OfNode(), std::move(server));
+  return std::make_unique<HostedInstance>(core_, name, NodeOf(name, path), std::move(server));
 }
 
 Result<void> InstanceFiles::Remove(const std::string& path, tenant::RemovedFiles&) {

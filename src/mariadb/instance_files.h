@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mariadb/hosted_instance.h"
+#include "mariadb/instance.h"
 #include "mariadb/programs.h"
 #include "tenant/tenant_files.h"
 
@@ -54,7 +55,7 @@ class InstanceFiles final : public tenant::TenantFiles {
   Result<void> Remove(const std::string& path, tenant::RemovedFiles& removed) override;
 
  private:
-  HostedInstance::Node OfNode();
+  HostedInstance::Node NodeOf(const TenantName& name, const std::string& path);
 
   runtime::Core& core_;
   const std::string templates_;

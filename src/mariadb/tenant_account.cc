@@ -4,7 +4,6 @@
 
 #include <array>
 
-#include "mysql/server_connection.h"
 #include "runtime/random_id.h"
 
 namespace tradewind::mariadb {
@@ -22,8 +21,7 @@ std::string PatternOf(const TenantName& name) {
 
 Result<TenantAccount> MakeAccount(runtime::Core& core, HostedInstance& instance,
                                   runtime::TimePoint deadline) {
-  TW_TRY_ASSIGN(Instance* const server, instance.AwaitServer(deadline));
-  TW_TRY_ASSIGN(const auto connection, server->Connect(deadline));
+  TW_TRY_ASSIGN(Server* const server, instance.AwaitServer(deadline));
   // Names have no quotes (IsValidName).
   const TenantName& name = instance.name();
   const TenantAccount account{name, runtime::RandomId(core), name};
@@ -34,7 +32,7 @@ Result<TenantAccount> MakeAccount(runtime::Core& core, HostedInstance& instance,
                   account.password),
       fmt::format("GRANT ALL PRIVILEGES ON `{}`.* TO {}", PatternOf(name), of),
       fmt::format("GRANT ALL PRIVILEGES ON `{}\\_%`.* TO {}", PatternOf(name), of)};
-  for (const std::string& statement : statements) TW_TRY(connection->Query(statement, deadline));
+  for (const std::string& statement : statements) TW_TRY(server->Query(statement, deadline));
   return account;
 }
 

@@ -9,8 +9,10 @@
 #include "admin/turn_metrics.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "mariadb/instance_files.h"
 #include "runtime/call_on.h"
 #include "runtime/descriptors.h"
+#include "slacker/node_instances.h"
 
 namespace tradewind::node {
 
@@ -21,17 +23,21 @@ CoreParts::CoreParts(runtime::Core& core, const NodeOptions& options, tenant::Re
       claims_(claims),
       client_(core, net::HttpClient::Peers::kNodes, options.cluster_secret),
       sensor_(core),
-      instances_(core, options.data_folder + "/templates",
-                 [this](const TenantName& name) { return Owns(name); }),
-      moved_instances_(core, instances_),
+      instances_(MakeInstances()),
       tenants_(core, options.data_folder + "/tenants", removed, TenantBounds(table)),
       reception_(core, options, state_),
-      slacker_(moved_instances_),
+      slacker_(*instances_),
       wakes_(core) {
   client_.SetTrust(options.tls.trust);
 }
 
 CoreParts::~CoreParts() = default;
+
+std::unique_ptr<slacker::CoreInstances> CoreParts::MakeInstances() {
+  const auto owns = [this](const TenantName& name) { return Owns(name); };
+  if (options_.make_instances) return options_.make_instances(core_, options_.data_folder, owns);
+  return std::make_unique<slacker::NodeInstances>(core_, options_.data_folder + "/templates", owns);
+}
 
 // What a node may have open is shared out between its cores.
 tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table) {
@@ -46,7 +52,7 @@ tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table
   bounds.most_open = std::max<uint64_t>(1, std::min(wanted, by_descriptors));
   if (core_.number() == 0) bounds.claims = &claims_;
   bounds.cores = &table;
-  bounds.second_files = &instances_;
+  bounds.second_files = &instances_->files();
   bounds.quotas = options_.quotas;
   bounds.is_busy = [this](const TenantName& tenant) { return moves_ && moves_->IsMoving(tenant); };
   return bounds;
@@ -123,7 +129,7 @@ std::vector<net::MetricSample> CoreParts::Metrics() {
   for (auto& more : {mysql_sessions_->Metrics(), admin::TurnMetrics(core_),
                      admin::TenantMetrics(tenants_, core_), admin::MoveMetrics(moves_->outgoing().receipts()),
                      admin::MoveTotalMetrics(moves_->outgoing().totals()), reception_.Metrics(),
-                     admin::InstanceMetrics(tenants_, instances_.names())})
+                     admin::InstanceMetrics(tenants_, instances_->names())})
     samples.insert(samples.end(), more.begin(), more.end());
   return samples;
 }

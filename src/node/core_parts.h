@@ -22,7 +22,6 @@
 #include "gateway/mysql_service.h"
 #include "gateway/node_tenants.h"
 #include "gateway/stream_service.h"
-#include "mariadb/instance_files.h"
 #include "move/host.h"
 #include "move/moves.h"
 #include "move/peer_links.h"
@@ -37,7 +36,7 @@
 #include "runtime/core.h"
 #include "runtime/fiber.h"
 #include "slacker/engine.h"
-#include "slacker/node_instances.h"
+#include "slacker/instance.h"
 #include "tenant/local_tenants.h"
 #include "tenant/name_claims.h"
 #include "tenant/removed_files.h"
@@ -123,6 +122,7 @@ class CoreParts final : public move::MoveHost {
   void WakePacer();
   // What the catalog has of a tenant that has come here. Suspends until the catalog has answered.
   void LearnQuotas(const TenantName& tenant);
+  std::unique_ptr<slacker::CoreInstances> MakeInstances();
   tenant::LocalTenants::Options TenantBounds(tenant::TenantCores& table);
   Result<bool> Owns(const TenantName& tenant);
 
@@ -132,8 +132,7 @@ class CoreParts final : public move::MoveHost {
   NodeState state_;
   net::HttpClient client_;
   pace::Sensor sensor_;
-  mariadb::InstanceFiles instances_;
-  slacker::NodeInstances moved_instances_;
+  const std::unique_ptr<slacker::CoreInstances> instances_;
   tenant::LocalTenants tenants_;
   Reception reception_;
   zephyr::Engine zephyr_;

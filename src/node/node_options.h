@@ -16,6 +16,7 @@
 #include "net/tls.h"
 #include "runtime/core.h"
 #include "runtime/network.h"
+#include "slacker/instance.h"
 #include "tenant/quotas.h"
 
 namespace tradewind::node {
@@ -57,6 +58,7 @@ struct NodeOptions {
   NodeTls tls;
   net::ClusterSecret cluster_secret;  // Without one every node is believed, as in a simulation.
   StepTrap trap;
+  slacker::MakeInstances make_instances = {};  // For simulations. Null: those of this machine.
 };
 
 }  // namespace tradewind::node

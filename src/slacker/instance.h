@@ -1,5 +1,5 @@
 // What a move asks of an instance, of its copy at the other node, and of the node that has them: real ones
-// (local_instance.h), or those of a test or a simulation.
+// (local_instance.h, node_instances.h), or those of a test or a simulation.
 //
 // Everything that suspends has deadlines of its own. Errors of the kinds kIo, kTimeout and kUnavailable may not come again
 // at a later try.
@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/ids.h"
@@ -21,6 +22,7 @@
 #include "runtime/network.h"
 #include "slacker/messages.h"
 #include "tenant/hosted_tenant.h"
+#include "tenant/tenant_files.h"
 
 namespace tradewind::slacker {
 
@@ -130,5 +132,19 @@ class Instances {
   virtual Result<std::unique_ptr<tenant::HostedTenant>> Host(move::MoveHost& host, const TenantName& tenant,
                                                              Copy& copy) = 0;
 };
+
+// Those of one core of a node, and what they are while their tenants are closed.
+class CoreInstances : public Instances {
+ public:
+  // What they open is a mariadb::HostedInstance.
+  virtual tenant::TenantFiles& files() = 0;
+  // Of all tenants that were opened on this core.
+  virtual const std::set<TenantName>& names() const = 0;
+};
+
+// `data_folder`: of the node. `owns`: as mariadb::HostedInstance::Node has it.
+using MakeInstances =
+    std::function<std::unique_ptr<CoreInstances>(runtime::Core& core, const std::string& data_folder,
+                                                 std::function<Result<bool>(const TenantName&)> owns)>;
 
 }  // namespace tradewind::slacker

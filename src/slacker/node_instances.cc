@@ -24,13 +24,15 @@ Result<std::string> NodeInstances::FindVersion() {
 Result<std::shared_ptr<Instance>> NodeInstances::Of(tenant::HostedTenant& tenant) {
   TW_TRY_ASSIGN(const LocalCopy::Programs programs, FindPrograms());
   mariadb::HostedInstance& hosted = mariadb::AsInstance(tenant);
-  TW_TRY_ASSIGN(mariadb::Instance* const server, hosted.AwaitAnswer(core_.Now() + limits::kInstanceAnswer));
+  TW_TRY_ASSIGN(mariadb::Server* const server, hosted.AwaitAnswer(core_.Now() + limits::kInstanceAnswer));
   LocalInstance::Node node;
   node.settle = [&hosted](runtime::TimePoint deadline) { return hosted.AwaitSettled(deadline); };
   node.oldest_open = [&hosted] { return hosted.OldestOpen(); };
   node.end_open_since = [&hosted](runtime::TimePoint then) { hosted.EndVisitsOpenSince(then); };
   return std::shared_ptr<Instance>(
-      std::make_shared<LocalInstance>(core_, programs.backup, *server, std::move(node)));
+      // All that files_ opens and hosts are of this machine.
+      std::make_shared<LocalInstance>(core_, programs.backup, static_cast<mariadb::Instance&>(*server),
+                                      std::move(node)));
 }
 
 std::unique_ptr<Copy> NodeInstances::CopyOf(move::MoveHost& host, const TenantName& tenant) {

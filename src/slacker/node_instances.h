@@ -1,11 +1,15 @@
-// The instances of one core of a node: of its MariaDB tenants (mariadb/instance_files.h), and their copies.
+// The instances of one core of a node, with servers of this machine: of its MariaDB tenants (mariadb/instance_files.h), and
+// their copies.
 //
 // One core only.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "mariadb/instance_files.h"
 #include "slacker/instance.h"
@@ -13,10 +17,15 @@
 
 namespace tradewind::slacker {
 
-class NodeInstances final : public Instances {
+class NodeInstances final : public CoreInstances {
  public:
-  // `files` outlives it.
-  NodeInstances(runtime::Core& core, mariadb::InstanceFiles& files) : core_(core), files_(files) {}
+  // As InstanceFiles.
+  NodeInstances(runtime::Core& core, std::string templates,
+                std::function<Result<bool>(const TenantName&)> owns)
+      : core_(core), files_(core, std::move(templates), std::move(owns)) {}
+
+  tenant::TenantFiles& files() override { return files_; }
+  const std::set<TenantName>& names() const override { return files_.names(); }
 
   Result<std::string> FindVersion() override;
   Result<std::shared_ptr<Instance>> Of(tenant::HostedTenant& tenant) override;
@@ -28,7 +37,7 @@ class NodeInstances final : public Instances {
   Result<LocalCopy::Programs> FindPrograms();
 
   runtime::Core& core_;
-  mariadb::InstanceFiles& files_;
+  mariadb::InstanceFiles files_;
   std::optional<mariadb::BackupPrograms> backup_programs_;  // Looked for until they are found.
 };
 
