@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "runtime/descriptors.h"
 #include "runtime/fiber.h"
+#include "sim/instances/sim_instances.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::sim {
@@ -61,6 +62,7 @@ node::NodeOptions Cluster::OptionsFor(const std::string& host, const std::string
   options.listen = {host, 8080};
   options.data_folder = "/data";
   options.open_tenants = bounds_.open_tenants;
+  options.make_instances = SimInstances::MakerOf(servers_);
   if (host != hosts_.front()) options.join_url = "http://" + hosts_.front() + ":8080";
   return options;
 }
@@ -91,6 +93,7 @@ Result<void> Cluster::Start(const std::string& host) {
       nodes_[host] = std::move(*node);
     else
       started = Fail(node.error());
+    if (node && guest_) guest_->Arrive(host, *nodes_[host]);
   });
   // Later, so that the node has not heard of it.
   if (bounds_.descriptors)
@@ -101,8 +104,17 @@ Result<void> Cluster::Start(const std::string& host) {
 void Cluster::End(const std::string& host, runtime::Duration drain) {
   node::Node& node = *nodes_.at(host);
   SimCore& core = static_cast<SimCore&>(node.core());
-  world_.RunFiber(core, "stop " + host, [&] { node.Stop(core.Now() + drain); });
+  world_.RunFiber(core, "stop " + host, [&] {
+    if (guest_) guest_->Leave(host);
+    node.Stop(core.Now() + drain);
+  });
   nodes_.erase(host);
+}
+
+void Cluster::SetGuest(Guest& guest) {
+  guest_ = &guest;
+  for (const auto& [host, node] : nodes_)
+    InNode(host, [&, &at = host](node::Node& arrived) { guest.Arrive(at, arrived); });
 }
 
 void Cluster::InNode(const std::string& host, const std::function<void(node::Node&)>& body) {

@@ -17,6 +17,7 @@
 #include "net/http_client.h"
 #include "node/node.h"
 #include "sim/checkers/checkers.h"
+#include "sim/instances/sim_servers.h"
 #include "sim/sim_core.h"
 #include "sim/sim_world.h"
 
@@ -40,7 +41,24 @@ class Cluster {
   Checkers& checkers() { return checkers_; }
   net::HttpClient& http() { return *http_; }
   std::vector<std::string> urls() const;
+  const std::string& first_host() const { return hosts_.front(); }  // That of the catalog.
   node::Node& node(const std::string& host) { return *nodes_.at(host); }
+  // Those of its MariaDB tenants, and what of them fails.
+  SimServers& servers() { return servers_; }
+
+  // Who uses the nodes from within. Both are called in fibers of the node's core, and may suspend.
+  class Guest {
+   public:
+    // The node has started.
+    virtual void Arrive(const std::string& host, node::Node& node) = 0;
+    // It is about to be ended: nothing of the guest runs there when this returns. Its host may be down.
+    virtual void Leave(const std::string& host) = 0;
+
+   protected:
+    ~Guest() = default;
+  };
+  // It arrives at all nodes that run, and leaves none until they end; it outlives the cluster.
+  void SetGuest(Guest& guest);
 
   void InClient(std::function<void()> body) { world_.RunFiber(*client_core_, "test", std::move(body)); }
   void InNode(const std::string& host, const std::function<void(node::Node&)>& body);
@@ -100,6 +118,8 @@ class Cluster {
 
   SimWorld world_;
   Checkers checkers_;
+  SimServers servers_{.checker = checkers_.instances(), .random = world_.random()};
+  Guest* guest_ = nullptr;
   std::vector<std::string> hosts_;
   const NodeBounds bounds_;
   std::map<std::string, std::unique_ptr<node::Node>> nodes_;

@@ -1,6 +1,7 @@
 #include "sim/checkers/checkers.h"
 
 #include "runtime/fiber.h"
+#include "sim/instance_log.h"
 #include "sim/sim_core.h"
 
 namespace tradewind::sim {
@@ -20,7 +21,8 @@ Checkers::Checkers(SimWorld& world, Report report)
       page_(report),
       order_(report),
       durability_(record_, report),
-      copy_(record_, report) {
+      copy_(record_, report),
+      instances_(record_, report) {
   world_.SetWatcher(this);
   tenant::admission_observer = this;
 }
@@ -28,6 +30,11 @@ Checkers::Checkers(SimWorld& world, Report report)
 Checkers::~Checkers() {
   world_.SetWatcher(nullptr);
   tenant::admission_observer = nullptr;
+}
+
+std::string Checkers::OwnerOf(const std::string& tenant) {
+  const TenantRecord* const record = record_.Find(tenant);
+  return record ? record->owner : "";
 }
 
 void Checkers::OnAdmitted(const TenantName& tenant) {
@@ -108,6 +115,7 @@ void Checkers::ReadCatalog(const std::string& host) {
   ++checks_;
   for (const ClusterRecord::Change& change : record_.ReadCatalog(host)) {
     ownership_.Changed(change);
+    instances_.Changed(change);
     if (change.gone || !change.before) {
       durability_.Forget(change.tenant);
       continue;
@@ -122,6 +130,12 @@ void Checkers::ReadCatalog(const std::string& host) {
 
 void Checkers::OnRemove(const std::string& host, const std::string& path) {
   if (stopped_) return;
+  if (const std::string tenant = TenantOfInstance(path); !tenant.empty() && world_.DiskOf(host).Find(path)) {
+    ++checks_;
+    if (!record_.HasFormer(host, tenant)) instances_.Removing(host, tenant);
+    record_.ForgetFormer(host, tenant);
+    return;
+  }
   const TenantFile file = TenantFile::Of(path);
   if (file.kind == TenantFile::Kind::kWal) record_.ForgetWal(host, file.tenant);
   if (file.kind != TenantFile::Kind::kMain) return;
@@ -146,6 +160,7 @@ void Checkers::OnDown(const std::string& host, bool power_lost) {
   if (world_.DiskOf(host).Find(std::string(kCatalogPath))) ReadCatalog(host);
   record_.Reload(host);
   durability_.LostPower(host);
+  instances_.LostPower(host);
 }
 
 }  // namespace tradewind::sim

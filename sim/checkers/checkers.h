@@ -1,4 +1,4 @@
-// Five checkers that watch the invariants of docs/move.md at every step of a simulated cluster, from the outside: from the
+// Six checkers that watch the invariants of docs/move.md at every step of a simulated cluster, from the outside: from the
 // bytes on the disks, the catalog's file, the answers to clients, and one call of the nodes (tenant/admission.h), since no
 // file shows that a transaction begins.
 //
@@ -7,6 +7,7 @@
 //   OrderChecker       I3: what a transaction of the destination has read, no transaction of the source changes later
 //   DurabilityChecker  I4: what was acknowledged is on a disk as a loss of power would leave it, then and from then on
 //   CopyChecker        I5: a copy goes only when another has all that is newer, durable and complete
+//   InstanceChecker    I1, I4 and I5 of MariaDB's tenants, whose servers tell it what they do (instances/sim_server.h)
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "sim/checkers/cluster_record.h"
 #include "sim/checkers/copy_checker.h"
 #include "sim/checkers/durability_checker.h"
+#include "sim/checkers/instance_checker.h"
 #include "sim/checkers/order_checker.h"
 #include "sim/checkers/ownership_checker.h"
 #include "sim/checkers/page_checker.h"
@@ -33,8 +35,14 @@ class Checkers final : public Watcher, public tenant::AdmissionObserver {
   Checkers& operator=(const Checkers&) = delete;
 
   // From now on nothing is checked: a test is about to break what they watch.
-  void Stop() { stopped_ = true; }
+  void Stop() {
+    stopped_ = true;
+    instances_.Stop();
+  }
   DurabilityChecker& durability() { return durability_; }
+  InstanceChecker& instances() { return instances_; }
+  // As the catalog's disk has it; "" for a tenant that it does not have.
+  std::string OwnerOf(const std::string& tenant);
   // How often one of them has looked at something.
   uint64_t checks() const { return checks_; }
 
@@ -64,6 +72,7 @@ class Checkers final : public Watcher, public tenant::AdmissionObserver {
   OrderChecker order_;
   DurabilityChecker durability_;
   CopyChecker copy_;
+  InstanceChecker instances_;
   bool stopped_ = false;
   uint64_t checks_ = 0;
 };

@@ -20,7 +20,10 @@ enum class PlantedBug {
   kDeletesBeforeDone,   // DELEARLY: the source deletes once everything is sent.
   kDoneFromMemory,      // DONEVOL: done is recorded while pages and map are in memory alone.
   kBelievesOldTable,  // Where a core's copy of the table tenant -> core says that a tenant is, it is believed to be.
-  kDropsReadyCopy,  // DROPREADY: the destination drops its copy when the connection breaks after ready.
+  kPassesOnUnfrozen,    // An instance is passed on while its server still takes writes.
+  kPassesOnBehind,      // And before its copy has the last transaction.
+  kReadyBeforeDurable,  // Its copy counts as ready while a loss of power would take something of it.
+  kDropsReadyCopy,      // DROPREADY: the destination drops its copy when the connection breaks after ready.
 };
 
 inline PlantedBug planted_bug = PlantedBug::kNone;

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/planted_bug.h"
 #include "move/host.h"
 #include "move/source_pace.h"
 
@@ -143,10 +144,12 @@ Result<void> Source::Hold(runtime::TimePoint deadline) {
   move_.Park();
   if (!move_.hosted().JoinTransactions(std::min(deadline, core_.Now() + limits::kDrainTransactions)))
     return NotFrozen("a client's transaction stays open");
-  if (const auto frozen = instance_->Freeze(deadline); !frozen)
-    return NotFrozen(tradewind::Describe(frozen.error()));
+  if (!Planted(PlantedBug::kPassesOnUnfrozen))
+    if (const auto frozen = instance_->Freeze(deadline); !frozen)
+      return NotFrozen(tradewind::Describe(frozen.error()));
   frozen_ = true;
   TW_TRY_ASSIGN(frozen_at_, instance_->WrittenTo());
+  if (Planted(PlantedBug::kPassesOnBehind)) return {};
   TW_TRY(AwaitReached(session, {.position = frozen_at_, .durable = true}, deadline));
   if (!channel_.reached || channel_.reached->round != round_) return NotFrozen("the replica is behind");
   if (!channel_.reached->position.Covers(frozen_at_))
