@@ -8,11 +8,13 @@ const openssl = (...args) => promisify(execFile)("openssl", args);
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
 export class Authority {
+  // One that was made there.
+  static at(folder, name) {
+    return Object.assign(new Authority(), { folder, file: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) });
+  }
+
   static async make(folder, name) {
-    const authority = new Authority();
-    authority.folder = folder;
-    authority.file = join(folder, `${name}.pem`);
-    authority.key = join(folder, `${name}.key`);
+    const authority = Authority.at(folder, name);
     await openssl(
       "req", "-x509", ...newKey, "-days", "30", "-subj", `/CN=${name}`,
       "-keyout", authority.key, "-out", authority.file,

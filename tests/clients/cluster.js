@@ -53,19 +53,24 @@ const adminToken = "0123456789abcdef0123456789abcdef";
 
 export class Cluster {
   // `through` may give another way to the first node, which has the catalog, for the others to take. With `tokens` the nodes
-  // ask for them (tokenFor). `more`: arguments of each `tradewind serve`.
+  // ask for them (tokenFor). `authority`: of their certificates, with which they speak TLS; this process must believe it
+  // (with_ca.js). `more`: arguments of each `tradewind serve`.
   static async start(count = 2, options = {}) {
-    const cluster = new Cluster();
+    const cluster = new Cluster(options);
     await cluster.#start(count, options);
     return cluster;
   }
 
   // Two nodes for all tests of a file, which are there once the first of them runs.
   static ofTests(options = {}) {
-    const cluster = new Cluster();
+    const cluster = new Cluster(options);
     before(() => cluster.#start(2, options));
     after(() => cluster.stop());
     return cluster;
+  }
+
+  constructor({ authority }) {
+    this.authority = authority;
   }
 
   async #start(count, { through = async (url) => url, tokens = false, more = [] }) {
@@ -74,9 +79,11 @@ export class Cluster {
     this.tenants = 0;
     try {
       if (tokens) more = [...more, ...(await this.#makeKeys())];
-      this.nodes.push(await startNode("n1", this.folder, undefined, { more }));
+      const options = async (name) => ({ more: [...more, ...(await this.#certificate(name))] });
+      this.nodes.push(await startNode("n1", this.folder, undefined, await options("n1")));
       const join_url = await through(this.nodes[0].url);
-      for (let i = 2; i <= count; i++) this.nodes.push(await startNode(`n${i}`, this.folder, join_url, { more }));
+      for (let i = 2; i <= count; i++)
+        this.nodes.push(await startNode(`n${i}`, this.folder, join_url, await options(`n${i}`)));
     } catch (error) {
       await this.stop();
       throw error;
@@ -92,6 +99,15 @@ export class Cluster {
     return ["--auth-key", join(this.folder, "tradewind.pub.pem"), "--admin-token-file", this.adminTokenFile];
   }
 
+  async #certificate(name) {
+    return this.authority ? [...(await this.authority.issue(name)), "--tls-ca", this.authority.file] : [];
+  }
+
+  // What clients may speak with it.
+  get transports() {
+    return this.authority ? ["https", "wss"] : ["http", "ws"];
+  }
+
   // One with which a client uses the tenant: NAME, or NAME:ro to read only.
   async tokenFor(tenant) {
     const key = join(this.folder, "tradewind.key.pem");
@@ -102,7 +118,7 @@ export class Cluster {
 
   // Where a client of the tenant finds it through node 0 or 1, over one of the `transports`.
   address(node, transport, tenant) {
-    return `${this.urls[node].replace("http:", `${transport}:`)}/db/${tenant}/`;
+    return `${this.urls[node].replace(/^https?:/, `${transport}:`)}/db/${tenant}/`;
   }
 
   // SIGTERM to each, which must end with code 0; the folder goes away in any case.
@@ -142,7 +158,7 @@ export class Cluster {
   // Runs statements in one of its transactions, by the plainest of clients.
   async sql(tenant, ...statements) {
     const authToken = this.adminTokenFile && (await this.tokenFor(tenant));
-    const client = createClient({ url: this.address(0, "http", tenant), authToken });
+    const client = createClient({ url: this.address(0, this.transports[0], tenant), authToken });
     try {
       return await client.batch(statements, "write");
     } finally {

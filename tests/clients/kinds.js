@@ -202,13 +202,14 @@ function serverless({ url, token }) {
   };
 }
 
-const web = ["http", "ws"];
+const http = ["http", "https"];
+const web = [...http, "ws", "wss"];
 export const kinds = [
   { name: "@libsql/client", transports: web, open: libsqlClient },
   { name: "drizzle", transports: web, open: withDrizzle },
   { name: "kysely", transports: web, open: withKysely },
   { name: "knex", transports: web, open: withKnex },
   { name: "prisma", transports: web, open: withPrisma },
-  { name: "native libsql", transports: ["http"], open: nativeLibsql, transactions: false },
-  { name: "@tursodatabase/serverless", transports: ["http"], open: serverless },
+  { name: "native libsql", transports: http, open: nativeLibsql, transactions: false },
+  { name: "@tursodatabase/serverless", transports: http, open: serverless },
 ];

@@ -1,44 +1,19 @@
 // Nodes that speak TLS, with each other too: the clients of npm, the commands, certificates that are replaced, and those that
 // are not to be believed.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "node:tls";
-import { fileURLToPath } from "node:url";
 import { createClient } from "@libsql/client";
-import { Authority } from "./certificates.js";
 import { startNode, tradewind } from "./cluster.js";
+import { withCa } from "./with_ca.js";
 
-const file = fileURLToPath(import.meta.url);
-// Node.js believes another CA only if it is told so before it starts: the tests run in a second process, which finds the CA's
-// files in this folder.
-const folderOfRun = process.env.TRADEWIND_TLS_TEST_FOLDER;
-
-function runWithTheCa() {
-  test("nodes speak TLS", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "tradewind-tls-"));
-    try {
-      const { file: ca } = await Authority.make(folder, "ca");
-      const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca, TRADEWIND_TLS_TEST_FOLDER: folder };
-      delete env.NODE_TEST_CONTEXT;
-      const run = spawnSync(process.execPath, ["--test-reporter=spec", file], { env, stdio: "inherit" });
-      assert.equal(run.status, 0);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-}
-
-function tests(folder) {
-  const extraCa = join(folder, "ca.pem");
+withCa(import.meta.url, "nodes speak TLS", (authority) => {
+  const { folder, file: extraCa } = authority;
   const admin = join(folder, "admin-token");
   const keys = ["--auth-key", join(folder, "tradewind.pub.pem"), "--admin-token-file", admin];
-  const authority = Object.assign(new Authority(), { folder, file: extraCa, key: join(folder, "ca.key") });
   const nodes = [];
   const alone = []; // Nodes of single tests.
 
@@ -246,7 +221,4 @@ function tests(folder) {
     for (const more of [keys, tls])
       await assert.rejects(startNode("closed", folder, undefined, { listen, more }), /can be reached by other machines/);
   });
-}
-
-if (folderOfRun) tests(folderOfRun);
-else runWithTheCa();
+});
