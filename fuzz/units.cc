@@ -1,4 +1,4 @@
-// Any bytes as what is written on a command line: durations, sizes, rates, objectives, loads, addresses.
+// Any bytes as what is written on a command line: durations, sizes, rates, percents, objectives, loads, addresses.
 #include "base/units.h"
 
 #include <cstddef>
@@ -20,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   }
   if (const auto bytes_of_it = ParseSize(text)) static_cast<void>(FormatSize(*bytes_of_it));
   if (const auto rate = ParseRate(text)) TW_CHECK(*rate > 0, "a rate must not be 0");
+  if (const auto percent = ParsePercent(text)) TW_CHECK(*percent <= 100, "a part must not be more than all");
   if (const auto objective = pace::ParseObjective(text))
     TW_CHECK(objective->milliseconds > 0, "an objective must be above 0");
   static_cast<void>(program::ParseListenAddress(text));

@@ -81,6 +81,16 @@ Result<uint64_t> ParseRate(std::string_view text) {
   return static_cast<uint64_t>(bytes);
 }
 
+Result<uint64_t> ParsePercent(std::string_view text) {
+  const std::string_view digits = text.ends_with('%') ? text.substr(0, text.size() - 1) : text;
+  uint64_t percent = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), percent);
+  if (error != std::errc() || end != digits.data() + digits.size() || percent > 100)
+    return Fail(ErrorKind::kInvalid, "UNIT_INVALID", fmt::format("\"{}\" is not a percentage", text),
+                "write a whole number up to 100, such as 50%");
+  return percent;
+}
+
 std::string FormatSize(uint64_t bytes) {
   if (bytes < 1000) return fmt::format("{} B", bytes);
   double number = static_cast<double>(bytes);

@@ -21,6 +21,9 @@ Result<uint64_t> ParseSize(std::string_view text);
 // In bytes a second; 0 is refused, as nothing would ever arrive.
 Result<uint64_t> ParseRate(std::string_view text);
 
+// Whole percents, 0 to 100: "50%", or the number alone.
+Result<uint64_t> ParsePercent(std::string_view text);
+
 // "300.0 MB"; below 1000 bytes "512 B".
 std::string FormatSize(uint64_t bytes);
 // "50.0 MB/s".

@@ -31,6 +31,13 @@ TEST(Units, RatesAreSizesASecond) {
   EXPECT_EQ(ParseRate("512 kB/s").value(), 512'000u);
 }
 
+TEST(Units, PercentsAreWholeNumbersUpToAHundred) {
+  EXPECT_EQ(ParsePercent("50%").value(), 50u);
+  EXPECT_EQ(ParsePercent("100").value(), 100u);
+  for (const char* text : {"", "%", "-1%", "101%", "5.5%", "50 %", "50%%", "a"})
+    EXPECT_FALSE(ParsePercent(text)) << text;
+}
+
 TEST(Units, WhatIsNoQuantityIsRefusedWithAnExample) {
   for (const char* text : {"", "ms", "5", "5 parsecs", "-5ms", "-0s", "5ms ", "5  ms", "inf s", "nan s",
                            "0x5ms", "1e3ms", "5MS"})

@@ -29,6 +29,7 @@ struct TenantOptions {
   std::string statement_time;
   std::string streams;
   std::string requests;
+  std::string cpu;
 };
 
 // A quota as people write it: "none", "default", or what `parse` reads. Null is the node's.
@@ -69,6 +70,7 @@ Result<json::object> QuotasOf(const TenantOptions& options) {
   TW_TRY(add("statement_ms", options.statement_time, ParseMilliseconds));
   TW_TRY(add("streams", options.streams, ParseCount));
   TW_TRY(add("requests_per_s", options.requests, ParseCount));
+  TW_TRY(add("cpu_percent", options.cpu, [](const std::string& text) { return ParsePercent(text); }));
   return quotas;
 }
 
@@ -231,6 +233,8 @@ void AddTenantCommands(Command app, CommandLine& line) {
             "D|none|default");
   add_quota("--quota-streams", options->streams, "How many streams may be open at a time", "N|none|default");
   add_quota("--quota-requests", options->requests, "How many requests may begin a second", "N|none|default");
+  add_quota("--quota-cpu", options->cpu, "Which part of its core it may have, such as 50%",
+            "PERCENT|none|default");
   add_name(add("delete", "Delete a tenant and its data", Delete));
   AddTransferCommands(tenant, line);
 }

@@ -32,6 +32,12 @@ Error NoMemoryForAnswer() {
           "try again when less is going on, in smaller pipelines"};
 }
 
+// And does not go on with a transaction, or with what has its first results.
+bool IsBeginning(const StreamCall& call) {
+  return !call.requests.empty() && call.begun.empty() && call.answered_bytes == 0 &&
+         call.progress.steps.empty() && call.progress.sequence_bytes == 0;
+}
+
 // Runs whatever the results before it have: a stream must be closed when its client says so.
 bool IsSmall(const hrana::StreamRequest& request) {
   return std::holds_alternative<hrana::Close>(request) ||
@@ -90,6 +96,7 @@ Result<std::shared_ptr<StreamService::OpenStream>> StreamService::Open(const Str
                 "tenant " + call.tenant + " is of the engine " + std::string(use.hosted().engine()) +
                     ", which speaks MySQL's protocol and not Hrana",
                 "connect a MySQL client to a port that a node was given by --mysql-listen");
+  TW_TRY(AwaitCoreShare(*use, call));
   if (use->gate() == tenant::Gate::kMoved || use.epoch() < call.epoch)
     return Fail(ErrorKind::kRefused, std::string(tenant::kMovedCode), "tenant " + call.tenant + " has moved");
   TW_TRY_ASSIGN(auto stream, use->OpenStream());
@@ -150,8 +157,19 @@ Result<StreamAnswer> StreamService::Run(const StreamCall& call, net::Caller* cal
   return RunOn(*opened, call, caller);
 }
 
+Result<void> StreamService::AwaitCoreShare(tenant::Tenant& tenant, const StreamCall& call) {
+  if (!tenant.core_share().is_bounded() || !IsBeginning(call)) return {};
+  TW_TRY_ASSIGN(const bool has_it, tenant.AwaitCoreShare(core_.Now() + tenant::kCoreShareWait));
+  if (has_it) return {};
+  return Fail(ErrorKind::kRefused, std::string(hrana::kTooManyRequests),
+              "tenant " + call.tenant + " may have " + std::to_string(tenant.core_share().percent()) +
+                  " % of its core, and what is going on takes more; this request was not run",
+              "try again in a second, or have it do less; an administrator can change its quota (tradewind "
+              "tenant set --quota-cpu)");
+}
+
 Result<void> StreamService::CheckRate(const StreamCall& call) {
-  if (call.requests.empty() || !call.begun.empty() || !tenants_.Has(call.tenant)) return {};
+  if (!IsBeginning(call) || !tenants_.Has(call.tenant)) return {};
   const uint64_t per_second = tenants_.QuotasOf(call.tenant).requests_per_s.value_or(0);
   if (per_second == 0 || rates_.Take(call.tenant, per_second, core_.Now())) return {};
   return Fail(ErrorKind::kRefused, std::string(hrana::kTooManyRequests),

@@ -107,8 +107,10 @@ class StreamService {
                                    net::Caller* caller);
   void RunBatch(const std::shared_ptr<OpenStream>& open, const StreamCall& call);
   Result<StreamAnswer> NextPiece(const std::shared_ptr<OpenStream>& open, net::Caller* caller);
-  // Whether the request may begin now, by the quota of its tenant. What goes on with a transaction always may.
+  // Whether the request may begin now, by the quotas of its tenant: of requests a second, and of its core, for which it
+  // waits (suspends). What goes on with a transaction always may.
   Result<void> CheckRate(const StreamCall& call);
+  Result<void> AwaitCoreShare(tenant::Tenant& tenant, const StreamCall& call);
   // Until every commit that it may have seen is on the disk.
   Result<void> AwaitDurable(OpenStream& open);
   void RunRequests(OpenStream& open, const StreamCall& call, StreamAnswer& answer);

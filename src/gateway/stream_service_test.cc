@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/memory_pool.h"
 #include "gateway/memory_cluster.h"
+#include "runtime/turns.h"
 
 namespace tradewind::gateway {
 namespace {
@@ -370,6 +371,30 @@ TEST_F(StreamServiceTest, StopEndsWhatRunsAndWhatIsIdleAndNothingStaysOpenAfterI
     EXPECT_FALSE(Ask(Opening({"BEGIN", "SELECT * FROM note"})).open);
     EXPECT_EQ(open(), 0);
     EXPECT_EQ(Count(), "0");
+  });
+}
+
+TEST_F(StreamServiceTest, ARequestThatWouldWaitTooLongForItsTenantsPartOfTheCoreIsToldToComeAgain) {
+  WithShop([&] {
+    MakeTenant("blog", "n1");
+    n1().tenants.SetQuotas("shop", {.cpu_percent = 1});
+    const StreamCall open = Opening({"BEGIN", "INSERT INTO note VALUES('a')"});
+    ASSERT_TRUE(Ask(open).open);
+    {
+      const runtime::Turns turns("shop");
+      for (const auto until = core_.Now() + milliseconds(30); core_.Now() < until;) {
+      }
+    }
+    const auto refused = streams().Run(Opening({"SELECT 1"}), nullptr);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "TOO_MANY_REQUESTS");
+    EXPECT_THAT(refused.error().action, HasSubstr("--quota-cpu"));
+    EXPECT_THAT(Ask(Opening({"SELECT 1"}, "blog")).results, SizeIs(1)) << "its neighbour goes on";
+    const auto began = core_.Now();
+    EXPECT_FALSE(Ask(Next(open, {"COMMIT"})).open)
+        << "what goes on with a transaction waits, and is not refused";
+    EXPECT_GT(core_.Now() - began, milliseconds(1000));
+    EXPECT_EQ(Count(), "1");
   });
 }
 

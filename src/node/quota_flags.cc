@@ -22,6 +22,9 @@ Result<tenant::Quotas> QuotasOf(const QuotaFlags& flags) {
   }
   quotas.streams = flags.streams;
   quotas.requests_per_s = flags.requests;
+  if (!flags.cpu.empty()) {
+    TW_TRY_ASSIGN(quotas.cpu_percent, ParsePercent(flags.cpu));
+  }
   TW_TRY(tenant::Check(quotas));
   return quotas;
 }

@@ -17,6 +17,7 @@ struct QuotaFlags {
   std::string statement_time;
   std::optional<size_t> streams;
   std::optional<size_t> requests;
+  std::string cpu;
 };
 
 // Fails with UNIT_INVALID and QUOTA_INVALID (kInvalid).

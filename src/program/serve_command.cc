@@ -403,6 +403,8 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
                  "The same of requests that may begin a second, at its owner [any]")
       .ValueName("N")
       .Positive();
+  serve.AddOption("--quota-cpu", options->quotas.cpu, "The same of its part of its core, such as 50% [all]")
+      .ValueName("PERCENT");
   serve
       .AddOption("--metrics-tenants", options->metrics_tenants,
                  "Of how many tenants, those that use the node most, /metrics has figures")

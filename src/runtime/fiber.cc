@@ -57,6 +57,17 @@ Turns::~Turns() {
   if (fiber_) fiber_->scheduler.Leave(fiber_);
 }
 
+RunTimeMeter::RunTimeMeter(std::string_view tenant)
+    : scheduler_(CurrentFiber()->scheduler), share_(scheduler_.BeginMetering(tenant)), before_(share_.used) {}
+
+RunTimeMeter::~RunTimeMeter() {
+  scheduler_.EndMetering(share_);
+}
+
+Duration RunTimeMeter::used() const {
+  return share_.used - before_;
+}
+
 LockHeld::LockHeld() : fiber_(CurrentFiber()) {
   ++fiber_->locks_held;
 }

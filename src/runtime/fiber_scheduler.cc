@@ -268,6 +268,8 @@ void FiberScheduler::Enter(Fiber* fiber, std::string_view share) {
     turns_.Reserve(shares_.size() + 1);
     found = shares_.try_emplace(std::string(share)).first;
     found->second.name = share;
+    if (const auto metered = metered_.find(share); metered != metered_.end())
+      found->second.metered = &metered->second;
   }
   ++found->second.fibers;
   fiber->named = &found->second;
@@ -281,10 +283,34 @@ void FiberScheduler::Enter(Fiber* fiber, std::string_view share) {
 
 void FiberScheduler::Leave(Fiber* fiber) {
   const TimePoint now = core_.TurnTime();
-  turns_.End(fiber, now - std::max(fiber->charged_from, watch_.began()));
+  EndTurn(fiber, now - std::max(fiber->charged_from, watch_.began()));
   fiber->share = nullptr;
   NamedShare* const named = std::exchange(fiber->named, nullptr);
   if (--named->fibers == 0) shares_.erase(shares_.find(named->name));
+}
+
+void FiberScheduler::EndTurn(Fiber* fiber, Duration took) {
+  turns_.End(fiber, took);
+  if (fiber->named->metered) fiber->named->metered->used += took;
+}
+
+MeteredShare& FiberScheduler::BeginMetering(std::string_view share) {
+  auto found = metered_.find(share);
+  if (found == metered_.end()) {
+    found = metered_.try_emplace(std::string(share)).first;
+    found->second.name = share;
+    if (const auto running = shares_.find(share); running != shares_.end())
+      running->second.metered = &found->second;
+  }
+  ++found->second.meters;
+  return found->second;
+}
+
+void FiberScheduler::EndMetering(MeteredShare& metered) {
+  if (--metered.meters > 0) return;
+  if (const auto running = shares_.find(metered.name); running != shares_.end())
+    running->second.metered = nullptr;
+  metered_.erase(metered_.find(metered.name));
 }
 
 // Nothing keeps what comes waiting for as long as a turn may last: it looks whether anything that goes first has come
@@ -312,7 +338,7 @@ void FiberScheduler::RunFiber(Fiber* fiber) {
   const TimePoint began = watch_.began();
   NoteRan(LabelOf(*fiber));
   if (fiber->share) {
-    turns_.End(fiber, watch_.began() - std::max(fiber->charged_from, began));
+    EndTurn(fiber, watch_.began() - std::max(fiber->charged_from, began));
     if (fiber->state == Fiber::State::kReady) turns_.Push(fiber);
   }
   if (fiber->state != Fiber::State::kReturned) return;

@@ -68,10 +68,18 @@ class Fiber : public TurnTaker {
   void* watched_loop_ = nullptr;
 };
 
+// What somebody wants to know the run time of.
+struct MeteredShare {
+  std::string name;
+  Duration used{};
+  size_t meters = 0;
+};
+
 struct NamedShare {
   TurnShare share;
   size_t fibers = 0;
   std::string name;
+  MeteredShare* metered = nullptr;  // If anybody does.
 };
 
 class FiberScheduler {
@@ -95,6 +103,9 @@ class FiberScheduler {
   // From now on the running fiber runs for the tenant, and has had nothing yet. It may have to wait. Suspends.
   void Enter(Fiber* fiber, std::string_view share);
   void Leave(Fiber* fiber);
+  // To be followed by EndMetering(). The reference holds until then.
+  MeteredShare& BeginMetering(std::string_view share);
+  void EndMetering(MeteredShare& metered);
   // Whether the running fiber should let others run.
   bool IsTurnOver(Fiber* fiber);
   void ChangeActivity(Fiber* fiber, const char* activity);
@@ -110,6 +121,8 @@ class FiberScheduler {
   void RunFirst(std::vector<Entry>& queue, size_t count);
   void RunFiber(Fiber* fiber);
   void RunTask(Entry& entry);
+  // The fiber's turn is over, and took so long. Requires: it has a share.
+  void EndTurn(Fiber* fiber, Duration took);
 
   Core& core_;
   FiberStackPool stacks_;
@@ -121,6 +134,7 @@ class FiberScheduler {
   bool in_turn_ = false;
   TurnQueue turns_;
   std::map<std::string, NamedShare, std::less<>> shares_;  // Of those for which a fiber runs or waits.
+  std::map<std::string, MeteredShare, std::less<>> metered_;
   TurnWatch watch_;
 };
 

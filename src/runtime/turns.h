@@ -15,6 +15,8 @@
 namespace tradewind::runtime {
 
 class Fiber;
+class FiberScheduler;
+struct MeteredShare;
 
 // While it lives the calling fiber takes its turns as one of the tenant's; it may have to wait for the first one.
 // Within another one, and outside fibers, it does nothing. The constructor suspends.
@@ -27,6 +29,23 @@ class Turns {
 
  private:
   Fiber* fiber_;
+};
+
+// What the turns of a tenant take of the core on which it is made, while it lives. Not outside fibers.
+class RunTimeMeter {
+ public:
+  explicit RunTimeMeter(std::string_view tenant);
+  ~RunTimeMeter();
+  RunTimeMeter(const RunTimeMeter&) = delete;
+  RunTimeMeter& operator=(const RunTimeMeter&) = delete;
+
+  // By those that have ended since it was made.
+  Duration used() const;
+
+ private:
+  FiberScheduler& scheduler_;
+  MeteredShare& share_;
+  const Duration before_;
 };
 
 // While it lives the calling fiber, which there must be, holds a lock that others may wait for.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,32 @@ TEST(Turns, TenantsTakeTurns) {
   });
   const std::string later = order.substr(100);
   EXPECT_NEAR(static_cast<double>(std::count(later.begin(), later.end(), 'o')), 50, 5) << order;
+}
+
+TEST(RunTimeMeter, CountsTheTurnsOfItsTenantAndNoOthers) {
+  TestCore core;
+  core.Run([&] {
+    const auto spend = [&](const char* tenant, Duration time) {
+      const Turns turns(tenant);
+      for (const TimePoint until = core.Now() + time; core.Now() < until;) {
+      }
+    };
+    spend("shop", milliseconds(5));
+    const RunTimeMeter meter("shop");
+    EXPECT_EQ(meter.used(), Duration::zero());
+    spend("shop", milliseconds(2));
+    spend("blog", milliseconds(3));
+    EXPECT_NEAR(static_cast<double>(meter.used().count()), 2e6, 1e5);
+    std::optional<RunTimeMeter> later(std::in_place, "shop");
+    spend("shop", milliseconds(1));
+    EXPECT_NEAR(static_cast<double>(meter.used().count()), 3e6, 1e5);
+    EXPECT_NEAR(static_cast<double>(later->used().count()), 1e6, 1e5);
+    later.reset();
+    const Turns turns("shop");
+    spend("shop", milliseconds(1));
+    Yield();
+    EXPECT_NEAR(static_cast<double>(meter.used().count()), 4e6, 1e5) << "also of turns within one request";
+  });
 }
 
 TEST(Turns, WhatWorksForNobodyDoesNotWaitForTenants) {

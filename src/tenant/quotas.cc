@@ -17,11 +17,12 @@ struct Field {
   std::string_view name;
   std::optional<uint64_t> Quotas::*value;
 };
-constexpr std::array<Field, 5> kFields = {{{"size_bytes", &Quotas::size_bytes},
+constexpr std::array<Field, 6> kFields = {{{"size_bytes", &Quotas::size_bytes},
                                            {"memory_bytes", &Quotas::memory_bytes},
                                            {"statement_ms", &Quotas::statement_ms},
                                            {"streams", &Quotas::streams},
-                                           {"requests_per_s", &Quotas::requests_per_s}}};
+                                           {"requests_per_s", &Quotas::requests_per_s},
+                                           {"cpu_percent", &Quotas::cpu_percent}}};
 
 tl::unexpected<Error> Invalid(std::string what, std::string action = {}) {
   return Fail(ErrorKind::kInvalid, "QUOTA_INVALID", std::move(what), std::move(action));
@@ -80,6 +81,10 @@ Result<void> Check(const Quotas& quotas) {
   if (too_small(quotas.memory_bytes, kLeastQuotaMemory))
     return Invalid("a memory of " + FormatSize(*quotas.memory_bytes) + " is too little for a database",
                    "give it at least " + FormatSize(kLeastQuotaMemory));
+  if (quotas.cpu_percent.value_or(0) > 100)
+    return Invalid(
+        "a tenant has one core, so it can't have " + std::to_string(*quotas.cpu_percent) + " % of one",
+        "give it 100 at most, or none for no bound");
   return {};
 }
 

@@ -7,6 +7,7 @@
 //   statement time  how long a statement may run: STATEMENT_TIMEOUT
 //   streams         that may be open at a time: TOO_MANY_STREAMS
 //   requests        that may begin a second: TOO_MANY_REQUESTS
+//   cpu             its part of its core: what needs more waits, and TOO_MANY_REQUESTS (core_share.h)
 #pragma once
 
 #include <compare>
@@ -29,6 +30,7 @@ struct Quotas {
   std::optional<uint64_t> statement_ms = {};
   std::optional<uint64_t> streams = {};
   std::optional<uint64_t> requests_per_s = {};
+  std::optional<uint64_t> cpu_percent = {};
 
   bool empty() const { return *this == Quotas{}; }
   auto operator<=>(const Quotas&) const = default;
@@ -47,7 +49,7 @@ Quotas Merged(Quotas quotas, const Quotas& changes);
 std::string ToText(const Quotas& quotas);
 // Fields that a later version may have are left out. Fails with QUOTA_INVALID (kInvalid).
 Result<Quotas> ParseQuotas(std::string_view text);
-// Fails with QUOTA_INVALID where one is too small to be of use.
+// Fails with QUOTA_INVALID where one is too small to be of use, or more than there is.
 Result<void> Check(const Quotas& quotas);
 
 // What the tenants of a core have. This core only.

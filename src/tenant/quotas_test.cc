@@ -21,7 +21,8 @@ TEST(Quotas, ThatAreNoneAreRefused) {
     EXPECT_FALSE(ParseQuotas(text)) << text;
   EXPECT_FALSE(Check({.size_bytes = 1000}));
   EXPECT_FALSE(Check({.memory_bytes = 1000}));
-  EXPECT_TRUE(Check({.size_bytes = 0, .memory_bytes = 0}));
+  EXPECT_FALSE(Check({.cpu_percent = 101}));
+  EXPECT_TRUE(Check({.size_bytes = 0, .memory_bytes = 0, .cpu_percent = 100}));
 }
 
 TEST(Quotas, AreChangedOneByOne) {

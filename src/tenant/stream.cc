@@ -233,6 +233,7 @@ Result<Decision> Stream::BeforeStep(const StatementTraits& traits) {
     }
   }
   TW_TRY(CheckRights(traits));
+  TW_TRY(AwaitCoreShare());
   while (true) {
     TW_TRY(CheckNotCancelled());
     const bool needs_turn = !traits.readonly && tenant_->turn_.holder() != connection_.get();
@@ -276,7 +277,7 @@ void Stream::Cancel() {
   cancelled_ = true;
   if (!tenant_) return;
   tenant_->turn_.GiveUp(connection_.get());
-  tenant_->gate_changed_.NotifyAll();
+  tenant_->NotifyWaiting();
 }
 
 Result<void> Stream::CheckNotCancelled() const {
@@ -311,7 +312,20 @@ Result<void> Stream::OnProgress() {
         "the statement ran longer than " + FormatDuration(tenant_->statement_time()) + " and was ended",
         "make it touch fewer rows, or split it");
   runtime::YieldIfTurnIsOver();
+  TW_TRY(AwaitCoreShare());
   return tenant_->CheckUp();
+}
+
+Result<void> Stream::AwaitCoreShare() {
+  if (!tenant_->core_share().is_bounded()) return {};
+  TW_TRY_ASSIGN(const bool has_it,
+                tenant_->AwaitCoreShare(deadline_, [this] { return CheckNotCancelled(); }));
+  if (has_it) return {};
+  return Fail(
+      ErrorKind::kTimeout, "STATEMENT_TIMEOUT",
+      "the statement was ended, since its time would be over before its tenant may have more of its core",
+      "have the tenant do less at a time; an administrator can change its quota (tradewind tenant set "
+      "--quota-cpu)");
 }
 
 void Stream::NoteOutcome(const StatementTraits& traits, std::string_view sql, bool was_autocommit,

@@ -88,6 +88,8 @@ class Stream {
   // Fails when the stream was cancelled; but what has yet to begin, and moves on, is let go to the new owner.
   Result<void> CheckNotCancelled() const;
   Result<void> OnProgress();
+  // Until the tenant may have more of its core, if it has a bound. Fails with STATEMENT_TIMEOUT.
+  Result<void> AwaitCoreShare();
   // Keeps begun_, aborted_ and the write turn in step with what the statement did.
   void NoteOutcome(const sqlite::StatementTraits& traits, std::string_view sql, bool was_autocommit,
                    const Error* error);

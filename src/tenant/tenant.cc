@@ -29,6 +29,7 @@ Tenant::Tenant(runtime::Core& core, TenantName name, std::unique_ptr<sqlite::Pag
       name_(std::move(name)),
       store_(std::move(store)),
       turn_(core),
+      core_share_(core, name_),
       background_(core),
       checkpoints_(core, name_, *store_, std::move(anchor), turn_, background_,
                    {[this] { return CheckUp().has_value(); },
@@ -58,7 +59,7 @@ void Tenant::Close(bool keep_wal) {
   store_->arrival().StopPulls();
   store_->HurryCheckpoint();
   turn_.GiveUpAll();
-  gate_changed_.NotifyAll();
+  NotifyWaiting();
   turn_watch_.NotifyAll();
   checkpoints_.Wake();
   while (!streams_.empty() || opening_ > 0) {
@@ -115,7 +116,7 @@ void Tenant::TakeDown(const Error& cause) {
   failed_ = Error{ErrorKind::kUnavailable, std::string(kDownCode),
                   "the tenant " + name_ + " is down: " + cause.message,
                   "restart its node once the disk is in order"};
-  gate_changed_.NotifyAll();
+  NotifyWaiting();
   turn_watch_.NotifyAll();
   checkpoints_.Wake();
   progress_.NotifyAll();
@@ -153,6 +154,21 @@ void Tenant::SetQuotas(const Quotas& quotas) {
   most_streams_ = bounded(quotas.streams, limits::kStreamsPerTenant);
   store_->memory().SetBound(bounded(quotas.memory_bytes, limits::kTenantMemoryBytes));
   store_->SetMostBytes(quotas.size_bytes.value_or(0));
+  core_share_.Set(quotas.cpu_percent.value_or(0));
+}
+
+Result<bool> Tenant::AwaitCoreShare(runtime::TimePoint until,
+                                    const std::function<Result<void>()>& keep_waiting) {
+  if (!core_share_.is_bounded()) return true;
+  ++opening_;  // It is not closed meanwhile.
+  Result<bool> has_it = core_share_.Await(until, [&]() -> Result<bool> {
+    TW_TRY(CheckUp());
+    if (keep_waiting) TW_TRY(keep_waiting());
+    return gate_ == Gate::kOpen;
+  });
+  --opening_;
+  NoteProgress();
+  return has_it;
 }
 
 Result<std::unique_ptr<Stream>> Tenant::OpenStream() {
@@ -232,7 +248,12 @@ void Tenant::SetGate(Gate gate) {
            "a tenant that has moved is served here again without a new open");
   if (gate == Gate::kMoved && Planted(PlantedBug::kServesAfterSwap)) return Unpark();
   gate_ = gate;
+  NotifyWaiting();
+}
+
+void Tenant::NotifyWaiting() {
   gate_changed_.NotifyAll();
+  core_share_.LookAgain();
 }
 
 bool Tenant::AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) {

@@ -40,6 +40,7 @@
 #include "sqlite/connection.h"
 #include "sqlite/page_store.h"
 #include "tenant/checkpoints.h"
+#include "tenant/core_share.h"
 #include "tenant/hosted_tenant.h"
 #include "tenant/stream.h"
 
@@ -128,6 +129,11 @@ class Tenant final : public HostedTenant {
   const TenantName& name() const override { return name_; }
   std::string_view engine() const override { return kSqliteEngine; }
   void SetQuotas(const Quotas& quotas) override;
+  // Suspends while the tenant has had its part of the core (core_share.h): not while its gate is closed to anybody, since
+  // who waits for that would wait for this, too. False: not before `until`. Fails with TENANT_DOWN, or as `keep_waiting`.
+  Result<bool> AwaitCoreShare(runtime::TimePoint until,
+                              const std::function<Result<void>()>& keep_waiting = {});
+  const CoreShare& core_share() const { return core_share_; }
   // How long a statement may run.
   runtime::Duration statement_time() const { return statement_time_; }
   std::optional<TenantSize> Size() const override;
@@ -143,6 +149,8 @@ class Tenant final : public HostedTenant {
          std::unique_ptr<sqlite::Connection> anchor);
 
   void SetGate(Gate gate);
+  // What is asked at the gate, or for the core, may have another answer.
+  void NotifyWaiting();
   bool IsOpenTo(Entrant entrant) const {
     return gate_ == Gate::kOpen || (gate_ == Gate::kHeld && entrant == Entrant::kStatement);
   }
@@ -185,6 +193,7 @@ class Tenant final : public HostedTenant {
 
   Gate gate_ = Gate::kOpen;
   runtime::WaitQueue gate_changed_;
+  CoreShare core_share_;
   runtime::WaitQueue progress_;  // A statement or a transaction ended, or a stream left.
 
   bool closing_ = false;

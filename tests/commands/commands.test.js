@@ -78,8 +78,10 @@ test("the catalog is backed up by the node that has it, and another says which t
 
 test("quotas are set and shown, and those that are none are refused", async () => {
   await json("tenant", "create", "bounded");
-  const set = await json("tenant", "set", "bounded", "--quota-size", "10MB", "--quota-statement-time", "2s", "--quota-streams", "none");
-  assert.deepEqual(set.quotas, { size_bytes: 10_000_000, statement_ms: 2000, streams: 0 });
+  const set = await json("tenant", "set", "bounded", "--quota-size", "10MB", "--quota-statement-time", "2s", "--quota-streams", "none", "--quota-cpu", "50%");
+  assert.deepEqual(set.quotas, { size_bytes: 10_000_000, statement_ms: 2000, streams: 0, cpu_percent: 50 });
+  assert.equal((await run("tenant", "set", "bounded", "--quota-cpu", "101%")).code, 2);
+  await json("tenant", "set", "bounded", "--quota-cpu", "default");
   assert.deepEqual((await json("tenant", "set", "bounded", "--quota-streams", "default")).quotas, { size_bytes: 10_000_000, statement_ms: 2000 });
   assert.match((await run("tenant", "show", "bounded")).stdout, /quotas +size_bytes 10000000, statement_ms 2000/);
   assert.equal((await run("tenant", "set", "bounded", "--quota-streams", "0")).code, 2);

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "runtime/fiber.h"
 #include "tests/node/two_nodes.h"
 
 namespace tradewind::node {
@@ -100,6 +101,40 @@ TEST_F(QuotasTest, RequestsBeyondThoseOfASecondAreToldToComeAgain) {
   });
 }
 
+TEST_F(QuotasTest, ATenantThatWantsMoreThanItsPartOfTheCoreWaitsAndItsNeighbourDoesNot) {
+  WithNodes([&] {
+    MakeShop();
+    Json(201, Call(*n1_, "POST", "/v1/tenants", R"({"name":"blog","node":"n1"})"));
+    Set(R"({"cpu_percent":1})");
+    // Some milliseconds of the core each, which take it a hundred times as long.
+    const std::string counts =
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 100000) SELECT max(n) FROM c";
+    net::HttpResponse refused;
+    size_t done = 0;
+    runtime::TaskGroup clients(*core_);
+    for (int i = 0; i < 100; ++i)
+      clients.Spawn("client", [&, i] {
+        net::HttpResponse answer = Pipeline(i % 2 == 0 ? *n1_ : *n2_, counts);
+        if (answer.status == 429)
+          refused = std::move(answer);
+        else
+          ++done;
+      });
+    Await([&] { return refused.status == 429; });
+    EXPECT_EQ(refused.headers.Get("retry-after"), "1");
+    EXPECT_THAT(refused.body, HasSubstr("TOO_MANY_REQUESTS"));
+    EXPECT_THAT(refused.body, HasSubstr("--quota-cpu"));
+    EXPECT_LT(done, 100u);
+    const net::HttpResponse of_neighbour =
+        Call(*n2_, "POST", "/db/blog/v3/pipeline",
+             R"({"requests":[{"type":"execute","stmt":{"sql":"SELECT 'its turn'"}}]})");
+    EXPECT_THAT(of_neighbour.body, HasSubstr("its turn"));
+    Set(R"({"cpu_percent":null})");
+    clients.Join();
+    EXPECT_GT(done, 0u) << "those that waited go on";
+  });
+}
+
 TEST_F(QuotasTest, TravelWithATenantAndAreThereAfterARestart) {
   WithNodes([&] {
     MakeShop();
@@ -137,6 +172,7 @@ TEST_F(QuotasTest, ThatAreNoneAreRefusedWithWhatToDo) {
     };
     EXPECT_EQ(refusal(R"({"size":100000})"), "QUOTA_INVALID");
     EXPECT_EQ(refusal(R"({"size_bytes":100})"), "QUOTA_INVALID");
+    EXPECT_EQ(refusal(R"({"cpu_percent":101})"), "QUOTA_INVALID");
     EXPECT_EQ(refusal(R"({"streams":-1})"), "FIELD_INVALID");
     EXPECT_EQ(refusal(R"("many")"), "FIELD_INVALID");
     EXPECT_EQ(Json(200, Call(*n1_, "GET", "/v1/tenants/shop")).at("quotas"), json::value(json::object()));
