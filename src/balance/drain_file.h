@@ -1,8 +1,12 @@
 // The file in which a node keeps how it was asked to drain, so that it goes on in the same way after a restart: a line of
-// JSON, and the xxh3 of that line in 16 hexadecimal digits as a second one. An earlier version wrote the JSON alone.
+// JSON, and the xxh3 of that line in 16 hexadecimal digits as a second one.
+//
+//   {"format": 3, "to": ["n2"], "options": "{...}"}
+//
+// Format 2 did not say its number, format 1 had the JSON alone; both are read. Whoever changes what a field means, or adds
+// one without which a drain would be another, gives it the next number.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,8 +25,9 @@ struct DrainRequest {
 };
 
 std::string DrainFileText(const DrainRequest& request);
-// None when it is not as it was written. Takes any bytes.
-std::optional<DrainRequest> ParseDrainFile(std::string_view text);
+// Fails with DRAIN_FILE_CORRUPT when it is not as it was written, and with DRAIN_FILE_FORMAT when a later version wrote it
+// (both kCorrupt); the messages are parts of sentences. Takes any bytes.
+Result<DrainRequest> ParseDrainFile(std::string_view text);
 
 // This core only.
 class DrainFile {
@@ -34,8 +39,8 @@ class DrainFile {
   // Replaces what was kept; after a crash it is the one or the other, whole. Durable when it returns. Fails as the disk
   // does. Suspends.
   Result<void> Keep(const DrainRequest& request);
-  // Fails with DRAIN_FILE_CORRUPT (kCorrupt) when it is missing or damaged: where to was a wish of somebody, which is not
-  // guessed. Suspends.
+  // Fails with DRAIN_FILE_CORRUPT when it is missing or damaged, and as ParseDrainFile: where to was a wish of somebody,
+  // which is not guessed. Suspends.
   Result<DrainRequest> Read();
 
  private:

@@ -1,12 +1,16 @@
 #include "balance/drain_file.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
+#include <string>
 
+#include "base/hash.h"
 #include "catalog/test_catalog.h"
 #include "runtime/test_core.h"
 
@@ -17,12 +21,16 @@ using catalog::CodeOf;
 using catalog::Need;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 class DrainFileTest : public testing::Test {
  protected:
   std::string Content() const {
     std::ifstream in(path_, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static std::string Guarded(const std::string& json) {
+    return fmt::format("{}\n{:016x}\n", json, Hash64(std::as_bytes(std::span(json))));
   }
   void SetContent(const std::string& content) {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << content;
@@ -76,6 +84,8 @@ TEST_F(DrainFileTest, GuessesNothingWhenItIsMissingOrDamaged) {
       SetContent(flipped);
       ASSERT_EQ(CodeOf(file_.Read()), "DRAIN_FILE_CORRUPT") << byte;
     }
+    SetContent(whole.substr(0, whole.find('\n')));
+    EXPECT_EQ(CodeOf(file_.Read()), "DRAIN_FILE_CORRUPT") << "its sum is missing";
     SetContent(whole.substr(0, 20));
     EXPECT_EQ(CodeOf(file_.Read()), "DRAIN_FILE_CORRUPT");
     SetContent(whole);
@@ -83,10 +93,29 @@ TEST_F(DrainFileTest, GuessesNothingWhenItIsMissingOrDamaged) {
   });
 }
 
-TEST_F(DrainFileTest, ReadsTheJsonAloneOfAnEarlierVersion) {
+TEST_F(DrainFileTest, ReadsWhatEarlierVersionsWrote) {
   core_.Run([&] {
-    SetContent(R"({"to":["n3"],"options":"{\"method\":\"zephyr\",\"warm_up\":\"none\"}"})");
-    EXPECT_THAT(Need(file_.Read()).to, ElementsAre("n3"));
+    const std::string json = R"({"to":["n3"],"options":"{\"method\":\"zephyr\",\"warm_up\":\"none\"}"})";
+    SetContent(json);
+    EXPECT_THAT(Need(file_.Read()).to, ElementsAre("n3")) << "format 1";
+    SetContent(Guarded(json));
+    EXPECT_THAT(Need(file_.Read()).to, ElementsAre("n3")) << "format 2";
+  });
+}
+
+TEST_F(DrainFileTest, SaysThatALaterVersionWroteIt) {
+  core_.Run([&] {
+    Need(file_.Keep({{"n2"}, {}}));
+    EXPECT_THAT(Content(), StartsWith(R"({"format":3,)"));
+    SetContent(Guarded(R"({"format":4,"of":"a later version"})"));
+    const auto later = file_.Read();
+    EXPECT_EQ(CodeOf(later), "DRAIN_FILE_FORMAT");
+    EXPECT_THAT(later.error().message, HasSubstr("format 4"));
+    EXPECT_THAT(later.error().action, HasSubstr("node drain n1"));
+    for (const char* number : {"2", "-1", "\"3\"", "null"}) {
+      SetContent(Guarded(std::string(R"({"to":["n2"],"options":"{}","format":)") + number + "}"));
+      EXPECT_EQ(CodeOf(file_.Read()), "DRAIN_FILE_CORRUPT") << number;
+    }
   });
 }
 
