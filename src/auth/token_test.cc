@@ -1,6 +1,11 @@
 #include "auth/token.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <string>
 
 #include "base/base64.h"
 
@@ -112,6 +117,29 @@ TEST_F(Tokens, OfAnotherAlgorithmAreNoneWhoeverSignedThem) {
     for (const std::string& end : {signature, std::string(".")})
       EXPECT_EQ(CodeOf(keys_.Verify(Base64Url(header) + "." + claims + end, kNow)), "AUTH_JWT_INVALID")
           << header;
+}
+
+// Who knows the public key, as many do, and takes it for a shared secret; and who brings a key of his own.
+TEST_F(Tokens, WhoseKeyIsThatOfTheirBearerAreNone) {
+  const std::string claims = Base64Url(R"({"id":"shop"})");
+  const std::string pem = key_.PublicPem();
+  const std::string hs256 = Base64Url(R"({"alg":"HS256","typ":"JWT"})") + "." + claims;
+  for (const std::string& secret : {pem, pem.substr(0, pem.size() - 1), std::string()}) {
+    std::array<unsigned char, 32> sum;
+    unsigned size = sum.size();
+    ::HMAC(::EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+           reinterpret_cast<const unsigned char*>(hs256.data()), hs256.size(), sum.data(), &size);
+    const std::string_view mac(reinterpret_cast<const char*>(sum.data()), size);
+    EXPECT_EQ(CodeOf(keys_.Verify(hs256 + "." + Base64Url(mac), kNow)), "AUTH_JWT_INVALID");
+  }
+  const SigningKey own = SigningKey::Generate();
+  const std::string signed_by_own = own.Sign(ForOne("shop", Access::kWrite));
+  const std::string rest = signed_by_own.substr(signed_by_own.find('.'));
+  for (
+      const char* header :
+      {R"({"alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}})",
+       R"({"alg":"EdDSA","jku":"http://127.0.0.1/keys"})", R"({"alg":"EdDSA","kid":"../../dev/null"})"})
+    EXPECT_EQ(CodeOf(keys_.Verify(Base64Url(header) + rest, kNow)), "AUTH_JWT_INVALID") << header;
 }
 
 TEST_F(Tokens, OfSeveralKeysAreTakenWhileKeysAreReplaced) {

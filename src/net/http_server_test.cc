@@ -168,6 +168,22 @@ TEST_F(Server, RefusesAMalformedRequestWith400) {
   });
 }
 
+TEST_F(Server, AnswersNothingThatComesBehindWhatMayBeReadInTwoWays) {
+  WithServer(Echo, [&] {
+    for (const char* fields :
+         {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 5\r\nContent-Length: 0\r\n",
+          "Transfer-Encoding: xchunked\r\n", "Content-Length : 5\r\n"}) {
+      auto connection = Dial();
+      Send(*connection, std::string("POST /first HTTP/1.1\r\n") + fields +
+                            "\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n");
+      const std::string text = ReceiveAll(*connection);
+      EXPECT_EQ(Count(text, "HTTP/1.1 "), 1u) << text;
+      EXPECT_EQ(Count(text, "HTTP/1.1 400 "), 1u) << text;
+      EXPECT_EQ(Count(text, "smuggled"), 0u) << text;
+    }
+  });
+}
+
 TEST_F(Server, AsksForABodyThatWaitsForIt) {
   WithServer(Echo, [&] {
     auto connection = Dial();

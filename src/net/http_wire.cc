@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/limits.h"
 #include "runtime/turns.h"
 
@@ -95,6 +96,18 @@ bool IsOfConnection(std::string_view name) {
   });
 }
 
+// With another transfer coding, or several, it is not certain where the body ends: what follows could be taken for a
+// request by us, and for a part of the body by who passed it on, or the other way round.
+bool IsChunkedAlone(const Headers& headers) {
+  size_t codings = 0;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const auto [name, value] = headers[i];
+    if (!EqualsIgnoringCase(name, "Transfer-Encoding")) continue;
+    if (++codings > 1 || !EqualsIgnoringCase(value, "chunked")) return false;
+  }
+  return codings == 1;
+}
+
 void AppendNumber(std::string& out, uint64_t number) {
   std::array<char, 20> digits;
   out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
@@ -151,9 +164,7 @@ Result<MessageReader::RequestFacts> MessageReader::ReadRequest(HttpRequest& requ
   TW_TRY(ReadHeader(parser));
   request.method = std::move(parser.method);
   request.target = std::move(parser.target);
-  // An unknown transfer coding leaves the length of the body unknown too: what follows could be taken for a
-  // request.
-  if (!parser.chunked() && request.headers.Has("Transfer-Encoding"))
+  if (request.headers.Has("Transfer-Encoding") && (parser.version != 11 || !IsChunkedAlone(request.headers)))
     return Fail(ErrorKind::kInvalid, "BAD_MESSAGE", "the request has a transfer coding other than chunked");
   const bool sealed = request.headers.Has(kSealField);
   if (!sealed && header_bytes_ > limits::kRequestHeaderBytes)

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/memory_pool.h"
@@ -122,6 +125,55 @@ TEST_P(Wire, RefusesWhatIsNotHttp) {
     ASSERT_FALSE(facts) << input;
     EXPECT_EQ(facts.error().code, "BAD_MESSAGE") << input;
   }
+}
+
+// A proxy in front may read these in another way, and take what is behind for a request of somebody else.
+TEST_P(Wire, RefusesWhatMayBeReadInTwoWays) {
+  const std::string chunks = "5\r\nhello\r\n0\r\n\r\n";
+  const std::vector<std::pair<std::string, std::string>> shapes = {
+      {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunks},
+      {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", chunks},
+      {"Content-Length: 5\r\nContent-Length: 0\r\n", "hello"},
+      {"Content-Length: 0, 5\r\n", "hello"},
+      {"Content-Length: +5\r\n", "hello"},
+      {"Content-Length: 0x5\r\n", "hello"},
+      {"Content-Length: 5 5\r\n", "hello"},
+      {"Content-Length:\r\n", "hello"},
+      {"Content-Length: 18446744073709551621\r\n", "hello"},
+      {"Content-Length : 5\r\n", "hello"},
+      {"Content-Length\t: 5\r\n", "hello"},
+      {"Content\x01-Length: 5\r\n", "hello"},
+      {"Transfer-Encoding : chunked\r\n", chunks},
+      {"Transfer-Encoding: identity\r\n", "hello"},
+      {"Transfer-Encoding: xchunked\r\n", chunks},
+      {"Transfer-Encoding: chunked, identity\r\n", chunks},
+      {"Transfer-Encoding: gzip, chunked\r\n", chunks},
+      {"Transfer-Encoding: chunked, chunked\r\n", chunks},
+      {"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", chunks},
+      {"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", chunks},
+      {"Transfer-Encoding: \"chunked\"\r\n", chunks},
+      {"Transfer-Encoding: chunked;q=1\r\n", chunks},
+      {"Transfer-Encoding: chunked\x0b\r\n", chunks},
+      {"Transfer-Encoding: chunked\r\n", "+5\r\nhello\r\n0\r\n\r\n"},
+      {"Transfer-Encoding: chunked\r\n", "0x5\r\nhello\r\n0\r\n\r\n"},
+      {"Transfer-Encoding: chunked\r\n", "-1\r\nhello\r\n0\r\n\r\n"},
+      {"Transfer-Encoding: chunked\r\n", "5\nhello\r\n0\r\n\r\n"},
+      {"Transfer-Encoding: chunked\r\n", "5\r\nhelloxx0\r\n\r\n"},
+      {"Transfer-Encoding: chunked\r\n", "10000000000000005\r\nhello\r\n0\r\n\r\n"},
+      {"X: y\nContent-Length: 5\r\n", "hello"},
+      {"X: y\rContent-Length: 5\r\n", "hello"},
+      {"X: y\r\r\nContent-Length: 5\r\n", "hello"},
+      {std::string("X: y\0z\r\n", 8) + "Content-Length: 5\r\n", "hello"},
+  };
+  for (const auto& [fields, body] : shapes) {
+    Feed("POST / HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n" + body +
+         "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+    const auto facts = Read();
+    ASSERT_FALSE(facts) << fields << body;
+    EXPECT_EQ(facts.error().code, "BAD_MESSAGE") << fields << body;
+  }
+  Feed("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks);
+  EXPECT_FALSE(Read()) << "HTTP/1.0 has no chunks";
 }
 
 TEST_P(Wire, SaysThatTheConnectionWasLostInTheMiddle) {

@@ -460,6 +460,14 @@ TEST_F(StreamTest, OneThatMayOnlyReadWritesInNoWay) {
       EXPECT_EQ(reader->ExecuteFirst(sql).error().code, "SQLITE_READONLY") << sql;
       EXPECT_TRUE(reader->autocommit()) << sql;
     }
+    for (const char* sql :
+         {"ATTACH 'x.db' AS x", "VACUUM INTO 'x.db'", "PRAGMA journal_mode = DELETE",
+          "PRAGMA writable_schema = ON", "CREATE TEMP TRIGGER g AFTER UPDATE ON t BEGIN SELECT 1; END",
+          "SELECT * FROM pragma_user_version(7)", "SELECT * FROM pragma_wal_checkpoint('TRUNCATE')",
+          "SELECT load_extension('x')", "WITH c AS (DELETE FROM t RETURNING id) SELECT * FROM c"}) {
+      const auto outcome = reader->Execute({.sql = sql});
+      EXPECT_TRUE(!outcome || outcome->rows.empty()) << sql;
+    }
     EXPECT_EQ(Say(*reader, "ATTACH 'x.db' AS x"), "SQLITE_AUTH");
     EXPECT_EQ(Say(*reader, "BEGIN"), "");
     EXPECT_EQ(Say(*reader, "SELECT group_concat(v) FROM t"), "a,b");

@@ -137,6 +137,36 @@ TEST_F(TokensTest, ThatMayReadDoNotWriteThroughAnyNode) {
   });
 }
 
+// In each kind of request that carries SQL.
+TEST_F(TokensTest, ThatMayReadDoNotWriteByAnyRequest) {
+  WithNodes([&] {
+    Make("shop");
+    const net::Headers reads = With(TokenFor("shop", auth::Access::kRead));
+    const std::string stmt = R"({"sql":"INSERT INTO t VALUES (1) RETURNING x"})";
+    const std::string batch = R"({"steps":[{"stmt":)" + stmt + R"(},{"stmt":{"sql":"SELECT 1"}}]})";
+    const auto pipeline = [](const std::string& requests) { return R"({"requests":[)" + requests + "]}"; };
+    for (Node* const node : {n1_.get(), n2_.get()}) {
+      for (const auto& [path, body] : {
+               std::pair{"/v1/execute", R"({"stmt":)" + stmt + "}"},
+               {"/v1/batch", R"({"batch":)" + batch + "}"},
+               {"/v2/pipeline", pipeline(R"({"type":"batch","batch":)" + batch + "}")},
+               {"/v2/pipeline",
+                pipeline(
+                    R"x({"type":"sequence","sql":"SELECT 1; DELETE FROM t; INSERT INTO t VALUES (1)"})x")},
+               {"/v3/pipeline",
+                pipeline(R"x({"type":"store_sql","sql_id":1,"sql":"INSERT INTO t VALUES (1)"},)x"
+                         R"({"type":"execute","stmt":{"sql_id":1}})")},
+               {"/v3/cursor", R"({"batch":)" + batch + "}"},
+           }) {
+        const net::HttpResponse answer = Call(*node, "POST", std::string("/db/shop") + path, body, reads);
+        EXPECT_NE(answer.body.find("SQLITE_READONLY"), std::string::npos) << path << " " << answer.body;
+      }
+      const net::HttpResponse count = Pipeline(*node, "shop", reads, "SELECT count(*) FROM t");
+      EXPECT_NE(count.body.find(R"("value":"0")"), std::string::npos) << count.body;
+    }
+  });
+}
+
 // A baton of n1 is given to n2, which passes the request on.
 TEST_F(TokensTest, CountForEachRequestOfAStream) {
   WithNodes([&] {
