@@ -18,7 +18,7 @@ program_packages=(
   libssl-dev libexpected-dev libxxhash-dev libjemalloc-dev libzstd-dev libfmt-dev libspdlog-dev libcli11-dev
   libedit-dev libtomlplusplus-dev
 )
-mariadb_packages=(mariadb-server-core mariadb-client-core mariadb-backup)
+mariadb_packages=(mariadb-server-core mariadb-client-core mariadb-client mariadb-backup)
 test_packages=(
   clang-format-14 python3 libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev chromium-headless-shell
   "${mariadb_packages[@]}" sysbench

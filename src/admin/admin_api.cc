@@ -120,9 +120,13 @@ net::Answer AdminApi::CreateTenant(const Call& call) {
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
   return parts_.forwarding.AtNode(home, call.request, limits::kForwardedCall, [&]() -> net::Answer {
     TW_TRY_ASSIGN(const auto record, parts_.maker.Create(request.name, "", request.engine));
-    if (request.engine != mariadb::kMariadbEngine) return ShowHere(201, record);
-    return CreateAccount(record);
+    return ShowMade(record);
   });
+}
+
+net::Answer AdminApi::ShowMade(const catalog::TenantRecord& record) {
+  if (record.engine != mariadb::kMariadbEngine) return ShowHere(201, record);
+  return CreateAccount(record);
 }
 
 // The one time that the password is shown. Without an account the tenant is of no use to anybody.
@@ -221,7 +225,8 @@ net::Answer AdminApi::BeginImport(const Call& call) {
   TW_TRY_ASSIGN(const ImportRequest request, ParseImport(call.request.body));
   TW_TRY_ASSIGN(const NodeName home, HomeOf(request.node, call));
   return parts_.forwarding.AtNode(home, call.request, limits::kForwardedCall, [&]() -> net::Answer {
-    TW_TRY_ASSIGN(const std::string id, parts_.transfers.BeginImport(request.tenant, request.size_bytes));
+    TW_TRY_ASSIGN(const std::string id,
+                  parts_.transfers.BeginImport(request.tenant, request.size_bytes, request.engine));
     return Json(201, json::object{{"id", id}, {"chunk_bytes", limits::kTransferChunkBytes}});
   });
 }
@@ -238,7 +243,7 @@ net::Answer AdminApi::CommitImport(const Call& call) {
   TW_TRY(ParseNothing(call.request.body));
   return AtHolder(call, limits::kTransferCall, [&]() -> net::Answer {
     TW_TRY_ASSIGN(const auto record, parts_.transfers.Commit(call.name));
-    return ShowHere(201, record);
+    return ShowMade(record);
   });
 }
 

@@ -55,6 +55,8 @@ class AdminApi {
   using Call = net::Call;
 
   net::Answer CreateTenant(const Call& call);
+  // A tenant that was just made here.
+  net::Answer ShowMade(const catalog::TenantRecord& record);
   net::Answer CreateAccount(const catalog::TenantRecord& record);
   net::Answer ListTenants(const Call& call);
   net::Answer ShowTenant(const Call& call);

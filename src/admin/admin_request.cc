@@ -185,13 +185,14 @@ Result<CreateTenantRequest> ParseCreateTenant(std::string_view text) {
 }
 
 Result<ImportRequest> ParseImport(std::string_view text) {
-  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"tenant", "node", "size_bytes"}));
+  TW_TRY_ASSIGN(const Body body, Body::Parse(text, {"tenant", "engine", "node", "size_bytes"}));
   ImportRequest request;
   TW_TRY_ASSIGN(request.tenant, body.RequiredName("tenant"));
+  TW_TRY_ASSIGN(const auto engine, body.Text("engine"));
+  TW_TRY_ASSIGN(request.engine, EngineOf(engine));
   TW_TRY_ASSIGN(request.node, body.Name("node"));
-  TW_TRY_ASSIGN(const auto size, body.Number("size_bytes"));
-  if (!size) return Body::Missing("size_bytes");
-  request.size_bytes = *size;
+  TW_TRY_ASSIGN(request.size_bytes, body.Number("size_bytes"));
+  if (!request.size_bytes && request.engine == tenant::kSqliteEngine) return Body::Missing("size_bytes");
   return request;
 }
 

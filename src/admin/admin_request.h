@@ -27,8 +27,9 @@ struct CreateTenantRequest {
 
 struct ImportRequest {
   TenantName tenant;
+  std::string engine;
   std::optional<NodeName> node;
-  uint64_t size_bytes = 0;
+  std::optional<uint64_t> size_bytes;  // Always of an SQLite file.
 };
 
 Result<CreateTenantRequest> ParseCreateTenant(std::string_view body);

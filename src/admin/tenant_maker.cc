@@ -5,7 +5,6 @@
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/path.h"
 
 namespace tradewind::admin {
 
@@ -72,10 +71,7 @@ void TenantMaker::Abandon(const TenantName& name) {
 Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::string& file,
                                          std::string_view engine) {
   core_.AssertHere();
-  tenant::TenantFiles* const files = tenants_.files().FilesOf(engine);
-  if (!files)
-    return Fail(ErrorKind::kRefused, "ENGINE_UNKNOWN",
-                "node " + member_.self + " has no engine '" + std::string(engine) + "'");
+  TW_TRY(CheckEngine(engine));
   if (!IsValidName(name))
     return Fail(ErrorKind::kInvalid, "NAME_INVALID", "'" + name + "' is no name for a tenant",
                 "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
@@ -95,7 +91,13 @@ Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::stri
     tenants_.table().Release(name);
     return Fail(std::move(noted).error());
   }
-  return Make(name, *files, file);
+  return Make(name, *tenants_.files().FilesOf(engine), file);
+}
+
+Result<void> TenantMaker::CheckEngine(std::string_view engine) const {
+  if (tenants_.files().FilesOf(engine)) return {};
+  return Fail(ErrorKind::kRefused, "ENGINE_UNKNOWN",
+              "node " + member_.self + " has no engine '" + std::string(engine) + "'");
 }
 
 // Of any engine; a file that is no whole tenant is in the way as well.
@@ -151,9 +153,7 @@ Result<void> TenantMaker::LayFile(const TenantName& name, tenant::TenantFiles& f
                                   const std::string& file) {
   const std::string path = tenants_.PathOf(name);
   TW_TRY(tenants_.files().ClearBeside(name));
-  if (file.empty()) return files.Make(core_, path);
-  TW_TRY(core_.disk().Rename(file, path));
-  return core_.disk().SyncDirectory(FolderOf(path));
+  return file.empty() ? files.Make(core_, path) : files.Take(core_, file, path);
 }
 
 // The catalog has the tenant, as this node's, when this returns a record. An error that leaves the outcome

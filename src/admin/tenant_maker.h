@@ -45,12 +45,14 @@ class TenantMaker {
               gateway::NodeTenants& tenants);
   ~TenantMaker();  // Requires: Join() has returned.
 
-  // Makes a tenant here: an empty one of the engine, or, when `file` names one, of SQLite, with a file of this node's
-  // disk that is checked, complete and durable; it is renamed. Fails with ENGINE_UNKNOWN, TENANT_EXISTS, NAME_INVALID, NAME_BUSY (kUnavailable),
+  // Makes a tenant here: an empty one of the engine, or, when `file` names it, of what is on this node's disk, checked,
+  // complete and durable: an SQLite file, or the folder of an instance; it is renamed. Fails with ENGINE_UNKNOWN, TENANT_EXISTS, NAME_INVALID, NAME_BUSY (kUnavailable),
   // FILE_IN_THE_WAY (kRefused), ANSWER_LOST (kTimeout: it will turn out whether the tenant was made), or as
   // the disk, the journal and the catalog do. Suspends.
   Result<catalog::TenantRecord> Create(const TenantName& name, const std::string& file,
                                        std::string_view engine = tenant::kSqliteEngine);
+  // ENGINE_UNKNOWN (kRefused). Does not suspend.
+  Result<void> CheckEngine(std::string_view engine) const;
   // Deletes a tenant that is here, or that was lost. One in a move is refused, MOVE_IN_PROGRESS, unless the move cannot
   // go on (the copy here is lost, or the other node of it, which has pages, is not connected); then that ends as
   // cancelled. Fails with TENANT_NOT_HERE, NAME_BUSY, ANSWER_LOST as above, or as the journal and the catalog do.

@@ -1,6 +1,8 @@
-// Plain SQLite files on their way in and out, in pieces, so that a database of any size needs little memory.
+// Databases on their way in and out, in pieces, so that one of any size needs little memory: plain SQLite files, and the
+// SQL of MariaDB's tenants.
 //
-//   import   begin, pieces in their order, commit: checked, made durable, and renamed to be a tenant
+//   import   begin, pieces in their order, commit: checked, made durable, and renamed to be a tenant. SQL is run as it comes,
+//            in an instance that becomes the tenant's
 //   export   begin: a consistent copy, made while the tenant is in use; then any ranges of it
 //
 // The files lie in a folder of their own. Nothing in it outlives the process: a client whose node went down
@@ -31,6 +33,7 @@
 #include "runtime/core.h"
 #include "runtime/disk.h"
 #include "runtime/fiber.h"
+#include "tenant/tenant.h"
 
 namespace tradewind::catalog {
 class EmbeddedCatalog;
@@ -58,20 +61,21 @@ class Transfers {
   // The node that holds a transfer, from its id: "n1.<random>"; none when it is no id.
   static std::optional<NodeName> HolderOf(std::string_view id);
 
-  // Fails with TENANT_EXISTS, IMPORT_EMPTY (kInvalid), TOO_MANY_TRANSFERS. Suspends.
-  Result<std::string> BeginImport(const TenantName& tenant, uint64_t size_bytes);
+  // Without a size it is what has come by the commit. Fails with ENGINE_UNKNOWN, TENANT_EXISTS, IMPORT_EMPTY (kInvalid), TOO_MANY_TRANSFERS. Suspends.
+  Result<std::string> BeginImport(const TenantName& tenant, std::optional<uint64_t> size_bytes,
+                                  std::string_view engine = tenant::kSqliteEngine);
   // Takes the next piece; one that was taken before is fine (its answer was lost), and is not written again.
-  // Fails with CHUNK_TOO_LARGE, OFFSET_INVALID. Suspends.
+  // Fails with CHUNK_TOO_LARGE, OFFSET_INVALID; or as mariadb::Import does, and it is gone. Suspends.
   Result<void> Write(const std::string& id, uint64_t offset, std::string_view bytes);
-  // Fails with TRANSFER_INCOMPLETE, and the transfer goes on; or as CheckImport and TenantMaker::Create
-  // do, and it is gone. Suspends.
+  // Fails with TRANSFER_INCOMPLETE, and the transfer goes on; or as CheckImport, mariadb::Import and
+  // TenantMaker::Create do, and it is gone. Suspends.
   Result<catalog::TenantRecord> Commit(const std::string& id);
 
   struct Begun {
     std::string id;
     uint64_t size_bytes = 0;
   };
-  // Fails as LocalTenants::Find and tenant::Tenant::ExportTo do, or with TOO_MANY_TRANSFERS. Suspends.
+  // Fails as LocalTenants::Find, tenant::Tenant::ExportTo and mariadb::DumpTo do, or with TOO_MANY_TRANSFERS. Suspends.
   Result<Begun> BeginExport(const TenantName& tenant);
   // The same of the catalog, which is read as an export is.
   Result<Begun> BeginBackup(catalog::EmbeddedCatalog& catalog);
@@ -87,12 +91,19 @@ class Transfers {
   struct Transfer;
   class Use;
 
-  Result<std::shared_ptr<Transfer>> Add(Kind kind, const TenantName& tenant, uint64_t size_bytes);
+  Result<std::shared_ptr<Transfer>> Add(Kind kind, const TenantName& tenant,
+                                        std::optional<uint64_t> size_bytes,
+                                        std::string_view engine = tenant::kSqliteEngine);
+  Result<void> RemoveLeft(const std::string& name);
+  // The next piece of an import.
+  Result<void> Put(Transfer& transfer, std::string_view piece);
+  // All of it has come.
+  Result<void> Complete(Transfer& transfer);
   // Has `copy` make the file, and opens it.
   Result<Begun> Begin(const TenantName& tenant, uint64_t estimate,
                       const std::function<Result<void>(const std::string& path)>& copy);
   Result<std::shared_ptr<Transfer>> Find(Kind kind, const std::string& id);
-  void Forget(const Transfer& transfer);
+  void Forget(const std::shared_ptr<Transfer>& transfer);
   Result<void> CheckSpace(uint64_t wanted) const;
   Result<void> CheckRunning() const;
   void SweepIdle();

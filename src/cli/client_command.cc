@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/json_fields.h"
+#include "cli/table.h"
 #include "cli/tls_files.h"
 #include "net/http_client.h"
 
@@ -37,6 +38,13 @@ ExitCode RunClient(const GlobalOptions& global, const std::function<Result<void>
 
 void PrintJson(const json::value& value) {
   fmt::print("{}\n", json::serialize(value));
+}
+
+void PrintAccount(const json::value& tenant) {
+  if (!MemberAt(tenant, "password").is_string()) return;
+  fmt::print("\n{}", PropertyList({{"database", TextAt(tenant, "database")},
+                                   {"user", TextAt(tenant, "user")},
+                                   {"password", TextAt(tenant, "password") + " (shown this once)"}}));
 }
 
 bool ProgressIsWanted() {

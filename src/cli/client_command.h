@@ -31,6 +31,9 @@ ExitCode RunClient(const GlobalOptions& global, const std::function<Result<void>
 // One line of JSON on stdout.
 void PrintJson(const boost::json::value& value);
 
+// Below what was said of a new tenant: its account, if the answer has one. It is not shown again.
+void PrintAccount(const boost::json::value& tenant);
+
 // Whether progress may be shown on stderr.
 bool ProgressIsWanted();
 

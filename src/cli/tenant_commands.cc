@@ -124,11 +124,7 @@ Result<void> Create(ClientContext& context, const TenantOptions& options) {
   if (!options.node.empty()) request["node"] = options.node;
   TW_TRY_ASSIGN(const json::value tenant, context.admin.Post("/v1/tenants", request));
   PrintTenant(tenant, context);
-  // Not shown again.
-  if (!context.json() && MemberAt(tenant, "password").is_string())
-    fmt::print("\n{}", PropertyList({{"database", TextAt(tenant, "database")},
-                                     {"user", TextAt(tenant, "user")},
-                                     {"password", TextAt(tenant, "password") + " (shown this once)"}}));
+  if (!context.json()) PrintAccount(tenant);
   return {};
 }
 

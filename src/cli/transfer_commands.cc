@@ -1,9 +1,14 @@
-// tradewind tenant import | export, catalog backup: a plain SQLite file in, or out while the tenant is in use, in pieces, so
-// that a file of any size needs little memory.
+// tradewind tenant import | export, catalog backup: a plain SQLite file, or the SQL of a MariaDB tenant, in, or out while the
+// tenant is in use, in pieces, so that a file of any size needs little memory.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cerrno>
+#include <cstring>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/units.h"
 #include "cli/client_command.h"
@@ -22,6 +27,7 @@ struct TransferOptions {
   std::string tenant;
   std::string file;
   std::string node;
+  std::string engine = "sqlite";
 };
 
 void ShowProgress(const char* what, uint64_t done, uint64_t total) {
@@ -46,40 +52,94 @@ Result<Transfer> ParseTransfer(const json::value& answer, const std::string& col
   return transfer;
 }
 
-Result<void> Upload(ClientContext& context, outside::OutsideDatabase& file, const Transfer& transfer) {
-  const uint64_t size = file.size_bytes();
-  for (uint64_t offset = 0; offset < size;) {
-    std::string chunk(std::min(transfer.chunk_bytes, size - offset), '\0');
-    TW_TRY_ASSIGN(const size_t got, file.Read(offset, std::as_writable_bytes(std::span(chunk))));
-    if (got != chunk.size()) {
+// What is imported.
+struct ImportSource {
+  std::optional<uint64_t> size_bytes;  // None: whatever comes until it ends.
+  // Fills `into` from `offset`, where the last one ended; returns how many bytes there were.
+  std::function<Result<size_t>(uint64_t offset, MutableBytes into)> read;
+};
+
+Result<ImportSource> OpenDatabase(const std::string& path) {
+  TW_TRY_ASSIGN(auto opened, outside::OutsideDatabase::Open(path));
+  const std::shared_ptr<outside::OutsideDatabase> file = std::move(opened);
+  return ImportSource{file->size_bytes(),
+                      [file](uint64_t offset, MutableBytes into) { return file->Read(offset, into); }};
+}
+
+// Of a program that writes to this one. Nothing else goes on here meanwhile.
+Result<size_t> ReadInput(MutableBytes into) {
+  size_t got = 0;
+  while (got < into.size()) {
+    const ssize_t more = ::read(STDIN_FILENO, into.data() + got, into.size() - got);
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0)
+      return Fail(ErrorKind::kIo, "FILE_UNREADABLE",
+                  std::string("the standard input cannot be read: ") + std::strerror(errno));
+    if (more == 0) break;
+    got += static_cast<size_t>(more);
+  }
+  return got;
+}
+
+Result<ImportSource> OpenDump(ClientContext& context, const std::string& path) {
+  if (path == "-")
+    return ImportSource{std::nullopt, [](uint64_t, MutableBytes into) { return ReadInput(into); }};
+  const auto open = [&]() -> Result<ImportSource> {
+    TW_TRY_ASSIGN(auto opened, context.core.disk().Open(path, runtime::OpenMode::kExisting));
+    const std::shared_ptr<runtime::File> file = std::move(opened);
+    TW_TRY_ASSIGN(const uint64_t size, file->Size());
+    return ImportSource{size,
+                        [file](uint64_t offset, MutableBytes into) { return file->Read(offset, into); }};
+  };
+  auto source = open();
+  if (source) return source;
+  return Fail(ErrorKind::kInvalid, "FILE_UNREADABLE", source.error().message,
+              "name a file that you can read");
+}
+
+// How many bytes went.
+Result<uint64_t> Upload(ClientContext& context, const ImportSource& source, const Transfer& transfer) {
+  const uint64_t end = source.size_bytes.value_or(UINT64_MAX);
+  uint64_t offset = 0;
+  while (offset < end) {
+    std::string chunk(std::min(transfer.chunk_bytes, end - offset), '\0');
+    TW_TRY_ASSIGN(const size_t got, source.read(offset, std::as_writable_bytes(std::span(chunk))));
+    if (got != chunk.size() && source.size_bytes) {
       return Fail(ErrorKind::kIo, "FILE_SHRANK", "the file became shorter while it was read",
                   "import a file that nothing writes to");
     }
+    if (got == 0) break;
+    chunk.resize(got);
     TW_TRY(context.admin.PutBytes(fmt::format("{}?offset={}", transfer.path, offset), std::move(chunk)));
     offset += got;
-    ShowProgress("sent", offset, size);
+    if (source.size_bytes) ShowProgress("sent", offset, *source.size_bytes);
   }
-  return {};
+  return offset;
 }
 
 Result<void> Import(ClientContext& context, const TransferOptions& options) {
-  TW_TRY_ASSIGN(const auto file, outside::OutsideDatabase::Open(options.file));
-  const uint64_t size = file->size_bytes();
-  json::object request{{"tenant", options.tenant}, {"size_bytes", size}};
+  TW_TRY_ASSIGN(const ImportSource source,
+                options.engine == "sqlite" ? OpenDatabase(options.file) : OpenDump(context, options.file));
+  json::object request{{"tenant", options.tenant}, {"engine", options.engine}};
+  if (source.size_bytes) request["size_bytes"] = *source.size_bytes;
   if (!options.node.empty()) request["node"] = options.node;
   TW_TRY_ASSIGN(const json::value answer, context.admin.Post("/v1/imports", request));
   TW_TRY_ASSIGN(const Transfer transfer, ParseTransfer(answer, "/v1/imports"));
-  if (auto sent = Upload(context, *file, transfer); !sent) {
+  const auto sent = Upload(context, source, transfer);
+  if (!sent) {
     // Best effort: the node forgets it anyway in time, and the first error is the one to show.
     [[maybe_unused]] auto dropped = context.admin.Delete(transfer.path);
-    return sent;
+    return Fail(sent.error());
   }
   TW_TRY_ASSIGN(const json::value tenant, context.admin.Post(transfer.path + "/commit", {}));
-  if (context.json())
+  if (context.json()) {
     PrintJson(tenant);
-  else
-    fmt::print("tenant {} is made from {} ({}) on node {}\n", options.tenant, options.file, FormatSize(size),
-               TextAt(tenant, "owner"));
+    return {};
+  }
+  fmt::print("tenant {} is made from {} ({}) on node {}\n", options.tenant,
+             options.file == "-" ? "the standard input" : options.file, FormatSize(*sent),
+             TextAt(tenant, "owner"));
+  PrintAccount(tenant);
   return {};
 }
 
@@ -140,7 +200,9 @@ void AddTransferCommands(Command tenant, CommandLine& line) {
     const Command command = tenant.AddCommand(name, what);
     command.FallThrough();
     command.AddOption("NAME", options->tenant, "The tenant").Required();
-    command.AddOption("FILE", options->file, "The SQLite file").Required();
+    command
+        .AddOption("FILE", options->file, "The SQLite file; for the engine mariadb an SQL dump, or a backup")
+        .Required();
     command.OnGiven([&line, options, run] {
       line.action = [&line, options, run] {
         return RunClient(line.global, [&](ClientContext& context) { return run(context, *options); });
@@ -148,9 +210,11 @@ void AddTransferCommands(Command tenant, CommandLine& line) {
     });
     return command;
   };
-  add("import", "Make a tenant from an SQLite file", Import)
-      .AddOption("--node", options->node, "The node to own it; default: the cluster's choice");
-  add("export", "Copy a tenant to an SQLite file, while it is in use", Export);
+  const Command import =
+      add("import", "Make a tenant from an SQLite file, or from a dump of MariaDB", Import);
+  import.AddOption("--engine", options->engine, "sqlite (default) or mariadb").OneOf({"sqlite", "mariadb"});
+  import.AddOption("--node", options->node, "The node to own it; default: the cluster's choice");
+  add("export", "Copy a tenant to an SQLite file, or to a dump of MariaDB, while it is in use", Export);
 }
 
 void AddCatalogCommands(Command app, CommandLine& line) {

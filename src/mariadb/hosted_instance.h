@@ -106,6 +106,10 @@ class HostedInstance final : public tenant::HostedTenant {
   // Ends the visits in which something has been open since then: they were waited for long enough.
   void EndVisitsOpenSince(runtime::TimePoint then);
 
+  // Somebody reads all of it; the two by turns.
+  void BeginExport() { ++exports_; }
+  void EndExport() { --exports_; }
+
   bool is_writable() const { return writable_; }
   bool answers() const { return server_ && server_->answers(); }
   uint64_t restarts() const { return restarts_; }  // Of a server that died.
@@ -122,7 +126,7 @@ class HostedInstance final : public tenant::HostedTenant {
   bool AwaitQuiet(runtime::Duration grace, const std::function<bool()>& given_up) override;
   bool JoinTransactions(runtime::TimePoint deadline) override;
   void AwaitRollbacks(runtime::TimePoint) override {}
-  size_t exports() const override { return 0; }
+  size_t exports() const override { return exports_; }
 
   void StopWaits() override;
   // Ends all visits and the server: cleanly, or at once if its data are not to be used any more.
@@ -155,6 +159,7 @@ class HostedInstance final : public tenant::HostedTenant {
   std::optional<tenant::TenantSize> size_;
   tenant::Gate gate_ = tenant::Gate::kOpen;
   std::set<Visit*> visits_;
+  size_t exports_ = 0;
   bool stopping_ = false;  // Nobody waits for it any more.
   bool closing_ = false;
   runtime::WaitQueue changed_;  // Of all this.

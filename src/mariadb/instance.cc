@@ -34,15 +34,21 @@ std::vector<std::string> Words(const ServerPrograms& programs, const InstanceOpt
       "--socket=socket", "--pid-file=pid", "--bind-address=127.0.0.1", fmt::format("--port={}", port),
       "--skip-name-resolve",
       // What speaks for clients of other hosts says so before their login (mysql/login_exchange.h).
-      "--proxy-protocol-networks=127.0.0.1", "--read-only=1", "--skip-slave-start",
-      fmt::format("--server-id={}", control.server_id), "--log-bin=binlog", "--binlog-format=ROW",
-      "--log-slave-updates=1", "--gtid-strict-mode=1", "--sync-binlog=1",
-      "--binlog-expire-logs-seconds=86400", "--innodb-flush-log-at-trx-commit=1",
+      "--proxy-protocol-networks=127.0.0.1", "--skip-slave-start",
+      fmt::format("--server-id={}", control.server_id),
       fmt::format("--innodb-buffer-pool-size={}", options.buffer_pool_bytes),
       fmt::format("--innodb-log-file-size={}", options.redo_log_bytes), "--innodb-log-buffer-size=4M",
       "--aria-pagecache-buffer-size=8M", "--key-buffer-size=1M",
       fmt::format("--max-connections={}", options.connections), "--max-allowed-packet=64M",
       "--character-set-server=utf8mb4", "--symbolic-links=0", "--local-infile=0"};
+  const std::vector<std::string> as_used{
+      "--read-only=1", "--log-bin=binlog", "--binlog-format=ROW", "--log-slave-updates=1",
+      // Rows are logged, so what a trigger or a function does is too, and nobody needs a privilege of the server for one.
+      "--log-bin-trust-function-creators=1", "--gtid-strict-mode=1", "--sync-binlog=1",
+      "--binlog-expire-logs-seconds=86400", "--innodb-flush-log-at-trx-commit=1"};
+  const std::vector<std::string> as_filled{"--skip-log-bin", "--innodb-flush-log-at-trx-commit=0"};
+  const auto& more = options.is_filled ? as_filled : as_used;
+  words.insert(words.end(), more.begin(), more.end());
   if (geteuid() == 0) words.emplace_back("--user=root");  // Otherwise it refuses.
   return words;
 }
@@ -150,8 +156,11 @@ Result<void> Instance::Launch() {
   if (log < 0)
     return Fail(ErrorKind::kIo, "DISK_IO",
                 fmt::format("{} could not be opened: {}", folder_.log(), std::strerror(failed)));
-  auto started = runtime::Process::Start(
-      core_, {Words(programs_, options_, folder_, control_, address_.port), -1, log, log});
+  auto started =
+      runtime::Process::Start(core_, {.words = Words(programs_, options_, folder_, control_, address_.port),
+                                      .output = log,
+                                      .errors = log,
+                                      .death_signal = options_.is_filled ? SIGKILL : 0});
   close(log);
   if (!started) return Fail(started.error());
   process_ = std::move(*started);

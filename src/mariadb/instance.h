@@ -54,6 +54,9 @@ struct InstanceOptions {
   uint64_t buffer_pool_bytes = 64u << 20;
   uint64_t redo_log_bytes = 64u << 20;
   int connections = 500;
+  // Nobody but its maker has it, who fills it: it takes writes from its start on, has no binary log, syncs no commits, and is
+  // killed with this process.
+  bool is_filled = false;
   // It has died, was started again, and answers, read-only. Called on a fiber of the instance, which Stop() and Leave()
   // wait for; it must not call them.
   std::function<void()> on_restart = [] {};
@@ -86,7 +89,9 @@ class Instance final : public Server {
   // As the control account. INSTANCE_DOWN (kUnavailable) while no server answers. Suspends.
   Result<std::unique_ptr<mysql::ServerConnection>> Connect(runtime::TimePoint deadline);
   // The file of options by which programs of MariaDB log in as the control account. Suspends. DISK_FULL, DISK_IO.
-  Result<std::string> WriteLogin() { return folder_.WriteLogin(control_, address_.port); }
+  Result<std::string> WriteLogin() {
+    return folder_.WriteLogin(kControlUser, control_.password, address_.port);
+  }
   const InstanceFolder& folder() const { return folder_; }
   // Suspends until the server answers that has been started so often; false at the deadline, and once it is to end.
   bool AwaitStart(uint64_t starts, runtime::TimePoint deadline);

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "mariadb/instance_folder.h"
 #include "runtime/disk.h"
 
@@ -35,6 +36,24 @@ Result<void> InstanceFiles::Make(runtime::Core& core, const std::string& path) {
   TW_TRY_ASSIGN(const ServerPrograms programs, FindPrograms());
   TW_TRY_ASSIGN(const std::string data_template, InstanceFolder::EnsureTemplate(core, programs, templates_));
   return InstanceFolder(core, InstanceFolderOf(path)).Make(data_template);
+}
+
+Result<void> InstanceFiles::Take(runtime::Core& core, const std::string& made, const std::string& path) {
+  const std::string folder = InstanceFolderOf(path);
+  TW_TRY(core.disk().Rename(made, folder));
+  return core.disk().SyncDirectory(FolderOf(folder));
+}
+
+Result<std::unique_ptr<Import>> InstanceFiles::BeginImport(const TenantName& tenant,
+                                                           const std::string& folder, Bytes beginning) {
+  TW_TRY_ASSIGN(const ServerPrograms programs, FindPrograms());
+  return Import::Begin(core_, programs, {folder, templates_, tenant}, beginning);
+}
+
+Result<void> InstanceFiles::RemoveImport(const std::string& folder) {
+  InstanceFolder instance(core_, folder);
+  Instance::EndIn(core_, instance);
+  return instance.Remove();
 }
 
 Result<std::unique_ptr<tenant::HostedTenant>> InstanceFiles::Open(runtime::Core& core, const TenantName& name,
@@ -69,6 +88,11 @@ std::unique_ptr<tenant::HostedTenant> InstanceFiles::Host(const TenantName& name
                                                           std::unique_ptr<Instance> server) {
   names_.insert(name);
   return std::make_unique<HostedInstance>(core_, name, NodeOf(name, path), std::move(server));
+}
+
+InstanceFiles& AsInstanceFiles(tenant::TenantFiles& files) {
+  TW_CHECK(files.engine() == kMariadbEngine, "files of another engine are taken for those of MariaDB");
+  return static_cast<InstanceFiles&>(files);
 }
 
 Result<void> InstanceFiles::Remove(const std::string& path, tenant::RemovedFiles&) {

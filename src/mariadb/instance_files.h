@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mariadb/hosted_instance.h"
+#include "mariadb/import.h"
 #include "mariadb/instance.h"
 #include "mariadb/programs.h"
 #include "tenant/tenant_files.h"
@@ -33,6 +34,13 @@ class InstanceFiles final : public tenant::TenantFiles {
   // Those of this machine; looked for until they are found. Suspends.
   Result<ServerPrograms> FindPrograms();
 
+  // An instance that will be made in a folder of that path, from what begins so (import.h); Take() gives it its place.
+  // Suspends.
+  Result<std::unique_ptr<Import>> BeginImport(const TenantName& tenant, const std::string& folder,
+                                              Bytes beginning);
+  // What an import has left, whose node was killed. Suspends.
+  Result<void> RemoveImport(const std::string& folder);
+
   // What serves a tenant whose instance was made here of another node's, and whose server runs, read-only. Does not suspend.
   std::unique_ptr<tenant::HostedTenant> Host(const TenantName& name, const std::string& path,
                                              std::unique_ptr<Instance> server);
@@ -47,6 +55,7 @@ class InstanceFiles final : public tenant::TenantFiles {
   Result<void> MakeDurable(runtime::Core&, const std::string&) override {
     return {};
   }  // It is there whole or not.
+  Result<void> Take(runtime::Core& core, const std::string& made, const std::string& path) override;
   Result<std::unique_ptr<tenant::HostedTenant>> Open(runtime::Core& core, const TenantName& name,
                                                      const std::string& path,
                                                      const std::vector<PageNumber>& recently_used) override;
@@ -63,5 +72,8 @@ class InstanceFiles final : public tenant::TenantFiles {
   std::optional<ServerPrograms> programs_;
   std::set<TenantName> names_;
 };
+
+// Requires: they are those of MariaDB, of this machine.
+InstanceFiles& AsInstanceFiles(tenant::TenantFiles& files);
 
 }  // namespace tradewind::mariadb

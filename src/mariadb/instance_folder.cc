@@ -271,6 +271,10 @@ Result<void> InstanceFolder::RemoveNote() {
   });
 }
 
+Result<void> InstanceFolder::MakeDurable() {
+  return OffCore(core_, [&] { return SyncFolder(path_); });
+}
+
 Result<void> InstanceFolder::Remove() {
   return OffCore(core_, [&]() -> Result<void> {
     // Without its name first: a crash leaves no half of an instance that could be taken for one.
@@ -311,12 +315,13 @@ Result<void> InstanceFolder::WriteAccount(const Control& control) {
   return OffCore(core_, [&] { return ReplaceFile(this->account(), text); });
 }
 
-Result<std::string> InstanceFolder::WriteLogin(const Control& control, uint16_t port) {
+Result<std::string> InstanceFolder::WriteLogin(std::string_view user, std::string_view password,
+                                               uint16_t port) {
   const std::string path = path_ + "/login.cnf";
   TW_TRY(OffCore(core_, [&] {
     return ReplaceFile(path, fmt::format("[client]\nuser={}\npassword={}\nhost=127.0.0.1\nport={}\n"
                                          "protocol=tcp\n",
-                                         kControlUser, control.password, port));
+                                         user, password, port));
   }));
   return path;
 }

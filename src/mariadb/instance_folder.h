@@ -8,7 +8,7 @@
 //     process         who runs in it: number, start, port. Written at each start, once the process is there; it stays when
 //                     the process ends, and then says nothing but which port to try first
 //     account.sql     0600: what the server runs before it takes connections, from `control`; written at each start
-//     login.cnf       0600: what a backup logs in by; written at each backup
+//     login.cnf       0600: what a program of MariaDB logs in by; written at each backup, dump and import
 //     note            what a move has to know of a copy that it made
 //     error.log       of the server; grows
 //
@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "mariadb/programs.h"
@@ -77,6 +78,8 @@ class InstanceFolder {
   Result<void> WriteNote(std::string_view text);
   std::optional<std::string> ReadNote();
   Result<void> RemoveNote();
+  // What was done to its data by a server that has ended is as durable as what Make() makes. Suspends.
+  Result<void> MakeDurable();
   // Removes it with all its data, also what is being made. Requires that nothing runs in it. Suspends.
   Result<void> Remove();
 
@@ -84,8 +87,8 @@ class InstanceFolder {
   Result<Control> ReadControl();
   // Suspends.
   Result<void> WriteAccount(const Control& control);
-  // A file of options, 0600, by which programs of MariaDB log in as the control account; its path. Suspends.
-  Result<std::string> WriteLogin(const Control& control, uint16_t port);
+  // A file of options, 0600, by which programs of MariaDB log in as that account; its path. Suspends.
+  Result<std::string> WriteLogin(std::string_view user, std::string_view password, uint16_t port);
   // Nothing when no start was written down, or not whole. Suspends.
   std::optional<RunningServer> ReadRunning();
   Result<void> WriteRunning(const RunningServer& running);

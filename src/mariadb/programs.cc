@@ -107,4 +107,18 @@ Result<BackupPrograms> FindBackupPrograms(runtime::Core& core, const ServerProgr
   return programs;
 }
 
+Result<std::string> FindClientProgram(runtime::Core& core, const std::vector<std::string>& folders) {
+  const std::string package = "mariadb-client-core";
+  TW_TRY_ASSIGN(std::string program, FindProgram("mariadb", package, folders));
+  TW_TRY(VersionOf(core, program, package));
+  return program;
+}
+
+Result<std::string> FindDumpProgram(runtime::Core& core, const std::vector<std::string>& folders) {
+  const std::string package = "mariadb-client";
+  TW_TRY_ASSIGN(std::string program, FindProgram("mariadb-dump", package, folders));
+  TW_TRY(VersionOf(core, program, package));
+  return program;
+}
+
 }  // namespace tradewind::mariadb

@@ -45,5 +45,10 @@ Result<ServerPrograms> FindServerPrograms(runtime::Core& core,
 // backup. Suspends.
 Result<BackupPrograms> FindBackupPrograms(runtime::Core& core, const ServerPrograms& server,
                                           const std::vector<std::string>& folders = ProgramFolders());
+// What reads a dump, and what makes one: `mariadb` and `mariadb-dump`. The errors of FindServerPrograms(). Suspends.
+Result<std::string> FindClientProgram(runtime::Core& core,
+                                      const std::vector<std::string>& folders = ProgramFolders());
+Result<std::string> FindDumpProgram(runtime::Core& core,
+                                    const std::vector<std::string>& folders = ProgramFolders());
 
 }  // namespace tradewind::mariadb

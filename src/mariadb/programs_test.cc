@@ -60,6 +60,14 @@ TEST_F(ProgramsTest, AMissingProgramIsSaidWithItsPackageAndWhatToDo) {
     EXPECT_EQ(backup.error().code, "MARIADB_NOT_INSTALLED");
     EXPECT_NE(backup.error().message.find("mbstream"), std::string::npos);
     EXPECT_NE(backup.error().action.find("mariadb-backup"), std::string::npos);
+    const auto client = FindClientProgram(*core_, {folder_.path()});
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().code, "MARIADB_NOT_INSTALLED");
+    EXPECT_NE(client.error().action.find("mariadb-client-core "), std::string::npos);
+    const auto dump = FindDumpProgram(*core_, {folder_.path()});
+    ASSERT_FALSE(dump);
+    EXPECT_EQ(dump.error().code, "MARIADB_NOT_INSTALLED");
+    EXPECT_NE(dump.error().action.find("mariadb-client "), std::string::npos);
   });
 }
 

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/path.h"
 #include "base/result.h"
 #include "runtime/core.h"
+#include "runtime/disk.h"
 #include "tenant/hosted_tenant.h"
 #include "tenant/removed_files.h"
 
@@ -27,6 +29,11 @@ class TenantFiles {
   // Makes an empty one, whole and durable when it returns. After an error Remove() takes away what is left of it.
   // Requires: nothing is there.
   virtual Result<void> Make(runtime::Core& core, const std::string& path) = 0;
+  // Gives one that was made elsewhere on this disk, whole and durable, its place, durably. Requires: nothing is there.
+  virtual Result<void> Take(runtime::Core& core, const std::string& made, const std::string& path) {
+    TW_TRY(core.disk().Rename(made, path));
+    return core.disk().SyncDirectory(FolderOf(path));
+  }
   // What a crash right after Make() may have left undone of its durability.
   virtual Result<void> MakeDurable(runtime::Core& core, const std::string& path) = 0;
   // `recently_used` is what the tenant said of itself when it was closed last.

@@ -116,9 +116,6 @@ test("what a tenant of MariaDB cannot do yet is refused with what to do instead"
     assert.equal(moved.code, 2, moved.stderr);
     assert.match(moved.stderr, /engine mariadb/);
   }
-  const exported = await run("tenant", "export", "crm", join(folder, "out"));
-  assert.equal(exported.code, 4, exported.stderr);
-  assert.match(exported.stderr, /mariadb-dump/);
 });
 
 test("a server that is killed runs again, and takes writes", async () => {
