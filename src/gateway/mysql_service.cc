@@ -111,7 +111,8 @@ class Served final : public MysqlLinkObserver {
           break;
         }
         case MysqlFrame::kAsked:
-          measured_.emplace(sensor_, tenant_, core_.Now(), DecodeLength(frame.payload));
+          measured_.emplace(sensor_, tenant_, core_.Now(), DecodeLength(frame.payload),
+                            pace::RequestKind::kFromNode);
           break;
         case MysqlFrame::kData: TW_TRY(link_->server().Write(AsBytes(frame.payload))); break;
         case MysqlFrame::kAnswered: {

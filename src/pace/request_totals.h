@@ -2,8 +2,7 @@
 // node's cores, and of several nodes, add up.
 //
 // Every request of a client is counted once, at the node and core where it came in; what a node asks the owner for it
-// has a kind of its own, and is nobody's use. (Commands of MySQL's protocol are the exception: one through another node
-// is counted at both.)
+// has a kind of its own, and is nobody's use.
 //
 // This core only.
 #pragma once

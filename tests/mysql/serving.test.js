@@ -196,6 +196,32 @@ test("sessions end with their server, and the next ones find it again", async ()
   });
 });
 
+test("a request through another node is counted once, where it came in, and at the owner as another node's", async () => {
+  const counts = async () => {
+    const found = {};
+    for (const [name, node] of Object.entries(nodes)) {
+      const text = await (await fetch(`${node.url}/metrics`)).text();
+      const number = (pattern) => Number(pattern.exec(text)?.[1] ?? 0);
+      found[name] = {
+        mysql: number(/^tradewind_request_seconds_count\{[^}]*kind="mysql"[^}]*\} (\d+)$/m),
+        from_node: number(/^tradewind_request_seconds_count\{[^}]*kind="from_node"[^}]*\} (\d+)$/m),
+        crm: number(/^tradewind_tenant_requests_total\{[^}]*tenant="crm"[^}]*\} (\d+)$/m),
+      };
+    }
+    return found;
+  };
+  const session = await open(nodes.n2);
+  const before = await counts();
+  for (let i = 0; i < 50; ++i) await session.query("SELECT 1");
+  const since = await until("all of them", async () => {
+    const now = await counts();
+    const more = (name, what) => now[name][what] - before[name][what];
+    return more("n1", "from_node") >= 50 && Object.fromEntries(["n1", "n2"].map((name) => [name, { mysql: more(name, "mysql"), crm: more(name, "crm") }]));
+  });
+  session.destroy();
+  assert.deepEqual(since, { n1: { mysql: 0, crm: 0 }, n2: { mysql: 50, crm: 50 } });
+});
+
 test("an owner that is killed ends the sessions at other nodes, and has all that was committed when it is back", async () => {
   const made = await must("tenant", "create", "far", "--engine", "mariadb", "--node", "n2");
   const enter = () => open(nodes.n1, { user: "far", password: made.password, database: "far" });
