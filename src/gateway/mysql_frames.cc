@@ -108,6 +108,7 @@ std::string EncodeLinkCall(const MysqlLinkCall& call) {
                       {"user", Packed(login.credentials.user)}, {"database", Packed(login.database)},
                       {"capabilities", login.capabilities},     {"collation", login.collation},
                       {"largest_packet", login.largest_packet}, {"attributes", Packed(login.attributes)}};
+  if (call.goes_on) object["goes_on"] = 1;
   if (const auto& key = login.credentials.key) {
     const auto& digest = key->digest();
     object["key"] = Packed({reinterpret_cast<const char*>(digest.data()), digest.size()});
@@ -127,6 +128,7 @@ Result<MysqlLinkCall> DecodeLinkCall(std::string_view text) {
   call.login.collation = fields.Count<uint8_t>("collation");
   call.login.largest_packet = fields.Count<uint32_t>("largest_packet");
   call.login.attributes = fields.Text("attributes");
+  call.goes_on = fields.Has("goes_on");
   if (fields.Has("key")) {
     const std::string key = fields.Text("key");
     mysql::PasswordKey::Digest digest{};

@@ -69,6 +69,7 @@ struct MysqlLinkCall {
   Epoch epoch;
   runtime::Address client;
   mysql::ServerLogin login;
+  bool goes_on = false;  // A session that was at another server of the tenant before.
 };
 
 struct MysqlOpened {

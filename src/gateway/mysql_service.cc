@@ -240,6 +240,12 @@ Result<mysql::OrRefused<MysqlOpened>> MysqlService::Open(const MysqlLinkCall& ca
     return mysql::OrRefused<MysqlOpened>(std::move(*refusal));
   connection->SetReadDeadline(runtime::TimePoint::max());
   connection->SetWriteDeadline(runtime::TimePoint::max());
+  // From here on it is counted. Those that the tenant has taken along have their place.
+  if (!call.goes_on && !mariadb::AsInstance(use.hosted()).HasRoomForVisit())
+    return mysql::OrRefused<MysqlOpened>(mysql::ErrorPacket{
+        mysql::error_number::kTooManyConnections, "08004",
+        fmt::format("Too many connections: tenant {} has as many as its quota of streams lets it have",
+                    call.tenant)});
   return mysql::OrRefused<MysqlOpened>(
       MysqlOpened{std::make_unique<LocalLink>(std::move(use), observer, std::move(connection)),
                   std::get<mysql::LoggedIn>(std::move(outcome))});

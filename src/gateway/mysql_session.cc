@@ -427,6 +427,7 @@ Result<void> MysqlSession::MoveTo(const mysql::SessionSnapshot& snapshot, runtim
   const Epoch left = call_.epoch;
   // The one of the login may be gone; the session's own comes with the snapshot.
   call_.login.database.clear();
+  call_.goes_on = true;
   TW_TRY_ASSIGN(auto opened, owners_.Open(call_, left, *this, deadline));
   if (const auto* error = std::get_if<ErrorPacket>(&opened)) return Fail(mysql::ToError(*error));
   auto& link = std::get<MysqlOpened>(opened);

@@ -56,6 +56,12 @@ Result<void> HostedInstance::Visit::Begin() {
     return Fail(ErrorKind::kUnavailable, "TENANT_MOVING",
                 "tenant " + host_.name_ + " is moving, and its hand-over takes longer than requests wait",
                 "try again");
+  const uint64_t per_second = host_.quotas_.requests_per_s.value_or(0);
+  if (per_second != 0 && !host_.rates_.Take(host_.name_, per_second, host_.core_.Now()))
+    return Fail(ErrorKind::kUnavailable, "MYSQL_1226",
+                fmt::format("tenant {} may begin {} transactions a second, as its quota says", host_.name_,
+                            per_second),
+                "try again, or raise its quota");
   if (!is_open()) open_since_ = host_.core_.Now();
   begun_ = true;
   if (tenant::admission_observer) tenant::admission_observer->OnAdmitted(host_.name_);
@@ -96,6 +102,19 @@ void HostedInstance::EndVisitsOpenSince(runtime::TimePoint then) {
   });
 }
 
+// -- Quotas
+
+void HostedInstance::SetQuotas(const tenant::Quotas& quotas) {
+  core_.AssertHere();
+  quotas_ = quotas;
+  statements_.SetLimit(std::chrono::milliseconds(quotas.statement_ms.value_or(0)));
+}
+
+bool HostedInstance::HasRoomForVisit() const {
+  const uint64_t most = quotas_.streams.value_or(0);
+  return most == 0 || visits_.size() - exports_ < most;
+}
+
 // -- The gate
 
 void HostedInstance::SetGate(Gate gate) {
@@ -134,7 +153,11 @@ bool HostedInstance::JoinTransactions(runtime::TimePoint deadline) {
 // -- The server
 
 HostedInstance::HostedInstance(runtime::Core& core, TenantName name, Node node)
-    : core_(core), name_(std::move(name)), node_(std::move(node)), fibers_(core) {
+    : core_(core),
+      name_(std::move(name)),
+      node_(std::move(node)),
+      statements_(core, name_, [this] { return answers() ? server_.get() : nullptr; }),
+      fibers_(core) {
   fibers_.Spawn("instance of " + name_, [this] { Run(); });
 }
 
@@ -289,6 +312,7 @@ void HostedInstance::Close(bool keep_log) {
   changed_.NotifyAll();
   TellAll([](Visit& visit) { visit.OnEnd(); });
   runtime::WaitFor(changed_, [&] { return visits_.empty(); });
+  statements_.Stop();
   fibers_.Join();
   if (!server_) return;
   const auto ended = server_->Stop(keep_log ? core_.Now() : core_.Now() + limits::kInstanceStop);

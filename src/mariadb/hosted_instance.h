@@ -33,9 +33,11 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "mariadb/server.h"
+#include "mariadb/statement_watch.h"
 #include "runtime/core.h"
 #include "runtime/fiber.h"
 #include "tenant/hosted_tenant.h"
+#include "tenant/quotas.h"
 
 namespace tradewind::mariadb {
 
@@ -63,7 +65,8 @@ class HostedInstance final : public tenant::HostedTenant {
     Visit& operator=(const Visit&) = delete;
 
     // A transaction, or a statement outside of one, may begin when this succeeds; until End(). Suspends while the gate is
-    // closed. Fails with TENANT_MOVED; TENANT_MOVING (kUnavailable) after limits::kParkedRequest; INSTANCE_DOWN.
+    // closed. Fails with TENANT_MOVED; TENANT_MOVING (kUnavailable) after limits::kParkedRequest; INSTANCE_DOWN;
+    // MYSQL_1226 (kUnavailable), ER_USER_LIMIT_REACHED, if as many have begun as the tenant's quota lets begin a second.
     // Does nothing for one that has begun.
     Result<void> Begin();
     // No transaction is open. `tied`: something else ties the session to this server (mysql/tie.h).
@@ -114,10 +117,14 @@ class HostedInstance final : public tenant::HostedTenant {
   bool answers() const { return server_ && server_->answers(); }
   uint64_t restarts() const { return restarts_; }  // Of a server that died.
   size_t visits() const { return visits_.size(); }
+  // Whether one session more may begin, by the tenant's quota.
+  bool HasRoomForVisit() const;
 
   const TenantName& name() const override { return name_; }
   std::string_view engine() const override { return kMariadbEngine; }
   std::optional<tenant::TenantSize> Size() const override { return size_; }
+  // Of streams, requests and statement time; others are not held (docs/mariadb.md).
+  void SetQuotas(const tenant::Quotas& quotas) override;
 
   tenant::Gate gate() const override { return gate_; }
   void Park() override;
@@ -160,6 +167,9 @@ class HostedInstance final : public tenant::HostedTenant {
   tenant::Gate gate_ = tenant::Gate::kOpen;
   std::set<Visit*> visits_;
   size_t exports_ = 0;
+  tenant::Quotas quotas_;
+  tenant::RequestRates rates_;
+  StatementWatch statements_;
   bool stopping_ = false;  // Nobody waits for it any more.
   bool closing_ = false;
   runtime::WaitQueue changed_;  // Of all this.
