@@ -102,6 +102,8 @@ Result<bool> Instance::Adopt() {
       return Fail(
           ErrorKind::kCorrupt, "INSTANCE_OF_ANOTHER_FOLDER",
           fmt::format("the server on port {} has the data folder {}", address_.port, of.value_or("NULL")));
+    // Whom it followed it reached by a port of the node of before, which may be somebody else's by now.
+    TW_TRY(connection->Query("STOP ALL SLAVES", deadline));
     return MakeReadOnly(deadline);
   };
   const auto taken = take_over();

@@ -291,6 +291,7 @@ void Destination::Unload() {
 
 Result<void> Destination::Announce() {
   TW_TRY(instance_->ForgetPrimary());
+  copy_->EndFollowing();
   TW_TRY_ASSIGN(PrimaryLogin login, instance_->AdmitReplica());
   if (is_cut_off()) return {};
   return Send(*channel_.channel, Primary{std::move(login)});
@@ -345,7 +346,8 @@ void Destination::Join() {
   stopped_ = true;
   changed_.NotifyAll();
   of_channel_.Join();
-  if (!hosted_) copy_->Leave();
+  if (!hosted_) return copy_->Leave();
+  copy_->EndFollowing();
 }
 
 }  // namespace tradewind::slacker

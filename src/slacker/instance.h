@@ -116,6 +116,8 @@ class Copy {
   virtual Result<void> Drop() = 0;
   // Its server runs on, and is found by Open().
   virtual void Leave() = 0;
+  // Its server, which is hosted, follows nobody any more: what the copy kept for that is free. Suspends.
+  virtual void EndFollowing() {}
 };
 
 // What a node has of instances.

@@ -39,6 +39,7 @@ LocalInstance::LocalInstance(runtime::Core& core, const mariadb::BackupPrograms&
       replication_(core, server),
       freeze_(core, server),
       checksums_(core, server),
+      relays_(core),
       fibers_(core) {}
 
 LocalInstance::~LocalInstance() {
@@ -79,14 +80,16 @@ Result<void> LocalInstance::Follow(const PrimaryLogin& login, Dial dial, mariadb
 
 Result<void> LocalInstance::SetPrimary() {
   TW_TRY_ASSIGN(listener_, core_.network().Listen({"127.0.0.1", 0}));
+  cut_off_ = false;
   fibers_.Spawn("replica's listener", [this, listener = listener_.get()] {
     while (true) {
       auto accepted = listener->Accept();
       if (!accepted) return;
+      if (cut_off_) continue;  // It is closed, and tries again later.
       const auto from = std::make_shared<std::unique_ptr<runtime::Connection>>(*std::move(accepted));
-      fibers_.Spawn("replica's connection", [this, from] {
+      relays_.Spawn("replica's connection", [this, from] {
         const auto to = dial_();
-        if (!to || !listener_) return;
+        if (!to || cut_off_) return;
         relayed_.insert(from->get());
         Relay(core_, **from, **to);
         relayed_.erase(from->get());
@@ -97,11 +100,17 @@ Result<void> LocalInstance::SetPrimary() {
 }
 
 // Nobody dials any more when it returns.
+void LocalInstance::CutOff() {
+  cut_off_ = true;
+  for (runtime::Connection* const connection : relayed_) connection->Close();
+  relays_.Join();
+}
+
 void LocalInstance::StopListening() {
   if (!listener_) return;
   listener_->Close();
-  for (runtime::Connection* const connection : relayed_) connection->Close();
   const auto closed = std::exchange(listener_, nullptr);
+  CutOff();
   fibers_.Join();
 }
 
@@ -151,10 +160,11 @@ LocalCopy::LocalCopy(runtime::Core& core, std::function<Result<Programs>()> find
       folder_(core, options_.folder) {}
 
 LocalCopy::~LocalCopy() {
-  TW_CHECK(!server_ && !unpacking_, "a copy was left or dropped before it goes");
+  TW_CHECK(!server_ && !unpacking_ && !cut_off_, "a copy was left or dropped before it goes");
 }
 
 std::unique_ptr<mariadb::Instance> LocalCopy::LetGo() {
+  EndFollowing();
   if (unpacking_) std::exchange(unpacking_, nullptr)->End();
   if (instance_)
     if (const auto stopped = instance_->StopFollowing(); !stopped)
@@ -164,9 +174,14 @@ std::unique_ptr<mariadb::Instance> LocalCopy::LetGo() {
 }
 
 std::unique_ptr<mariadb::Instance> LocalCopy::TakeServer() {
+  EndFollowing();
   if (instance_) instance_->CutOff();
-  instance_.reset();
+  cut_off_ = std::move(instance_);
   return std::move(server_);
+}
+
+void LocalCopy::EndFollowing() {
+  if (const auto instance = std::exchange(cut_off_, nullptr)) instance->StopListening();
 }
 
 void LocalCopy::EndWhateverRuns() {

@@ -1,7 +1,8 @@
 // The instances of this machine, as a move asks for them: mariadbd, mariadb-backup and mbstream (mariadb/).
 //
 // A replica's server connects to a port of loopback that this listens on while it follows; whoever else of this machine
-// connects there reaches the other node's server, which lets nobody in without a password.
+// connects there reaches the other node's server, which lets nobody in without a password. The port is held until the server
+// has been told to follow nobody: somebody else who got it would be shown the replica's login.
 //
 // One core only.
 #pragma once
@@ -39,7 +40,7 @@ class LocalInstance final : public Instance {
   LocalInstance(runtime::Core& core, const mariadb::BackupPrograms& programs, mariadb::Instance& server,
                 Node node);
   ~LocalInstance()
-      override;  // Requires: StopFollowing(), ForgetPrimary() or CutOff() has returned, if it followed.
+      override;  // Requires: StopFollowing(), ForgetPrimary() or StopListening() has returned, if it followed.
 
   Result<std::unique_ptr<BackupStream>> StartBackup() override;
   Result<mariadb::RedoLog> ReadRedoLog() override;
@@ -68,15 +69,16 @@ class LocalInstance final : public Instance {
     return checksums_.Read(before_table);
   }
 
-  // It goes on being a replica, which reaches nobody. Suspends.
-  void CutOff() { StopListening(); }
+  // It goes on being a replica, which reaches nobody, and holds its port. The server is not asked. Suspends.
+  void CutOff();
+  // Requires: the server follows nobody, or CutOff() was called, and it will not. Suspends.
+  void StopListening();
   // A copy begins there.
   Result<void> BeginAt(const Position& position) { return replication_.BeginAt(position, soon()); }
 
  private:
   runtime::TimePoint soon() const;
   Result<void> SetPrimary();
-  void StopListening();
 
   runtime::Core& core_;
   const mariadb::BackupPrograms programs_;
@@ -90,7 +92,9 @@ class LocalInstance final : public Instance {
   Dial dial_;
   mariadb::Replication::Was was_ = mariadb::Replication::Was::kReplica;
   std::unique_ptr<runtime::Listener> listener_;
+  bool cut_off_ = false;
   std::set<runtime::Connection*> relayed_;
+  runtime::TaskGroup relays_;
   runtime::TaskGroup fibers_;
 };
 
@@ -116,8 +120,9 @@ class LocalCopy final : public Copy {
   Result<void> ForgetReady() override { return folder_.RemoveNote(); }
   Result<void> Drop() override;
   void Leave() override;
-  // Its server, which runs: whoever takes it serves it, or ends it. It reaches no primary any more. Null: none runs.
-  // Suspends.
+  void EndFollowing() override;
+  // Its server, which runs: whoever takes it serves it, or ends it. It reaches no primary any more, and its port is held
+  // until EndFollowing(). Null: none runs. Suspends.
   std::unique_ptr<mariadb::Instance> TakeServer();
 
  private:
@@ -135,6 +140,7 @@ class LocalCopy final : public Copy {
   Position position_;
   std::unique_ptr<mariadb::Instance> server_;
   std::shared_ptr<LocalInstance> instance_;
+  std::shared_ptr<LocalInstance> cut_off_;  // Of a server that was taken.
 };
 
 }  // namespace tradewind::slacker

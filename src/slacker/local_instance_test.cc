@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -284,6 +286,102 @@ TEST_F(LocalInstanceTest, ASourceThatIsKeptFollowsAndTheTenantGoesBackWithoutASn
     ASSERT_TRUE(cancelled) << Describe(cancelled.error());
     EXPECT_EQ(AwaitEnd(cluster, id).state, catalog::MoveState::kCancelled);
     ExpectAllAt(cluster, cluster.n1(), cluster.n2());
+  });
+}
+
+// A copy of a server as the source of a move makes it, without a move.
+class LocalCopyTest : public mariadb::ServersTest {
+ protected:
+  ~LocalCopyTest() override {
+    if (const pid_t left = Folder("copy").LockHolder()) kill(left, SIGKILL);
+  }
+  void Fill(LocalCopy& copy, LocalInstance& source) {
+    ASSERT_TRUE(copy.Begin());
+    auto backup = source.StartBackup();
+    ASSERT_TRUE(backup) << Describe(backup.error());
+    std::vector<std::byte> piece(64u << 10);
+    for (;;) {
+      const auto got = (*backup)->Read(piece);
+      ASSERT_TRUE(got) << Describe(got.error());
+      if (*got == 0) break;
+      ASSERT_TRUE(copy.Write(Bytes(piece).first(*got)));
+    }
+    (*backup)->End();
+    mariadb::AnyAllowance allowance;
+    ASSERT_TRUE(copy.Prepare(allowance));
+  }
+  std::string StatusOf(mariadb::Instance& server, const std::string& column) {
+    const auto connection = Connect(server);
+    if (!connection) return {};
+    const auto answer = connection->Query("SHOW SLAVE STATUS", soon());
+    if (!answer || answer->rows.empty()) return {};
+    const auto found = std::find(answer->columns.begin(), answer->columns.end(), column);
+    return answer->rows[0].at(static_cast<size_t>(found - answer->columns.begin())).value_or("");
+  }
+};
+
+TEST_F(LocalCopyTest, ThePortOfAReplicaIsHeldUntilItsServerFollowsNobody) {
+  Run([&] {
+    const auto server = OpenWritable("source");
+    ASSERT_TRUE(server);
+    LocalInstance source(*core_, backup_programs_, *server, {});
+    mariadb::InstanceOptions options;
+    options.folder = root_.File("copy");
+    options.buffer_pool_bytes = 16u << 20;
+    options.redo_log_bytes = 8u << 20;
+    LocalCopy copy(
+        *core_,
+        [&] {
+          return Result<LocalCopy::Programs>(LocalCopy::Programs{programs_, backup_programs_});
+        },
+        options);
+    Fill(copy, source);
+    const auto replica = copy.Start();
+    ASSERT_TRUE(replica) << Describe(replica.error());
+    const auto login = source.AdmitReplica();
+    ASSERT_TRUE(login);
+    int dialed = 0;
+    ASSERT_TRUE((*replica)->Follow(
+        *login, [&] { return ++dialed, source.Connect(); }, mariadb::Replication::Was::kSnapshot));
+    const auto position = source.WrittenTo();
+    ASSERT_TRUE((*replica)->AwaitFollowed(*position, soon()).value_or(false));
+
+    const auto taken = copy.TakeServer();
+    const auto port = static_cast<uint16_t>(std::stoi(StatusOf(*taken, "Master_Port")));
+    const auto is_taken = [&] { return !core_->network().Listen({"127.0.0.1", port}); };
+    EXPECT_TRUE(is_taken());
+    // It goes on trying, and reaches nobody.
+    while (StatusOf(*taken, "Slave_IO_Running") != "Connecting") runtime::SleepFor(20ms);
+    EXPECT_EQ(dialed, 1);
+    LocalInstance hosted(*core_, backup_programs_, *taken, {});
+    ASSERT_TRUE(hosted.ForgetPrimary());
+    EXPECT_EQ(StatusOf(*taken, "Master_Port"), "");
+    EXPECT_TRUE(is_taken());
+    copy.EndFollowing();
+    EXPECT_FALSE(is_taken());
+    EXPECT_EQ(dialed, 1);
+    Stop(*taken);
+    Stop(*server);
+  });
+}
+
+TEST_F(LocalCopyTest, AServerThatIsAdoptedFollowsNobody) {
+  Run([&] {
+    auto server = OpenWritable("source");
+    ASSERT_TRUE(server);
+    {
+      LocalInstance source(*core_, backup_programs_, *server, {});
+      ASSERT_TRUE(source.Follow(
+          {"nobody", "nothing"}, [&] { return source.Connect(); }, mariadb::Replication::Was::kReplica));
+      EXPECT_NE(StatusOf(*server, "Slave_IO_Running"), "No");
+      source.CutOff();
+      source.StopListening();
+    }
+    server->Leave();
+    const auto again = Open("source");
+    ASSERT_TRUE(again && again->adopted());
+    EXPECT_EQ(StatusOf(*again, "Slave_IO_Running"), "No");
+    Stop(*again);
   });
 }
 
