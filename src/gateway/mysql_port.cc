@@ -26,6 +26,9 @@ namespace {
 constexpr uint16_t kAutocommit = 2;  // SERVER_STATUS_AUTOCOMMIT, as a server greets.
 // No number of a server's own threads, by which clients may end each other too.
 constexpr uint32_t kFirstConnectionId = 1u << 31;
+// Behind the number of the port: no two of a node give one number to two clients.
+constexpr uint32_t kPortShift = 24;
+static_assert(kMysqlPorts << kPortShift <= kFirstConnectionId);
 
 }  // namespace
 
@@ -93,12 +96,14 @@ void MysqlSessions::Stop() {
 // -- The port
 
 MysqlPort::MysqlPort(const catalog::Member& member, MysqlOwners& owners, NodeTenants& tenants,
-                     std::vector<MysqlSessions*> sessions)
+                     std::vector<MysqlSessions*> sessions, uint32_t number, TenantName tenant)
     : member_(member),
       core_(member.core),
       owners_(owners),
       tenants_(tenants),
       sessions_(std::move(sessions)),
+      tenant_(std::move(tenant)),
+      next_id_(number << kPortShift),
       fibers_(core_) {}
 
 MysqlPort::~MysqlPort() = default;
@@ -137,7 +142,8 @@ Result<void> MysqlPort::Greet(std::unique_ptr<runtime::Connection> client, std::
   greeted_.insert(client.get());
   const auto greet = [&]() -> Result<std::optional<MysqlHello>> {
     const std::string scramble = mysql::NewScramble(core_);
-    const uint32_t id = kFirstConnectionId | next_id_++;
+    const uint32_t id = kFirstConnectionId | next_id_;
+    if (++next_id_ % (1u << kPortShift) == 0) next_id_ -= 1u << kPortShift;
     const mysql::Capabilities tls = identity_ ? mysql::capability::kTls : 0;
     bool in_tls = false;
     auto response = mysql::Greet(
@@ -213,6 +219,11 @@ Result<std::optional<MysqlHello>> MysqlPort::FindTenant(const mysql::LoginRespon
     if (exists) hello.tenant = tenant;
     return exists;
   };
+  if (!tenant_.empty()) {
+    if (hello.user.ends_with("@" + tenant_)) hello.user.resize(hello.user.size() - tenant_.size() - 1);
+    TW_TRY_ASSIGN(const bool found, is_of(tenant_));
+    return found ? std::optional(std::move(hello)) : std::nullopt;
+  }
   if (const size_t at = response.user.rfind('@'); at != std::string::npos) {
     TW_TRY_ASSIGN(const bool found, is_of(std::string_view(response.user).substr(at + 1)));
     if (found) {

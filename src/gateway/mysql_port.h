@@ -5,6 +5,8 @@
 //   a database             TENANT, or TENANT_…: of that tenant
 //   else                   USER is the tenant's name, as a new tenant's account is called
 //
+// Or a port for one tenant alone, whose every client wants that one.
+//
 // Core 0 only, but for MysqlSessions.
 #pragma once
 
@@ -30,6 +32,9 @@
 #include "runtime/network.h"
 
 namespace tradewind::gateway {
+
+// Of a node.
+inline constexpr uint32_t kMysqlPorts = 64;
 
 // The sessions of a core's clients. That core only.
 class MysqlSessions {
@@ -61,17 +66,18 @@ class MysqlSessions {
 
 class MysqlPort {
  public:
-  // `sessions`: of all cores, by number, itself included. All of it outlives it.
+  // `sessions`: of all cores, by number, itself included. `number`: of this one among the node's ports, which are
+  // kMysqlPorts at most. `tenant`: the only one that it is for; empty: it is for all. All of it outlives it.
   MysqlPort(const catalog::Member& member, MysqlOwners& owners, NodeTenants& tenants,
-            std::vector<MysqlSessions*> sessions);
+            std::vector<MysqlSessions*> sessions, uint32_t number = 0, TenantName tenant = {});
   ~MysqlPort();  // Requires: Stop() has returned.
 
-  // Offers clients TLS, with this certificate; once given, it may be replaced. With `needed`, who does not take it is turned
-  // away.
+  // Offers clients TLS, with this certificate. With `needed`, who does not take it is turned away.
   void SetIdentity(std::shared_ptr<const net::TlsIdentity> identity, bool needed) {
     identity_ = std::move(identity);
     needs_tls_ = needed;
   }
+  void ReplaceIdentity(std::shared_ptr<const net::TlsIdentity> identity) { identity_ = std::move(identity); }
   // Fails with ADDRESS_IN_USE, and as Network::Listen does. Does not suspend.
   Result<void> Listen(const runtime::Address& address);
   // Takes no more clients. Suspends.
@@ -91,6 +97,7 @@ class MysqlPort {
   MysqlOwners& owners_;
   NodeTenants& tenants_;
   const std::vector<MysqlSessions*> sessions_;
+  const TenantName tenant_;
   std::shared_ptr<const net::TlsIdentity> identity_;  // Null: no TLS.
   bool needs_tls_ = false;
   std::unique_ptr<runtime::Listener> listener_;
@@ -98,7 +105,7 @@ class MysqlPort {
   std::set<runtime::Connection*> greeted_;  // Under way.
   std::atomic<size_t> connections_ = 0;     // Counted down by all cores.
   size_t next_core_ = 0;
-  uint32_t next_id_ = 0;
+  uint32_t next_id_;
   bool stopping_ = false;
   runtime::TaskGroup fibers_;
 };

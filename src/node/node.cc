@@ -100,7 +100,8 @@ Result<void> Node::Open() {
   if (!registered && !had_tenants) return registered;
   if (!registered) log::warn("the catalog does not answer yet: {}", Describe(registered.error()));
   OnEachCore([](CoreParts& parts) { parts.state().serving = true; });
-  if (options_.mysql_listen) TW_TRY(ListenForMysql());
+  if (options_.mysql_listen) TW_TRY(ListenForMysql({"", *options_.mysql_listen, options_.mysql_needs_tls}));
+  for (const MysqlTenantPort& port : options_.mysql_tenant_ports) TW_TRY(ListenForMysql(port));
   fibers_.Spawn("register " + options_.name, [this] { RegisterAndTidy(); });
   return {};
 }
@@ -197,21 +198,25 @@ void Node::Connect() {
   recovery_.emplace(parts.member(), Recovery::Parts{*journal_, tenants_, *maker_, *drain_});
 }
 
-Result<void> Node::ListenForMysql() {
+Result<void> Node::ListenForMysql(const MysqlTenantPort& wanted) {
   std::vector<gateway::MysqlSessions*> sessions;
   for (const auto& parts : parts_) sessions.push_back(&parts->mysql_sessions());
-  mysql_port_ = std::make_unique<gateway::MysqlPort>(first().member(), first().mysql_owners(), tenants_,
-                                                     std::move(sessions));
-  mysql_port_->SetIdentity(options_.tls.identity, options_.mysql_needs_tls);
-  Result<void> listens = mysql_port_->Listen(*options_.mysql_listen);
+  auto port = std::make_unique<gateway::MysqlPort>(first().member(), first().mysql_owners(), tenants_,
+                                                   std::move(sessions),
+                                                   static_cast<uint32_t>(mysql_ports_.size()), wanted.tenant);
+  port->SetIdentity(options_.tls.identity, wanted.needs_tls);
+  Result<void> listens = port->Listen(wanted.address);
   if (listens) {
-    log::info("MySQL's protocol is spoken at {}", mysql_port_->local().ToString());
+    log::info("MySQL's protocol is spoken at {}{}", port->local().ToString(),
+              wanted.tenant.empty() ? "" : " for tenant " + wanted.tenant);
+    mysql_ports_.push_back(std::move(port));
     return listens;
   }
   if (listens.error().code != "ADDRESS_IN_USE") return listens;
   return Fail(ErrorKind::kRefused, "MYSQL_ADDRESS_IN_USE",
-              "another process listens on " + options_.mysql_listen->ToString() + " already",
-              "stop it, or give another port with --mysql-listen (port 0: any free one)");
+              "another process listens on " + wanted.address.ToString() + " already",
+              fmt::format("stop it, or give another port with {} (port 0: any free one)",
+                          wanted.tenant.empty() ? "--mysql-listen" : "--mysql-listen-for"));
 }
 
 // What needs the catalog and may wait for it.
@@ -325,7 +330,7 @@ void Node::RenewLocks(const auth::Locks& locks) {
 
 void Node::RenewIdentity(const std::shared_ptr<const net::TlsIdentity>& identity) {
   first().reception().SetIdentity(identity);
-  if (mysql_port_) mysql_port_->SetIdentity(identity, options_.mysql_needs_tls);
+  for (const auto& port : mysql_ports_) port->ReplaceIdentity(identity);
 }
 
 void Node::RenewTrust(const std::shared_ptr<const net::TlsTrust>& trust) {
@@ -377,7 +382,7 @@ net::Answer Node::Metrics() {
 
 // Each step is taken on all cores before the next one: none closes a tenant while another one still serves.
 void Node::Stop(runtime::TimePoint drain_until) {
-  if (mysql_port_) mysql_port_->Stop();
+  for (const auto& port : mysql_ports_) port->Stop();
   OnEachCore([&](CoreParts& parts) { parts.DrainSessions(drain_until); });
   OnEachCore([&](CoreParts& parts) { parts.reception().Drain(drain_until); });
   OnEachCore([](CoreParts& parts) { parts.StopWaits(); });

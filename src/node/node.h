@@ -89,8 +89,8 @@ class Node {
   catalog::Catalog& catalog() { return *catalog_; }
   move::Journal& journal() { return *journal_; }
   admin::TenantMaker& maker() { return *maker_; }
-  // For tests. Requires: it was given one.
-  const runtime::Address& mysql_address() const { return mysql_port_->local(); }
+  // For tests. Requires: it was given one. The first.
+  const runtime::Address& mysql_address() const { return mysql_ports_.front()->local(); }
 
  private:
   Node(runtime::Core& core, NodeOptions options);
@@ -101,7 +101,7 @@ class Node {
   // Runs `work` for the parts of each core, there, all at the same time. Suspends.
   void OnEachCore(const std::function<void(CoreParts&)>& work);
   void ConnectCores();
-  Result<void> ListenForMysql();
+  Result<void> ListenForMysql(const MysqlTenantPort& wanted);
   void Connect();
   void RegisterAndTidy();
   // What tenants may have, of all that the catalog says it of. Suspends until it has answered.
@@ -130,7 +130,7 @@ class Node {
   std::unique_ptr<pace::Pacer> pacer_;
   std::unique_ptr<gateway::Forwarding> forwarding_;
   std::vector<gateway::MysqlService*> mysql_services_;  // By core.
-  std::unique_ptr<gateway::MysqlPort> mysql_port_;      // If it has one.
+  std::vector<std::unique_ptr<gateway::MysqlPort>> mysql_ports_;
   std::unique_ptr<admin::TenantMaker> maker_;
   std::optional<admin::CoreChange> core_change_;
   std::unique_ptr<admin::Transfers> transfers_;

@@ -35,10 +35,18 @@ struct NodeTls {
       trust;  // For other nodes' certificates; null: what the machine believes.
 };
 
+// A port for the clients of one tenant.
+struct MysqlTenantPort {
+  TenantName tenant;
+  runtime::Address address;
+  bool needs_tls = false;
+};
+
 struct NodeOptions {
   NodeName name;
   runtime::Address listen;
   std::optional<runtime::Address> mysql_listen;  // For clients of MySQL's protocol; none: it takes none.
+  std::vector<MysqlTenantPort> mysql_tenant_ports;
   bool mysql_needs_tls = false;  // Of clients there; else they may take it, where the node has a certificate.
   std::string data_folder;
   std::optional<std::string> join_url;       // Of any node of the cluster; none: this node hosts the catalog.

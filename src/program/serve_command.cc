@@ -39,6 +39,7 @@ struct ServeOptions {
   std::string name;
   std::string listen = "127.0.0.1:8080";
   std::string mysql_listen;
+  std::vector<std::string> mysql_listen_for;
   std::string data;
   std::string join;
   std::string advertise;
@@ -92,16 +93,34 @@ Result<void> CheckReach(const ServeOptions& options, const node::NodeOptions& no
                "network is trusted");
   }
   // Clients have passwords there, which pass by a proof.
-  if (node.mysql_listen && !IsLoopback(*node.mysql_listen) && !encrypts) {
-    return Fail(
-        ErrorKind::kInvalid, "LISTEN_INSECURE",
-        fmt::format(
-            "--mysql-listen {} can be reached by other machines, and what passes there is not encrypted",
-            options.mysql_listen),
-        "give --tls-cert and --tls-key; or listen on 127.0.0.1, or give --insecure if the network is "
-        "trusted");
-  }
+  const auto check_mysql = [&](const std::string& flag, const runtime::Address& address) -> Result<void> {
+    if (IsLoopback(address) || encrypts) return {};
+    return Fail(ErrorKind::kInvalid, "LISTEN_INSECURE",
+                fmt::format("{} {} can be reached by other machines, and what passes there is not encrypted",
+                            flag, address.ToString()),
+                "give --tls-cert and --tls-key; or listen on 127.0.0.1, or give --insecure if the network is "
+                "trusted");
+  };
+  if (node.mysql_listen) TW_TRY(check_mysql("--mysql-listen", *node.mysql_listen));
+  for (const node::MysqlTenantPort& port : node.mysql_tenant_ports)
+    TW_TRY(check_mysql("--mysql-listen-for", port.address));
   return {};
+}
+
+// Each "TENANT=HOST:PORT".
+Result<std::vector<node::MysqlTenantPort>> ParseTenantPorts(const ServeOptions& options) {
+  std::vector<node::MysqlTenantPort> ports;
+  for (const std::string& text : options.mysql_listen_for) {
+    const size_t cut = text.find('=');
+    if (cut == std::string::npos || !IsValidName(text.substr(0, cut)))
+      return Fail(ErrorKind::kInvalid, "LISTEN_INVALID", "--mysql-listen-for " + text + " names no tenant",
+                  "write it as in --mysql-listen-for crm=127.0.0.1:3307");
+    TW_TRY_ASSIGN(const runtime::Address address, ParseListenAddress(text.substr(cut + 1)));
+    ports.push_back({text.substr(0, cut), address, !IsLoopback(address) && !options.insecure});
+  }
+  if (ports.size() < gateway::kMysqlPorts) return ports;
+  return Fail(ErrorKind::kInvalid, "LISTEN_INVALID",
+              fmt::format("a node has {} ports for MySQL's protocol at most", gateway::kMysqlPorts));
 }
 
 // All but the secret, which may be made.
@@ -154,6 +173,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
     TW_TRY_ASSIGN(node.mysql_listen, ParseListenAddress(options.mysql_listen));
     node.mysql_needs_tls = !IsLoopback(*node.mysql_listen) && !options.insecure;
   }
+  TW_TRY_ASSIGN(node.mysql_tenant_ports, ParseTenantPorts(options));
   if (!options.insecure) TW_TRY(CheckReach(options, node));
   return node;
 }
@@ -294,6 +314,10 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .AddOption("--mysql-listen", options->mysql_listen,
                  "Where it serves clients of MySQL's protocol, for tenants of MariaDB; default: nowhere")
       .ValueName("HOST:PORT");
+  serve
+      .AddOption("--mysql-listen-for", options->mysql_listen_for,
+                 "The same for the clients of one tenant; may be given for several")
+      .ValueName("TENANT=HOST:PORT");
   serve.AddOption("--data", options->data, "Its data folder; made when it is missing")
       .Required()
       .ValueName("DIR");

@@ -41,19 +41,21 @@ export class Nodes {
   // By name, each with `mysql`, its port for MySQL's clients.
   by = {};
 
-  async startOne(name, listen) {
+  // `more`: what else its `tradewind serve` is told.
+  async startOne(name, listen, more = []) {
     const first = Object.values(this.by)[0];
     const node = await startNode(name, this.folder, first && first.name !== name ? first.url : undefined, {
       listen,
-      more: ["--mysql-listen", "127.0.0.1:0"],
+      more: ["--mysql-listen", "127.0.0.1:0", ...more],
     });
+    node.more = more;
     node.mysql = Number(await until("the port", () => /MySQL's protocol is spoken at 127\.0\.0\.1:(\d+)/.exec(node.log())?.[1]));
     this.by[name] = node;
     return node;
   }
 
   async restart(name) {
-    return this.startOne(name, new URL(this.by[name].url).host);
+    return this.startOne(name, new URL(this.by[name].url).host, this.by[name].more);
   }
 
   async stop(name) {

@@ -1,0 +1,75 @@
+// Ports of nodes for the clients of one tenant: --mysql-listen-for.
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { createConnection } from "mysql2/promise";
+import { startNode } from "../clients/cluster.js";
+import { Nodes } from "./nodes.js";
+
+let nodes;
+let account; // Of crm.
+let port;
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+// Two machines, as far as the port is concerned.
+const hosts = { n1: "127.0.0.1", n2: "127.0.0.2" };
+
+before(async () => {
+  port = await freePort();
+  nodes = await Nodes.start([]);
+  for (const [name, host] of Object.entries(hosts)) await nodes.startOne(name, undefined, ["--mysql-listen-for", `crm=${host}:${port}`]);
+  account = await nodes.must("tenant", "create", "crm", "--engine", "mariadb", "--node", "n1");
+  await nodes.must("tenant", "create", "app", "--engine", "mariadb", "--node", "n1");
+});
+after(() => nodes.stopAll());
+
+const open = (name, options) => createConnection({ host: hosts[name], port, password: account.password, ...options });
+
+test("any user at a tenant's port is of that tenant, at each node that has the port, and wherever the tenant is", async () => {
+  const session = await open("n1", { user: "crm", database: "crm" });
+  await session.query("CREATE TABLE t (id INT PRIMARY KEY)");
+  await session.query("INSERT INTO t VALUES (1)");
+  for (const name of ["n1", "n2"])
+    for (const user of ["crm", "crm@crm"]) {
+      const one = await open(name, { user });
+      assert.deepEqual((await one.query("SELECT id, CURRENT_USER() AS who FROM crm.t"))[0].map((row) => ({ ...row })), [{ id: 1, who: "crm@%" }]);
+      one.destroy();
+      await assert.rejects(open(name, { user: "app" }), /Access denied/);
+    }
+  await nodes.must("move", "start", "crm", "--to", "n2", "--wait");
+  assert.equal((await session.query("SELECT COUNT(*) AS many FROM t"))[0][0].many, 1);
+  session.destroy();
+  for (const name of ["n1", "n2"]) {
+    const one = await open(name, { user: "crm" });
+    assert.equal((await one.query("SELECT COUNT(*) AS many FROM crm.t"))[0][0].many, 1);
+    one.destroy();
+  }
+});
+
+test("a tenant's port is there again when its node is, and a statement is ended by its number there", async () => {
+  await nodes.stop("n1");
+  await nodes.restart("n1");
+  const victim = await open("n1", { user: "crm" });
+  const other = await nodes.open("n1", account);
+  assert.notEqual(victim.threadId, other.threadId);
+  const slow = victim.query("SELECT SLEEP(1000) AS interrupted").then(([rows]) => rows[0].interrupted, (error) => error.errno);
+  await other.query(`KILL QUERY ${victim.threadId}`);
+  assert.ok([1, 1317].includes(await slow));
+  victim.destroy();
+  other.destroy();
+});
+
+test("a port that another process has, or that makes no sense, is said at the start", async () => {
+  const fails = (words, ...more) =>
+    assert.rejects(startNode("n3", nodes.folder, nodes.by.n1.url, { more }), (error) => words.test(error.message));
+  await fails(/another process listens on 127\.0\.0\.1:\d+ already[^]*--mysql-listen-for/, "--mysql-listen-for", `crm=127.0.0.1:${port}`);
+  await fails(/names no tenant/, "--mysql-listen-for", "127.0.0.1:3307");
+  await fails(/can be reached by other machines/, "--mysql-listen-for", `crm=0.0.0.0:${port}`);
+});
