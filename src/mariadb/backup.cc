@@ -18,6 +18,12 @@
 #include "runtime/program_pipe.h"
 
 namespace tradewind::mariadb {
+namespace {
+
+// A tenth of what somebody else has who wants a processor.
+constexpr int kCopyNiceness = 10;
+
+}  // namespace
 
 Result<RedoLog> ReadRedoLog(KeptConnection& connection, runtime::TimePoint deadline) {
   TW_TRY_ASSIGN(
@@ -70,10 +76,12 @@ Result<std::unique_ptr<Backup>> Backup::Start(runtime::Core& core, const BackupP
       // Not --startup-wait-timeout: with it the tool waits for a look at which no statement runs at all, and an
       // instance in use may never show one.
       "--target-dir=" + folder.temporary(), "--tmpdir=" + folder.temporary()};
+  const int niceness = runtime::CanLowerNiceness() ? kCopyNiceness : 0;
   TW_TRY_ASSIGN(auto process, runtime::Process::Start(core, {.words = std::move(words),
                                                              .output = output.its->get(),
                                                              .errors = messages.its->get(),
-                                                             .death_signal = SIGKILL}));
+                                                             .death_signal = SIGKILL,
+                                                             .niceness = niceness}));
   std::unique_ptr<Backup> backup(new Backup(core, std::move(process), std::move(output.ours),
                                             std::move(messages.ours), options.lock_wait));
   Backup* const self = backup.get();
@@ -154,7 +162,10 @@ void Backup::TakeLine(const std::string& line) {
     return;  // There are many of them.
   }
   // Whoever has tables locked (LOCK TABLES) is in the way of the last stages from their beginning on.
-  if (line.find("Starting BACKUP STAGE START") != std::string::npos) locks_until_ = core_.Now() + lock_wait_;
+  if (line.find("Starting BACKUP STAGE START") != std::string::npos) {
+    locks_until_ = core_.Now() + lock_wait_;
+    process_->SetNiceness(0);
+  }
   if (line.find("Acquired locks for BACKUP STAGE START") != std::string::npos)
     locks_until_ = runtime::TimePoint::max();
   if (line.find("BACKUP STAGE FLUSH") != std::string::npos) final_ = true;

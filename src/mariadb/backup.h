@@ -10,6 +10,9 @@
 //      come round: the copy fails, and says so only at its end. log_copied_to(), beside the log's own figures (RedoLog),
 //      says how near that is.
 //
+// It stands back behind others for processors until its last stages, for which others wait; where it could not be taken
+// back then (runtime/process.h), it never does.
+//
 // The tool is killed with this process. One core only.
 #pragma once
 

@@ -162,7 +162,8 @@ Result<void> Instance::Launch() {
       runtime::Process::Start(core_, {.words = Words(programs_, options_, folder_, control_, address_.port),
                                       .output = log,
                                       .errors = log,
-                                      .death_signal = options_.is_filled ? SIGKILL : 0});
+                                      .death_signal = options_.is_filled ? SIGKILL : 0,
+                                      .niceness = options_.niceness});
   close(log);
   if (!started) return Fail(started.error());
   process_ = std::move(*started);
@@ -256,6 +257,10 @@ Instance::Ended Instance::Stop(runtime::TimePoint deadline) {
   if (!cleanly) log::warn("mariadb: the server in {} had not ended in time and was killed", folder_.path());
   Down();
   return cleanly ? Ended::kCleanly : Ended::kKilled;
+}
+
+void Instance::EndStandingBack() {
+  if (std::exchange(options_.niceness, 0) != 0 && process_) process_->SetNiceness(0);
 }
 
 void Instance::Leave() {

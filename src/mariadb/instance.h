@@ -57,6 +57,8 @@ struct InstanceOptions {
   // Nobody but its maker has it, who fills it: it takes writes from its start on, has no binary log, syncs no commits, and is
   // killed with this process.
   bool is_filled = false;
+  // How far its server stands back for processors (runtime/process.h), until EndStandingBack().
+  int niceness = 0;
   // It has died, was started again, and answers, read-only. Called on a fiber of the instance, which Stop() and Leave()
   // wait for; it must not call them.
   std::function<void()> on_restart = [] {};
@@ -104,6 +106,8 @@ class Instance final : public Server {
   pid_t pid() const { return process_ ? process_->identity().pid : 0; }
 
   Ended Stop(runtime::TimePoint deadline) override;
+  // Suspends.
+  void EndStandingBack();
   // Lets the server run and forgets it: another Open() adopts it. Suspends.
   void Leave();
   void PassTo(std::function<void()> on_restart, std::function<bool()> given_up) override;

@@ -20,6 +20,8 @@ namespace {
 
 using runtime::FileDescriptor;
 
+constexpr int kPrepareNiceness = 19;
+
 std::string TailOf(const FileDescriptor& messages) {
   const std::string all = runtime::ReadFrom(messages);
   return all.substr(all.size() - std::min(all.size(), limits::kInstanceLogBytes));
@@ -77,7 +79,8 @@ Result<void> PrepareData(runtime::Core& core, const BackupPrograms& programs, co
                                      fmt::format("--use-memory={}", memory_bytes), "--target-dir=" + folder},
                            .output = messages.get(),
                            .errors = messages.get(),
-                           .death_signal = SIGKILL}));
+                           .death_signal = SIGKILL,
+                           .niceness = kPrepareNiceness}));
   bool stopped = false;
   while (!process->AwaitEnd(core.Now() + limits::kPrepareLook)) {
     if (allowance.given_up()) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,10 +16,13 @@
 #include <climits>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "base/limits.h"
@@ -31,6 +35,24 @@ namespace {
 // Not in every <sys/wait.h> yet.
 constexpr auto kByDescriptor = static_cast<idtype_t>(3);  // P_PIDFD
 constexpr unsigned int kCloseAtExec = 1u << 2;            // CLOSE_RANGE_CLOEXEC
+// <linux/ioprio.h>: of one thread; the class that is served by turns, in which 4 is the middle and 7 the last.
+constexpr int kDiskOfThread = 1;
+constexpr int kByTurns = 2 << 13;
+constexpr int kMiddle = 4;
+constexpr int kLast = 7;
+constexpr int kMayNice = 23;  // CAP_SYS_NICE
+
+// As the system counts it, of what stands so far back behind this process.
+int SystemNiceness(int niceness) {
+  constexpr int kMost = 19;
+  return std::min(getpriority(PRIO_PROCESS, static_cast<id_t>(getpid())) + niceness, kMost);
+}
+
+// By system calls alone. Of a thread; 0: of the one that calls.
+void StandBack(pid_t thread, int system_niceness, bool last_at_disk) {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(thread), system_niceness);
+  syscall(SYS_ioprio_set, kDiskOfThread, thread, kByTurns | (last_at_disk ? kLast : kMiddle));
+}
 
 tl::unexpected<Error> NotStarted(const std::string& program, int error) {
   return Fail(ErrorKind::kIo, "PROCESS_NOT_STARTED",
@@ -41,6 +63,8 @@ struct Launch {
   char* const* words;
   std::array<int, 3> descriptors;
   int death_signal;
+  bool stands_back;
+  int system_niceness;
   int failed;  // A pipe's end: the child writes there why it does not become the program.
 };
 
@@ -49,6 +73,7 @@ struct Launch {
 [[noreturn]] void Become(Launch& launch) {
   setsid();
   prctl(PR_SET_PDEATHSIG, launch.death_signal);
+  if (launch.stands_back) StandBack(0, launch.system_niceness, true);
   // Above those that they become.
   for (int& descriptor : launch.descriptors) descriptor = fcntl(descriptor, F_DUPFD, 3);
   launch.failed = fcntl(launch.failed, F_DUPFD, 3);
@@ -137,6 +162,8 @@ Result<std::unique_ptr<Process>> Process::Start(Core& core, const ProcessStart& 
     Launch launch{arguments.data(),
                   {or_nothing(start.input), or_nothing(start.output), or_nothing(start.errors)},
                   start.death_signal,
+                  start.niceness != 0,
+                  SystemNiceness(start.niceness),
                   ends[1]};
     pid = StartWithSignalsBlocked(launch, error);
     close(ends[1]);
@@ -227,6 +254,44 @@ std::optional<uint64_t> Process::disk_bytes() const {
   for (uint64_t count = 0; lines >> name >> count;)
     if (name == "read_bytes:" || name == "write_bytes:") sum = sum.value_or(0) + count;
   return sum;
+}
+
+// A thread that begins meanwhile has what the one has that began it: so all are looked at until none is left.
+void Process::SetNiceness(int niceness) {
+  if (HasEnded()) return;
+  core_.RunOffCore([&] {
+    const int wanted = SystemNiceness(niceness);
+    for (bool all = false; !all;) {
+      all = true;
+      std::error_code gone;
+      const std::filesystem::directory_iterator threads(fmt::format("/proc/{}/task", identity_.pid), gone);
+      for (const auto& entry : threads) {
+        const int thread = std::atoi(entry.path().filename().c_str());
+        const auto has = [thread] {
+          errno = 0;
+          const int now = getpriority(PRIO_PROCESS, static_cast<id_t>(thread));
+          return errno == 0 ? std::optional(now) : std::nullopt;
+        };
+        if (const auto now = has(); !now || *now == wanted) continue;
+        StandBack(thread, wanted, niceness != 0);
+        if (const auto now = has(); now && *now != wanted) return;
+        all = false;
+      }
+    }
+  });
+}
+
+bool CanLowerNiceness() {
+  constexpr rlim_t kNormal = 20;  // A niceness of 0, as the limit counts.
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_NICE, &limit) == 0 && limit.rlim_cur >= kNormal) return true;
+  std::istringstream lines(ReadSmallFile("/proc/self/status"));
+  for (std::string word; lines >> word;)
+    if (word == "CapEff:") {
+      lines >> word;
+      return (std::strtoull(word.c_str(), nullptr, 16) >> kMayNice & 1) != 0;
+    }
+  return false;
 }
 
 void Process::Kill() {

@@ -37,6 +37,9 @@ struct ProcessStart {
   int output = -1;
   int errors = -1;
   int death_signal = 0;  // That it gets when this process ends, however; 0: none, it goes on.
+  // How far it stands back behind this process for processors, and for the disk where its scheduler knows that: 0 not at
+  // all, 19 as far as it goes.
+  int niceness = 0;
 };
 
 class Process {
@@ -66,6 +69,9 @@ class Process {
   void Kill();
   // Bytes that it has read from disks and written to them, or made dirty, so far; nothing once it has ended.
   std::optional<uint64_t> disk_bytes() const;
+  // Of all its threads, from now on, as ProcessStart has it. To stand back less needs CanLowerNiceness(); what cannot be
+  // done stays as it is. Suspends.
+  void SetNiceness(int niceness);
   const ProcessIdentity& identity() const { return identity_; }
   // Once it has ended, if this process has started it: its exit code, or 128 and the signal that ended it.
   std::optional<int> status() const { return status_; }
@@ -80,6 +86,9 @@ class Process {
   bool ended_ = false;
   std::optional<int> status_;
 };
+
+// Whether this process may have others stand back less than they do (CAP_SYS_NICE, or RLIMIT_NICE).
+bool CanLowerNiceness();
 
 struct ProgramRun {
   int status = 0;      // As Process::status().

@@ -1,10 +1,12 @@
 #include "runtime/process.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -82,6 +84,20 @@ TEST_F(ProcessTest, AProgramHasNoneOfThisProcesssDescriptorsAndItsSignalsAsByDef
   std::signal(SIGHUP, hangup);
   syscall(SYS_rt_sigaction, kCancels, before.data(), nullptr, sizeof(uint64_t));
   close(kept);
+}
+
+TEST_F(ProcessTest, AProgramStandsBackBehindThisProcessAndIsPutBackWhereThatIsAllowed) {
+  Run([&] {
+    const int here = getpriority(PRIO_PROCESS, 0);
+    ASSERT_LT(here, 19) << "run it with more of the processors: nobody stands back behind that";
+    const auto process = Process::Start(*core_, {.words = {"/bin/sleep", "600"}, .niceness = 3});
+    ASSERT_TRUE(process);
+    const auto of = [&] { return getpriority(PRIO_PROCESS, static_cast<id_t>((*process)->identity().pid)); };
+    EXPECT_EQ(of(), std::min(here + 3, 19));
+    (*process)->SetNiceness(0);
+    EXPECT_EQ(of(), CanLowerNiceness() ? here : std::min(here + 3, 19));
+    (*process)->EndAtOnce();
+  });
 }
 
 TEST_F(ProcessTest, AProcessIsFoundAgainByItsIdentityUntilItHasEnded) {

@@ -15,6 +15,9 @@
 namespace tradewind::slacker {
 namespace {
 
+// Of a copy's server from its start until it is near its source: a tenth of what somebody else has who wants a processor.
+constexpr int kStartNiceness = 10;
+
 class LocalBackup final : public BackupStream {
  public:
   explicit LocalBackup(std::unique_ptr<mariadb::Backup> backup) : backup_(std::move(backup)) {}
@@ -126,6 +129,19 @@ Result<void> LocalInstance::ForgetPrimary() {
   return forgotten;
 }
 
+// What it is behind by it does not make good by standing back.
+Result<bool> LocalInstance::AwaitFollowed(const Position& position, runtime::TimePoint deadline) {
+  auto followed = replication_.AwaitFollowed(position, deadline);
+  if (followed && !*followed) server_.EndStandingBack();
+  return followed;
+}
+
+// It is about to be the one that serves.
+Result<void> LocalInstance::MakeDurable() {
+  server_.EndStandingBack();
+  return replication_.MakeDurable(soon());
+}
+
 // -- Who takes writes
 
 Result<void> LocalInstance::Freeze(runtime::TimePoint deadline) {
@@ -176,6 +192,7 @@ std::unique_ptr<mariadb::Instance> LocalCopy::LetGo() {
 std::unique_ptr<mariadb::Instance> LocalCopy::TakeServer() {
   EndFollowing();
   if (instance_) instance_->CutOff();
+  if (server_) server_->EndStandingBack();
   cut_off_ = std::move(instance_);
   return std::move(server_);
 }
@@ -221,14 +238,20 @@ Result<void> LocalCopy::Prepare(mariadb::Allowance& allowance) {
 
 Result<std::shared_ptr<Instance>> LocalCopy::Start() {
   TW_TRY(folder_.FinishCopy());
-  TW_TRY(Open());
+  mariadb::InstanceOptions options = options_;
+  if (runtime::CanLowerNiceness()) options.niceness = kStartNiceness;
+  TW_TRY(OpenServer(std::move(options)));
   TW_TRY(instance_->BeginAt(position_));
   return std::shared_ptr<Instance>(instance_);
 }
 
 Result<std::shared_ptr<Instance>> LocalCopy::Open() {
+  return OpenServer(options_);
+}
+
+Result<std::shared_ptr<Instance>> LocalCopy::OpenServer(mariadb::InstanceOptions options) {
   TW_TRY_ASSIGN(const Programs programs, find_programs_());
-  TW_TRY_ASSIGN(server_, mariadb::Instance::Open(core_, programs.server, options_,
+  TW_TRY_ASSIGN(server_, mariadb::Instance::Open(core_, programs.server, std::move(options),
                                                  core_.Now() + limits::kInstanceStart));
   instance_ = std::make_shared<LocalInstance>(core_, programs.backup, *server_, LocalInstance::Node());
   return std::shared_ptr<Instance>(instance_);

@@ -50,11 +50,9 @@ class LocalInstance final : public Instance {
   Result<void> DismissReplica() override { return replication_.DismissReplica(soon()); }
   Result<std::unique_ptr<runtime::Connection>> Connect() override;
   Result<void> Follow(const PrimaryLogin& login, Dial dial, mariadb::Replication::Was was) override;
-  Result<bool> AwaitFollowed(const Position& position, runtime::TimePoint deadline) override {
-    return replication_.AwaitFollowed(position, deadline);
-  }
+  Result<bool> AwaitFollowed(const Position& position, runtime::TimePoint deadline) override;
   Result<void> CheckFollows() override { return replication_.CheckFollows(soon()); }
-  Result<void> MakeDurable() override { return replication_.MakeDurable(soon()); }
+  Result<void> MakeDurable() override;
   Result<void> StopFollowing() override;
   Result<void> ForgetPrimary() override;
   Result<void> MakeReadyToFreeze() override { return freeze_.MakeReady(soon()); }
@@ -126,6 +124,7 @@ class LocalCopy final : public Copy {
   std::unique_ptr<mariadb::Instance> TakeServer();
 
  private:
+  Result<std::shared_ptr<Instance>> OpenServer(mariadb::InstanceOptions options);
   // What is left to end is the server, if one runs.
   std::unique_ptr<mariadb::Instance> LetGo();
   void EndWhateverRuns();

@@ -2,18 +2,21 @@
 #include "slacker/local_instance.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "mariadb/servers_fixture.h"
 #include "move/fake_cluster.h"
+#include "runtime/process.h"
 #include "slacker/engine.h"
 
 namespace tradewind::slacker {
@@ -361,6 +364,42 @@ TEST_F(LocalCopyTest, ThePortOfAReplicaIsHeldUntilItsServerFollowsNobody) {
     EXPECT_FALSE(is_taken());
     EXPECT_EQ(dialed, 1);
     Stop(*taken);
+    Stop(*server);
+  });
+}
+
+TEST_F(LocalCopyTest, TheServerOfACopyStandsBackForProcessorsUntilItIsNear) {
+  if (!runtime::CanLowerNiceness()) GTEST_SKIP() << "nothing that stands back could be put back here";
+  Run([&] {
+    const auto server = OpenWritable("source");
+    ASSERT_TRUE(server);
+    LocalInstance source(*core_, backup_programs_, *server, {});
+    mariadb::InstanceOptions options;
+    options.folder = root_.File("copy");
+    options.buffer_pool_bytes = 16u << 20;
+    options.redo_log_bytes = 8u << 20;
+    LocalCopy copy(
+        *core_,
+        [&] {
+          return Result<LocalCopy::Programs>(LocalCopy::Programs{programs_, backup_programs_});
+        },
+        options);
+    Fill(copy, source);
+    const auto replica = copy.Start();
+    ASSERT_TRUE(replica) << Describe(replica.error());
+    const pid_t pid = Folder("copy").LockHolder();
+    const auto niceness = [&] {
+      std::set<int> of_threads;
+      for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
+        of_threads.insert(getpriority(PRIO_PROCESS, static_cast<id_t>(std::stoi(thread.path().filename()))));
+      return of_threads;
+    };
+    const int here = getpriority(PRIO_PROCESS, 0);
+    EXPECT_THAT(niceness(), testing::ElementsAre(std::min(here + 10, 19)));
+    ASSERT_TRUE((*replica)->MakeDurable());
+    EXPECT_THAT(niceness(), testing::ElementsAre(here));
+    Stop(*copy.TakeServer());
+    copy.EndFollowing();
     Stop(*server);
   });
 }
