@@ -20,8 +20,8 @@
 namespace tradewind::mariadb {
 namespace {
 
-// A tenth of what somebody else has who wants a processor.
-constexpr int kCopyNiceness = 10;
+// A third of what somebody else has who wants a processor.
+constexpr int kCopyNiceness = 5;
 
 }  // namespace
 

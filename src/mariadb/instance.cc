@@ -109,6 +109,8 @@ Result<bool> Instance::Adopt() {
   const auto taken = take_over();
   if (taken) {
     ++starts_;
+    // A copy's may still stand back.
+    process_->SetNiceness(options_.niceness);
     return true;
   }
   log::warn("mariadb: the server {} in {} cannot be adopted and is ended: {}", pid(), folder_.path(),

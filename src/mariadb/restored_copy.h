@@ -2,7 +2,7 @@
 // came with it. Both are killed with this process.
 //
 // Preparing reads and writes much at once, and would be felt by all who share the disk. So it gets an allowance of bytes,
-// and is stopped (SIGSTOP; nobody waits for it) while it has used it up. It stands back behind everybody else for processors.
+// and is stopped (SIGSTOP; nobody waits for it) while it has used it up. It stands back behind others for processors.
 //
 // One core only.
 #pragma once

@@ -15,8 +15,8 @@
 namespace tradewind::slacker {
 namespace {
 
-// Of a copy's server from its start until it is near its source: a tenth of what somebody else has who wants a processor.
-constexpr int kStartNiceness = 10;
+// Of a copy's server from its start until it is near its source: a third of what somebody else has who wants a processor.
+constexpr int kStartNiceness = 5;
 
 class LocalBackup final : public BackupStream {
  public:

@@ -395,8 +395,17 @@ TEST_F(LocalCopyTest, TheServerOfACopyStandsBackForProcessorsUntilItIsNear) {
       return of_threads;
     };
     const int here = getpriority(PRIO_PROCESS, 0);
-    EXPECT_THAT(niceness(), testing::ElementsAre(std::min(here + 10, 19)));
+    const auto standing_back = testing::ElementsAre(std::min(here + 5, 19));
+    EXPECT_THAT(niceness(), standing_back);
     ASSERT_TRUE((*replica)->MakeDurable());
+    EXPECT_THAT(niceness(), testing::ElementsAre(here));
+    // One that did when its node was killed is put back by the node that adopts it.
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task"))
+      setpriority(PRIO_PROCESS, static_cast<id_t>(std::stoi(thread.path().filename())),
+                  std::min(here + 5, 19));
+    EXPECT_THAT(niceness(), standing_back);
+    copy.Leave();
+    ASSERT_TRUE(copy.Open());
     EXPECT_THAT(niceness(), testing::ElementsAre(here));
     Stop(*copy.TakeServer());
     copy.EndFollowing();
