@@ -41,10 +41,11 @@ std::unique_ptr<slacker::CoreInstances> CoreParts::MakeInstances() {
 
 // What a node may have open is shared out between its cores.
 tenant::LocalTenants::Options CoreParts::TenantBounds(tenant::TenantCores& table) {
-  const uint64_t by_descriptors = core_.descriptors().shares().tenants / limits::kFilesPerTenant;
   const uint64_t cores = core_.siblings().size(),
                  of_node = options_.open_tenants.value_or(limits::kOpenTenants);
   const uint64_t wanted = of_node / cores + (core_.number() < of_node % cores ? 1 : 0);
+  core_.descriptors().SetMostOfTenants(wanted * limits::kFilesPerTenant);
+  const uint64_t by_descriptors = core_.descriptors().shares().tenants / limits::kFilesPerTenant;
   if (options_.open_tenants && wanted > by_descriptors)
     log::warn("no more than {} of the {} tenants of --open-tenants can be open: the limit of files is {}",
               by_descriptors, wanted, core_.descriptors().limit());

@@ -14,7 +14,8 @@ Descriptors::Shares Descriptors::shares() const {
   const uint64_t reserve =
       std::clamp(limit_ / 8, limits::kLeastReservedDescriptors, limits::kMostReservedDescriptors);
   const uint64_t rest = limit_ > reserve ? limit_ - reserve : 0;
-  return {rest / 2, rest / 2};
+  const uint64_t tenants = std::min(rest / 2, most_of_tenants_);
+  return {tenants, rest - tenants};
 }
 
 Descriptors::Registration::Registration(Registration&& other) noexcept

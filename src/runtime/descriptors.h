@@ -33,6 +33,9 @@ class Descriptors {
   void SetLimit(uint64_t limit) { limit_ = limit; }
   uint64_t limit() const { return limit_; }
 
+  // What tenants may use at all: what their half has more goes to connections. Before anybody asks for the shares.
+  void SetMostOfTenants(uint64_t most) { most_of_tenants_ = most; }
+
   // How many of them tenants and connections may have; the rest is for moves, the journal, the catalog, copies
   // and files that are open for a moment.
   struct Shares {
@@ -77,6 +80,7 @@ class Descriptors {
   Core& core_;
   TimePoint ask_again_at_{};
   uint64_t limit_ = kUnlimited;
+  uint64_t most_of_tenants_ = kUnlimited;
   uint64_t waits_ = 0;
   std::list<Relief> reliefs_;
 };

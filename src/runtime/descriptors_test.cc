@@ -211,6 +211,9 @@ TEST_F(DescriptorsTest, SharesLeaveAReserveWhateverTheLimit) {
   }
   core_->descriptors().SetLimit(20'000);
   EXPECT_EQ(core_->descriptors().shares().tenants, 9'488u);
+  core_->descriptors().SetMostOfTenants(100);
+  EXPECT_EQ(core_->descriptors().shares().tenants, 100u);
+  EXPECT_EQ(core_->descriptors().shares().connections, 18'876u) << "what tenants have no use for";
 }
 
 }  // namespace
