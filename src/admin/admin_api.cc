@@ -199,9 +199,10 @@ Result<catalog::TenantRecord> AdminApi::SetQuotas(const catalog::TenantRecord& r
   TW_TRY(tenant::Check(quotas));
   // What would not be held is not taken.
   if (record.engine == mariadb::kMariadbEngine &&
-      (quotas.size_bytes.value_or(0) != 0 || quotas.memory_bytes.value_or(0) != 0))
+      (quotas.size_bytes.value_or(0) != 0 || quotas.memory_bytes.value_or(0) != 0 ||
+       quotas.cpu_percent.value_or(0) != 0))
     return Fail(ErrorKind::kRefused, "QUOTA_NOT_HELD",
-                "a quota of size or memory is not held for a tenant of the engine " + record.engine,
+                "a quota of size, memory or its core is not held for a tenant of the engine " + record.engine,
                 "bound its streams, requests and statement time; and its disk by the file system of the "
                 "node's folder");
   TW_TRY_ASSIGN(auto changed, member_.catalog.SetQuotas(record.name, tenant::ToText(quotas)));

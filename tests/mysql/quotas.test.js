@@ -68,8 +68,12 @@ test("transactions begin no faster than the tenant's quota of requests, and one 
 });
 
 test("a quota that would not be held is refused", async () => {
-  for (const quota of ["--quota-size", "--quota-memory"]) {
-    const ran = await nodes.tradewind("tenant", "set", "crm", quota, "1GB");
+  for (const [quota, value] of [
+    ["--quota-size", "1GB"],
+    ["--quota-memory", "1GB"],
+    ["--quota-cpu", "50%"],
+  ]) {
+    const ran = await nodes.tradewind("tenant", "set", "crm", quota, value);
     assert.equal(ran.code, 4, ran.stderr);
     assert.match(ran.stderr, /not held for a tenant of the engine mariadb/);
     await set(quota, "none");
