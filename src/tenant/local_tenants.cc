@@ -15,6 +15,12 @@ constexpr size_t kClosers = 8;
 // Of those that were used least recently; few of them are not idle.
 constexpr size_t kLooksForIdle = 64;
 
+// One of the second engine has its memory and its files in a process of its own, and stays open for as long as it is here: if
+// it took a place among those that may be open, others would find none.
+bool TakesPlace(const HostedTenant& tenant, const TenantFiles* second_files) {
+  return !second_files || tenant.engine() != second_files->engine();
+}
+
 }  // namespace
 
 Error TenantFileMissing(const TenantName& name, const std::string& what) {
@@ -91,7 +97,7 @@ void LocalTenants::Adopt(std::unique_ptr<HostedTenant> tenant, Epoch epoch,
   entry.tenant = std::move(tenant);
   entry.tenant->SetQuotas(quotas_.Of(entry.tenant->name()));
   entry.memory = std::make_unique<Memory>(Memory{std::move(first_answer), {}});
-  ++open_;
+  if (TakesPlace(*entry.tenant, second_files_)) ++open_;
   ListIfUnused(entry);
   CloseSomeIfMany();
 }
@@ -194,8 +200,8 @@ Result<void> LocalTenants::AwaitRoomToOpen() {
 }
 
 void LocalTenants::SetClosed(Entry& entry) {
+  if (!entry.tenant || TakesPlace(*entry.tenant, second_files_)) --open_;
   entry.tenant.reset();
-  --open_;
   closed_one_.NotifyAll();
 }
 
@@ -233,6 +239,10 @@ Result<LocalTenants::Use> LocalTenants::Find(const TenantName& name) {
       ++open_;
       opened = Open(name, *entry);
       if (!opened) SetClosed(*entry);
+      if (opened && !TakesPlace(*entry->tenant, second_files_)) {
+        --open_;
+        closed_one_.NotifyAll();
+      }
     }
     entry->opening = false;
     Changed(*entry);
