@@ -8,6 +8,7 @@
 #include "runtime/descriptors.h"
 #include "runtime/fiber.h"
 #include "sim/instances/sim_instances.h"
+#include "sim/instances/sim_server.h"
 #include "sqlite/vfs.h"
 
 namespace tradewind::sim {
@@ -109,6 +110,16 @@ void Cluster::End(const std::string& host, runtime::Duration drain) {
     node.Stop(core.Now() + drain);
   });
   nodes_.erase(host);
+}
+
+void Cluster::KillServer(const std::string& host, const std::string& tenant) {
+  SimServer* const server = servers_.Find(host, tenant);
+  if (!server) return;
+  SimCore& core = server->core();
+  core.Spawn("server dies", [this, host, tenant, &core] {
+    SimServer* const found = servers_.Find(host, tenant);
+    if (found && &found->core() == &core) found->Die();
+  });
 }
 
 void Cluster::SetGuest(Guest& guest) {

@@ -46,6 +46,9 @@ class Cluster {
   // Those of its MariaDB tenants, and what of them fails.
   SimServers& servers() { return servers_; }
 
+  // The host's server of the tenant dies as soon as its core gets to it; does nothing where none runs.
+  void KillServer(const std::string& host, const std::string& tenant);
+
   // Who uses the nodes from within. Both are called in fibers of the node's core, and may suspend.
   class Guest {
    public:

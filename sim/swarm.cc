@@ -72,6 +72,7 @@ SwarmShape DrawShape(const SwarmOptions& options) {
   }
   std::swap(shape.hosts.front(), shape.hosts[random.Below(shape.hosts.size())]);
   if (options.draws_shape && random.OneIn(2)) shape.cores = random.Between(uint64_t{2}, uint64_t{4});
+  if (options.draws_shape) shape.has_instance = random.OneIn(3);
   return shape;
 }
 
@@ -147,6 +148,7 @@ void Swarm::Play() {
   Tell(fmt::format("the tenants are {}, of pages of {} bytes if they are imported",
                    fmt::join(shape_.names, ", "), shape_.page_size));
   cluster_.InClient([this] { Begin(); });
+  if (shape_.has_instance) load_ = std::make_unique<InstanceLoad>(cluster_, std::string(kSwarmInstance));
   for (int client = 0; client < shape_.administrators; ++client) Client("administers", &Swarm::Administer);
   for (int client = 0; client < shape_.writers; ++client) Client("writes", &Swarm::Write);
   for (int client = 0; client < shape_.transactors; ++client)
@@ -186,6 +188,10 @@ int Swarm::Call(const std::string& host, const std::string& method, const std::s
 void Swarm::Begin() {
   if (!options_.draws_shape) return MakeFile();
   file_ = EmptyDatabase(shape_.page_size);
+  if (shape_.has_instance) {
+    const json::object request{{"name", kSwarmInstance}, {"engine", "mariadb"}, {"node", AnyHost()}};
+    cluster_.Call(hosts_.front(), "POST", "/v1/tenants", json::serialize(request));
+  }
   for (const std::string& tenant : shape_.names) {
     if (!history_.is_kept(tenant)) continue;
     if (random().OneIn(3))
@@ -225,6 +231,7 @@ void Swarm::MakeFile() {
 }
 
 void Swarm::Administer() {
+  if (shape_.has_instance && random().OneIn(4)) return MoveInstance();
   const std::string tenant = AnyTenant();
   if (options_.mostly_moves && !random().OneIn(6)) return Move(tenant);
   switch (random().Below(20)) {
@@ -326,6 +333,19 @@ void Swarm::Move(const std::string& tenant) {
   request.erase("to");
   Tell(fmt::format("a client moves {} to {}: {} ({})", tenant, to, NameOfMove(id), json::serialize(request)));
   ChangeMove(tenant, id);
+}
+
+void Swarm::MoveInstance() {
+  json::object request{{"tenant", kSwarmInstance}, {"to", AnyHost()}};
+  if (random().OneIn(3)) DrawPace(random(), request);
+  if (random().OneIn(2)) request["keep_source_s"] = static_cast<double>(random().Below(30)) / 10;
+  if (random().OneIn(3)) request["compress"] = "zstd";
+  std::string answer;
+  const std::string asked = json::serialize(request);
+  if (Call(AnyHost(), "POST", "/v1/moves", asked, &answer) != 202) return;
+  const std::string id(json::parse(answer).at("id").as_string());
+  Tell(fmt::format("a client moves {}: {} ({})", kSwarmInstance, NameOfMove(id), asked));
+  ChangeMove(std::string(kSwarmInstance), id);
 }
 
 // While it is on, or when it is over.

@@ -22,12 +22,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "load/hrana_client.h"
 #include "move/step.h"
 #include "runtime/fiber.h"
 #include "sim/cluster.h"
+#include "sim/instances/instance_load.h"
 #include "sim/swarm_history.h"
 #include "sql/value.h"
 
@@ -46,18 +48,19 @@ struct SwarmOptions {
   bool slow_links = true;     // Everything is far away, the catalog too; or two nodes are.
   bool failing_syncs = true;  // Some syncs of a disk fail; then its node is started again.
   bool clock_jumps = true;    // The calendar of a node is set.
+  bool dying_servers = true;  // Of the MariaDB tenant, if there is one; its tools and freezes fail, too.
   bool mostly_moves = false;  // The clients of the admin API hardly do anything else.
   std::vector<move::Step> steps =
       {};  // Faults that wait for a step of a move wait for one of these; none: for any.
   // Nodes, their cores, tenants, their sizes, their pages' size, and clients are drawn too.
   bool draws_shape = false;
 
-  static const std::array<bool SwarmOptions::*, 8> kFaults;
+  static const std::array<bool SwarmOptions::*, 9> kFaults;
 };
-inline constexpr std::array<bool SwarmOptions::*, 8> SwarmOptions::kFaults = {
+inline constexpr std::array<bool SwarmOptions::*, 9> SwarmOptions::kFaults = {
     &SwarmOptions::crashes,       &SwarmOptions::cuts,         &SwarmOptions::full_disks,
     &SwarmOptions::flipped_bits,  &SwarmOptions::second_nodes, &SwarmOptions::slow_links,
-    &SwarmOptions::failing_syncs, &SwarmOptions::clock_jumps};
+    &SwarmOptions::failing_syncs, &SwarmOptions::clock_jumps,  &SwarmOptions::dying_servers};
 
 // What the cluster and its clients are.
 struct SwarmShape {
@@ -71,9 +74,12 @@ struct SwarmShape {
   int sessions = 2;
   uint64_t rows = 0;  // That each kept tenant has from the beginning.
   std::optional<size_t> open_tenants = {};
-  size_t cores = 1;  // Of each node.
+  size_t cores = 1;           // Of each node.
+  bool has_instance = false;  // A tenant of MariaDB beside the others, with clients of its own.
 };
 SwarmShape DrawShape(const SwarmOptions& options);
+
+inline constexpr std::string_view kSwarmInstance = "crm";
 
 class Swarm {
  public:
@@ -123,6 +129,7 @@ class Swarm {
   void Move(const std::string& tenant);
   void ChangeMove(const std::string& tenant, const std::string& id);
   void Drain();
+  void MoveInstance();
   void Look(const std::string& tenant);
   // A call of the admin API; its status, or 0 when no answer came.
   int Call(const std::string& host, const std::string& method, const std::string& target,
@@ -156,6 +163,7 @@ class Swarm {
   Action SlowDown();
   Action FailSyncs();
   Action JumpClock();
+  Action KillServer();
 
   // swarm_checks.cc
   void Settle();
@@ -163,12 +171,14 @@ class Swarm {
   void AwaitMoves();
   std::map<std::string, std::string> Owners();
   void CheckServed(const std::string& tenant);
+  void CheckInstanceServed();
   void CheckMoves(const std::string& tenant, const std::string& owner);
   void CheckFreshNames();
   void CheckFiles();
   std::string StrayFile(const std::map<std::string, std::string>& owners);
 
   std::unique_ptr<Listener> listener_;  // Before the cluster, whose nodes it hears.
+  std::unique_ptr<InstanceLoad> load_;  // And this, whose nodes it visits. Null: there is no MariaDB tenant.
   const SwarmOptions options_;
   const SwarmShape shape_;
   const std::vector<std::string>& hosts_ = shape_.hosts;

@@ -36,12 +36,19 @@ void Swarm::CheckOutcome() {
   const std::map<std::string, std::string> owners = Owners();
   for (const std::string& tenant : history_.names())
     if (!owners.contains(tenant) && history_.MustExist(tenant, now())) Find(tenant + " is gone");
+  if (load_ && !owners.contains(std::string(kSwarmInstance))) Find(fmt::format("{} is gone", kSwarmInstance));
   for (const auto& [tenant, owner] : owners) CheckServed(tenant);
   history_.CheckOrder();
   for (const auto& [tenant, owner] : owners) {
     if (!findings_.empty()) return;
     CheckMoves(tenant, owner);
     CheckServed(tenant);
+  }
+  if (findings_.empty() && load_) {
+    load_->Stop();
+    runtime::SleepFor(2s);
+    if (std::string wrong = load_->Verify(owners.at(std::string(kSwarmInstance))); !wrong.empty())
+      Find(std::move(wrong));
   }
   if (findings_.empty()) CheckFreshNames();
 }
@@ -86,7 +93,16 @@ std::map<std::string, std::string> Swarm::Owners() {
   return owners;
 }
 
+// Its clients get on.
+void Swarm::CheckInstanceServed() {
+  const size_t wanted = load_->acknowledged().size() + 5;
+  const runtime::TimePoint patience = now() + kPatience;
+  while (load_->acknowledged().size() < wanted && now() < patience) runtime::SleepFor(20ms);
+  if (load_->acknowledged().size() < wanted) Find(fmt::format("{} does not serve", kSwarmInstance));
+}
+
 void Swarm::CheckServed(const std::string& tenant) {
+  if (tenant == kSwarmInstance) return CheckInstanceServed();
   for (const std::string& host : hosts_) {
     const auto client = ClientOf(tenant, host);
     const runtime::TimePoint patience = now() + kPatience;
@@ -170,7 +186,7 @@ std::string Swarm::StrayFile(const std::map<std::string, std::string>& owners) {
     const auto& entries = cluster_.node(host).journal().entries();
     for (const auto& [tenant, owner] : owners) {
       if (owner != host) continue;
-      if (files.erase(tenant + ".db") == 0)
+      if (files.erase(tenant + (tenant == kSwarmInstance ? ".mariadb" : ".db")) == 0)
         return fmt::format("{} owns {} and has no file of it", host, tenant);
       files.erase(tenant + ".db-wal");
       const auto entry = entries.find(tenant);

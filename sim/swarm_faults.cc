@@ -53,6 +53,7 @@ Swarm::Action Swarm::BeginFault() {
   if (options_.slow_links) faults.push_back(&Swarm::SlowDown);
   if (options_.failing_syncs) faults.push_back(&Swarm::FailSyncs);
   if (options_.clock_jumps) faults.push_back(&Swarm::JumpClock);
+  if (load_ && options_.dying_servers) faults.push_back(&Swarm::KillServer);
   return faults.empty() ? Action() : (this->*faults[random().Below(faults.size())])();
 }
 
@@ -199,6 +200,19 @@ Swarm::Action Swarm::JumpClock() {
   Tell(fmt::format("the clock of {} is set {} s {}", host, by / 1s, back ? "back" : "forward"));
   cluster_.world().JumpClock(host, back ? -by : by);
   return {};
+}
+
+// Its tools fail, and freezes, for as long.
+Swarm::Action Swarm::KillServer() {
+  const std::string host = AnyHost();
+  SimServers& servers = cluster_.servers();
+  servers.failing_backups = servers.failing_preparations = servers.failing_freezes = 3;
+  const Action end = [&servers] {
+    servers.failing_backups = servers.failing_preparations = servers.failing_freezes = 0;
+  };
+  return NowOrAtAStep(
+      fmt::format("the server of {} at {} dies", kSwarmInstance, host),
+      [this, host] { cluster_.KillServer(host, std::string(kSwarmInstance)); }, end);
 }
 
 }  // namespace tradewind::sim

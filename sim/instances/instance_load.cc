@@ -1,9 +1,14 @@
 #include "sim/instances/instance_load.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
 
 #include "mariadb/hosted_instance.h"
+#include "runtime/call_on.h"
+#include "sim/disk_image.h"
+#include "sim/instance_log.h"
 #include "sim/instances/sim_server.h"
 
 namespace tradewind::sim {
@@ -12,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kSessions = 2;  // At each node.
+constexpr int kSessions = 2;  // At each core.
 
 class SimVisit final : public mariadb::HostedInstance::Visit {
  public:
@@ -28,8 +33,8 @@ class SimVisit final : public mariadb::HostedInstance::Visit {
 
 }  // namespace
 
-InstanceLoad::Home::Home(std::string at, node::Node& of)
-    : host(std::move(at)), node(of), core(static_cast<SimCore&>(of.core())), fibers(core) {}
+InstanceLoad::Home::Home(std::string at, node::CoreParts& of)
+    : host(std::move(at)), parts(of), core(static_cast<SimCore&>(of.core())), fibers(core) {}
 
 InstanceLoad::InstanceLoad(Cluster& cluster, std::string tenant)
     : cluster_(cluster), tenant_(std::move(tenant)) {
@@ -37,19 +42,39 @@ InstanceLoad::InstanceLoad(Cluster& cluster, std::string tenant)
 }
 
 void InstanceLoad::Arrive(const std::string& host, node::Node& node) {
-  auto& home = homes_[host];
-  home = std::make_unique<Home>(host, node);
-  for (int session = 0; session < kSessions; ++session)
-    home->fibers.Spawn("session", [this, at = home.get()] { RunSession(*at); });
-  home->fibers.Spawn("direct session", [this, at = home.get()] { RunPastTheGate(*at); });
+  auto& homes = homes_[host];
+  homes.clear();
+  for (size_t number = 0; number < node.core().siblings().size(); ++number) {
+    homes.push_back(std::make_unique<Home>(host, node.parts(number)));
+    Home& home = *homes.back();
+    runtime::CallOn(home.core, [&] {
+      for (int session = 0; session < kSessions; ++session)
+        home.fibers.Spawn("session", [this, &home] { RunSession(home); });
+      home.fibers.Spawn("direct session", [this, &home] { RunPastTheGate(home); });
+    });
+  }
 }
 
 void InstanceLoad::Leave(const std::string& host) {
   const auto found = homes_.find(host);
   if (found == homes_.end()) return;
-  found->second->leaving = true;
-  found->second->fibers.Join();
+  for (const auto& home : found->second) {
+    home->leaving = true;
+    runtime::CallOn(home->core, [&] { home->fibers.Join(); });
+  }
   homes_.erase(found);
+}
+
+std::string InstanceLoad::Verify(const std::string& host) const {
+  const FileImage* const file = cluster_.world().DiskOf(host).FindDurable(InstancePath(tenant_));
+  if (!file) return fmt::format("{} has no file of {}", host, tenant_);
+  std::map<int64_t, int> times;
+  for (const SimTransaction& transaction : ParseLog(file->durable())) ++times[transaction.row];
+  for (const auto& [row, count] : times)
+    if (count > 1) return fmt::format("row {} of {} is there {} times", row, tenant_, count);
+  for (const int64_t row : acknowledged_)
+    if (!times.contains(row)) return fmt::format("row {} of {} was acknowledged, and is lost", row, tenant_);
+  return "";
 }
 
 void InstanceLoad::Rest(const Home& home) {
@@ -65,7 +90,7 @@ void InstanceLoad::RunSession(Home& home) {
 
 // It leaves when the tenant does, as a session of the proxy.
 void InstanceLoad::VisitOnce(Home& home) {
-  const auto use = home.node.parts().tenants().Find(tenant_);
+  const auto use = home.parts.tenants().Find(tenant_);
   if (!use || IsOver(home)) return;
   SimVisit visit(mariadb::AsInstance(use->hosted()));
   const auto stays = [&] {
@@ -90,7 +115,7 @@ void InstanceLoad::RunPastTheGate(Home& home) {
 
 void InstanceLoad::Write(Home& home) {
   SimServer* const server = cluster_.servers().Find(home.host, tenant_);
-  if (!server) return;
+  if (!server || &server->core() != &home.core) return;
   const int64_t row = ++rows_;
   const auto committed = server->Commit(row);
   if (!committed || home.core.crashed()) return;

@@ -290,10 +290,10 @@ void SimServer::Accept(runtime::Listener& listener) {
     auto accepted = listener.Accept();
     if (!accepted) return;
     const std::shared_ptr<runtime::Connection> connection = *std::move(accepted);
-    served_.insert(connection.get());
+    served_.push_back(connection.get());
     fibers_.Spawn("simulated primary", [this, connection] {
       Serve(*connection);
-      served_.erase(connection.get());
+      std::erase(served_, connection.get());
       changed_.NotifyAll();
     });
   }

@@ -12,7 +12,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +45,8 @@ class SimServer final : public mariadb::Server {
   // -- For a client that is connected to it
   // Fails without a word on whether it was committed when the server dies meanwhile.
   Result<void> Commit(int64_t row);
+
+  SimCore& core() { return core_; }
 
   // -- For the test
   // It starts again after a while.
@@ -107,8 +108,8 @@ class SimServer final : public mariadb::Server {
   bool read_only_ = true;
   uint64_t starts_ = 0;
   std::unique_ptr<runtime::Listener> listener_;
-  std::set<runtime::Connection*> served_;  // Replicas.
-  std::string password_;                   // Of a replica; "" lets none in.
+  std::vector<runtime::Connection*> served_;  // Replicas, by the time at which they came.
+  std::string password_;                      // Of a replica; "" lets none in.
   // As a replica:
   mariadb::PrimaryLogin login_;
   slacker::Dial dial_;
