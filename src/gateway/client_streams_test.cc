@@ -107,6 +107,9 @@ TEST_F(ClientStreamsTest, OnlySoManyEndingsAreRemembered) {
     streams_->End(**Acquire(first), Ending::kClosed);
     for (size_t i = 0; i < limits::kRememberedStreams; ++i)
       streams_->End(*streams_->Open({"shop", {}}), Ending::kFailed);
+    EXPECT_THAT(MessageOf(Acquire(first)), HasSubstr("was closed;"))
+        << "of those whose clients never had a baton nobody asks";
+    for (size_t i = 0; i < limits::kRememberedStreams; ++i) streams_->End(**Acquire(Open()), Ending::kFailed);
     EXPECT_THAT(MessageOf(Acquire(first)), HasSubstr("was closed, or failed, or was idle"));
   });
 }
