@@ -19,7 +19,6 @@ constexpr std::string_view kRecordMagic = "TWJR";
 constexpr uint32_t kVersion = 2;
 constexpr uint64_t kSectorBytes = 512;
 constexpr uint64_t kHeaderBytes = 32;
-constexpr uint64_t kSlotBytes = 24;
 constexpr uint64_t kRecordHeaderBytes = 40;
 constexpr uint64_t kOldRecordHeaderBytes = 12;
 constexpr uint32_t kLongestPayloadBytes = 1u << 20;
