@@ -31,7 +31,8 @@ inline constexpr milliseconds kProcessLook{1};
 inline constexpr milliseconds kProcessLookLongest{50};
 
 // File descriptors. Of the process's limit an eighth, within these bounds, is kept for moves, the journal and what
-// is open for a moment; of the rest tenants have a half, and connections the other.
+// is open for a moment; of the rest tenants have a half, or what --open-tenants needs if that is less, and connections
+// the other.
 inline constexpr uint64_t kLeastReservedDescriptors = 64;
 inline constexpr uint64_t kMostReservedDescriptors = 1'024;
 // A node takes no more cores by itself than have so many of the process's descriptors each, and so many open tenants.

@@ -1,9 +1,9 @@
 // The tenants of one core, whose files are on this node and that it serves: opened at first use, found by name.
 //
-// No more than a bound of them are open at a time: beyond it, when a descriptor is wanted elsewhere, and while little
-// memory is left, those that nobody has used for longest are closed. One of which anybody holds a Use is not (a stream, a transaction, a move,
-// an export hold one), nor one that takes part in a move, is claimed, or is not idle for a reason of its own
-// (Tenant::IsIdle). Closing for idleness is nothing that anybody is told of: the tenant stays owned here, Find()
+// No more than a bound of them are open at a time, of an engine whose tenants can be closed: beyond it, when a descriptor
+// is wanted elsewhere, and while little memory is left, those that nobody has used for longest are closed. One of which
+// anybody holds a Use is not (a stream, a transaction, a move, an export hold one), nor one that takes part in a move, is
+// claimed, or is not idle for a reason of its own (Tenant::IsIdle). Closing for idleness is nothing that anybody is told of: the tenant stays owned here, Find()
 // waits until it is closed, and opens it again.
 //
 // What is on disk when, and what a crash leaves. Closing for idleness changes no byte that a commit or a move relies on
