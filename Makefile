@@ -125,7 +125,7 @@ bench-serve: build
 # A MariaDB tenant of 1 GB moves under load: without a throttle, at fixed rates, by the controller, as Slacker was published;
 # and beside it what is done by hand. Some ten minutes.
 bench-mariadb: build
-	@python3 bench/mariadb.py $${TRADEWIND_BINARY:-build/tradewind} $(BENCH_FLAGS)
+	@python3 bench/mariadb.py $${TRADEWIND_BINARY:-build/tradewind} --report build $(BENCH_FLAGS)
 
 # Ten minutes of all of that at once on two nodes, beside a bank that moves: what failed, and what memory and descriptors
 # are afterwards.

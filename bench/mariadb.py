@@ -8,17 +8,20 @@ Two nodes on this machine; the load of `tradewind bench --workload oltp`, open l
 
   open      no throttle
   rate      three fixed rates: an eighth, a quarter and a half of what the open one reached
-  setpoint  the controller at two setpoints, 1.6 and 2.4 times the p95 of before
-  mean      Slacker as published: the mean as its signal, at 1.6 times what it was before
+  setpoint  the controller at two setpoints, 1.6 and 2.4 times the p95 of before at the nodes
+  mean      Slacker as published: the mean as its signal, at 1.6 times what it was before at the nodes
   replica   by hand: a backup without a throttle, a replica of it, promoted; clients are sent away and connect again
   stop      stop-and-copy: nothing is taken while the instance is copied
 
-Prints for each: p95 before, and in each of the move's phases; the pause; the longest that anyone waited; what failed.
+Prints for each: p95 before, and in each of the move's phases; the pause; the longest that anyone waited; what failed. The
+first line is of whole transactions, at the clients; the second of requests, at the nodes, which is what a setpoint is for:
+a transaction is some twenty of them.
 Exits with 1 if a move through Tradewind failed a request.
 """
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -28,6 +31,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 PHASES = ["snapshot", "prepare", "catch-up", "hand-over", "finish"]
 
@@ -45,7 +49,7 @@ def free_port():
 class Cluster:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
-        self.nodes, self.mysql, self.url = {}, {}, None
+        self.nodes, self.mysql, self.url, self.urls = {}, {}, None, []
         os.environ["XDG_STATE_HOME"] = os.path.join(folder, "state")
         for name in ("n1", "n2"):
             self.mysql[name] = free_port()
@@ -57,6 +61,7 @@ class Cluster:
             self.nodes[name] = node
             url = node.stdout.readline().split()[2]
             self.url = self.url or url
+            self.urls.append(url)
 
     def call(self, *words):
         out = subprocess.run([self.program, *words, "--server", self.url, "-o", "json"], check=True, capture_output=True, text=True)
@@ -64,6 +69,24 @@ class Cluster:
 
     def owner(self):
         return self.call("tenant", "show", "crm")["owner"]
+
+    def requests(self):
+        """What the nodes count of MySQL's requests: how many took at most so many ms, all of them, and their sum in ms."""
+        within, count, total = {}, 0, 0
+        for url in self.urls:
+            with urllib.request.urlopen(url + "/metrics") as answer:
+                text = answer.read().decode()
+            for name, labels, value in re.findall(r"^tradewind_request_seconds_(bucket|count|sum){(.*)} (\S+)$", text, re.MULTILINE):
+                if 'kind="mysql"' not in labels:
+                    continue
+                if name == "bucket":
+                    at = float(re.search(r'le="([^"]+)"', labels)[1]) * 1000
+                    within[at] = within.get(at, 0) + float(value)
+                elif name == "count":
+                    count += float(value)
+                else:
+                    total += float(value) * 1000
+        return within, count, total
 
     def server_port(self):
         """The owner's own server."""
@@ -84,7 +107,7 @@ class Bench:
         with open(self.password, "w") as file:
             file.write(made["password"])
         self.secret = made["password"]
-        self.reached = None  # Bytes a second, without a throttle.
+        self.p95 = self.mean = None  # Of requests at the nodes while nothing moves, in ms.
 
     def run(self, *more, servers=None, duration="30s", name="run", check=True):
         """A run of the load, as its results say."""
@@ -107,6 +130,20 @@ class Bench:
                         "--password-file", self.password, "--size", self.options.size, "--record-bytes", "1000", "--load-only",
                         *sum((["--mysql", one] for one in at), [])], check=True, stdout=subprocess.DEVNULL)
 
+    def calm(self):
+        """p95 and mean of requests at the nodes, in ms, while nothing moves."""
+        within, count, total = self.cluster.requests()
+        self.run(duration=f"{self.options.seconds}s", name="calm")
+        more, more_count, more_total = self.cluster.requests()
+        wanted, below, at_below = 0.95 * (more_count - count), 0, 0
+        for at in sorted(more):
+            here = more[at] - within.get(at, 0)
+            if here >= wanted:
+                break
+            below, at_below = here, at
+        p95 = at_below + (at - at_below) * (wanted - below) / (here - below) if at != float("inf") else at_below
+        return p95, (more_total - total) / (more_count - count)
+
     def move(self, name, *pace):
         """A move to the other node under load, and what the users felt."""
         to = "n2" if self.cluster.owner() == "n1" else "n1"
@@ -126,13 +163,16 @@ class Bench:
         ends["finish"] = moved["to_t"]
         row = {"name": name, "before": found["windows"]["before"]["p95_ms"], "pause": figures["handover_ms"],
                "longest": found["totals"]["max_ms"], "failed": found["totals"]["failed"], "seconds": moved["to_t"] - moved["from_t"],
-               "setpoint": receipt["setpoint_ms"], "mean": found["windows"]["before"]["mean_ms"]}
+               "setpoint": None, "nodes": {"before": self.p95, "setpoint": receipt["setpoint_ms"]}}
         # A point of the timeline is the p95 of a second: of each phase the worst third and the median of its points.
         begins = moved["from_t"]
         for phase in PHASES:
             points = [point["p95_ms"] for point in found["timeline"]
                       if point["p95_ms"] is not None and point["t"] + 1 > begins and point["t"] < ends[phase]]
             row[phase] = statistics.median(points) if points else None
+            seen = [sample["p95_ms"] for sample in moved["samples"]
+                    if sample["p95_ms"] is not None and sample["t"] >= begins and sample["t"] < ends[phase]]
+            row["nodes"][phase] = statistics.median(seen) if seen else None
             begins = ends[phase]
         rates = [sample["sent_bytes_per_s"] for sample in moved["samples"] if sample["sent_bytes_per_s"]]
         row["rate"] = statistics.median(rates) if rates else 0
@@ -144,6 +184,9 @@ class Bench:
             return "      -" if value is None else f"{value:7.1f}"
         say(f"{row['name']:14} {ms(row['before'])} " + " ".join(ms(row.get(phase)) for phase in PHASES) +
             f" {ms(row['setpoint'])} {ms(row['pause'])} {ms(row['longest'])} {row['seconds']:8.1f} {row['failed']:7.0f}")
+        if nodes := row.get("nodes"):
+            say(f"{'  at the nodes':14} {ms(nodes['before'])} " + " ".join(ms(nodes[phase]) for phase in PHASES) +
+                f" {ms(nodes['setpoint'])}")
 
     # -- By hand. The instance is the tenant's own, reached at its own port; the copy is nobody's.
 
@@ -328,6 +371,7 @@ def main():
         say(f"{options.size}, {options.load:g} transactions a second. p95 in ms, of the seconds of each phase their median.\n")
         say(f"{'':14} {'before':>7} " + " ".join(f"{phase:>7.7}" for phase in PHASES) +
             f" {'setp.':>7} {'pause':>7} {'longest':>7} {'seconds':>8} {'failed':>7}")
+        bench.p95, bench.mean = bench.calm()
         rows = [bench.move("open", "--move-rate", "none")]
         if "rate" in wanted:
             for share, text in ((8, "an eighth"), (4, "a quarter"), (2, "half")):
@@ -335,10 +379,10 @@ def main():
                 rows.append(bench.move(f"{rate // 1_000_000}MBs {text}".replace(" ", "-"), "--move-rate", f"{rate}B/s"))
         if "setpoint" in wanted:
             for times in (1.6, 2.4):
-                setpoint = rows[0]["before"] * times
+                setpoint = bench.p95 * times
                 rows.append(bench.move(f"p95-{setpoint:.1f}ms", "--setpoint", f"{setpoint:.2f}ms"))
         if "mean" in wanted:
-            rows.append(bench.move("slacker-mean", "--setpoint", f"mean:{rows[0]['mean'] * 1.6:.2f}ms"))
+            rows.append(bench.move("slacker-mean", "--setpoint", f"mean:{bench.mean * 1.6:.2f}ms"))
         failed = sum(row["failed"] for row in rows)
         if "replica" in wanted:
             bench.by_hand("replica", stop=False)
