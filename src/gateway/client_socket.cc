@@ -45,8 +45,7 @@ size_t BytesOfLines(std::string_view entries, uint32_t lines) {
 
 ClientSocket::ClientSocket(runtime::Core& core, net::WebSocket& socket, TenantName tenant, OwnerCalls& owner,
                            pace::Sensor& sensor, Access access, std::shared_ptr<uint64_t> stored_sql)
-    : core_(core),
-      socket_(socket),
+    : socket_(socket),
       tenant_(std::move(tenant)),
       owner_(owner),
       sensor_(sensor),

@@ -101,7 +101,6 @@ class ClientSocket {
   void Say(const std::string& text);
   void Refuse(int32_t request_id, std::string code, std::string message);
 
-  runtime::Core& core_;
   net::WebSocket& socket_;
   const TenantName tenant_;
   OwnerCalls& owner_;

@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/overloaded.h"
 #include "hrana/error_codes.h"
 #include "net/json_text.h"
 #include "runtime/turns.h"
@@ -15,11 +16,6 @@ namespace {
 constexpr size_t kBytesBetweenLooks = 16u << 10;
 constexpr size_t kBlobBytesBetweenLooks = 48u << 10;  // Of a blob before it is encoded.
 static_assert(kBlobBytesBetweenLooks % 3 == 0, "a piece must end with a group of base64");
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
 
 // Calls append(item) for each, with commas between and brackets around.
 template <typename Items, typename Append>
@@ -74,7 +70,6 @@ void AppendLastInsertRowid(std::string& out, const sql::StatementResult& result)
 }
 
 // What a result begins with (EncodeErrorResult, Run).
-constexpr std::string_view kOk = R"({"type":"ok",)";
 constexpr std::string_view kError = R"({"type":"error",)";
 
 void AppendSql(std::string& out, const std::string& sql, const std::optional<int32_t>& sql_id) {

@@ -1,15 +1,11 @@
 #include "hrana/socket_message.h"
 
+#include "base/overloaded.h"
 #include "hrana/error_codes.h"
 #include "net/json_text.h"
 
 namespace tradewind::hrana {
 namespace {
-
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
 
 void AppendStart(std::string& out, std::string_view type, int32_t request_id) {
   out += "{\"type\":\"";

@@ -201,7 +201,7 @@ Result<std::map<TenantName, RepairFacts>> FactsOfFolder(runtime::Disk& disk, con
     tenant.has_file |= suffix == kFile || suffix == mariadb::kInstanceSuffix;
     tenant.has_wal |= suffix == kWal;
     if (suffix != kMap) continue;
-    tenant.map.emplace();
+    tenant.map = RepairFacts::Map{};
     TW_TRY_ASSIGN(const std::string bytes, ReadWhole(disk, folder + "/" + name));
     const auto map = sqlite::PresenceMap::Parse(std::as_bytes(std::span(bytes)), folder + "/" + name);
     if (map) tenant.map = RepairFacts::Map{true, (*map)->list(), (*map)->missing()};
