@@ -37,7 +37,7 @@ class BackupImport final : public Import {
         options_(std::move(options)),
         folder_(core, options_.folder) {}
 
-  Result<void> Start();
+  Result<void> Start() override;
   Result<void> Write(Bytes bytes) override { return unpacking_->Write(bytes); }
   Result<void> Finish() override;
   void Interrupt() override { interrupted_ = true; }
@@ -152,14 +152,9 @@ void BackupImport::End() {
 
 }  // namespace
 
-Result<std::unique_ptr<Import>> BeginBackupImport(runtime::Core& core, const ServerPrograms& programs,
-                                                  Import::Options options) {
-  auto import = std::make_unique<BackupImport>(core, programs, std::move(options));
-  if (auto started = import->Start(); !started) {
-    import->End();
-    return Fail(std::move(started).error());
-  }
-  return std::unique_ptr<Import>(std::move(import));
+std::unique_ptr<Import> NewBackupImport(runtime::Core& core, const ServerPrograms& programs,
+                                        Import::Options options) {
+  return std::make_unique<BackupImport>(core, programs, std::move(options));
 }
 
 }  // namespace tradewind::mariadb

@@ -7,15 +7,14 @@
 
 #include <memory>
 
-#include "base/result.h"
 #include "mariadb/import.h"
 #include "mariadb/programs.h"
 #include "runtime/core.h"
 
 namespace tradewind::mariadb {
 
-// Suspends. The errors of FindBackupPrograms(), InstanceFolder and Unpacking.
-Result<std::unique_ptr<Import>> BeginBackupImport(runtime::Core& core, const ServerPrograms& programs,
-                                                  Import::Options options);
+// One whose Start() has the errors of FindBackupPrograms(), InstanceFolder and Unpacking.
+std::unique_ptr<Import> NewBackupImport(runtime::Core& core, const ServerPrograms& programs,
+                                        Import::Options options);
 
 }  // namespace tradewind::mariadb

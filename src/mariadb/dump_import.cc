@@ -47,7 +47,7 @@ class DumpImport final : public Import {
         options_(std::move(options)),
         folder_(core, options_.folder) {}
 
-  Result<void> Start();
+  Result<void> Start() override;
   Result<void> Write(Bytes bytes) override;
   Result<void> Finish() override;
   void Interrupt() override;
@@ -207,14 +207,9 @@ void DumpImport::End() {
 
 }  // namespace
 
-Result<std::unique_ptr<Import>> BeginDumpImport(runtime::Core& core, const ServerPrograms& programs,
-                                                Import::Options options) {
-  auto import = std::make_unique<DumpImport>(core, programs, std::move(options));
-  if (auto started = import->Start(); !started) {
-    import->End();
-    return Fail(std::move(started).error());
-  }
-  return std::unique_ptr<Import>(std::move(import));
+std::unique_ptr<Import> NewDumpImport(runtime::Core& core, const ServerPrograms& programs,
+                                      Import::Options options) {
+  return std::make_unique<DumpImport>(core, programs, std::move(options));
 }
 
 }  // namespace tradewind::mariadb

@@ -9,15 +9,14 @@
 
 #include <memory>
 
-#include "base/result.h"
 #include "mariadb/import.h"
 #include "mariadb/programs.h"
 #include "runtime/core.h"
 
 namespace tradewind::mariadb {
 
-// Suspends. The errors of FindClientProgram(), InstanceFolder and Instance.
-Result<std::unique_ptr<Import>> BeginDumpImport(runtime::Core& core, const ServerPrograms& programs,
-                                                Import::Options options);
+// One whose Start() has the errors of FindClientProgram(), InstanceFolder and Instance.
+std::unique_ptr<Import> NewDumpImport(runtime::Core& core, const ServerPrograms& programs,
+                                      Import::Options options);
 
 }  // namespace tradewind::mariadb

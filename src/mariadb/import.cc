@@ -48,9 +48,15 @@ Result<void> CheckIsSql(std::string_view beginning) {
 Result<std::unique_ptr<Import>> Import::Begin(runtime::Core& core, const ServerPrograms& programs,
                                               Options options, Bytes beginning) {
   const std::string_view text(reinterpret_cast<const char*>(beginning.data()), beginning.size());
-  if (text.starts_with(kStream)) return BeginBackupImport(core, programs, std::move(options));
-  TW_TRY(CheckIsSql(text));
-  return BeginDumpImport(core, programs, std::move(options));
+  const bool is_backup = text.starts_with(kStream);
+  if (!is_backup) TW_TRY(CheckIsSql(text));
+  auto import = is_backup ? NewBackupImport(core, programs, std::move(options))
+                          : NewDumpImport(core, programs, std::move(options));
+  if (auto started = import->Start(); !started) {
+    import->End();
+    return Fail(std::move(started).error());
+  }
+  return import;
 }
 
 }  // namespace tradewind::mariadb

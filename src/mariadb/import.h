@@ -45,6 +45,10 @@ class Import {
   virtual void Interrupt() = 0;
   // Ends what runs, and removes everything. Suspends.
   virtual void End() = 0;
+
+ private:
+  // What Begin() does first with a new one. Suspends.
+  virtual Result<void> Start() = 0;
 };
 
 }  // namespace tradewind::mariadb
