@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "load/bank.h"
 #include "move/step.h"
 #include "sim/cluster.h"
+#include "sim/step_test_name.h"
 
 namespace tradewind::sim {
 namespace {
@@ -177,19 +177,7 @@ TEST_P(AtEachStep, ANodeThatGoesDownOnTheWayBackLosesNothing) {
   if (IsOfTheWayBack(GetParam())) PlayAll(GetParam(), true);
 }
 
-std::string Name(const testing::TestParamInfo<std::string_view>& info) {
-  std::string name;
-  bool upper = true;
-  for (const char c : info.param) {
-    if (c == '-')
-      upper = true;
-    else
-      name += std::exchange(upper, false) ? static_cast<char>(std::toupper(c)) : c;
-  }
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Simulated, AtEachStep, testing::ValuesIn(move::kStepNames), Name);
+INSTANTIATE_TEST_SUITE_P(Simulated, AtEachStep, testing::ValuesIn(move::kStepNames), StepTestName);
 
 }  // namespace
 }  // namespace tradewind::sim

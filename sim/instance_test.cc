@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +21,7 @@
 #include "sim/cluster.h"
 #include "sim/instance_log.h"
 #include "sim/instances/instance_load.h"
+#include "sim/step_test_name.h"
 #include "sim/swarm_run.h"
 
 namespace tradewind::sim {
@@ -290,19 +290,8 @@ TEST_P(AtEachStepOfAnInstance, ACutOrACancelLosesNothing) {
   PlayAll(std::move(incidents));
 }
 
-std::string Name(const testing::TestParamInfo<std::string_view>& info) {
-  std::string name;
-  bool upper = true;
-  for (const char c : info.param) {
-    if (c == '-')
-      upper = true;
-    else
-      name += std::exchange(upper, false) ? static_cast<char>(std::toupper(c)) : c;
-  }
-  return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(Simulated, AtEachStepOfAnInstance, testing::ValuesIn(move::kStepNames), Name);
+INSTANTIATE_TEST_SUITE_P(Simulated, AtEachStepOfAnInstance, testing::ValuesIn(move::kStepNames),
+                         StepTestName);
 
 // -- Whatever can fail, at any moment
 

@@ -298,6 +298,18 @@ class LocalCopyTest : public mariadb::ServersTest {
   ~LocalCopyTest() override {
     if (const pid_t left = Folder("copy").LockHolder()) kill(left, SIGKILL);
   }
+  LocalCopy NewCopy() {
+    mariadb::InstanceOptions options;
+    options.folder = root_.File("copy");
+    options.buffer_pool_bytes = 16u << 20;
+    options.redo_log_bytes = 8u << 20;
+    return LocalCopy(
+        *core_,
+        [this] {
+          return Result<LocalCopy::Programs>(LocalCopy::Programs{programs_, backup_programs_});
+        },
+        options);
+  }
   void Fill(LocalCopy& copy, LocalInstance& source) {
     ASSERT_TRUE(copy.Begin());
     auto backup = source.StartBackup();
@@ -328,16 +340,7 @@ TEST_F(LocalCopyTest, ThePortOfAReplicaIsHeldUntilItsServerFollowsNobody) {
     const auto server = OpenWritable("source");
     ASSERT_TRUE(server);
     LocalInstance source(*core_, backup_programs_, *server, {});
-    mariadb::InstanceOptions options;
-    options.folder = root_.File("copy");
-    options.buffer_pool_bytes = 16u << 20;
-    options.redo_log_bytes = 8u << 20;
-    LocalCopy copy(
-        *core_,
-        [&] {
-          return Result<LocalCopy::Programs>(LocalCopy::Programs{programs_, backup_programs_});
-        },
-        options);
+    LocalCopy copy = NewCopy();
     Fill(copy, source);
     const auto replica = copy.Start();
     ASSERT_TRUE(replica) << Describe(replica.error());
@@ -374,16 +377,7 @@ TEST_F(LocalCopyTest, TheServerOfACopyStandsBackForProcessorsUntilItIsNear) {
     const auto server = OpenWritable("source");
     ASSERT_TRUE(server);
     LocalInstance source(*core_, backup_programs_, *server, {});
-    mariadb::InstanceOptions options;
-    options.folder = root_.File("copy");
-    options.buffer_pool_bytes = 16u << 20;
-    options.redo_log_bytes = 8u << 20;
-    LocalCopy copy(
-        *core_,
-        [&] {
-          return Result<LocalCopy::Programs>(LocalCopy::Programs{programs_, backup_programs_});
-        },
-        options);
+    LocalCopy copy = NewCopy();
     Fill(copy, source);
     const auto replica = copy.Start();
     ASSERT_TRUE(replica) << Describe(replica.error());
