@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { createConnection } from "mysql2/promise";
 import { startNode } from "../clients/cluster.js";
-import { Nodes } from "./nodes.js";
+import { Nodes, until } from "./nodes.js";
 
 let nodes;
 let account; // Of crm.
@@ -60,6 +60,8 @@ test("a tenant's port is there again when its node is, and a statement is ended 
   const other = await nodes.open("n1", account);
   assert.notEqual(victim.threadId, other.threadId);
   const slow = victim.query("SELECT SLEEP(1000) AS interrupted").then(([rows]) => rows[0].interrupted, (error) => error.errno);
+  // They are two connections: the server could read the second one's statement first, and there would be nothing to end.
+  await until("its statement", async () => (await other.query("SELECT COUNT(*) AS n FROM information_schema.processlist WHERE info LIKE '%AS interrupted' AND id <> CONNECTION_ID()"))[0][0].n === 1);
   await other.query(`KILL QUERY ${victim.threadId}`);
   assert.ok([1, 1317].includes(await slow));
   victim.destroy();
