@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "base/limits.h"
 #include "sim/swarm.h"
 #include "sim/swarm_table.h"
 
@@ -53,8 +54,10 @@ void Swarm::CheckOutcome() {
   if (findings_.empty()) CheckFreshNames();
 }
 
-// Those of the clients and of drains.
+// Those of the clients and of drains. One that waits for its tenant's name, behind a change of its core say, is in no
+// list yet; it waits no longer than a call between nodes may take.
 void Swarm::AwaitMoves() {
+  runtime::SleepFor(limits::kNodeCall);
   const runtime::TimePoint patience = now() + kPatience;
   std::string moving = "?";
   while (!moving.empty() && now() < patience) {
@@ -72,7 +75,6 @@ void Swarm::AwaitMoves() {
   if (!moving.empty()) Find("a move does not end: " + moving);
 }
 
-// As every node sees them.
 // As every node lists them. A tenant of which nobody knows yet whether it was made may be made between two lists, once.
 std::map<std::string, std::string> Swarm::Owners() {
   constexpr int kLooks = 3;

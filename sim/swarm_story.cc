@@ -35,7 +35,9 @@ std::string Swarm::InPlainWords(std::string line) const {
     plain += known == moves_.end() ? "a drain's move " + found[2].str().substr(0, 6) : known->second;
     line = found.suffix();
   }
-  return Shortened(plain + line);
+  // Each request has a number of its own; without it, what is asked again and again is told once.
+  static const std::regex kRequest("\\bid=\\S+ ");
+  return Shortened(std::regex_replace(plain + line, kRequest, ""));
 }
 
 std::vector<std::string> Swarm::Story() const {
