@@ -1,8 +1,10 @@
 // Says of a catalog that was closed what its file holds, so that a bit that flips while its node is down shows
 // when it starts again. SQLite's own check sees what does not fit together, but not a letter of a name.
 //
-// File: CATALOG-seal, text: the size of the catalog's file, the xxh3 of its content in 16 hexadecimal digits, and
-// the xxh3 of the two as written here, each behind a space; a line break.
+// File: CATALOG-seal, a line: "format 2:", the size of the catalog's file, the xxh3 of its content in 16 hexadecimal
+// digits, and the xxh3 of all before and a line break, each behind a space. Format 1 did not say its number, and its
+// last hash was of what is before it alone; it is read. An earlier program takes the seal of a later one for none, so
+// a node can go back to it.
 //
 // Crash argument. The seal is written when the file has been closed, its WAL copied and synced, and removed, its
 // folder synced, before the file is changed again. A crash in between leaves no seal, or one that is not whole:
@@ -31,7 +33,7 @@ class CatalogSeal {
   Result<void> Put() const;
 
  private:
-  Result<std::string> TextForNow() const;
+  Result<std::string> ContentNow() const;
 
   runtime::Core& core_;
   const std::string catalog_;

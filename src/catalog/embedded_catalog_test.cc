@@ -1,6 +1,7 @@
 // The embedded catalog's file: what survives, and who waits for whom.
 #include "catalog/embedded_catalog.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,7 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
+#include <sstream>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "catalog/test_catalog.h"
 #include "runtime/test_core.h"
@@ -446,6 +450,35 @@ TEST_F(EmbeddedCatalogFile, OneFlippedBitOfAClosedCatalogIsFound) {
       SetContentOf(path_ + "-seal", flipped);
       ASSERT_EQ(WhatItSays(*core_, path_), right) << "the catalog is whole, whatever its seal";
     }
+  });
+}
+
+TEST_F(EmbeddedCatalogFile, TheSealOfAnEarlierVersionIsBelievedAndThatOfALaterOneIsNot) {
+  core_->RunUntilReturned("test", [&] {
+    MakeContent(*core_, path_);
+    std::istringstream words(ContentOf(path_ + "-seal"));
+    std::string format, number, size, hash;
+    words >> format >> number >> size >> hash;
+    ASSERT_EQ(format + " " + number, "format 2:");
+    const auto hash_of = [](const std::string& text) { return Hash64(std::as_bytes(std::span(text))); };
+    const auto first = [&] {
+      const std::string text = size + " " + hash;
+      return fmt::format("{} {:016x}\n", text, hash_of(text));
+    };
+    const auto later = [&] {
+      const std::string text = "format 3: " + size + " " + hash;
+      return fmt::format("{} {:016x}\n", text, hash_of(text + "\n"));
+    };
+    const std::string whole = ContentOf(path_);
+    SetContentOf(path_ + "-seal", first());
+    EXPECT_EQ(WhatItSays(*core_, path_).find("CATALOG"), std::string::npos);
+    hash.back() = hash.back() == '0' ? '1' : '0';
+    SetContentOf(path_, whole);
+    SetContentOf(path_ + "-seal", first());
+    EXPECT_EQ(WhatItSays(*core_, path_), "CATALOG_CORRUPT");
+    SetContentOf(path_, whole);
+    SetContentOf(path_ + "-seal", later());
+    EXPECT_EQ(WhatItSays(*core_, path_).find("CATALOG"), std::string::npos);
   });
 }
 
