@@ -28,6 +28,8 @@ namespace fs = std::filesystem;
 using runtime::FileDescriptor;
 using runtime::OffCore;
 
+constexpr uint32_t kFormat = 1;  // Of the folder's own files.
+
 // By calls of the system and not by Core::disk(): this is what another program works on, whose modes and owners matter,
 // and where there is no such program (a simulation) there is no instance.
 
@@ -200,7 +202,7 @@ Result<std::string> InstanceFolder::EnsureTemplate(runtime::Core& core, const Se
 std::string InstanceFolder::NewControl() {
   uint32_t server_id = 0;
   while (server_id == 0) core_.FillRandom(std::as_writable_bytes(std::span(&server_id, 1)));
-  return fmt::format("password {}\nserver_id {}\n", runtime::RandomId(core_), server_id);
+  return fmt::format("format {}\npassword {}\nserver_id {}\n", kFormat, runtime::RandomId(core_), server_id);
 }
 
 Result<void> InstanceFolder::Make(const std::string& data_template) {
@@ -294,7 +296,19 @@ Result<Control> InstanceFolder::ReadControl() {
     std::istringstream text(ReadText(path_ + "/control"));
     Control control;
     std::string word;
-    text >> word >> control.password >> word >> control.server_id;
+    text >> word;
+    if (word == "format") {
+      uint32_t format = 0;
+      text >> format >> word;
+      if (format > kFormat)
+        return Fail(
+            ErrorKind::kCorrupt, "INSTANCE_FORMAT",
+            fmt::format(
+                "a later version of tradewind wrote the folder {}: format {}, and this one reads up to {}",
+                path_, format, kFormat),
+            "start that version again, and move the tenant away with it if this one is to stay");
+    }
+    text >> control.password >> word >> control.server_id;
     if (!text || !runtime::IsRandomId(control.password) || control.server_id == 0 ||
         !fs::is_directory(data()))
       return Fail(ErrorKind::kCorrupt, "INSTANCE_DAMAGED",

@@ -2,7 +2,9 @@
 //
 //   FOLDER.making/    one that is being made. Without worth: whoever makes the instance removes it first
 //   FOLDER/           of mode 0700, as all in it is its tenant's; it is there whole or not at all
-//     control         0600: the control account's password and the server's id. Written once, before FOLDER has its name
+//     control         0600: the control account's password and the server's id. Written once, before FOLDER has its name.
+//                     Its first line has the format number of all text files here but the programs' ("format 1"; the first
+//                     ones did not say it)
 //     data/           the server's data folder: a copy of the node's template, later whatever the server makes of it
 //     temporary/      the server's temporary tables and sorts, so that they fill the tenant's disk and no other
 //     process         who runs in it: number, start, port. Written at each start, once the process is there; it stays when
@@ -83,7 +85,7 @@ class InstanceFolder {
   // Removes it with all its data, also what is being made. Requires that nothing runs in it. Suspends.
   Result<void> Remove();
 
-  // INSTANCE_NOT_FOUND (kNotFound), INSTANCE_DAMAGED (kCorrupt). Suspends.
+  // INSTANCE_NOT_FOUND (kNotFound), INSTANCE_DAMAGED or INSTANCE_FORMAT (both kCorrupt). Suspends.
   Result<Control> ReadControl();
   // Suspends.
   Result<void> WriteAccount(const Control& control);

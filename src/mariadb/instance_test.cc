@@ -364,6 +364,17 @@ TEST_F(InstanceTest, AnInstanceMadeByHalfIsMadeAnewAndAWholeOneIsNeverTouched) {
     EXPECT_EQ(again.error().code, "INSTANCE_EXISTS");
     EXPECT_TRUE(half.ReadControl());
 
+    const auto control = half.ReadControl();
+    const auto say = [&](const std::string& first) {
+      std::ofstream(half.path() + "/control")
+          << first << "password " << control->password << "\nserver_id " << control->server_id << "\n";
+    };
+    say("format 2\n");
+    EXPECT_EQ(half.ReadControl().error().code, "INSTANCE_FORMAT") << "of a later version";
+    say("");
+    ASSERT_TRUE(half.ReadControl()) << "as the first ones were";
+    EXPECT_EQ(half.ReadControl()->password, control->password);
+
     std::filesystem::remove(half.path() + "/control");
     EXPECT_EQ(half.ReadControl().error().code, "INSTANCE_DAMAGED");
     ASSERT_TRUE(half.Remove());
