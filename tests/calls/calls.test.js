@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { startNode } from "../clients/cluster.js";
-import { FlippingProxy, freePort } from "./flipping_proxy.js";
+import { after, before, test } from "../clients/bounded_test.js";
+import { freePort, ownHost, startNode } from "../clients/cluster.js";
+import { FlippingProxy } from "./flipping_proxy.js";
 
 const patienceMs = 30_000;
 const flipOneIn = 5_000;
@@ -18,13 +18,13 @@ let urls;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "tradewind-calls-"));
   for (const name of ["n1", "n2"]) {
-    const port = await freePort();
-    const proxy = await FlippingProxy.start(port, 7);
+    const port = await freePort(ownHost());
+    const proxy = await FlippingProxy.start(ownHost(), port, 7);
     const node = await startNode(name, folder, nodes.length ? proxies[0].url : undefined, {
-      listen: `127.0.0.1:${port}`,
+      listen: `${ownHost()}:${port}`,
       advertise: proxy.url,
     });
-    nodes.push({ ...node, url: `http://127.0.0.1:${port}` });
+    nodes.push({ ...node, url: `http://${ownHost()}:${port}` });
     proxies.push(proxy);
   }
   urls = nodes.map((node) => node.url); // Clients come by the straight way.

@@ -1,26 +1,16 @@
 // A TCP proxy that flips one bit in about one of `every` bytes, in both directions.
 import { connect, createServer } from "node:net";
 
-// A port that is free now.
-export function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 export class FlippingProxy {
-  // To a port of this host; nothing is flipped until `every` is set.
-  static async start(port, seed = 1) {
+  // To an address of this machine; nothing is flipped until `every` is set.
+  static async start(host, port, seed = 1) {
     const proxy = new FlippingProxy();
     proxy.every = 0;
     proxy.flipped = 0;
     proxy.state = seed;
     proxy.sockets = new Set();
     proxy.server = createServer((client) => {
-      const server = connect(port, "127.0.0.1");
+      const server = connect(port, host);
       proxy.join(client, server);
       proxy.join(server, client);
     });

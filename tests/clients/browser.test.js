@@ -4,9 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import WebSocket from "ws";
+import { after, before, test } from "./bounded_test.js";
 import { startNode } from "./cluster.js";
 
 const page = "https://app.example.com";

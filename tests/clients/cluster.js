@@ -1,13 +1,15 @@
 // A cluster of `tradewind serve` processes for the tests: free ports, data in a temporary folder, ended by their own ids.
 import { spawn, execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@libsql/client";
+import { after, before } from "./bounded_test.js";
 
 const todays = process.env.TRADEWIND_BINARY;
 if (!todays) throw new Error("TRADEWIND_BINARY must name the tradewind program");
@@ -17,7 +19,25 @@ const state = mkdtempSync(join(tmpdir(), "tradewind-state-"));
 process.env.XDG_STATE_HOME = state;
 process.once("exit", () => rmSync(state, { recursive: true, force: true }));
 
-const readyPatienceMs = 30_000;
+const readyPatienceMs = 120_000;
+const commandPatienceMs = 240_000;
+
+// An address of loopback that no other process of these tests listens at, or connects from: a port that was free there, or was
+// a node's, still is when the node is started again. There are three, 0 to 2.
+export function ownHost(which = 0) {
+  const { pid } = process; // Of 22 bits.
+  return `127.${64 * (1 + which) + (pid >> 16)}.${(pid >> 8) & 255}.${pid & 255}`;
+}
+
+// A port of the host that is free now.
+export async function freePort(host) {
+  const server = createServer().listen(0, host);
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
 
 // Starts `tradewind serve` with these arguments, and as many files as it may open; resolves once it has said that it is
 // ready.
@@ -35,7 +55,8 @@ export async function startNode(
   const child = spawn(files ? "sh" : binary, files ? limited : args, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   child.stderr.on("data", (text) => (log += text));
-  const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  // With all that it has said.
+  const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   const line = await Promise.race([
     new Promise((resolve) => createInterface({ input: child.stdout }).once("line", resolve)),
     ended.then(() => ""),
@@ -44,6 +65,7 @@ export async function startNode(
   const match = /^ready (\S+) (https?:\/\/\S+)$/.exec(line);
   if (!match || match[1] !== name) {
     child.kill("SIGKILL");
+    await ended;
     throw new Error(`node ${name} did not get ready: ${line}\n${log}`);
   }
   return { name, url: match[2], child, ended, log: () => log };
@@ -77,6 +99,8 @@ export class Cluster {
     this.folder = await mkdtemp(join(tmpdir(), "tradewind-clients-"));
     this.nodes = [];
     this.tenants = 0;
+    // Clients are many in one process, which may be busy for longer than a stream may be idle as a rule.
+    more = ["--stream-idle", "2m", ...more];
     try {
       if (tokens) more = [...more, ...(await this.#makeKeys())];
       const options = async (name) => ({ more: [...more, ...(await this.#certificate(name))] });
@@ -126,7 +150,7 @@ export class Cluster {
     const ends = [];
     for (const node of [...this.nodes].reverse()) {
       node.child.kill("SIGTERM");
-      const killer = setTimeout(() => node.child.kill("SIGKILL"), 15_000);
+      const killer = setTimeout(() => node.child.kill("SIGKILL"), 60_000);
       ends.push({ node: node.name, ...(await node.ended), log: node.log() });
       clearTimeout(killer);
     }
@@ -182,7 +206,7 @@ export class Cluster {
   }
 
   // The receipt, once `condition(receipt)` holds.
-  async moveReaches(id, condition, patienceMs = 60_000) {
+  async moveReaches(id, condition, patienceMs = 180_000) {
     const deadline = Date.now() + patienceMs;
     for (;;) {
       const receipt = await this.api("GET", `/v1/moves/${id}`);
@@ -204,7 +228,7 @@ export function tradewind(args, { input = "", env = {} } = {}) {
     const child = execFile(
       todays,
       args,
-      { env: { ...process.env, ...env }, maxBuffer: 64 << 20, timeout: 60_000 },
+      { env: { ...process.env, ...env }, maxBuffer: 64 << 20, timeout: commandPatienceMs },
       (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }),
     );
     child.stdin.on("error", () => {}); // A command that does not read its input may end before it is written.

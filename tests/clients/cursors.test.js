@@ -1,7 +1,7 @@
 // Clients that read by cursors over HTTP: @tursodatabase/serverless, and the protocol itself.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { connect } from "@tursodatabase/serverless";
+import { describe, test } from "./bounded_test.js";
 import { Cluster } from "./cluster.js";
 
 const cluster = Cluster.ofTests();

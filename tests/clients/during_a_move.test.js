@@ -1,8 +1,8 @@
 // @libsql/client before, during and after a move, through either node: no call fails, and none of its writes is lost.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createClient } from "@libsql/client";
+import { after, before, test } from "./bounded_test.js";
 import { Cluster } from "./cluster.js";
 
 // 12 MB at 6 MB/s: each move lasts long enough for every kind of client to be in the middle of something.
@@ -67,7 +67,7 @@ const works = {
   },
 };
 
-test("clients of every kind work on through moves there and back", { timeout: 120_000 }, async (t) => {
+test("clients of every kind work on through moves there and back", async (t) => {
   await cluster.createTenant("shop");
   const connect = (node, scheme = "http") => {
     const client = createClient({ url: `${cluster.urls[node].replace("http:", `${scheme}:`)}/db/shop/` });

@@ -1,8 +1,8 @@
 // Every kind of client × transport × node, with tokens: at rest, and while the tenant moves there and back. They are the tests
 // of every_client.test.js and, in TLS, of every_client_tls.test.js.
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { test } from "./bounded_test.js";
 import { kinds } from "./kinds.js";
 
 const one = (id, more = {}) => ({ id, name: `name ${id}`, score: null, data: null, ...more });
@@ -67,7 +67,7 @@ export function testEveryClient(cluster) {
       assert.deepEqual(await db.all(), expected);
     });
 
-  test("every client works on through moves there and back", { timeout: 180_000 }, async (t) => {
+  test("every client works on through moves there and back", async (t) => {
     const tenant = await cluster.freshTenant();
     const token = await cluster.tokenFor(tenant);
     await (await open(t, ways[0], tenant, token)).create();

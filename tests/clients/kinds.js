@@ -150,10 +150,13 @@ async function withPrisma({ url, token }) {
     all: async () => (await db.item.findMany({ orderBy: { id: "asc" } })).map(item),
     has: async (id) => (await db.item.findUnique({ where: { id } })) !== null,
     together: (many, work) =>
-      db.$transaction(async (inner) => {
-        await inner.item.createMany({ data: many });
-        await work();
-      }),
+      db.$transaction(
+        async (inner) => {
+          await inner.item.createMany({ data: many });
+          await work();
+        },
+        { maxWait: 120_000, timeout: 120_000 },
+      ),
     close: () => db.$disconnect(),
   };
 }

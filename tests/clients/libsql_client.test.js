@@ -1,7 +1,7 @@
 // @libsql/client over HTTP and over WebSocket against two nodes, through the owner and through the other one.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
 import { createClient } from "@libsql/client";
+import { describe, test } from "./bounded_test.js";
 import { Cluster } from "./cluster.js";
 
 const cluster = Cluster.ofTests();

@@ -1,10 +1,10 @@
 // A page in headless Chromium, of another origin than the nodes, uses a tenant with @libsql/client/web.
 import assert from "node:assert/strict";
 import http from "node:http";
-import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { launchChromium } from "../report/chromium.js";
+import { launchChromium, newPage } from "../report/chromium.js";
+import { after, before, test } from "./bounded_test.js";
 import { Cluster } from "./cluster.js";
 
 // Two sites with the same page; the nodes let in that of the first only.
@@ -36,7 +36,7 @@ after(async () => {
 const origin = (site) => `http://127.0.0.1:${sites[site].address().port}`;
 
 async function visit(t, site) {
-  const page = await chromium.newPage();
+  const page = await newPage(chromium);
   t.after(() => page.close());
   await page.goto(origin(site));
   return page;

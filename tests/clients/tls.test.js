@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "node:tls";
 import { createClient } from "@libsql/client";
+import { after, before, test } from "./bounded_test.js";
 import { startNode, tradewind } from "./cluster.js";
 import { withCa } from "./with_ca.js";
 
@@ -27,7 +27,7 @@ withCa(import.meta.url, "nodes speak TLS", (authority) => {
     return node;
   }
   async function logSays(node, text) {
-    for (const deadline = Date.now() + 20_000; !node.log().includes(text); await pause(10))
+    for (const deadline = Date.now() + 120_000; !node.log().includes(text); await pause(10))
       assert.ok(Date.now() < deadline, `the log does not say "${text}": ${node.log()}`);
   }
   const portOf = (node) => Number(new URL(node.url).port);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { createClient } from "@libsql/client";
+import { after, before, test } from "./bounded_test.js";
 import { Cluster, tradewind } from "./cluster.js";
 
 let cluster;

@@ -1,8 +1,8 @@
 // Hrana over WebSocket, message by message, through the owner of a tenant and through the other node.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { describe, test } from "node:test";
 import WebSocket from "ws";
+import { describe, test } from "./bounded_test.js";
 import { Cluster } from "./cluster.js";
 
 const cluster = Cluster.ofTests();

@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { test } from "./bounded_test.js";
 import { Authority } from "./certificates.js";
 
 // In that process, where its CA's files are.
@@ -25,7 +25,8 @@ export function withCa(url, name, tests, { natively = false } = {}) {
       const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca, TRADEWIND_TLS_TEST_FOLDER: made };
       if (natively) env.SSL_CERT_FILE = ca; // Native libsql's.
       delete env.NODE_TEST_CONTEXT;
-      const run = spawnSync(process.execPath, ["--test-reporter=spec", fileURLToPath(url)], { env, stdio: "inherit" });
+      const node = [...process.execArgv, "--test-reporter=spec", fileURLToPath(url)];
+      const run = spawnSync(process.execPath, node, { env, stdio: "inherit" });
       assert.equal(run.status, 0);
     } finally {
       rmSync(made, { recursive: true, force: true });

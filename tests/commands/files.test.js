@@ -6,8 +6,8 @@ import { access, link, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { after, before, test } from "../clients/bounded_test.js";
 import { startNode, tradewind } from "../clients/cluster.js";
 
 let folder;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, test } from "../clients/bounded_test.js";
 import { Cluster, startNode, tradewind } from "../clients/cluster.js";
 
 let cluster;

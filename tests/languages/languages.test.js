@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { test } from "../clients/bounded_test.js";
 import { Cluster } from "../clients/cluster.js";
 
 const cluster = Cluster.ofTests({ tokens: true });
@@ -57,7 +57,7 @@ class Client {
 for (const { name, command, transports } of clients)
   for (const transport of transports)
     for (const node of [0, 1])
-      test(`${name} over ${transport} through n${node + 1}`, { timeout: 120_000 }, async (t) => {
+      test(`${name} over ${transport} through n${node + 1}`, async (t) => {
         const tenant = await cluster.freshTenant();
         const client = new Client(t, [...command, cluster.address(node, transport, tenant), await cluster.tokenFor(tenant)]);
         assert.equal(await client.says(), "ready");

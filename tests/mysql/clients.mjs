@@ -9,6 +9,7 @@ const options = {
   user,
   password,
   database,
+  connectTimeout: 120_000,
   multipleStatements: true,
   supportBigNumbers: true,
   bigNumberStrings: true,

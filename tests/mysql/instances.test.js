@@ -5,10 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { createConnection } from "mysql2/promise";
-import { startNode, tradewind } from "../clients/cluster.js";
-import { until } from "./nodes.js";
+import { after, before, test } from "../clients/bounded_test.js";
+import { ownHost, startNode, tradewind } from "../clients/cluster.js";
+import { patienceMs, until } from "./nodes.js";
 
 let folder;
 const nodes = {};
@@ -16,7 +16,7 @@ let account; // Of crm.
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "tradewind-instances-"));
-  nodes.n1 = await startNode("n1", folder);
+  nodes.n1 = await startNode("n1", folder, undefined, { listen: `${ownHost()}:0` });
   nodes.n2 = await startNode("n2", folder, nodes.n1.url);
 });
 after(async () => {
@@ -56,7 +56,7 @@ function runs(pid) {
 }
 
 async function query(sql, { user, password, database } = account) {
-  const connection = await createConnection({ host: "127.0.0.1", port: server("crm").port, user, password, database });
+  const connection = await createConnection({ host: "127.0.0.1", port: server("crm").port, user, password, database, connectTimeout: patienceMs });
   try {
     return (await connection.query(sql))[0];
   } finally {

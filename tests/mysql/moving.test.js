@@ -4,10 +4,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import mariadb from "mariadb";
 import { createConnection } from "mysql2/promise";
-import { Nodes, run, until } from "./nodes.js";
+import { after, before, test } from "../clients/bounded_test.js";
+import { Nodes, patienceMs, run, until } from "./nodes.js";
 
 const accounts = 40;
 const openingBalance = 1000;
@@ -85,8 +85,7 @@ async function byMysql2(at) {
 }
 
 async function byMariadb(at) {
-  const { user, password, database } = account;
-  const connection = await mariadb.createConnection({ host: "127.0.0.1", port: nodes.by[at].mysql, user, password, database });
+  const connection = await mariadb.createConnection({ host: "127.0.0.1", port: nodes.by[at].mysql, ...account, connectTimeout: patienceMs });
   return { query: (sql) => connection.query(sql), prepare: (sql) => connection.prepare(sql), end: () => connection.end() };
 }
 
@@ -145,7 +144,7 @@ async function stopped(user) {
   return user.ended;
 }
 
-test("drivers, the command line and sysbench notice nothing while their tenant moves back and forth", async (t) => {
+test("drivers, the command line and sysbench notice nothing while their tenant moves back and forth", { timeout: 900_000 }, async (t) => {
   const session = await nodes.open("n1", account);
   await session.query("CREATE TABLE accounts (id INT PRIMARY KEY, balance BIGINT NOT NULL)");
   await session.query("CREATE TABLE ledger (id BIGINT AUTO_INCREMENT PRIMARY KEY, client INT, transfer INT, UNIQUE (client, transfer))");
@@ -250,12 +249,15 @@ test("an UPDATE of 400,000 rows ends well in a move, and moves with it", async (
 });
 
 test("who is connected to the server itself and has tables locked is named, and waited for", async () => {
-  const foreign = await createConnection({ host: "127.0.0.1", port: nodes.server("crm", "n2").port, ...account });
+  const foreign = await createConnection({ host: "127.0.0.1", port: nodes.server("crm", "n2").port, ...account, connectTimeout: patienceMs });
   await foreign.query("LOCK TABLES sbtest1 WRITE");
   await whileOthersGoOn(async (goOn) => {
     const { id } = await nodes.must("move", "start", "crm", "--to", "n1", "--rate", "30MB/s");
-    await until("the move to say what it waits for", async () =>
-      /LOCK TABLES|connection|backup/.test((await nodes.must("move", "show", id)).waiting_for ?? ""));
+    let receipt;
+    await until("the move to say what it waits for", async () => {
+      receipt = await nodes.must("move", "show", id);
+      return /LOCK TABLES|connection|backup/.test(receipt.waiting_for ?? "");
+    }, () => JSON.stringify(receipt));
     await goOn("them to go on");
     await foreign.query("UNLOCK TABLES");
     await until("the end of the move", async () => (await nodes.must("move", "show", id)).phase === "done");
@@ -284,8 +286,8 @@ test("a move that is cancelled while its source is kept goes back, with what was
 
 test("a move that is cancelled before the hand-over leaves nothing at the other node", async () => {
   await whileOthersGoOn(async (goOn) => {
-    const { id } = await nodes.must("move", "start", "crm", "--to", "n2", "--rate", "10MB/s");
-    await until("something to be sent", async () => (await nodes.must("move", "show", id)).bytes_sent > 5_000_000);
+    const { id } = await nodes.must("move", "start", "crm", "--to", "n2", "--rate", "2MB/s");
+    await until("something to be sent", async () => (await nodes.must("move", "show", id)).bytes_sent > 2_000_000);
     await nodes.must("move", "cancel", id, "--wait");
     assert.equal((await nodes.must("move", "show", id)).phase, "cancelled");
     await until("nothing to be left", () => !existsSync(folderOf("crm", "n2")) && !existsSync(`${folderOf("crm", "n2")}.making`));

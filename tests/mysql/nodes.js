@@ -7,16 +7,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
-import { startNode, tradewind } from "../clients/cluster.js";
+import { ownHost, startNode, tradewind } from "../clients/cluster.js";
 
-export const patienceMs = 60_000;
+export const patienceMs = 180_000;
 
-export async function until(what, condition) {
+// What the condition gives, once that is true. `seen` says what there was instead.
+export async function until(what, condition, seen = () => "") {
   const deadline = Date.now() + patienceMs;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    assert.ok(Date.now() < deadline, `it never came: ${what}`);
+    assert.ok(Date.now() < deadline, `it never came: ${what} ${seen()}`);
     await pause(20);
   }
 }
@@ -42,7 +43,7 @@ export class Nodes {
   by = {};
 
   // `more`: what else its `tradewind serve` is told.
-  async startOne(name, listen, more = []) {
+  async startOne(name, listen = `${ownHost()}:0`, more = []) {
     const first = Object.values(this.by)[0];
     const node = await startNode(name, this.folder, first && first.name !== name ? first.url : undefined, {
       listen,
@@ -88,6 +89,6 @@ export class Nodes {
 
   // A session through a node, as the user that the tenant was created with.
   open(name, { user, password, database }, options = {}) {
-    return createConnection({ host: "127.0.0.1", port: this.by[name].mysql, user, password, database, ...options });
+    return createConnection({ host: "127.0.0.1", port: this.by[name].mysql, user, password, database, connectTimeout: patienceMs, ...options });
   }
 }

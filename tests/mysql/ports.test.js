@@ -1,28 +1,19 @@
 // Ports of nodes for the clients of one tenant: --mysql-listen-for.
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
-import { after, before, test } from "node:test";
 import { createConnection } from "mysql2/promise";
-import { startNode } from "../clients/cluster.js";
-import { Nodes, until } from "./nodes.js";
+import { after, before, test } from "../clients/bounded_test.js";
+import { freePort, ownHost, startNode } from "../clients/cluster.js";
+import { Nodes, patienceMs, until } from "./nodes.js";
 
 let nodes;
 let account; // Of crm.
 let port;
 
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 // Two machines, as far as the port is concerned.
-const hosts = { n1: "127.0.0.1", n2: "127.0.0.2" };
+const hosts = { n1: ownHost(1), n2: ownHost(2) };
 
 before(async () => {
-  port = await freePort();
+  port = await freePort(hosts.n1);
   nodes = await Nodes.start([]);
   for (const [name, host] of Object.entries(hosts)) await nodes.startOne(name, undefined, ["--mysql-listen-for", `crm=${host}:${port}`]);
   account = await nodes.must("tenant", "create", "crm", "--engine", "mariadb", "--node", "n1");
@@ -30,7 +21,7 @@ before(async () => {
 });
 after(() => nodes.stopAll());
 
-const open = (name, options) => createConnection({ host: hosts[name], port, password: account.password, ...options });
+const open = (name, options) => createConnection({ host: hosts[name], port, password: account.password, connectTimeout: patienceMs, ...options });
 
 test("any user at a tenant's port is of that tenant, at each node that has the port, and wherever the tenant is", async () => {
   const session = await open("n1", { user: "crm", database: "crm" });
@@ -71,7 +62,7 @@ test("a tenant's port is there again when its node is, and a statement is ended 
 test("a port that another process has, or that makes no sense, is said at the start", async () => {
   const fails = (words, ...more) =>
     assert.rejects(startNode("n3", nodes.folder, nodes.by.n1.url, { more }), (error) => words.test(error.message));
-  await fails(/another process listens on 127\.0\.0\.1:\d+ already[^]*--mysql-listen-for/, "--mysql-listen-for", `crm=127.0.0.1:${port}`);
+  await fails(/another process listens on 127\.[0-9.]+:\d+ already[^]*--mysql-listen-for/, "--mysql-listen-for", `crm=${hosts.n1}:${port}`);
   await fails(/names no tenant/, "--mysql-listen-for", "127.0.0.1:3307");
   await fails(/can be reached by other machines/, "--mysql-listen-for", `crm=0.0.0.0:${port}`);
 });

@@ -6,11 +6,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
-import { startNode, tradewind } from "../clients/cluster.js";
-import { run, until } from "./nodes.js";
+import { after, before, test } from "../clients/bounded_test.js";
+import { ownHost, startNode, tradewind } from "../clients/cluster.js";
+import { patienceMs, run, until } from "./nodes.js";
 
 const clients = new URL("clients.mjs", import.meta.url).pathname;
 
@@ -18,7 +18,7 @@ let folder;
 const nodes = {};
 let account; // Of crm, on n1.
 
-async function start(name, join_url, listen) {
+async function start(name, join_url, listen = `${ownHost()}:0`) {
   const node = await startNode(name, folder, join_url, { listen, more: ["--mysql-listen", "127.0.0.1:0"] });
   node.mysql = Number(await until("the port", () => /MySQL's protocol is spoken at 127\.0\.0\.1:(\d+)/.exec(node.log())?.[1]));
   return node;
@@ -51,7 +51,8 @@ function server(tenant = "crm", node = "n1") {
 }
 
 function open(node, options = {}) {
-  return createConnection({ host: "127.0.0.1", port: node.mysql, user: account.user, password: account.password, database: "crm", ...options });
+  const { user, password } = account;
+  return createConnection({ host: "127.0.0.1", port: node.mysql, user, password, database: "crm", connectTimeout: patienceMs, ...options });
 }
 
 for (const driver of ["mysql2", "mariadb"]) {

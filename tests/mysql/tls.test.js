@@ -4,9 +4,9 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createConnection } from "mysql2/promise";
+import { after, before, test } from "../clients/bounded_test.js";
 import { Authority } from "../clients/certificates.js";
 import { startNode, tradewind } from "../clients/cluster.js";
 
@@ -21,7 +21,7 @@ async function start(name, join_url, mysql = "127.0.0.1:0") {
   const node = await startNode(name, folder, join_url, options);
   nodes.push(node);
   const port = /MySQL's protocol is spoken at [0-9.]+:(\d+)/;
-  for (const deadline = Date.now() + 20_000; !port.test(node.log()); await pause(10))
+  for (const deadline = Date.now() + 120_000; !port.test(node.log()); await pause(10))
     assert.ok(Date.now() < deadline, node.log());
   node.mysql = Number(port.exec(node.log())[1]);
   return node;
@@ -48,7 +48,7 @@ after(async () => {
 function mariadb(node, ...args) {
   const all = ["--no-defaults", "-h", "127.0.0.1", "-P", `${node.mysql}`, "-u", account.user, `-p${account.password}`, ...args];
   return new Promise((resolve) => {
-    execFile("mariadb", all, { timeout: 60_000 }, (error, stdout, stderr) =>
+    execFile("mariadb", all, { timeout: 240_000 }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }));
   });
 }
@@ -77,6 +77,7 @@ test("a driver speaks TLS, and another one need not", async () => {
         user: account.user,
         password: account.password,
         database: "crm",
+        connectTimeout: 120_000,
         ssl,
       });
       assert.deepEqual((await connection.query("SELECT 6 * 7 AS n"))[0], [{ n: 42 }]);

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, test } from "../clients/bounded_test.js";
 import { Nodes, run, until } from "./nodes.js";
 
 let nodes;
@@ -145,7 +145,7 @@ async function withForeignServer(body) {
     `--pid-file=${folder}/pid`, "--innodb-log-file-size=8M", ...root], { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }, stdio: "ignore" });
   const ended = new Promise((resolve) => server.once("exit", resolve));
   try {
-    await until("its socket", () => existsSync(socket));
+    await until("its answer", async () => (await run("mariadb", ["--no-defaults", `--socket=${socket}`, "-e", "SELECT 1"])).code === 0);
     return await body(socket);
   } finally {
     server.kill("SIGTERM");

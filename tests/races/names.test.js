@@ -4,19 +4,20 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { test } from "node:test";
+import { test } from "../clients/bounded_test.js";
 import { Cluster } from "../clients/cluster.js";
-import { Turmoil, delayedThrough, keptNames } from "./turmoil.js";
+import { Turmoil, delayedThrough, keptNames, patienceMs } from "./turmoil.js";
 
 const seconds = Number(process.env.TRADEWIND_RACE_SECONDS ?? 3);
+const timeout = 300_000 + 2000 * seconds;
 
 // The names of the tenants whose files a node has, once they are those that it owns: a copy that was moved away
 // or deleted goes a moment later.
 async function filesOf(cluster, node, owned) {
-  for (let tries = 0; ; tries++) {
+  for (const deadline = Date.now() + patienceMs; ; ) {
     const files = await readdir(join(cluster.folder, node.name, "tenants"));
     const names = files.filter((file) => file.endsWith(".db")).map((file) => file.slice(0, -3));
-    if (names.sort().join() === owned.join() || tries > 400) return names;
+    if (names.sort().join() === owned.join() || Date.now() > deadline) return names;
     await pause(25);
   }
 }
@@ -45,9 +46,9 @@ async function race(t, through) {
   }
 }
 
-test("each name is made once and keeps its rows, whatever else goes on", (t) => race(t));
+test("each name is made once and keeps its rows, whatever else goes on", { timeout }, (t) => race(t));
 
-test("the same with the catalog 50 ms away from one node", async (t) => {
+test("the same with the catalog 50 ms away from one node", { timeout }, async (t) => {
   const servers = [];
   try {
     await race(t, (url) => delayedThrough(url, 50, servers));

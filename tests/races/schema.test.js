@@ -1,7 +1,7 @@
 // Tables, indexes and columns that come and go while their tenant moves there and back: each move ends with equal
 // sums. TRADEWIND_RACE_MOVES says how many moves.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "../clients/bounded_test.js";
 import { Cluster } from "../clients/cluster.js";
 
 const moves = Number(process.env.TRADEWIND_RACE_MOVES ?? 12);
@@ -32,7 +32,7 @@ async function churn(url, table, rows) {
   await run(url, [`DROP TABLE ${table}`]);
 }
 
-test("moves while tables come and go end with equal sums, and nothing is lost", async (t) => {
+test("moves while tables come and go end with equal sums, and nothing is lost", { timeout: 300_000 + 10_000 * moves }, async (t) => {
   const cluster = await Cluster.start(2);
   try {
     await cluster.createTenant("shop");

@@ -3,6 +3,7 @@
 import { createServer, connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
+const patienceMs = 120_000;
 const keptNames = 3; // The first of the names are never deleted: what was ever acknowledged there must stay.
 
 // Delays what goes either way, in order.
@@ -143,13 +144,13 @@ export class Turmoil {
   // What is there, once nothing moves any more: {name: {owner, rows}}.
   async whatIsThere() {
     const there = {};
-    for (let tries = 0; ; tries++) {
+    for (const deadline = Date.now() + patienceMs; ; ) {
       const { tenants } = await this.cluster.api("GET", "/v1/tenants");
       if (tenants.every((tenant) => tenant.state === "serving")) {
         for (const tenant of tenants) there[tenant.name] = { owner: tenant.owner, rows: new Set() };
         break;
       }
-      if (tries > 600) throw new Error(`moves do not end: ${JSON.stringify(tenants)}`);
+      if (Date.now() > deadline) throw new Error(`moves do not end: ${JSON.stringify(tenants)}`);
       await pause(50);
     }
     for (const name of Object.keys(there)) {
@@ -181,4 +182,4 @@ export class Turmoil {
   }
 }
 
-export { keptNames };
+export { keptNames, patienceMs };

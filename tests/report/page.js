@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { launchChromium } from "./chromium.js";
+import { launchChromium, newPage } from "./chromium.js";
 import * as fixtures from "./fixtures.js";
 
 const renderer = process.env.RENDER_RESULTS;
@@ -37,7 +37,7 @@ export class Browser {
   async open(results) {
     const file = join(this.folder, `${Math.random()}.html`);
     writeFileSync(file, execFileSync(renderer, { input: JSON.stringify(results), maxBuffer: 1 << 28 }));
-    const page = await this.browser.newPage({ viewport: { width: 1200, height: 800 }, colorScheme: "light" });
+    const page = await newPage(this.browser, { viewport: { width: 1200, height: 800 }, colorScheme: "light" });
     const url = pathToFileURL(file).href;
     page.trouble = [];
     page.on("console", (message) => page.trouble.push(message.text()));
@@ -53,9 +53,9 @@ export class Browser {
 
 // Waits until the function says true in the page. The page's own policy forbids playwright's waitForFunction.
 export async function until(page, holds) {
-  const patience = Date.now() + 10_000;
+  const patience = Date.now() + 120_000;
   while (!(await page.evaluate(holds)))
-    if (Date.now() > patience) throw new Error(`not within 10 s: ${holds}`);
+    if (Date.now() > patience) throw new Error(`not within two minutes: ${holds}`);
 }
 
 // The body rows of the table with this label, each cell's text by its column.

@@ -1,7 +1,7 @@
 // The report in a browser: it opens without trouble, its charts are drawn where the numbers say, its figures are the
 // JSON's, and it can be read on a phone and in the dark.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, test } from "../clients/bounded_test.js";
 import * as fixtures from "./fixtures.js";
 import { Browser, axisOf, boxes, pathPoints, tableRows, until } from "./page.js";
 

@@ -4,12 +4,13 @@ import { readdir, mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { after, before, test } from "../clients/bounded_test.js";
 import { startNode } from "../clients/cluster.js";
 
 const tenants = 150;
 const files = 120;
-const patienceMs = 60_000;
+const patienceMs = 120_000;
 const name = (number) => `t${number}`;
 
 let folder;
@@ -31,7 +32,8 @@ after(async () => {
 async function api(url, method, path, body) {
   const response = await fetch(url + path, {
     method,
-    headers: body === undefined ? {} : { "content-type": "application/json" },
+    // Not kept: a node that is short of descriptors closes what has been idle, just as this process may ask there again.
+    headers: { connection: "close", ...(body !== undefined && { "content-type": "application/json" }) },
     body: body === undefined ? undefined : JSON.stringify(body),
     signal: AbortSignal.timeout(patienceMs),
   });
@@ -105,6 +107,7 @@ test("tenants move while others open and close", async () => {
       for (let phase; phase !== "done"; ) {
         ({ phase } = await api(nodes[0].url, "GET", `/v1/moves/${id}`));
         assert.notEqual(phase, "cancelled");
+        await pause(10);
       }
     }),
   ]);

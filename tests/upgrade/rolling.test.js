@@ -6,9 +6,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { startNode } from "../clients/cluster.js";
+import { test } from "../clients/bounded_test.js";
+import { ownHost, startNode } from "../clients/cluster.js";
 
 const today = process.env.TRADEWIND_BINARY;
 const previous = process.env.TRADEWIND_PREVIOUS;
@@ -34,7 +34,7 @@ class Pair {
     this.nodes = {};
   }
 
-  async start(name, binary, listen) {
+  async start(name, binary, listen = `${ownHost()}:0`) {
     const join_url = name === "n1" ? undefined : this.nodes.n1.url;
     this.nodes[name] = await startNode(name, this.folder, join_url, { binary, listen });
   }
@@ -199,6 +199,7 @@ async function rolling(t, first, second) {
   }
 }
 
-test("a node of today joins a cluster of an earlier version", (t) => rolling(t, previous, today));
+const timeout = 300_000 + 60_000 * moves;
+test("a node of today joins a cluster of an earlier version", { timeout }, (t) => rolling(t, previous, today));
 
-test("a node of an earlier version joins a cluster of today", (t) => rolling(t, today, previous));
+test("a node of an earlier version joins a cluster of today", { timeout }, (t) => rolling(t, today, previous));
