@@ -24,6 +24,7 @@
 #include "runtime/detached_connection.h"
 #include "runtime/fiber.h"
 #include "runtime/real_core.h"
+#include "runtime/socket_readiness.h"
 #include "runtime/turns.h"
 
 namespace tradewind::runtime {
@@ -44,85 +45,6 @@ std::string Reason(int error) {
 Address ToAddress(const tcp::endpoint& endpoint) {
   return Address{endpoint.address().to_string(), endpoint.port()};
 }
-
-// What a fiber waits for on a socket: that it can be read or written. Shared by the owner of the socket and
-// by the handlers that Boost.Asio holds, since those may outlive a wait that ended by deadline or Close().
-template <typename Socket>
-class Readiness : public std::enable_shared_from_this<Readiness<Socket>> {
- public:
-  enum class Outcome { kReady, kExpired, kClosed };
-
-  explicit Readiness(Socket socket) : socket_(std::move(socket)) {}
-
-  int descriptor() { return socket_.native_handle(); }
-  bool closed() const { return closed_; }
-
-  // Suspends until the socket may be ready; not ready after all is possible.
-  Outcome Await(typename Socket::wait_type direction) {
-    Side& side = sides_[Index(direction)];
-    if (closed_) return Outcome::kClosed;
-    TW_CHECK(side.waiter == nullptr, "two fibers wait for the same direction of a connection");
-    if (!side.armed) {
-      side.armed = true;
-      socket_.async_wait(direction,
-                         [self = this->shared_from_this(), &side](const boost::system::error_code&) {
-                           side.armed = false;
-                           End(side, Outcome::kReady);
-                         });
-    }
-    side.waiter = CurrentFiber();
-    Suspend();
-    return side.outcome;
-  }
-
-  bool IsAwaited(typename Socket::wait_type direction) const {
-    return sides_[Index(direction)].waiter != nullptr;
-  }
-  void Expire(typename Socket::wait_type direction) { End(sides_[Index(direction)], Outcome::kExpired); }
-
-  void Close() {
-    if (std::exchange(closed_, true)) return;
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-    for (Side& side : sides_) End(side, Outcome::kClosed);
-  }
-
-  // The descriptor, which is the caller's from now on; closed otherwise. -1: it was closed already. Requires: nobody
-  // waits.
-  int Release() {
-    for (const Side& side : sides_)
-      TW_CHECK(side.waiter == nullptr, "a fiber waits for a connection that goes away");
-    if (std::exchange(closed_, true)) return -1;
-    boost::system::error_code error;
-    const int descriptor = socket_.release(error);
-    if (!error) return descriptor;
-    socket_.close(error);
-    return -1;
-  }
-
- private:
-  struct Side {
-    Fiber* waiter = nullptr;
-    bool armed = false;  // Boost.Asio has a handler for it.
-    Outcome outcome = Outcome::kReady;
-  };
-
-  static size_t Index(typename Socket::wait_type direction) {
-    return direction == Socket::wait_write ? 1 : 0;
-  }
-  static void End(Side& side, Outcome outcome) {
-    if (side.waiter == nullptr) return;
-    side.outcome = outcome;
-    Wake(std::exchange(side.waiter, nullptr));
-  }
-
-  Socket socket_;
-  Side sides_[2];
-  bool closed_ = false;
-};
-
-using SocketReadiness = Readiness<tcp::socket>;
-using AcceptorReadiness = Readiness<tcp::acceptor>;
 
 class RealConnection final : public Connection, public Detachable {
  public:
@@ -450,6 +372,14 @@ bool HasPeer(int descriptor) {
   return ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
 }
 
+bool IsAt(int descriptor, const tcp::endpoint& endpoint) {
+  tcp::endpoint own;
+  auto size = static_cast<socklen_t>(own.capacity());
+  if (::getsockname(descriptor, own.data(), &size) != 0) return false;
+  own.resize(size);
+  return own == endpoint;
+}
+
 // Suspends when `address` has a name, which only a blocking call can resolve.
 Result<std::vector<tcp::endpoint>> Resolve(Core& core, const Address& address) {
   boost::system::error_code error;
@@ -581,6 +511,12 @@ Result<std::unique_ptr<Connection>> RealNetwork::ConnectTo(const tcp::endpoint& 
       readiness->Close();
       return failure(status);
     }
+  }
+  // The system may give the socket the very port that it is to reach, if nobody listens there: then it has reached itself,
+  // and keeps the port from whom it was meant for.
+  if (IsAt(readiness->descriptor(), endpoint)) {
+    readiness->Close();
+    return failure(ECONNREFUSED);
   }
   return std::make_unique<RealConnection>(core_, std::move(readiness), ToAddress(endpoint));
 }

@@ -309,6 +309,20 @@ TEST_F(RealNetworkTest, SaysThatNobodyListens) {
   });
 }
 
+// From some port of the machine's own choice each time: after so many it has been the one that is to be reached, as a rule.
+TEST_F(RealNetworkTest, WhoConnectsWhereNobodyListensDoesNotReachItself) {
+  Run([&] {
+    // The system gives even ports to who connects and odd ones to who listens, as long as there are any.
+    Address address = core_->network().Listen(kAnyPort).value()->local();
+    address.port &= ~1;
+    for (int tries = 0; tries < 20'000; ++tries) {
+      const auto connection = core_->network().Connect(address, core_->Now() + 60s);
+      ASSERT_FALSE(connection) << "it has reached itself";
+      ASSERT_EQ(connection.error().code, "CONNECTION_REFUSED");
+    }
+  });
+}
+
 TEST_F(RealNetworkTest, ConnectsByName) {
   Run([&] {
     auto listener = core_->network().Listen(kAnyPort).value();
