@@ -143,41 +143,53 @@ void MoveObserver::RunDrain(const PlannedMove& drain, const json::object& reques
   json::object body;
   for (const char* name : {"rate_bytes_per_s", "setpoint_ms", "signal"})
     if (const json::value* value = request.if_contains(name)) body[name] = *value;
-  const double from = now_s_();
-  auto progress = admin_.Post(path, body);
-  if (!progress) {
+  const auto fail = [&](const std::string& why) {
     drain_failed_ = true;
-    return Complain(fmt::format("the drain of {}: {}", drain.node, Describe(progress.error())));
-  }
+    Complain(fmt::format("the drain of {}{}", drain.node, why));
+  };
+  const auto before = ListMoves();
+  if (!before) return fail(": " + Describe(before.error()));
+  Drain drained{.node = drain.node, .from_s = now_s_(), .earlier = {}};
+  for (const json::value& receipt : *before) drained.earlier.insert(TextAt(receipt, "id"));
+  auto progress = admin_.Post(path, body);
+  if (!progress) return fail(": " + Describe(progress.error()));
   while (!stopping_.is_set() && (!progress || TextAt(*progress, "state") == "draining")) {
-    RefreshDrainedMoves(from, drain.node);
+    // What fails now may succeed at the next look.
+    static_cast<void>(RefreshMovesOf(drained));
     stopping_.WaitUntil(core_.Now() + kDrainPause);
     progress = admin_.Get(path);
   }
-  RefreshDrainedMoves(from, drain.node);
-  if (progress && TextAt(*progress, "state") == "drained") return;
-  drain_failed_ = true;
-  Complain(fmt::format("the drain of {} did not end", drain.node));
+  if (const auto listed = RefreshMovesOf(drained); !listed) return fail(": " + Describe(listed.error()));
+  if (!progress || TextAt(*progress, "state") != "drained") fail(" did not end");
 }
 
-void MoveObserver::RefreshDrainedMoves(double since_s, const std::string& source) {
+Result<json::array> MoveObserver::ListMoves() {
+  TW_TRY_ASSIGN(const json::value answer, admin_.Get("/v1/moves"));
+  const json::array* moves = MemberAt(answer, "moves").if_array();
+  if (!moves) return Fail(ErrorKind::kCorrupt, "NO_MOVES", "the answer to /v1/moves has no moves");
+  return *moves;
+}
+
+Result<void> MoveObserver::RefreshMovesOf(const Drain& drain) {
+  TW_TRY_ASSIGN(const json::array moves, ListMoves());
   const double now = now_s_();
-  const auto answer = admin_.Get("/v1/moves");
-  const json::array* moves = answer ? MemberAt(*answer, "moves").if_array() : nullptr;
-  if (!moves) return;
   const int64_t unix_now = core_.UnixMilliseconds();
-  const auto to_run = [&](double unix_ms) { return now - (static_cast<double>(unix_now) - unix_ms) / 1e3; };
-  for (const json::value& receipt : *moves) {
-    const double started = to_run(NumberAt(receipt, "started_at"));
-    if (TextAt(receipt, "source") != source || started < since_s - 0.1) continue;
-    Followed& followed = moves_[TextAt(receipt, "id")];
+  // The clock of the catalog's node may be another one.
+  const auto to_run = [&](double unix_ms) {
+    return std::clamp(now - (static_cast<double>(unix_now) - unix_ms) / 1e3, drain.from_s, now);
+  };
+  for (const json::value& receipt : moves) {
+    const std::string id = TextAt(receipt, "id");
+    if (TextAt(receipt, "source") != drain.node || drain.earlier.contains(id)) continue;
+    Followed& followed = moves_[id];
     if (followed.to_s) continue;
-    followed.id = TextAt(receipt, "id");
-    followed.from_s = started;
+    followed.id = id;
+    followed.from_s = to_run(NumberAt(receipt, "started_at"));
     followed.receipt = receipt;
     followed.samples.push_back({now, receipt});
     if (MoveHasEnded(receipt)) followed.to_s = to_run(NumberAt(receipt, "ended_at"));
   }
+  return {};
 }
 
 void MoveObserver::Join() {

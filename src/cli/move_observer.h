@@ -4,11 +4,13 @@
 // One core only. A move that cannot be started or followed is a complaint, not an error.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,10 +74,18 @@ class MoveObserver {
     boost::json::value receipt;
   };
 
+  // Its moves are those from its node that were not there before it.
+  struct Drain {
+    std::string node;
+    double from_s;
+    std::set<std::string> earlier;
+  };
+
   void RunMove(const PlannedMove& move, const boost::json::object& request);
   void RunDrain(const PlannedMove& drain, const boost::json::object& request);
   void Watch(Followed& followed, runtime::Duration pause);
-  void RefreshDrainedMoves(double since_s, const std::string& source);
+  Result<boost::json::array> ListMoves();
+  Result<void> RefreshMovesOf(const Drain& drain);
   bool AwaitMoment(double at_s);
   void Complain(std::string complaint) { complaints_.push_back(std::move(complaint)); }
 
