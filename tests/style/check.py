@@ -175,6 +175,35 @@ def check_file(path, text):
     return found
 
 
+# Files that a page names, one or several, and the functions that it says are in them.
+_NAMED = re.compile(r"((?:`[\w.-]+/[\w./-]+\.(?:h|c|cc|py|js|mjs|cmake|sh)`(?:, )?)+)(?: \(((?:`\w+`(?:, )?)+)\))?")
+
+
+def check_page_of_docs(path, text, read):
+    """`read` has the text of the file at a path from the root, or nothing."""
+    for number, line in enumerate(text.split("\n"), 1):
+        for match in _NAMED.finditer(line):
+            named = re.findall(r"`([^`]+)`", match.group(1))
+            found = {name: next((t for t in (read(name), read("src/" + name)) if t is not None), None) for name in named}
+            for name in named:
+                if found[name] is None:
+                    yield Violation(path, number, f"there is no file {name}")
+            for function in re.findall(r"`(\w+)`", match.group(2) or ""):
+                if not any(code and re.search(rf"\b{function}\b", code) for code in found.values()):
+                    yield Violation(path, number, f"there is no {function} in {', '.join(named)}")
+
+
+def check_docs(root):
+    """What the pages say is there. Decisions tell what was."""
+
+    def read(name):
+        file = root / name
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+    for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        yield from check_page_of_docs(page.relative_to(root).as_posix(), page.read_text(encoding="utf-8"), read)
+
+
 def main(root):
     files = source_files(root, CPP + (".c", ".py", ".mjs", ".js", ".sh"))
     found = []
@@ -185,6 +214,7 @@ def main(root):
         if path.suffix in CPP + (".c",):
             read[path.as_posix()] = (text, code_only(text))
     found += [Violation(*what) for what in dead(read)]
+    found += check_docs(pathlib.Path(root))
     for violation in found:
         print(violation)
     print(f"{len(files)} files, {len(found)} violations")

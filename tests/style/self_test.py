@@ -36,6 +36,16 @@ class HouseRules(unittest.TestCase):
         self.allows("src/move/a.cc", '#include "tenant/tenant.h"\n#include "catalog/catalog.h"\n')
         self.allows("src/gateway/a.cc", '#include "net/http.h"\n#include "hrana/pipeline.h"\n')
 
+    def test_pages_name_what_is_there(self):
+        files = {"src/base/log.cc": "void Say() {}", "bench/x.py": ""}
+
+        def complaints_of(line):
+            return [violation.what for violation in check.check_page_of_docs("docs/a.md", line, files.get)]
+
+        self.assertEqual(complaints_of("| it is said | `base/log.cc` (`Say`), `bench/x.py` |"), [])
+        self.assertEqual(complaints_of("`base/log.h`, `base/log.cc` (`Say`)"), ["there is no file base/log.h"])
+        self.assertEqual(complaints_of("in `base/log.cc` (`Says`, `Say`)"), ["there is no Says in base/log.cc"])
+
     def test_every_arrow_is_held(self):
         for folder, may in check.ARROWS.items():
             for other in check.ARROWS:
