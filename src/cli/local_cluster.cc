@@ -29,6 +29,7 @@ Result<std::unique_ptr<LocalCluster>> LocalCluster::Start(runtime::Core& core, c
     ServeProcessOptions options;
     options.program = program;
     options.cores = each.cores;
+    options.listen = each.listen;
     if (each.mysql) {
       TW_TRY_ASSIGN(const runtime::Address address, FreeAddress(core));
       options.mysql_listen = address.ToString();

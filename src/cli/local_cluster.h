@@ -20,12 +20,13 @@ class LocalCluster {
  public:
   struct Each {
     size_t cores = 1;
-    bool mysql = false;  // It speaks MySQL's protocol too, at mysql().
+    bool mysql = false;                  // It speaks MySQL's protocol too, at mysql().
+    std::string listen = "127.0.0.1:0";  // With port 0: a free one for each.
   };
   // Starts nodes n1, n2, ... of `program` on free ports; n1 hosts the catalog. Fails as ServeProcess::Start does.
   // Suspends.
   static Result<std::unique_ptr<LocalCluster>> Start(runtime::Core& core, const std::string& program,
-                                                     int nodes, Each each = {1, false});
+                                                     int nodes, Each each = {1, false, "127.0.0.1:0"});
   // Kills what still runs and removes the folder.
   ~LocalCluster();
   LocalCluster(const LocalCluster&) = delete;

@@ -120,10 +120,15 @@ TEST_F(InstanceTest, AnInstanceIsWrittenToStoppedAndStartedAgainReadOnly) {
     EXPECT_EQ(folder().LockHolder(), 0);
     EXPECT_EQ(first->Connect(soon()).error().code, "INSTANCE_DOWN");
 
-    const auto second = Open();
+    InstanceOptions options;
+    options.port_chosen = [&](uint16_t port) {
+      // Unless another program of this machine has got it meanwhile.
+      EXPECT_TRUE(port == address.port || !core_->network().Listen(address))
+          << "the port is free, and clients know it";
+    };
+    const auto second = Open(options);
     ASSERT_NE(second, nullptr);
     ExpectReadOnly(*second, soon());
-    EXPECT_EQ(second->address(), address) << "the port is free, and clients know it";
     ExpectWritten(*second);
     Stop(*second);
   });
@@ -313,14 +318,13 @@ TEST_F(InstanceTest, APortThatAnotherProgramTakesFirstIsGivenUpForAnotherOne) {
     };
     const auto first = Open(options);
     ASSERT_NE(first, nullptr);
-    EXPECT_EQ(chosen.size(), 2u);
-    EXPECT_NE(chosen.at(0), chosen.at(1));
-    EXPECT_EQ(first->address().port, chosen.at(1));
+    EXPECT_GE(chosen.size(), 2u) << "more if yet another program is faster";
+    EXPECT_NE(chosen.front(), chosen.back());
+    EXPECT_EQ(first->address().port, chosen.back());
     Stop(*first);
 
-    // One that was its own, and is another's when it comes back.
-    auto other = core_->network().Listen(first->address());
-    ASSERT_TRUE(other) << Describe(other.error());
+    // One that was its own, and is another's when it comes back; if not this test's, then yet another program's.
+    const auto other = core_->network().Listen(first->address());
     const auto second = Open();
     ASSERT_NE(second, nullptr);
     EXPECT_NE(second->address(), first->address());
@@ -328,7 +332,7 @@ TEST_F(InstanceTest, APortThatAnotherProgramTakesFirstIsGivenUpForAnotherOne) {
 
     // With none left it says so.
     options.port_chosen = [&](uint16_t port) {
-      others.push_back(core_->network().Listen({"127.0.0.1", port}).value());
+      if (auto taken = core_->network().Listen({"127.0.0.1", port})) others.push_back(std::move(*taken));
     };
     const auto none = TryOpen(options);
     ASSERT_FALSE(none);
@@ -411,7 +415,8 @@ TEST_F(InstanceTest, WhoWantsItReadOnlyWaitsForAWriterNoLongerThanTheDeadline) {
     const auto writer = instance->Connect(soon());
     ASSERT_TRUE(writer);
     ASSERT_TRUE((*writer)->Query("LOCK TABLES shop.t WRITE", soon()));
-    const auto refused = instance->MakeReadOnly(core_->Now() + 100ms);
+    // For the login too.
+    const auto refused = instance->MakeReadOnly(core_->Now() + 3s);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "MYSQL_1205") << Describe(refused.error());
     ASSERT_TRUE((*writer)->Query("INSERT INTO shop.t VALUES (8)", soon()));

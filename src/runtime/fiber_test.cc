@@ -95,7 +95,8 @@ TEST_F(FiberTest, IsNotifiedBeforeTheDeadline) {
 TEST_F(FiberTest, CountsAsNotifiedWhenTheDeadlinePassesAfterTheNotification) {
   Run([&] {
     WaitQueue queue;
-    TimePoint deadline = core_->Now() + 1ms;
+    // Far enough away for the fiber to wait before it, though others have the processor meanwhile.
+    TimePoint deadline = core_->Now() + 200ms;
     core_->Post([&] {
       while (core_->Now() < deadline) {
       }

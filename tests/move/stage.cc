@@ -1,7 +1,9 @@
 #include "stage.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <cstdlib>
@@ -22,12 +24,19 @@ using cli::TextAt;
 using namespace std::chrono_literals;
 
 // A wait of this length means that something is stuck, on a slow machine too.
-constexpr auto kPatience = 60s;
+constexpr auto kPatience = 180s;
 constexpr auto kPollPause = 5ms;
 constexpr size_t kCores =
     2;  // Of each node. Each has a tenant on the first one, so that the bank is on the second.
 // What `tradewind serve` looks at (move/step.h).
 constexpr const char* kKillAt = "TRADEWIND_KILL_AT";
+
+// An address of loopback at which no other process of these tests listens: the port of a node that was killed is still free when
+// it is started again.
+std::string OwnHost() {
+  const pid_t pid = getpid();  // Of 22 bits.
+  return fmt::format("127.{}.{}.{}", 64 + (pid >> 16), (pid >> 8) & 255, pid & 255);
+}
 
 }  // namespace
 
@@ -66,7 +75,8 @@ Result<void> Stage::StartNodes(int nodes) {
   const char* program = std::getenv("TRADEWIND_BINARY");
   if (!program)
     return Fail(ErrorKind::kInvalid, "NO_PROGRAM", "TRADEWIND_BINARY must name the tradewind program");
-  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes, {.cores = kCores}));
+  TW_TRY_ASSIGN(cluster_, cli::LocalCluster::Start(core_, program, nodes,
+                                                   {.cores = kCores, .listen = OwnHost() + ":0"}));
   for (int node = 1; node <= nodes; ++node) names_.push_back("n" + std::to_string(node));
   return {};
 }

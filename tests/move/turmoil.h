@@ -3,6 +3,7 @@
 // VACUUM. Each client checks what it reads. One core only.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <random>
@@ -28,10 +29,8 @@ class Turmoil {
   // Rewrites the whole database. Suspends.
   Result<void> Vacuum();
 
-  // Rounds that each client has been through; nothing is shown by one that has not worked.
-  int schema_rounds() const { return schema_rounds_; }
-  int bulk_rounds() const { return bulk_rounds_; }
-  int blob_rounds() const { return blob_rounds_; }
+  // Rounds that each client has been through at least; nothing is shown by one that has not worked.
+  int rounds() const { return std::min({schema_rounds_, bulk_rounds_, blob_rounds_}); }
   // Requests that failed, and wrong answers, in words.
   const std::vector<std::string>& failures() const { return failures_; }
 

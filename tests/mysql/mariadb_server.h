@@ -27,6 +27,8 @@ class MariaDbServer {
 
  private:
   MariaDbServer(runtime::Core& core, std::string folder) : core_(core), folder_(std::move(folder)) {}
+  // At a port that is free; another program may get it first.
+  void Launch();
 
   runtime::Core& core_;
   const std::string folder_;
