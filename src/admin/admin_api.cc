@@ -55,6 +55,7 @@ void AdminApi::AddRoutes(net::Routes& routes) {
   add("GET", "/v1/tenants/*", &AdminApi::ShowTenant);
   add("PATCH", "/v1/tenants/*", &AdminApi::SetTenant);
   add("DELETE", "/v1/tenants/*", &AdminApi::DeleteTenant);
+  add("POST", "/v1/tenants/*/reset-password", &AdminApi::ResetPassword);
   add("POST", "/v1/imports", &AdminApi::BeginImport);
   add("PUT", "/v1/imports/*", &AdminApi::WriteImport, Body::kAnything);
   add("DELETE", "/v1/imports/*", &AdminApi::DropImport);
@@ -124,29 +125,56 @@ net::Answer AdminApi::CreateTenant(const Call& call) {
   });
 }
 
-net::Answer AdminApi::ShowMade(const catalog::TenantRecord& record) {
-  if (record.engine != mariadb::kMariadbEngine) return ShowHere(201, record);
-  return CreateAccount(record);
+namespace {
+
+// Of a tenant of this node, as `change` makes or changes it. Suspends.
+template <typename Change>
+Result<mariadb::TenantAccount> AccountOf(gateway::NodeTenants& tenants, const TenantName& name,
+                                         const Change& change) {
+  return tenants.At(name, [&](gateway::CoreTenants& home) -> Result<mariadb::TenantAccount> {
+    TW_TRY_ASSIGN(const auto use, home.tenants.Find(name));
+    return change(home.core, mariadb::AsInstance(use.hosted()),
+                  home.core.Now() + limits::kInstanceFirstAnswer);
+  });
 }
 
-// The one time that the password is shown. Without an account the tenant is of no use to anybody.
-net::Answer AdminApi::CreateAccount(const catalog::TenantRecord& record) {
-  auto account =
-      parts_.tenants.At(record.name, [&](gateway::CoreTenants& home) -> Result<mariadb::TenantAccount> {
-        TW_TRY_ASSIGN(const auto use, home.tenants.Find(record.name));
-        return mariadb::MakeAccount(home.core, mariadb::AsInstance(use.hosted()),
-                                    home.core.Now() + limits::kInstanceFirstAnswer);
-      });
-  if (!account) {
-    if (const auto dropped = parts_.maker.Delete(record.name); !dropped)
-      log::warn("tenant {} has no account, and is not deleted: {}", record.name, Describe(dropped.error()));
-    return Fail(std::move(account).error());
-  }
+}  // namespace
+
+net::Answer AdminApi::ShowMade(const catalog::TenantRecord& record) {
+  if (record.engine != mariadb::kMariadbEngine) return ShowHere(201, record);
+  auto account = AccountOf(parts_.tenants, record.name, mariadb::MakeAccount);
+  if (account) return ShowAccount(record, *account);
+  // Its maker is told that it was not made. One of that name that was made since is somebody else's.
+  const auto dropped = parts_.maker.Delete(record.name, record.ownership.epoch);
+  if (!dropped && dropped.error().kind != ErrorKind::kNotFound)
+    log::warn("tenant {} has no account, and is not deleted: {}", record.name, Describe(dropped.error()));
+  return Fail(std::move(account).error());
+}
+
+// The one time that the password is shown.
+net::Answer AdminApi::ShowAccount(const catalog::TenantRecord& record,
+                                  const mariadb::TenantAccount& account) {
   json::object tenant = ShowTenantHere(record);
-  tenant["database"] = account->database;
-  tenant["user"] = account->user;
-  tenant["password"] = account->password;
+  tenant["database"] = account.database;
+  tenant["user"] = account.user;
+  tenant["password"] = account.password;
   return Json(201, tenant);
+}
+
+// Also for who saw no answer when it was made.
+net::Answer AdminApi::ResetPassword(const Call& call) {
+  TW_TRY(ParseNothing(call.request.body));
+  return parts_.forwarding.AtOwner(
+      call.name, call.request, limits::kForwardedCall,
+      [&](const catalog::TenantRecord& record) -> net::Answer {
+        if (record.engine != mariadb::kMariadbEngine)
+          return Fail(ErrorKind::kRefused, "TENANT_HAS_NO_PASSWORD",
+                      "tenant " + record.name + " is of the engine " + record.engine +
+                          ", whose clients show a token and no password",
+                      "make a token with: tradewind token create");
+        TW_TRY_ASSIGN(const auto account, AccountOf(parts_.tenants, record.name, mariadb::ResetPassword));
+        return ShowAccount(record, account);
+      });
 }
 
 net::Answer AdminApi::ListTenants(const Call&) {

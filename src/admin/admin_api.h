@@ -24,6 +24,10 @@
 #include "net/http.h"
 #include "net/routes.h"
 
+namespace tradewind::mariadb {
+struct TenantAccount;
+}
+
 namespace tradewind::admin {
 
 class CoreChange;
@@ -57,7 +61,8 @@ class AdminApi {
   net::Answer CreateTenant(const Call& call);
   // A tenant that was just made here.
   net::Answer ShowMade(const catalog::TenantRecord& record);
-  net::Answer CreateAccount(const catalog::TenantRecord& record);
+  net::Answer ResetPassword(const Call& call);
+  net::Answer ShowAccount(const catalog::TenantRecord& record, const mariadb::TenantAccount& account);
   net::Answer ListTenants(const Call& call);
   net::Answer ShowTenant(const Call& call);
   net::Answer SetTenant(const Call& call);

@@ -14,9 +14,15 @@ using catalog::OutcomeIsUnknown;
 using catalog::TenantRecord;
 using gateway::CoreTenants;
 
-tl::unexpected<Error> Exists(const TenantName& name) {
-  return Fail(ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
-              "choose another name, or delete it first");
+// Perhaps its maker has asked before and saw no answer, and so no password.
+tl::unexpected<Error> Exists(const TenantName& name, std::string_view engine) {
+  return Fail(
+      ErrorKind::kExists, "TENANT_EXISTS", "tenant " + name + " exists",
+      engine == tenant::kSqliteEngine
+          ? "choose another name, or delete it first"
+          : "choose another name, or delete it first; if it is the one that you want: tradewind tenant "
+            "reset-password " +
+                name);
 }
 
 tl::unexpected<Error> AnswerLost(const TenantName& name, const std::string& what, const Error& cause) {
@@ -79,9 +85,10 @@ Result<TenantRecord> TenantMaker::Create(const TenantName& name, const std::stri
   TW_TRY_ASSIGN(const auto claim, claims_.ClaimName(name, deadline));
   TW_TRY(SettleIfUnfinished(name));
   // Nobody deletes it meanwhile, so what the journal says holds in the catalog too.
-  if (const auto* entry = EntryOf(name); entry && entry->role == move::Role::kOwned) return Exists(name);
+  if (const auto* entry = EntryOf(name); entry && entry->role == move::Role::kOwned)
+    return Exists(name, engine);
   const auto known = member_.catalog.GetTenant(name);
-  if (known) return Exists(name);
+  if (known) return Exists(name, engine);
   if (known.error().kind != ErrorKind::kNotFound) return Fail(known.error());
   TW_TRY(AwaitRoom(name, deadline));
   TW_TRY(CheckNothingInTheWay(name));
@@ -218,10 +225,13 @@ Result<void> TenantMaker::Remove(const TenantName& name) {
 
 // -- Delete
 
-Result<void> TenantMaker::Delete(const TenantName& name) {
+Result<void> TenantMaker::Delete(const TenantName& name, const std::optional<Epoch>& made_at) {
   core_.AssertHere();
   TW_TRY_ASSIGN(const auto claim, claims_.ClaimName(name, core_.Now() + limits::kNameWait));
   TW_TRY(SettleIfUnfinished(name));
+  if (const auto* entry = EntryOf(name); made_at && (!entry || entry->epoch != *made_at))
+    return Fail(ErrorKind::kNotFound, "TENANT_REPLACED",
+                "tenant " + name + " was deleted, or moved, since it was made");
   if (!tenants_.Has(name)) return DeleteLost(name);
   if (IsCutOff(name)) return DeleteCutOff(name);
   const bool moving = tenants_.IsMoving(name);

@@ -21,6 +21,7 @@
 // Core 0 only.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -56,8 +57,8 @@ class TenantMaker {
   // Deletes a tenant that is here, or that was lost. One in a move is refused, MOVE_IN_PROGRESS, unless the move cannot
   // go on (the copy here is lost, or the other node of it, which has pages, is not connected); then that ends as
   // cancelled. Fails with TENANT_NOT_HERE, NAME_BUSY, ANSWER_LOST as above, or as the journal and the catalog do.
-  // Suspends.
-  Result<void> Delete(const TenantName& name);
+  // `made_at`: another one of that name, made since, is left alone, and TENANT_REPLACED (kNotFound). Suspends.
+  Result<void> Delete(const TenantName& name, const std::optional<Epoch>& made_at = std::nullopt);
 
   // An entry of the journal that an earlier process of this node left unfinished. Goes on with it.
   void Resume(const move::JournalEntry& entry) { SettleLater(entry.tenant); }

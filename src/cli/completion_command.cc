@@ -34,8 +34,8 @@ std::string WordsOf(const Command& command) {
 
 // Commands whose first argument is a tenant that exists, and those where it is a node.
 std::string NamesAfter(const std::string& path) {
-  for (const char* command :
-       {"sql", "tenant show", "tenant delete", "tenant set", "tenant export", "move start"})
+  for (const char* command : {"sql", "tenant show", "tenant delete", "tenant set", "tenant reset-password",
+                              "tenant export", "move start"})
     if (path == command) return "$(_tradewind_names tenant)";
   for (const char* command : {"node drain", "node undrain", "node forget"})
     if (path == command) return "$(_tradewind_names node)";

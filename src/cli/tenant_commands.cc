@@ -1,4 +1,4 @@
-// tradewind tenant create | list | show | set | delete
+// tradewind tenant create | list | show | set | reset-password | delete
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -119,13 +119,17 @@ void PrintTenant(const json::value& tenant, const ClientContext& context) {
                            {"move", move.empty() ? "-" : move}}));
 }
 
+Result<void> PrintWithAccount(const json::value& tenant, const ClientContext& context) {
+  PrintTenant(tenant, context);
+  if (!context.json()) PrintAccount(tenant);
+  return {};
+}
+
 Result<void> Create(ClientContext& context, const TenantOptions& options) {
   json::object request{{"name", options.name}, {"engine", options.engine}};
   if (!options.node.empty()) request["node"] = options.node;
   TW_TRY_ASSIGN(const json::value tenant, context.admin.Post("/v1/tenants", request));
-  PrintTenant(tenant, context);
-  if (!context.json()) PrintAccount(tenant);
-  return {};
+  return PrintWithAccount(tenant, context);
 }
 
 Result<void> List(ClientContext& context) {
@@ -171,6 +175,12 @@ Result<void> Set(ClientContext& context, const TenantOptions& options) {
                 context.admin.Send("PATCH", "/v1/tenants/" + EscapeSegment(options.name), request));
   PrintTenant(tenant, context);
   return {};
+}
+
+Result<void> ResetPassword(ClientContext& context, const TenantOptions& options) {
+  TW_TRY_ASSIGN(const json::value tenant,
+                context.admin.Post("/v1/tenants/" + EscapeSegment(options.name) + "/reset-password", {}));
+  return PrintWithAccount(tenant, context);
 }
 
 Result<void> Delete(ClientContext& context, const TenantOptions& options) {
@@ -231,6 +241,8 @@ void AddTenantCommands(Command app, CommandLine& line) {
   add_quota("--quota-requests", options->requests, "How many requests may begin a second", "N|none|default");
   add_quota("--quota-cpu", options->cpu, "Which part of its core it may have, such as 50%",
             "PERCENT|none|default");
+  add_name(add("reset-password", "Give the account of a MariaDB tenant a new password, and show it once",
+               ResetPassword));
   add_name(add("delete", "Delete a tenant and its data", Delete));
   AddTransferCommands(tenant, line);
 }

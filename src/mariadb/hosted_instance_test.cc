@@ -5,8 +5,12 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <sstream>
 #include <string>
 
 #include "mariadb/instance_files.h"
@@ -150,6 +154,42 @@ TEST_F(HostedInstanceTest, AClosedGateHoldsWhatBeginsAndAnOpenedOneLetsItGoOn) {
       EXPECT_TRUE(hosted.is_writable()) << "who was let in may write";
       EXPECT_EQ(inside.gates, 3) << "held, parked, open";
     }
+  });
+}
+
+TEST_F(HostedInstanceTest, APasswordIsResetBehindAHandOverAndNotInTheMidstOfIt) {
+  Run([&](HostedInstance& hosted) {
+    const auto account = MakeAccount(*core_, hosted, soon());
+    ASSERT_TRUE(account) << Describe(account.error());
+    hosted.Park();
+    ASSERT_TRUE(hosted.MakeReadOnly(soon()));
+    std::optional<Result<TenantAccount>> reset;
+    runtime::TaskGroup fibers(*core_);
+    fibers.Spawn("reset", [&] { reset = ResetPassword(*core_, hosted, soon()); });
+    Await([&] { return hosted.visits() == 1 || reset; });
+    EXPECT_FALSE(reset);
+    EXPECT_TRUE(Ask(hosted, *account, "SELECT 1")) << "nothing was changed";
+    hosted.Unpark();
+    fibers.Join();
+    ASSERT_TRUE(*reset) << Describe(reset->error());
+    EXPECT_TRUE(Ask(hosted, **reset, "SELECT 1"));
+    EXPECT_EQ(Ask(hosted, *account, "SELECT 1").error().code, "MYSQL_1045");
+    EXPECT_EQ(hosted.visits(), 0u);
+  });
+}
+
+TEST_F(HostedInstanceTest, NoPasswordIsInTheLogsOfItsServer) {
+  Run([&](HostedInstance& hosted) {
+    const auto made = MakeAccount(*core_, hosted, soon());
+    const auto reset = ResetPassword(*core_, hosted, soon());
+    ASSERT_TRUE(made && reset);
+    std::string logs;
+    const std::filesystem::path data = InstanceFolderOf(root_.File("crm.db")) + "/data";
+    for (const auto& file : std::filesystem::directory_iterator(data))
+      if (file.path().filename().string().starts_with("binlog."))
+        logs += (std::ostringstream() << std::ifstream(file.path()).rdbuf()).str();
+    EXPECT_NE(logs.find("ALTER USER"), std::string::npos) << "it is what a replica follows";
+    for (const auto& account : {*made, *reset}) EXPECT_EQ(logs.find(account.password), std::string::npos);
   });
 }
 

@@ -25,9 +25,15 @@ struct TenantAccount {
   std::string database;
 };
 
-// Makes the database and the account, once the server answers. The errors of AwaitServer() and of ServerConnection.
-// Suspends.
+// Each once the server answers and, unless the catalog is away, takes writes, as a visit: a move waits for its end, and it
+// waits for a hand-over's. The errors of AwaitServer(), Visit::Begin() and ServerConnection. Suspends.
+//
+// Makes the database and the account, anew if there is one of that name.
 Result<TenantAccount> MakeAccount(runtime::Core& core, HostedInstance& instance, runtime::TimePoint deadline);
+// Gives the account another password; sessions that have begun go on. It is made before, and so is the database, where they
+// are missing: of a tenant whose node ended before it had made them, or by an import.
+Result<TenantAccount> ResetPassword(runtime::Core& core, HostedInstance& instance,
+                                    runtime::TimePoint deadline);
 
 // Asks a server as its control account. Suspends.
 using Ask = std::function<Result<mysql::ServerAnswer>(std::string_view sql)>;

@@ -1,5 +1,6 @@
 #include "mysql/native_password.h"
 
+#include <fmt/ranges.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
@@ -65,6 +66,10 @@ std::optional<PasswordVerifier> PasswordVerifier::Parse(std::string_view stored)
     digest[at] = static_cast<unsigned char>(high << 4 | low);
   }
   return PasswordVerifier(digest);
+}
+
+std::string PasswordVerifier::Stored() const {
+  return fmt::format("*{:02X}", fmt::join(digest_, ""));
 }
 
 std::optional<PasswordKey> PasswordVerifier::Recover(std::string_view scramble,

@@ -41,6 +41,7 @@ class PasswordVerifier {
   explicit PasswordVerifier(const PasswordKey& key);
   // As MariaDB stores it (authentication_string of mysql.global_priv): '*' and 40 hexadecimal digits.
   static std::optional<PasswordVerifier> Parse(std::string_view stored);
+  std::string Stored() const;
 
   // The key that the reply proves; nothing when it does not. Takes the same time whatever the reply is.
   std::optional<PasswordKey> Recover(std::string_view scramble, std::string_view reply) const;

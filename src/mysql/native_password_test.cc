@@ -25,6 +25,10 @@ TEST(NativePasswordTest, KeyRecoveredFromAReplyAnswersAnotherScramble) {
   EXPECT_EQ(NativeReply(*key, other), NativeReply(PasswordKey::OfPassword("secret"), other));
 }
 
+TEST(NativePasswordTest, VerifierIsStoredAsAServerStoresIt) {
+  EXPECT_EQ(PasswordVerifier(PasswordKey::OfPassword("secret")).Stored(), kStored);
+}
+
 TEST(NativePasswordTest, WrongReplyProvesNothing) {
   const auto verifier = PasswordVerifier::Parse(kStored);
   for (size_t bit = 0; bit < 8 * kReply.size(); ++bit) {

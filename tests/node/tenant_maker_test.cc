@@ -60,6 +60,19 @@ TEST_F(TenantMakerTest, OfManyCreatesAtOnceOneMakesTheTenantAndNoneRemovesIt) {
   });
 }
 
+TEST_F(TenantMakerTest, WhoseCreateFailsAfterAnotherHasMadeTheNameAnewDoesNotDeleteThatOne) {
+  WithNodes([&] {
+    const auto first = Need(n2_->maker().Create("shop", ""));
+    Need(n2_->maker().Delete("shop"));
+    EXPECT_EQ(CodeOf(n2_->maker().Delete("shop", first.ownership.epoch)), "TENANT_REPLACED");
+    const auto second = Need(n2_->maker().Create("shop", ""));
+    EXPECT_EQ(CodeOf(n2_->maker().Delete("shop", first.ownership.epoch)), "TENANT_REPLACED");
+    EXPECT_THAT(Sql(*n1_, "shop", "CREATE TABLE t(x)"), HasSubstr("\"ok\""));
+    EXPECT_EQ(CodeOf(n2_->maker().Delete("shop", second.ownership.epoch)), "no error");
+    EXPECT_EQ(CodeOf(n2_->catalog().GetTenant("shop")), "TENANT_NOT_FOUND");
+  });
+}
+
 TEST_F(TenantMakerTest, ARequestThatComesWhileItsTenantIsBeingMadeWaitsForThat) {
   WithNodes([&] {
     runtime::TaskGroup fibers(*core_);
