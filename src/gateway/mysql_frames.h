@@ -43,6 +43,8 @@ enum class MysqlFrame : uint8_t {
 inline constexpr size_t kMysqlFrameHeaderBytes = 5;
 inline constexpr uint8_t kAnsweredOpen = 1;
 inline constexpr uint8_t kAnsweredTied = 2;
+// The payload of a kBegin that no quota of requests counts.
+inline constexpr std::string_view kBeginsNothing = "0";
 
 // MYSQL_LINK_CONFUSED (kCorrupt): what the other node says makes no sense.
 tl::unexpected<Error> MysqlLinkConfused();

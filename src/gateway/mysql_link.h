@@ -38,7 +38,7 @@ class MysqlLink {
   // What the server and its client say. Its deadlines are the caller's.
   virtual runtime::Connection& server() = 0;
   // As HostedInstance::Visit::Begin(). Suspends.
-  virtual Result<void> Begin() = 0;
+  virtual Result<void> Begin(bool counts) = 0;
   // A request of the client is on its way to the server.
   virtual void Asked(size_t bytes) = 0;
   // Its answer has passed. `open`: a transaction is, as far as is known; `tied`: something else keeps the session there.

@@ -75,10 +75,10 @@ class RemoteLink final : public MysqlLink, private runtime::Connection {
 
   // -- MysqlLink
   runtime::Connection& server() override { return *this; }
-  Result<void> Begin() override {
+  Result<void> Begin(bool counts) override {
     if (begun_) return {};
     shared_->admission.reset();
-    TW_TRY(Send(MysqlFrame::kBegin, {}));
+    TW_TRY(Send(MysqlFrame::kBegin, counts ? "" : kBeginsNothing));
     runtime::WaitFor(shared_->changed, [&] { return shared_->admission || shared_->ended; });
     if (!shared_->admission) return Fail(*shared_->ended);
     begun_ = shared_->admission->has_value();

@@ -31,7 +31,7 @@ class LocalLink final : public MysqlLink, public mariadb::HostedInstance::Visit 
         server_(std::move(server)) {}
 
   runtime::Connection& server() override { return *server_; }
-  Result<void> Begin() override { return Visit::Begin(); }
+  Result<void> Begin(bool counts) override { return Visit::Begin(counts); }
   void Asked(size_t) override {}
   void Answered(bool open, bool tied) override {
     if (!open) End(tied);
@@ -106,7 +106,7 @@ class Served final : public MysqlLinkObserver {
       TW_TRY_ASSIGN(const auto frame, frames_.Next());
       switch (frame.kind) {
         case MysqlFrame::kBegin: {
-          const auto begun = link_->Begin();
+          const auto begun = link_->Begin(frame.payload != kBeginsNothing);
           TW_TRY(begun ? Send(MysqlFrame::kAdmitted) : Send(MysqlFrame::kFailed, EncodeError(begun.error())));
           break;
         }

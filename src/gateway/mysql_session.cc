@@ -17,6 +17,7 @@
 #include "mysql/native_password.h"
 #include "mysql/packet.h"
 #include "mysql/reply.h"
+#include "mysql/request.h"
 #include "mysql/server_connection.h"
 #include "runtime/random_id.h"
 #include "runtime/turns.h"
@@ -201,9 +202,12 @@ Result<bool> MysqlSession::ReadFirst() {
 
 // What the request begins may begin, at the server that the tenant has now.
 Result<void> MysqlSession::Enter() {
+  // What has no answer cannot be refused by one; and neither begins anything.
+  const bool counts = from_client_.size() <= mysql::kFrameHeaderBytes ||
+                      mysql::HasAnswer(static_cast<mysql::Command>(from_client_[mysql::kFrameHeaderBytes]));
   for (;;) {
     if (doomed_) return Fail(*doomed_);
-    const auto begun = link_->Begin();
+    const auto begun = link_->Begin(counts);
     if (begun || begun.error().code != tenant::kMovedCode) return begun;
     TW_TRY(Follow());
   }
@@ -273,10 +277,13 @@ Result<bool> MysqlSession::Refuse(mysql::Request& request, const ErrorPacket& er
   while (!request.complete()) {
     if (from_client_.empty()) TW_TRY(mysql::ReadPiece(*client_, from_client_));
     from_client_.erase(0, request.Take(from_client_));
-    request.TakeFrames();
+    if (request.fate() == mysql::Request::Fate::kRelayed) request.TakeFrames();
   }
   if (request.fate() == mysql::Request::Fate::kQuit) return false;
   TW_TRY(SendError(request, error));
+  // A client that waits for no answer takes the error for that of its next request, and what it has sent is missing at the
+  // server.
+  ends |= request.answer_kind() == mysql::AnswerKind::kNone;
   if (ends) ++counters_.lost_sessions;
   return !ends;
 }

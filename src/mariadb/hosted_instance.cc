@@ -40,7 +40,7 @@ HostedInstance::Visit::~Visit() {
   host_.changed_.NotifyAll();
 }
 
-Result<void> HostedInstance::Visit::Begin() {
+Result<void> HostedInstance::Visit::Begin(bool counts) {
   if (begun_) return {};
   const runtime::TimePoint deadline = host_.core_.Now() + limits::kParkedRequest;
   // What the server is not yet allowed to do is waited for, but not a catalog that does not answer.
@@ -57,7 +57,7 @@ Result<void> HostedInstance::Visit::Begin() {
                 "tenant " + host_.name_ + " is moving, and its hand-over takes longer than requests wait",
                 "try again");
   const uint64_t per_second = host_.quotas_.requests_per_s.value_or(0);
-  if (per_second != 0 && !host_.rates_.Take(host_.name_, per_second, host_.core_.Now()))
+  if (counts && per_second != 0 && !host_.rates_.Take(host_.name_, per_second, host_.core_.Now()))
     return Fail(ErrorKind::kUnavailable, "MYSQL_1226",
                 fmt::format("tenant {} may begin {} transactions a second, as its quota says", host_.name_,
                             per_second),

@@ -66,9 +66,9 @@ class HostedInstance final : public tenant::HostedTenant {
 
     // A transaction, or a statement outside of one, may begin when this succeeds; until End(). Suspends while the gate is
     // closed. Fails with TENANT_MOVED; TENANT_MOVING (kUnavailable) after limits::kParkedRequest; INSTANCE_DOWN;
-    // MYSQL_1226 (kUnavailable), ER_USER_LIMIT_REACHED, if as many have begun as the tenant's quota lets begin a second.
-    // Does nothing for one that has begun.
-    Result<void> Begin();
+    // MYSQL_1226 (kUnavailable), ER_USER_LIMIT_REACHED, if as many have begun as the tenant's quota lets begin a second and
+    // this one `counts`. Does nothing for one that has begun.
+    Result<void> Begin(bool counts = true);
     // No transaction is open. `tied`: something else ties the session to this server (mysql/tie.h).
     void End(bool tied);
     // Something is open, or ties it; since then.

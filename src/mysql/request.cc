@@ -30,15 +30,8 @@ bool NamesStatement(Command command) {
   }
 }
 
-// Where an execution says whether types follow.
-size_t TypesFlagAt(uint16_t parameters) {
-  return kExecuteHead + (parameters + 7u) / 8;
-}
-
-}  // namespace
-
-AnswerKind Request::answer_kind() const {
-  switch (command_) {
+AnswerKind AnswerKindOf(Command command) {
+  switch (command) {
     case Command::kQuery:
     case Command::kProcessInfo:
     case Command::kExecute:
@@ -52,6 +45,21 @@ AnswerKind Request::answer_kind() const {
     case Command::kQuit: return AnswerKind::kNone;
     default: return AnswerKind::kOk;
   }
+}
+
+// Where an execution says whether types follow.
+size_t TypesFlagAt(uint16_t parameters) {
+  return kExecuteHead + (parameters + 7u) / 8;
+}
+
+}  // namespace
+
+bool HasAnswer(Command command) {
+  return AnswerKindOf(command) != AnswerKind::kNone;
+}
+
+AnswerKind Request::answer_kind() const {
+  return AnswerKindOf(command_);
 }
 
 size_t Request::Take(std::string_view bytes) {

@@ -27,6 +27,9 @@
 
 namespace tradewind::mysql {
 
+// Whether its client waits for one.
+bool HasAnswer(Command command);
+
 class Request {
  public:
   // What becomes of it.

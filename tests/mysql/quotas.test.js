@@ -71,6 +71,29 @@ test("transactions begin no faster than the tenant's quota of requests, and one 
   }
 });
 
+test("a client whose requests are refused can end its session, become another user, and send what has no answer", async () => {
+  for (const name of ["n1", "n2"]) {
+    await set("--quota-requests", "none");
+    const [ends, changes, prepares] = await Promise.all([1, 2, 3].map(() => nodes.open(name, account)));
+    const statement = await prepares.prepare("SELECT ? AS given");
+    await set("--quota-requests", "1");
+    const refused = (ran) => ran.then(() => false, (error) => assert.equal(error.errno, 1226) ?? true);
+    const exhausted = () => until("a refusal", () => refused(prepares.query("SELECT 1")));
+    await exhausted();
+    await ends.end(); // Waits until the other side has closed it.
+    await exhausted();
+    assert.ok(await refused(changes.changeUser({ user: account.user, password: account.password })));
+    changes.destroy();
+    await exhausted();
+    await statement.close();
+    // What follows has an answer of its own.
+    await until("an answer", () => prepares.query("SELECT 7 AS n").then(([[row]]) => row.n === 7, (error) => assert.equal(error.errno, 1226)));
+    await set("--quota-requests", "none");
+    assert.equal((await prepares.query("SELECT 8 AS n"))[0][0].n, 8);
+    prepares.destroy();
+  }
+});
+
 test("a quota that would not be held is refused", async () => {
   for (const [quota, value] of [
     ["--quota-size", "1GB"],
