@@ -166,6 +166,7 @@ TEST_F(TlsConnectionTest, EncryptsWhatItCarries) {
       ASSERT_TRUE((*client)->Write(AsBytes("a secret that nobody may read")));
       EXPECT_EQ(ReadAtLeast(**client, 29).value(), "a secret that nobody may read");
     });
+    relays.Join();
     EXPECT_GT(seen.size(), 29u);
     EXPECT_EQ(seen.find("secret"), std::string::npos);
   });
