@@ -263,6 +263,8 @@ bool HttpServer::Begin(std::unique_ptr<runtime::Connection> connection, std::str
 void HttpServer::Serve(Session& session) {
   try {
     while (ServeOne(session)) {
+      // The head of its answer said that it would be kept, and the server has been told to drain since.
+      if (draining_ && !session.reader.has_unread()) break;
       // One after the other may have come already. Such a connection does not go before what has just come on another.
       if (!runtime::IsTurnOver()) continue;
       const runtime::Turns turns("connections");

@@ -400,6 +400,30 @@ HttpResponse InPieces(std::function<bool(BodyWriter&)> pieces) {
   return response;
 }
 
+TEST_F(Server, KeepsNoConnectionWhoseAnswerHadBegunWhenItWasToldToDrain) {
+  runtime::Event begun, finish;
+  const auto handler = [&](const HttpRequest&) {
+    return InPieces([&](BodyWriter& body) {
+      const bool first = body.Write("one ").has_value();
+      begun.Set();
+      finish.Wait();
+      return first && body.Write("two");
+    });
+  };
+  WithServer(handler, [&] {
+    auto client = Dial();
+    Send(*client, "GET / HTTP/1.1\r\n\r\n");
+    begun.Wait();
+    EXPECT_FALSE(server_->Drain(core_->Now()));
+    finish.Set();
+    // Whether the client goes or not.
+    EXPECT_TRUE(server_->Drain(Soon()));
+    const std::string text = ReceiveAll(*client);
+    EXPECT_EQ(Count(text, "one "), 1u);
+    EXPECT_EQ(Count(text, "two"), 1u);
+  });
+}
+
 TEST_F(Server, WritesABodyPieceByPieceAndKeepsTheConnection) {
   const auto handler = [](const HttpRequest&) {
     return InPieces(
