@@ -115,7 +115,7 @@ class Terminal {
   async ended() {
     const late = Symbol();
     let timer;
-    const patience = new Promise((resolve) => (timer = setTimeout(resolve, 60_000, late)));
+    const patience = new Promise((resolve) => (timer = setTimeout(resolve, 120_000, late)));
     const code = await Promise.race([this.exit, patience]);
     clearTimeout(timer);
     assert.notEqual(code, late, `it does not end; shown is: ${this.text}`);
@@ -123,7 +123,7 @@ class Terminal {
   }
   // What is shown from now on, up to and with `pattern`.
   async until(pattern) {
-    for (let patience = 0; patience < 600; patience++) {
+    for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
       const match = pattern.exec(this.text);
       if (match) {
         const shown = this.text.slice(0, match.index + match[0].length);

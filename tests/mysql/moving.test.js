@@ -97,7 +97,8 @@ function commandLine(at) {
   let error = "";
   child.stdout.on("data", (text) => (out += text));
   child.stderr.on("data", (text) => (error += text));
-  const exit = once(child, "exit");
+  child.stdin.on("error", () => {}); // Its end says more.
+  const exit = once(child, "close");
   const state = { stopping: false };
   state.ended = (async () => {
     let lines = 0;

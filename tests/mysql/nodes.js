@@ -27,6 +27,7 @@ export function run(program, args, input = "") {
   return new Promise((resolve) => {
     const child = execFile(program, args, { maxBuffer: 64 << 20, timeout: patienceMs }, (error, stdout, stderr) =>
       resolve({ code: error ? error.code : 0, stdout, stderr }));
+    child.stdin.on("error", () => {}); // One that ends before it has read it all.
     child.stdin.end(input);
   });
 }

@@ -166,9 +166,21 @@ def check_page(path, text):
             yield Violation(path, number, f"'{match.group(0)}' is banned in a page: build elements, and load nothing")
 
 
+_UNBOUNDED = re.compile(r"""from\s+["']node:test["']""")
+
+
+def check_bounded(path, text):
+    if not path.startswith("tests/") or path == "tests/clients/bounded_test.js":
+        return
+    if path.endswith((".js", ".mjs")) and (match := _UNBOUNDED.search(text)):
+        line = text.count("\n", 0, match.start()) + 1
+        yield Violation(path, line, "a test that hangs would have no end; use tests/clients/bounded_test.js")
+
+
 def check_file(path, text):
     """All violations of one file. `path` is relative to the root, with slashes."""
-    found = [*check_names(path), *check_shape(path, text), *check_open_ends(path, text), *check_page(path, text)]
+    found = [*check_names(path), *check_shape(path, text), *check_open_ends(path, text), *check_page(path, text),
+             *check_bounded(path, text)]
     if path.endswith(CPP):
         code = code_only(text)
         found += [*check_arrows(path, code), *check_only_in(path, code), *check_banned(path, code)]

@@ -36,6 +36,11 @@ class HouseRules(unittest.TestCase):
         self.allows("src/move/a.cc", '#include "tenant/tenant.h"\n#include "catalog/catalog.h"\n')
         self.allows("src/gateway/a.cc", '#include "net/http.h"\n#include "hrana/pipeline.h"\n')
 
+    def test_tests_have_an_end(self):
+        self.refuses("tests/x/a.test.js", '// T.\nimport { test } from "node:test";\n', "bounded_test.js")
+        self.allows("tests/x/a.test.js", '// T.\nimport { test } from "../clients/bounded_test.js";\n')
+        self.allows("tests/clients/bounded_test.js", '// T.\nimport * as unbounded from "node:test";\n')
+
     def test_pages_name_what_is_there(self):
         files = {"src/base/log.cc": "void Say() {}", "bench/x.py": ""}
 
