@@ -1,17 +1,35 @@
 #include "runtime/blocking_pool.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
+#include "base/check.h"
+#include "base/limits.h"
+#include "runtime/processors.h"
+
 namespace tradewind::runtime {
 
-BlockingPool::BlockingPool(size_t threads) {
+namespace {
+
+// Threads for what takes long to compute: as many as there are processors, and at least so many, since nobody has the
+// last one. They stand back for the cores: a core has three times as much where both want all.
+constexpr size_t kLeastComputingThreads = 2;
+constexpr int kComputingStandsBack = 5;
+
+}  // namespace
+
+BlockingPool::BlockingPool(size_t threads, int standing_back) : most_of_one_(threads > 1 ? threads - 1 : 1) {
   // Signals are for the cores' threads.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { RunThread(); });
+  for (size_t i = 0; i < threads; ++i)
+    threads_.emplace_back([this, standing_back] { RunThread(standing_back); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
@@ -24,26 +42,51 @@ BlockingPool::~BlockingPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void BlockingPool::Submit(std::function<void()> work) {
+void BlockingPool::Submit(std::function<void()> work, const void* whose) {
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(work));
+    Share& share = shares_[whose];
+    share.waiting.push_back(std::move(work));
+    if (share.waiting.size() == 1) turns_.push_back(whose);
   }
   changed_.notify_one();
 }
 
-void BlockingPool::RunThread() {
+std::deque<const void*>::iterator BlockingPool::NextTurn() {
+  return std::find_if(turns_.begin(), turns_.end(), [this](const void* whose) {
+    return whose == nullptr || shares_[whose].running < most_of_one_;
+  });
+}
+
+void BlockingPool::RunThread(int standing_back) {
+  if (standing_back != 0) {
+    const auto self = static_cast<id_t>(::gettid());
+    const int priority = ::getpriority(PRIO_PROCESS, self) + standing_back;
+    TW_CHECK(::setpriority(PRIO_PROCESS, self, priority) == 0, "a thread may always stand back");
+  }
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::function<void()> work;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return ending_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      work = std::move(queue_.front());
-      queue_.pop_front();
-    }
+    auto turn = turns_.end();
+    changed_.wait(lock, [&] { return (turn = NextTurn()) != turns_.end() || ending_; });
+    // What is held back since its owner has enough threads is for these.
+    if (turn == turns_.end()) return;
+    const void* const whose = *turn;
+    turns_.erase(turn);
+    Share& share = shares_[whose];
+    const std::function<void()> work = std::move(share.waiting.front());
+    share.waiting.pop_front();
+    if (!share.waiting.empty()) turns_.push_back(whose);
+    ++share.running;
+    lock.unlock();
     work();
+    lock.lock();
+    --share.running;  // Nobody has erased it meanwhile, and elements of the map stay where they are.
+    if (share.running == 0 && share.waiting.empty()) shares_.erase(whose);
   }
 }
+
+OffCoreThreads::OffCoreThreads()
+    : waiting(limits::kBlockingThreads),
+      computing(std::max(kLeastComputingThreads, UsableProcessors()), kComputingStandsBack) {}
 
 }  // namespace tradewind::runtime

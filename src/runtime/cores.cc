@@ -16,9 +16,9 @@ namespace tradewind::runtime {
 
 Cores::Cores(size_t count) {
   TW_CHECK(count > 0, "a process has a core");
-  const auto pool = std::make_shared<BlockingPool>(limits::kBlockingThreads);
+  const auto threads = std::make_shared<OffCoreThreads>();
   for (size_t number = 0; number < count; ++number) {
-    cores_.push_back(RealCore::Create(pool));
+    cores_.push_back(RealCore::Create(threads));
     siblings_.push_back(cores_.back().get());
   }
   if (count == 1) return;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "runtime/fiber_scheduler.h"
+#include "runtime/off_core.h"
 #include "runtime/turns.h"
 
 namespace tradewind::runtime {
@@ -173,6 +174,17 @@ void TaskGroup::Spawn(std::string name, std::function<void()> body) {
 
 void TaskGroup::Join() {
   WaitFor(idle_, [&] { return running_ == 0; });
+}
+
+void ComputeOffCore(const std::function<void()>& work) {
+  Fiber* const fiber = CurrentFiber();
+  if (fiber == nullptr) return work();
+  struct Computing {
+    explicit Computing(Fiber& of) : fiber(of) { fiber.computes = true; }
+    ~Computing() { fiber.computes = false; }
+    Fiber& fiber;
+  } const computing(*fiber);
+  CurrentCore().RunOffCore(work);
 }
 
 }  // namespace tradewind::runtime

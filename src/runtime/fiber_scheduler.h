@@ -47,6 +47,7 @@ class Fiber : public TurnTaker {
   std::array<void*, 2> locals{};       // fiber_local.h
   const char* activity = nullptr;      // turns.h
   int locks_held = 0;                  // LockHeld.
+  bool computes = false;               // What it has run off the core is ComputeOffCore()'s.
   struct NamedShare* named = nullptr;  // Its share, with the name.
   TimePoint charged_from{};            // Its share is charged for this turn from then on.
 

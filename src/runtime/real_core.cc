@@ -23,6 +23,7 @@
 #include "runtime/blocking_pool.h"
 #include "runtime/descriptors.h"
 #include "runtime/fiber.h"
+#include "runtime/fiber_scheduler.h"
 #include "runtime/real_disk.h"
 #include "runtime/real_network.h"
 
@@ -56,14 +57,14 @@ struct RealCore::Loop {
   }
 };
 
-std::unique_ptr<RealCore> RealCore::Create(std::shared_ptr<BlockingPool> pool) {
-  if (pool == nullptr) pool = std::make_shared<BlockingPool>(limits::kBlockingThreads);
-  return std::unique_ptr<RealCore>(new RealCore(std::move(pool)));
+std::unique_ptr<RealCore> RealCore::Create(std::shared_ptr<OffCoreThreads> threads) {
+  if (threads == nullptr) threads = std::make_shared<OffCoreThreads>();
+  return std::unique_ptr<RealCore>(new RealCore(std::move(threads)));
 }
 
-RealCore::RealCore(std::shared_ptr<BlockingPool> pool)
+RealCore::RealCore(std::shared_ptr<OffCoreThreads> threads)
     : loop_(std::make_unique<Loop>()),
-      pool_(std::move(pool)),
+      threads_(std::move(threads)),
       disk_(MakeRealDisk(*this)),
       network_(MakeRealNetwork(*this)) {
   rlimit files = {};
@@ -265,14 +266,17 @@ void RealCore::RunOffCore(std::function<void()> work) {
   }
   std::exception_ptr thrown;
   // The fiber's stack stays as it is until it is woken, so the thread may refer to it.
-  pool_->Submit([this, fiber, &work, &thrown] {
-    try {
-      work();
-    } catch (...) {
-      thrown = std::current_exception();
-    }
-    Post([fiber] { Wake(fiber); });
-  });
+  BlockingPool& pool = fiber->computes ? threads_->computing : threads_->waiting;
+  pool.Submit(
+      [this, fiber, &work, &thrown] {
+        try {
+          work();
+        } catch (...) {
+          thrown = std::current_exception();
+        }
+        Post([fiber] { Wake(fiber); });
+      },
+      fiber->share);
   Suspend();
   if (thrown != nullptr) std::rethrow_exception(std::move(thrown));
 }

@@ -19,11 +19,12 @@ class io_context;
 namespace tradewind::runtime {
 
 class BlockingPool;
+struct OffCoreThreads;
 
 class RealCore final : public Core {
  public:
-  // With no pool given, the core has one of its own. Cores of one process share theirs.
-  static std::unique_ptr<RealCore> Create(std::shared_ptr<BlockingPool> pool = nullptr);
+  // With none given, the core has threads of its own. Cores of one process share theirs.
+  static std::unique_ptr<RealCore> Create(std::shared_ptr<OffCoreThreads> threads = nullptr);
   ~RealCore() override;  // Requires: Run() has returned, and so has every fiber.
 
   // Makes the calling thread the core's and runs tasks and fibers until Stop(). May be called again after
@@ -71,7 +72,7 @@ class RealCore final : public Core {
     std::atomic<size_t> busy = 0;  // Cores that are not.
   };
 
-  explicit RealCore(std::shared_ptr<BlockingPool> pool);
+  explicit RealCore(std::shared_ptr<OffCoreThreads> threads);
   // Makes this core one of several, which have `together`. Before it runs.
   void Join(std::span<Core* const> siblings, size_t number, Together& together);
   void Send(Core& to, CoreCall& call) noexcept override;
@@ -83,7 +84,7 @@ class RealCore final : public Core {
   void WaitForInput();
 
   std::unique_ptr<Loop> loop_;
-  std::shared_ptr<BlockingPool> pool_;
+  std::shared_ptr<OffCoreThreads> threads_;
   TimerQueue timers_;
   TimePoint polled_at_{};
   std::atomic<bool> stop_{false};
