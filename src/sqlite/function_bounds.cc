@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "runtime/fiber.h"
+#include "runtime/off_core.h"
 #include "sqlite/connection.h"
 #include "sqlite/memory_budget.h"
 #ifdef TRADEWIND_BUNDLED_SQLITE
@@ -73,7 +74,7 @@ size_t Find(std::string_view text, std::string_view wanted, size_t from) {
 
 // What SQLite allocates there counts as what it allocates here.
 void RunOffCore(const std::function<void()>& work) {
-  runtime::CurrentCore().RunOffCore([&work, budget = MemoryBudget::Current()] {
+  runtime::ComputeOffCore([&work, budget = MemoryBudget::Current()] {
     const MemoryBudget::Lent lent(budget);
     work();
   });
@@ -200,8 +201,10 @@ void Trim(const Call& call, bool left, bool right) {
 
 // -- LIKE, GLOB
 
-// As SQLite reads it: never past the end, whatever the bytes are.
-uint32_t TakeCharacter(std::string_view& text) {
+// As SQLite reads it: never past the end, whatever the bytes are. `step` is called for each byte.
+template <typename Step>
+uint32_t TakeCharacter(std::string_view& text, const Step& step) {
+  step();
   uint32_t character = static_cast<unsigned char>(text.front());
   text.remove_prefix(1);
   if (character < 0xc0) return character;
@@ -211,6 +214,7 @@ uint32_t TakeCharacter(std::string_view& text) {
   while (!text.empty() && IsContinuation(text.front())) {
     character = (character << 6) + (0x3f & static_cast<unsigned char>(text.front()));
     text.remove_prefix(1);
+    step();
   }
   if (character < 0x80 || (character & 0xfffff800) == 0xd800 || (character & 0xfffffffe) == 0xfffe)
     character = 0xfffd;
@@ -226,15 +230,15 @@ uint32_t Folded(uint32_t character) {
 class PatternMatch {
  public:
   PatternMatch(tw_wildcards wildcards, std::optional<uint32_t> escape, std::string_view pattern,
-               std::string_view text)
-      : wildcards_(wildcards), escape_(escape), pattern_(pattern), text_(text) {}
+               std::string_view text, const std::function<bool()>& goes_on)
+      : wildcards_(wildcards), escape_(escape), pattern_(pattern), text_(text), goes_on_(goes_on) {}
 
   // None when `goes_on`, asked now and then, said no.
-  std::optional<bool> Run(const std::function<bool()>& goes_on) {
+  std::optional<bool> Run() {
     std::optional<std::string_view> pattern_after_all;
     std::string_view text_after_all;
-    for (int steps = 1;; ++steps) {
-      if (steps % kStepsPerLook == 0 && !goes_on()) return std::nullopt;
+    for (;;) {
+      if (ended_) return std::nullopt;
       if (TakeAll()) {
         pattern_after_all = pattern_;
         text_after_all = text_;
@@ -243,13 +247,19 @@ class PatternMatch {
       if (text_.empty() && pattern_.empty()) return true;
       if (!text_.empty() && !pattern_.empty() && TakeElement()) continue;
       if (!pattern_after_all || text_after_all.empty()) return false;
-      TakeCharacter(text_after_all);
+      Take(text_after_all);
       text_ = text_after_all;
       pattern_ = *pattern_after_all;
     }
   }
 
  private:
+  // A set may be as long as the pattern, and a character as long as the text, so their bytes are what is counted.
+  uint32_t Take(std::string_view& text) {
+    return TakeCharacter(text, [this] {
+      if (++steps_ % kStepsPerLook == 0) ended_ = ended_ || !goes_on_();
+    });
+  }
   bool TakeAll() {
     if (wildcards_.all == 0 || pattern_.empty() || static_cast<unsigned char>(pattern_[0]) != wildcards_.all)
       return false;
@@ -257,23 +267,23 @@ class PatternMatch {
     return true;
   }
   bool TakeElement() {
-    uint32_t wanted = TakeCharacter(pattern_);
+    uint32_t wanted = Take(pattern_);
     if (escape_ && wanted == *escape_) {
       if (pattern_.empty()) return false;
-      wanted = TakeCharacter(pattern_);
+      wanted = Take(pattern_);
     } else if (wildcards_.set != 0 && wanted == wildcards_.set) {
-      return TakeSet(TakeCharacter(text_));
+      return TakeSet(Take(text_));
     } else if (wildcards_.one != 0 && wanted == wildcards_.one) {
-      TakeCharacter(text_);
+      Take(text_);
       return true;
     }
-    const uint32_t character = TakeCharacter(text_);
+    const uint32_t character = Take(text_);
     return wanted == character || (wildcards_.ignores_case && wanted < 0x80 && character < 0x80 &&
                                    Folded(wanted) == Folded(character));
   }
   // After the bracket that opens it: [abc], [a-z], [^...], []...].
   bool TakeSet(uint32_t character) {
-    const auto next = [&]() -> uint32_t { return pattern_.empty() ? 0 : TakeCharacter(pattern_); };
+    const auto next = [&]() -> uint32_t { return pattern_.empty() ? 0 : Take(pattern_); };
     uint32_t before = 0;
     bool seen = false;
     uint32_t wanted = next();
@@ -302,6 +312,9 @@ class PatternMatch {
   const std::optional<uint32_t> escape_;
   std::string_view pattern_;
   std::string_view text_;
+  const std::function<bool()>& goes_on_;
+  int64_t steps_ = 0;
+  bool ended_ = false;
 };
 
 // Up to its first zero byte, as SQLite compares.
@@ -321,14 +334,15 @@ void Like(const Call& call, Connection& connection) {
     std::string_view text = TextOf(call.arguments[2]);
     if (text.empty() || CharacterLength(text) != text.size())
       return call.original(call.context, call.count, call.arguments);
-    escape = TakeCharacter(text);
+    escape = TakeCharacter(text, [] {});
     if (*escape == wildcards.all) wildcards.all = 0;
     if (*escape == wildcards.one) wildcards.one = 0;
     wildcards.set = 0;
   }
   if (odd) return call.original(call.context, call.count, call.arguments);
-  PatternMatch match(wildcards, escape, UpToZero(pattern), UpToZero(TextOf(call.arguments[1])));
-  const std::optional<bool> matches = match.Run([&] { return connection.GoesOn(); });
+  const std::function<bool()> goes_on = [&] { return connection.GoesOn(); };
+  PatternMatch match(wildcards, escape, UpToZero(pattern), UpToZero(TextOf(call.arguments[1])), goes_on);
+  const std::optional<bool> matches = match.Run();
   if (!matches) return sqlite3_result_error_code(call.context, SQLITE_INTERRUPT);
   sqlite3_result_int(call.context, *matches ? 1 : 0);
 }
@@ -338,6 +352,16 @@ void Like(const Call& call, Connection& connection) {
 bool TakesTheProduct(std::string_view name) {
   return name == "json_patch" || name == "jsonb_patch" || name == "unhex";
 }
+
+// Those that look for each of their paths from the beginning of what they are given.
+bool WalksForEachPath(std::string_view name) {
+  const std::string_view does = name.substr(std::min(name.size(), name.find('_') + 1));
+  return name.starts_with("json") && (does == "extract" || does == "set" || does == "insert" ||
+                                      does == "replace" || does == "remove" || does == "array_insert");
+}
+
+// Of bytes and paths. A hundred paths in 60 MB take some seconds, in which the statement cannot be ended.
+constexpr double kPathsCost = 1e10;
 
 double ProductOf(const Call& call) {
   if (call.count != 2) return 0;
@@ -353,6 +377,12 @@ void RunBounded(const Call& call) {
   if (name == "replace") return Replace(call);
   const bool trims = name == "trim" || name == "ltrim" || name == "rtrim";
   if (trims && call.count == 2) return Trim(call, name != "rtrim", name != "ltrim");
+  if (WalksForEachPath(name) && call.count > 2 &&
+      static_cast<double>(sqlite3_value_bytes(call.arguments[0])) * (call.count - 1) > kPathsCost) {
+    const std::string refusal =
+        std::string(name) + "() of so many paths in so long a value would take too long";
+    return sqlite3_result_error(call.context, refusal.c_str(), -1);
+  }
   const double product = TakesTheProduct(name) ? ProductOf(call) : 0;
   if (product > limits::kQuadraticCost) {
     const std::string refusal = std::string(name) + "() of two values as long as these would take too long";

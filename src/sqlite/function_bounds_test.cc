@@ -153,6 +153,12 @@ TEST_F(FunctionBoundsTest, EndWhateverTheirArgumentsAre) {
         "SELECT json_group_object('k' || x, x) FROM c)";
     EXPECT_THAT(Ask(connection, "SELECT length(json_patch(" + wide + ", " + wide + "))"),
                 testing::HasSubstr("would take too long"));
+    std::string paths;
+    for (int path = 0; path < 400; ++path) paths += ", '$[9999990]'";
+    const std::string list = "'[' || replace(printf('%.*c', 10000000, ' '), ' ', '1, ') || '1]'";
+    EXPECT_THAT(Ask(connection, "SELECT length(json_extract(" + list + paths + "))"),
+                testing::HasSubstr("would take too long"));
+    EXPECT_EQ(Ask(connection, "SELECT json_extract(" + list + ", '$[9999990]')"), "1");
   });
 }
 
