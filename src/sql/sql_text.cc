@@ -53,8 +53,10 @@ size_t BlankLengthWithout(std::string_view sql, bool semicolons) {
 // Takes one word off the front of `sql`, blanks before it included.
 std::string_view TakeWord(std::string_view& sql) {
   sql.remove_prefix(BlankLengthWithout(sql, false));
-  const auto end = std::find_if_not(sql.begin(), sql.end(), IsWordCharacter);
-  const std::string_view word = sql.substr(0, static_cast<size_t>(end - sql.begin()));
+  size_t length = 0;
+  Pace pace;  // A number may have megabytes.
+  for (; length < sql.size() && IsWordCharacter(sql[length]); ++length) pace.TakeToken();
+  const std::string_view word = sql.substr(0, length);
   sql.remove_prefix(word.size());
   return word;
 }

@@ -159,6 +159,29 @@ TEST_F(PausesTest, WhileALongTextIsCompiled) {
   EXPECT_LT(LongestTurnOf({"SELECT 1", sql + ")"}), kLongest);
 }
 
+TEST_F(PausesTest, WhileALongNumberIsCompiled) {
+  EXPECT_LT(LongestTurnOf({"SELECT " + std::string(15'000'000, '7')}), kLongest / 2);
+}
+
+TEST_F(PausesTest, WhileEachOfManyAggregatesIsComparedWithAllOthers) {
+  std::string sum = "x";
+  for (int term = 0; term < 200; ++term) sum += "+x";
+  std::string sql = "SELECT 1";
+  for (int column = 0; column < 1900; ++column) sql += ",sum(" + sum + "+" + std::to_string(column) + ")";
+  EXPECT_LT(LongestTurnOf({"CREATE TABLE t(x)", sql + " FROM t"}), kLongest);
+}
+
+TEST_F(PausesTest, WhileATextIsHeldAgainstALongSet) {
+  EXPECT_LT(LongestTurnOf({"SELECT hex(zeroblob(50000)) GLOB '*[" + std::string(30'000, 'b') + "]*'"}),
+            kLongest);
+}
+
+TEST_F(PausesTest, WhileATextIsOneCharacter) {
+  EXPECT_LT(LongestTurnOf({"SELECT CAST(x'c3' AS TEXT) || replace(hex(zeroblob(15000000)), '0', CAST(x'80' "
+                           "AS TEXT)) LIKE '_a'"}),
+            kLongest / 2);
+}
+
 TEST_F(PausesTest, WhileManyRowsAreCompiled) {
   std::string sql = "INSERT INTO t(b) VALUES(1)";
   for (int i = 0; i < 150'000; ++i) sql += ",(1)";
