@@ -5,6 +5,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "runtime/off_core.h"
+
 namespace tradewind::sqlite {
 
 namespace {
@@ -32,9 +34,16 @@ int BindValue(sqlite3_stmt* handle, int index, const sql::Value& value) {
 
 class NamedArguments {
  public:
-  explicit NamedArguments(const std::vector<std::pair<std::string, sql::Value>>& arguments) {
-    for (const auto& [name, value] : arguments) by_name_.emplace(name, Entry{&value, false});
+  explicit NamedArguments(const std::vector<std::pair<std::string, sql::Value>>& arguments)
+      : bytes_(arguments.size() * kBytesOfOne) {
+    runtime::OffCoreIfLarge(bytes_, [&] {
+      for (const auto& [name, value] : arguments) by_name_.emplace(name, Entry{&value, false});
+      return true;
+    });
   }
+  ~NamedArguments() { runtime::DiscardOffCoreIfLarge(bytes_, by_name_); }
+  NamedArguments(const NamedArguments&) = delete;
+  NamedArguments& operator=(const NamedArguments&) = delete;
   // The argument of a parameter, by its full name or by the name without ':', '@', '$' or '?'; null when
   // there is none.
   const sql::Value* Find(const char* parameter) {
@@ -58,6 +67,9 @@ class NamedArguments {
     const sql::Value* value;
     bool used;
   };
+  static constexpr size_t kBytesOfOne = 64;
+
+  const size_t bytes_;
   std::unordered_map<std::string_view, Entry> by_name_;
 };
 
