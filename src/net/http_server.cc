@@ -186,6 +186,7 @@ HttpServer::~HttpServer() {
 
 void HttpServer::Accept() {
   while (!draining_) {
+    runtime::YieldIfTurnIsOver();  // Clients may come faster than they are taken.
     if (others_.empty() && !HasRoom()) {
       AwaitRoom();
       continue;

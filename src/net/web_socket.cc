@@ -13,6 +13,7 @@
 #include "net/http_wire.h"
 #include "runtime/fair_lock.h"
 #include "runtime/fiber.h"
+#include "runtime/turns.h"
 
 namespace tradewind::net {
 
@@ -27,6 +28,8 @@ using beast::error_code;
 // What is read into at first; a message takes more as it comes.
 constexpr size_t kLeastMessageBytes = 256;
 constexpr size_t kKeptBytes = 4u << 10;
+// Of a message: what is touched, or copied, at once.
+constexpr size_t kPieceBytes = 64u << 10;
 constexpr size_t kReasonBytes = 100;  // A control frame has 125.
 
 // A connection as Beast wants one: its calls look synchronous, and suspend the fiber.
@@ -156,6 +159,8 @@ struct WebSocket::Stream {
   }
   // Fills `message` up to its end; what comes is counted in `held`.
   bool ReadMessage(MemoryCharge& held);
+  // Makes room for more than has come; says so and closes when there is none.
+  bool MakeRoom(size_t come, MemoryCharge& held);
   // Says why, and waits a while for the peer's answer.
   void Close(websocket::close_code code, std::string_view reason) {
     socket.next_layer().Linger();
@@ -170,19 +175,35 @@ struct WebSocket::Stream {
   bool dropped = false;
 };
 
+// Room is made for twice what has come, which is copied piece by piece, as it is touched.
+bool WebSocket::Stream::MakeRoom(size_t come, MemoryCharge& held) {
+  if (come == message.capacity() || message.empty()) {
+    const size_t room = std::max({kLeastMessageBytes, message.capacity(), 2 * come});
+    if (!held.TrySet(room)) {
+      Close(websocket::close_code::try_again_later, "there is no memory for the message");
+      return false;
+    }
+    std::string grown;
+    if (room > message.capacity()) {
+      grown.reserve(room);
+      for (size_t at = 0; at < come; at += kPieceBytes) {
+        grown.append(message, at, kPieceBytes);
+        runtime::YieldIfTurnIsOver();
+      }
+      message = std::move(grown);
+    }
+  }
+  message.resize(std::min(message.capacity(), come + kPieceBytes));
+  runtime::YieldIfTurnIsOver();
+  return true;
+}
+
 bool WebSocket::Stream::ReadMessage(MemoryCharge& held) {
   message.clear();
   socket.next_layer().AwaitMessage();
   size_t come = 0;
   do {
-    if (come == message.size()) {
-      const size_t room = std::max({kLeastMessageBytes, message.capacity(), 2 * come});
-      if (!held.TrySet(room)) {
-        Close(websocket::close_code::try_again_later, "there is no memory for the message");
-        return false;
-      }
-      message.resize(room);
-    }
+    if (come == message.size() && !MakeRoom(come, held)) return false;
     error_code error;
     come += socket.read_some(asio::buffer(message.data() + come, message.size() - come), error);
     if (error) return false;
