@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json_fields.h"
+#include "base/limits.h"
 #include "mariadb/hosted_instance.h"
 #include "tenant/tenant.h"
 
@@ -29,6 +30,9 @@ tl::unexpected<Error> Invalid(std::string_view field, std::string_view wanted) {
 class Body {
  public:
   static Result<Body> Parse(std::string_view text, const std::vector<std::string_view>& known) {
+    if (text.size() > limits::kOffCoreBytes)
+      return Fail(ErrorKind::kTooLarge, "BODY_TOO_LARGE",
+                  fmt::format("the body has more than {} bytes", limits::kOffCoreBytes));
     json::error_code failed;
     json::value value = json::parse(text, failed);
     if (failed) return Fail(ErrorKind::kInvalid, "BODY_INVALID", "the body is no JSON: " + failed.message());

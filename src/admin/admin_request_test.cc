@@ -169,6 +169,13 @@ TEST(AdminRequest, RefusesWhatIsNoObject) {
   EXPECT_TRUE(ParseNothing("{}"));
 }
 
+// It would hold the core for as long as a second.
+TEST(AdminRequest, RefusesABodyThatIsTooLongToBeTakenApart) {
+  const Error refused = ErrorOf(ParseCreateTenant(R"({"name":"shop"})" + std::string(1 << 20, ' ')));
+  EXPECT_EQ(refused.code, "BODY_TOO_LARGE");
+  EXPECT_EQ(refused.kind, ErrorKind::kTooLarge);
+}
+
 TEST(AdminRequest, TakesTheTwoEnginesAndSqliteByDefault) {
   EXPECT_EQ(ParseCreateTenant(R"({"name":"a"})")->engine, "sqlite");
   EXPECT_EQ(ParseCreateTenant(R"({"name":"a","engine":"sqlite"})")->engine, "sqlite");
