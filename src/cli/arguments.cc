@@ -1,5 +1,7 @@
 #include "cli/arguments.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <utility>
@@ -53,7 +55,13 @@ Option Option::Between(int64_t least, int64_t most) const {
 }
 
 Option Option::Positive() const {
-  option_->check(CLI::PositiveNumber);
+  option_->check(CLI::Validator(
+      [](const std::string& text) {
+        double number = 0;
+        const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
+        return positive ? std::string() : fmt::format("'{}' is no number above zero", text);
+      },
+      "POSITIVE"));
   return *this;
 }
 

@@ -211,12 +211,28 @@ void AllowAllFiles() {
   ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
+constexpr int64_t kMostCores = 256;
+// Without one client or tenant: what waits for input, calls between cores, the clock.
+constexpr uint64_t kFilesOfACore = 16;
+
+uint64_t MostFiles() {
+  rlimit files = {};
+  return ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0;
+}
+
+Result<void> CheckCores(const ServeOptions& options) {
+  if (options.cores.value_or(1) * kFilesOfACore <= MostFiles()) return {};
+  return Fail(ErrorKind::kInvalid, "CORES_TOO_MANY",
+              fmt::format("{} cores need {} open files for themselves, and this process may have {}",
+                          *options.cores, *options.cores * kFilesOfACore, MostFiles()),
+              "give fewer with --cores, or allow more files (ulimit -n)");
+}
+
 // As many as there are processors for, but no more than have enough of the files and of the tenants that may be open:
 // these are shared out between the cores.
 size_t CoresFor(const ServeOptions& options) {
   if (options.cores) return *options.cores;
-  rlimit files = {};
-  const uint64_t most_files = ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : 0;
+  const uint64_t most_files = MostFiles();
   const size_t processors = runtime::UsableProcessors();
   const uint64_t enough = std::max<uint64_t>(
       1, std::min(most_files / limits::kLeastFilesPerCore,
@@ -265,6 +281,7 @@ cli::ExitCode Serve(const ServeOptions& options) {
   // A reader of our output that has gone is no reason to end.
   std::signal(SIGPIPE, SIG_IGN);
   AllowAllFiles();
+  if (const auto enough = CheckCores(options); !enough) return cli::Report(enough.error());
   runtime::Cores cores(CoresFor(options));
   runtime::RealCore& core = cores[0];
   cli::ExitCode exit_code = cli::ExitCode::kDone;
@@ -444,7 +461,7 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .AddOption("--cores", options->cores,
                  "How many processors the node uses [as many as this process may use]")
       .ValueName("N")
-      .Positive();
+      .Between(1, kMostCores);
   serve.OnGiven([&line, options] { line.action = [options] { return Serve(*options); }; });
   return [options]() -> Result<void> {
     TW_TRY(CheckedOptions(*options));

@@ -370,6 +370,14 @@ test("serve refuses what it cannot do, and says what to do", async () => {
   assert.match(open.stderr, /--insecure/);
   assert.equal((await serve("--listen", "nowhere", "--data", join(folder, "open"))).code, 2);
 
+  for (const cores of ["0", "-1", "some", "1000000"]) {
+    const refused = await serve("--listen", "127.0.0.1:0", "--data", join(folder, "cores"), "--cores", cores);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /--cores/);
+  }
+  const streams = await serve("--listen", "127.0.0.1:0", "--data", join(folder, "cores"), "--quota-streams", "0");
+  assert.match(streams.stderr, /'0' is no number above zero/);
+
   const locked = await serve("--listen", "127.0.0.1:0", "--data", join(cluster.folder, "n1"));
   assert.equal(locked.code, 4);
   assert.match(locked.stderr, new RegExp(`in use by process ${cluster.nodes[0].child.pid}`));
