@@ -111,6 +111,22 @@ def pipelined_http(count, target="/health", body=""):
     return run
 
 
+def web_socket_message(size):
+    def run(node, _):
+        connection = socket.create_connection(("127.0.0.1", node.port))
+        connection.sendall(b"GET /db/attack/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                           b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: hrana3\r\n\r\n")
+        answer = connection.recv(4096)
+        # The last, a text, masked with zeros.
+        connection.sendall(b"\x81\xff" + size.to_bytes(8, "big") + bytes(4) + b" " * size)
+        closed = connection.recv(4096)
+        connection.close()
+        return f"{answer[:12]!r}, {len(closed)} bytes"
+
+    return run
+
+
 def pipeline_of(count, statement="SELECT 1"):
     return lambda: json.dumps(
         {"requests": [{"type": "execute", "stmt": {"sql": statement}}] * count + [{"type": "close"}]})
@@ -151,7 +167,7 @@ INPUTS = [
     Input("nothing", lambda node, over: "ok"),
     # -- The rows of the table.
     Input("200 endless queries over 20 tenants", endless(200, 20), endless=True),
-    Input("200 endless queries of one tenant", endless(100, 1), endless=True),
+    Input("100 endless queries of one tenant", endless(100, 1), endless=True),
     sql("CREATE INDEX on 2 million rows", "CREATE INDEX i ON big(b)"),
     sql("GROUP BY over 2 million rows", "SELECT count(*) FROM (SELECT b, count(*) FROM big GROUP BY b)"),
     sql("hex(randomblob(3e7))", *["SELECT length(hex(randomblob(30000000)))"] * 4),
@@ -222,7 +238,7 @@ INPUTS = [
     sql("count(*)", "SELECT count(*) FROM big"),
     sql("a scan that finds nothing", "SELECT count(*) FROM big WHERE b LIKE '%nothing%'"),
     sql("a schema of 3,900 tables, read again", "CREATE TABLE another(x)", "SELECT * FROM another",
-        before=[";".join([]) or f"CREATE TABLE s{n}(a,b,c,d,e)" for n in range(1)]),
+        before=[f"CREATE TABLE s{n}(a,b,c,d,e)" for n in range(3_900)]),
     # -- Large values.
     sql("blobs of 60 MB written", *["INSERT INTO blobs(body) VALUES(zeroblob(60000000))"] * 3),
     sql("a random blob of 60 MB written", "INSERT INTO blobs(body) VALUES(randomblob(60000000))"),
@@ -295,6 +311,16 @@ INPUTS = [
     sql("OR over an index and the rows", "SELECT count(*) FROM big WHERE a>=0 OR id>0", before=("CREATE INDEX i ON big(a)",)),
     post("32,000 parameters with names", PIPELINE, named_parameters(32_000)),
     sql("EXPLAIN with 32,000 parameters", "EXPLAIN SELECT 1 IN (" + ",".join(f":a{i}" for i in range(32_000)) + ")"),
+    post("300,000 arguments with names", PIPELINE, lambda: json.dumps({"requests": [{"type": "execute", "stmt": {
+        "sql": "SELECT :a1", "named_args": [{"name": f"a{i}", "value": {"type": "null"}} for i in range(300_000)]}},
+        {"type": "close"}]})),
+    post("a number of 8 MB", PIPELINE, lambda: json.dumps({"requests": [{"type": "execute", "stmt": {
+        "sql": "SELECT " + "7" * 8_000_000}}, {"type": "close"}]})),
+    sql("1,900 aggregates, each compared with all others", "SELECT " + ",".join(
+        "sum(" + "+".join(["a"] * 200) + f"+{i})" for i in range(1_900)) + " FROM big WHERE id<10"),
+    sql("GLOB with a set of 900 letters", f"SELECT replace(hex(zeroblob(500000)), '0', 'a') GLOB '*[{'b' * 900}]*'"),
+    post("60 MB for the admin API", "/v1/tenants", lambda: '{"name":[' + "[1,{}]," * 8_500_000 + "1]}"),
+    Input("a message of 60 MB on a WebSocket", web_socket_message(60_000_000)),
     sql("900 generated columns", "SELECT * FROM g",
         before=("CREATE TABLE g(a0, " + ",".join(f"a{i} AS (a{i-1}+1)" for i in range(1, 900)) + ")",)),
     sql("dbstat", "SELECT count(*) FROM dbstat"),
