@@ -7,7 +7,7 @@ import { after, before, test } from "../clients/bounded_test.js";
 import { freePort, ownHost, startNode } from "../clients/cluster.js";
 import { FlippingProxy } from "./flipping_proxy.js";
 
-const patienceMs = 120_000;
+const patienceMs = 240_000;
 const flipOneIn = 5_000;
 
 let folder;
