@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "load/bank.h"
+#include "move/step.h"
 #include "sim/cluster.h"
 
 namespace tradewind::sim {
@@ -189,6 +192,55 @@ TEST(AFullDisk, InTheMiddleOfACreateLeavesNothingAndTheNameFree) {
   });
   EXPECT_GT(made, 0);
   EXPECT_GT(refused, 2) << "the disks were never in the way";
+}
+
+// A node goes down in a move and comes back to a disk without room: it cannot open the tenant to go on with the move.
+void RestartWithFullDisk(const std::string& victim, const std::string& step, uint64_t seed) {
+  Cluster cluster(seed, {"n3", "n1", "n2"});
+  std::unique_ptr<load::Bank> bank;
+  std::string id;
+  cluster.InClient([&] {
+    load::BankOptions options;
+    options.accounts = 40;
+    options.entry_bytes = 400'000;
+    options.seed = seed;
+    options.pause = 5ms;
+    bank = cluster.OpenBank(options);
+  });
+  cluster.TakeDownAt(victim, step.starts_with("source-") ? "n1" : "n2", step, 1, /*power_lost=*/true);
+  cluster.InNode("n1", [&](node::Node& node) {
+    move::MoveOptions options;
+    options.pace.rate_bytes_per_s = 2'000'000;
+    const auto receipt = node.parts().moves().Start({"shop", "n2", options});
+    ASSERT_TRUE(receipt) << Describe(receipt.error());
+    id = receipt->id;
+  });
+  ASSERT_TRUE(cluster.world().RunUntil([&] { return cluster.went_down(); }, 2min))
+      << "the step is never reached";
+  cluster.world().SetDiskCapacity(victim, 0);
+  cluster.BringBack();
+  cluster.world().RunUntil([] { return false; }, 3s);
+  cluster.world().SetDiskCapacity(victim, kAmple);
+  cluster.InClient([&] {
+    const auto receipt = cluster.AwaitMove(id);
+    if (testing::Test::HasFailure()) return;
+    cluster.AwaitUse(*bank);
+    const bool moved = receipt.at("phase").as_string() == "done";
+    const auto again = cluster.AwaitMove(cluster.StartMove("shop", moved ? "n1" : "n2"));
+    EXPECT_EQ(again.at("phase").as_string(), "done") << boost::json::serialize(again);
+    bank->Stop();
+    cluster.ExpectNothingLost(*bank, 6);
+  });
+}
+
+TEST(AFullDisk, AtARestartOfANodeInAMoveIsWaitedFor) {
+  uint64_t seed = 1;
+  for (const std::string_view step : move::kStepNames)
+    for (const char* victim : {"n1", "n2"}) {
+      SCOPED_TRACE(fmt::format("{} goes down at {}", victim, step));
+      RestartWithFullDisk(victim, std::string(step), seed++);
+      if (testing::Test::HasFailure()) return;
+    }
 }
 
 }  // namespace

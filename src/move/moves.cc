@@ -174,19 +174,33 @@ Result<void> Moves::Resume(const JournalEntry& entry) {
   return sends ? outgoing_.Resume(entry) : incoming_.Resume(entry);
 }
 
-void Moves::ResumeWhenFree(const JournalEntry& entry) {
+bool Moves::MayResumeLater(const Error& why) {
+  return why.kind == ErrorKind::kUnavailable || why.kind == ErrorKind::kTooLarge;
+}
+
+void Moves::ResumeLater(const JournalEntry& entry) {
   fibers_.Spawn("resume move of " + entry.tenant, [this, entry] {
+    std::string said;
     while (!host_.stopping()) {
-      changed_.WaitUntil(host_.core().Now() + limits::kFileInUseWait);
+      changed_.WaitUntil(host_.core().Now() + limits::kDiskRetryPause);
+      // Whoever deletes it, or takes its copy for one that nobody needs, has the name meanwhile.
+      const auto claim = claims_.ClaimName(entry.tenant, host_.core().Now());
       const auto now = host_.journal().Find(entry.tenant);
       const bool goes_on =
           now && now->role == entry.role && now->move == entry.move && !IsMoving(entry.tenant);
       if (!goes_on || host_.stopping()) return;
+      if (!claim) continue;
       const Result<void> resumed = Resume(entry);
-      if (resumed) return;
-      if (resumed.error().code == tenant::kFileInUseCode) continue;
-      log::error("tenant {} is not served here: {}", entry.tenant, Describe(resumed.error()));
-      return;
+      if (resumed) {
+        tenants_.ForgetUnserved(entry.tenant);
+        return;
+      }
+      const Error& why = resumed.error();
+      if (why.code != tenant::kFileInUseCode) tenants_.AddUnserved(entry.tenant, why);
+      if (!MayResumeLater(why) || Describe(why) != said)
+        log::error("tenant {} is not served here: {}", entry.tenant, Describe(why));
+      said = Describe(why);
+      if (!MayResumeLater(why)) return;
     }
   });
 }

@@ -45,8 +45,11 @@ class Moves {
   // Goes on after a restart with a journal entry that speaks of a move. To be called before the node serves.
   // Suspends.
   Result<void> Resume(const JournalEntry& entry);
-  // The same by itself, once the program ends that has the tenant's file open.
-  void ResumeWhenFree(const JournalEntry& entry);
+  // Whether that may succeed later, with nothing done about the tenant: another program has its file open, the disk is
+  // full, there are no file descriptors.
+  static bool MayResumeLater(const Error& why);
+  // The same by itself, tried again and again. Does not suspend.
+  void ResumeLater(const JournalEntry& entry);
 
   // Moves can be started from now on: those that an earlier process of this node left have been seen to.
   void AllowStarts();

@@ -72,18 +72,17 @@ void Recovery::ResumeMove(const move::JournalEntry& entry) {
     if (outcome) return outcome;
     const Error& why = outcome.error();
     log::error("tenant {} is not served here: {}", entry.tenant, Describe(why));
-    if (why.code == sqlite::kFileInUseCode) {
-      home.moves.ResumeWhenFree(entry);
-      return outcome;
-    }
+    if (move::Moves::MayResumeLater(why)) home.moves.ResumeLater(entry);
+    if (why.code == sqlite::kFileInUseCode) return outcome;
     const bool missing = why.code == sqlite::kFileGoneCode || why.kind == ErrorKind::kNotFound;
     home.tenants.AddUnserved(entry.tenant,
                              missing ? tenant::TenantFileMissing(entry.tenant, why.message) : why);
     return outcome;
   });
-  // A sender looks by itself.
-  const bool looks = resumed ? entry.role == move::Role::kSwapping || entry.role == move::Role::kDual
-                             : resumed.error().code == sqlite::kFileInUseCode;
+  // A sender looks by itself, once it is resumed. A file that another program has open is not removed.
+  const bool sends = entry.role == move::Role::kSwapping || entry.role == move::Role::kDual;
+  const bool in_use = !resumed && resumed.error().code == sqlite::kFileInUseCode;
+  const bool looks = in_use || (sends && (resumed || move::Moves::MayResumeLater(resumed.error())));
   if (!looks) parts_.maker.WatchStranded(entry);
 }
 
