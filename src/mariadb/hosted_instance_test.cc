@@ -51,7 +51,7 @@ class HostedInstanceTest : public testing::Test {
       EXPECT_EQ(folder.LockHolder(), 0) << "the server has ended";
     });
   }
-  runtime::TimePoint soon() const { return core_->Now() + 60s; }
+  runtime::TimePoint soon() const { return core_->Now() + 300s; }
   // Suspends until the condition holds; a test that waits for ever is ended from outside.
   static void Await(const std::function<bool()>& condition) {
     while (!condition()) runtime::SleepFor(5ms);

@@ -45,7 +45,7 @@ class InstanceTest : public testing::Test {
   }
   InstanceFolder folder() { return {*core_, path()}; }
   std::string path() const { return root_.File("crm"); }
-  runtime::TimePoint soon() const { return core_->Now() + 60s; }
+  runtime::TimePoint soon() const { return core_->Now() + 300s; }
   Result<std::unique_ptr<Instance>> TryOpen(InstanceOptions options = {}) {
     options.folder = path();
     options.buffer_pool_bytes = 16u << 20;

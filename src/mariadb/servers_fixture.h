@@ -43,7 +43,7 @@ class ServersTest : public testing::Test {
     });
   }
 
-  runtime::TimePoint soon() const { return core_->Now() + std::chrono::seconds(60); }
+  runtime::TimePoint soon() const { return core_->Now() + std::chrono::seconds(300); }
   InstanceFolder Folder(const std::string& name) { return {*core_, root_.File(name)}; }
   // Makes it unless it is there.
   std::unique_ptr<Instance> Open(const std::string& name, uint64_t redo_log_bytes = 8u << 20) {

@@ -39,7 +39,7 @@ const std::string& Template(runtime::Core& core, const std::string& beside) {
 }  // namespace
 
 runtime::TimePoint Soon(runtime::Core& core) {
-  return core.Now() + 60s;
+  return core.Now() + 300s;
 }
 
 mysql::ServerLogin MariaDbServer::Login(const std::string& database) {

@@ -215,9 +215,10 @@ Result<void> TestProxy::Move(Session& session, const mysql::SessionSnapshot& sna
   const size_t to = 1 - session.at;
   TW_TRY_ASSIGN(const auto position,
                 servers_[session.at]->Connect()->Query("SELECT @@gtid_binlog_pos", Soon(core_)));
-  TW_TRY_ASSIGN(const auto waited,
-                servers_[to]->Connect()->Query(
-                    "SELECT MASTER_GTID_WAIT('" + position.rows.at(0).at(0).value() + "', 20)", Soon(core_)));
+  TW_TRY_ASSIGN(
+      const auto waited,
+      servers_[to]->Connect()->Query(
+          "SELECT MASTER_GTID_WAIT('" + position.rows.at(0).at(0).value() + "', 240)", Soon(core_)));
   if (waited.rows.at(0).at(0) != "0")
     return Failed({ErrorKind::kTimeout, "REPLICA_LATE", "the replica lags", {}});
 

@@ -37,7 +37,7 @@ class MysqlSessionsTest : public TwoNodes {
     }
   }
 
-  runtime::TimePoint soon() const { return core_->Now() + 60s; }
+  runtime::TimePoint soon() const { return core_->Now() + 300s; }
 
   void MakeTenant() {
     const auto made =
