@@ -33,6 +33,7 @@ export class Turmoil {
     this.clients = clients;
     this.seconds = seconds;
     this.made = new Map(this.names.map((name) => [name, 0])); // Creates and imports that got 201.
+    this.kept = new Set(); // Those of the names that stay, as far as an answer has said that they are there.
     this.rows = []; // {name, id, begun}
     this.deletes = []; // {name, ended}; also those whose outcome nobody knows.
     this.answers = new Map(); // How often each kind of call was answered how.
@@ -83,7 +84,13 @@ export class Turmoil {
 
   async create(name) {
     const answer = await this.call("create", "POST", "/v1/tenants", { name, node: this.anyNode() });
-    if (answer.status === 201) this.made.set(name, this.made.get(name) + 1);
+    this.noteMade(name, answer);
+  }
+
+  noteMade(name, { status, json }) {
+    if (status === 201) this.made.set(name, this.made.get(name) + 1);
+    const isThere = status === 201 || json?.code === "TENANT_EXISTS";
+    if (isThere && this.names.indexOf(name) < keptNames) this.kept.add(name);
   }
 
   async import(name) {
@@ -95,8 +102,7 @@ export class Turmoil {
     if (begun.status !== 201) return;
     const id = begun.json.id;
     await this.call("piece", "PUT", `/v1/imports/${id}?offset=0`, this.template, "application/octet-stream");
-    const answer = await this.call("commit", "POST", `/v1/imports/${id}/commit`);
-    if (answer.status === 201) this.made.set(name, this.made.get(name) + 1);
+    this.noteMade(name, await this.call("commit", "POST", `/v1/imports/${id}/commit`));
   }
 
   async delete(name) {
@@ -122,8 +128,9 @@ export class Turmoil {
     return `n${1 + Math.floor(Math.random() * this.cluster.urls.length)}`;
   }
 
+  // On a slow machine for longer: those that stay have to be there.
   async client(number, until) {
-    for (let turn = 0; performance.now() < until; turn++) {
+    for (let turn = 0; performance.now() < until || this.kept.size < keptNames; turn++) {
       const name = this.names[Math.floor(Math.random() * this.names.length)];
       const dice = Math.random();
       if (dice < 0.2) await this.create(name);
