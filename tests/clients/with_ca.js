@@ -18,7 +18,8 @@ export function withCa(url, name, tests, { natively = false } = {}) {
     tests(Authority.at(folder, "ca"));
     return;
   }
-  test(name, async () => {
+  // Each of its tests has an end of its own.
+  test(name, { timeout: 1_100_000 }, async () => {
     const made = mkdtempSync(join(tmpdir(), "tradewind-tls-"));
     try {
       const { file: ca } = await Authority.make(made, "ca");
