@@ -196,6 +196,25 @@ TEST_F(MemoryBudgetTest, AStatementMayHaveWhatItsTenantAndItsProcessHaveLeft) {
   });
 }
 
+TEST_F(MemoryBudgetTest, WhereTheProcessIsFullATenantWithMuchGetsNotEvenALittle) {
+  WithConnection([&](Connection& connection) {
+    const std::string little = "SELECT typeof(zeroblob(100000) || 'x')";
+    EXPECT_EQ(Ask(connection, "CREATE TABLE t (v)"), "");
+    EXPECT_EQ(Ask(connection, "BEGIN"), "");
+    EXPECT_EQ(Ask(connection, "INSERT INTO t VALUES (zeroblob(10000000))"), "");
+    const Bounds bounds(80 * kMiB, TemporarySpace().bound());
+    EXPECT_EQ(Ask(connection, little), "text");
+    {
+      MemoryCharge others(MemoryKind::kBodies);
+      others.Set(80 * kMiB);
+      EXPECT_THAT(Ask(connection, little), StartsWith("SERVER_MEMORY"));
+      EXPECT_EQ(Ask(connection, "SELECT 1"), "1");
+      EXPECT_EQ(Ask(connection, "ROLLBACK"), "") << "to give back what it has, it needs a little";
+    }
+    EXPECT_EQ(Ask(connection, little), "text");
+  });
+}
+
 TEST_F(MemoryBudgetTest, WhatAFunctionTakesOffTheCoreCountsAsWell) {
   WithConnection([&](Connection& connection) {
     const std::string sql = "SELECT length(hex(zeroblob(20000000)))";
