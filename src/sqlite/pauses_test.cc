@@ -182,6 +182,19 @@ TEST_F(PausesTest, WhileATextIsOneCharacter) {
             kLongest / 2);
 }
 
+TEST_F(PausesTest, WhileOneLongTokenIsIndexed) {
+  EXPECT_LT(LongestTurnOf(
+                {"CREATE VIRTUAL TABLE f USING fts4(a)", "INSERT INTO f VALUES(hex(zeroblob(20000000)))"}),
+            kLongest);
+}
+
+TEST_F(PausesTest, WhileWordsOfALongTextAreLookedForNearEachOther) {
+  EXPECT_LT(LongestTurnOf({"CREATE VIRTUAL TABLE f USING fts5(a)",
+                           "INSERT INTO f VALUES(replace(hex(zeroblob(1500000)), '0', 'aa ab '))",
+                           "SELECT count(*) FROM f WHERE f MATCH 'NEAR(aa ab, 10000000)'"}),
+            kLongest);
+}
+
 TEST_F(PausesTest, WhileManyRowsAreCompiled) {
   std::string sql = "INSERT INTO t(b) VALUES(1)";
   for (int i = 0; i < 150'000; ++i) sql += ",(1)";
