@@ -1,10 +1,13 @@
 #include "cli/line_editor.h"
 
 #include <histedit.h>
+#include <langinfo.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <clocale>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace tradewind::cli {
@@ -36,9 +39,16 @@ unsigned char Interrupt(EditLine* editor, int) {
   return CC_EOF;
 }
 
+// libedit drops letters that its locale has not, and SQL is UTF-8. A program begins with the locale C, whatever the user's is.
+void TakeUtf8() {
+  std::setlocale(LC_CTYPE, "");
+  if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
 }  // namespace
 
 LineEditor::LineEditor(std::string history_file) : state_(std::make_unique<State>()) {
+  TakeUtf8();
   State& state = *state_;
   state.history_file = std::move(history_file);
   state.editor = el_init("tradewind", stdin, stdout, stderr);

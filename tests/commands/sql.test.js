@@ -99,8 +99,9 @@ test("what is no migration is refused before any tenant is touched", async () =>
 // The program at a terminal of its own.
 class Terminal {
   constructor(...args) {
+    const more = typeof args[0] === "object" ? args.shift() : {}; // For its environment.
     const words = [process.env.TRADEWIND_BINARY, ...args].map((word) => `'${word}'`).join(" ");
-    const env = { ...process.env, TRADEWIND_URL: cluster.urls[1], HOME: folder, TERM: "dumb", SHELL: "/bin/sh" };
+    const env = { ...process.env, TRADEWIND_URL: cluster.urls[1], HOME: folder, TERM: "dumb", SHELL: "/bin/sh", ...more };
     // With `exec`, for a shell that stays would end by the Ctrl-C that the program outlives.
     this.child = spawn("script", ["-qfec", `exec ${words}`, "/dev/null"], { env });
     this.text = "";
@@ -183,6 +184,25 @@ test("the prompt keeps a session, draws tables, and outlives Ctrl-C", async () =
   assert.equal(history.mode & 0o777, 0o600);
   assert.match(await readFile(join(folder, ".tradewind_history"), "utf8"), /unfinished|ROLLBACK/);
 });
+
+for (const locale of ["C", "C.UTF-8"])
+  test(`what is typed arrives in any script, with the locale ${locale}, and again out of the history`, async () => {
+    const tenant = `written-${locale.toLowerCase().replace(/[^a-z]/g, "")}`;
+    assert.equal((await run("tenant", "create", tenant)).code, 0);
+    await sql(tenant, "CREATE TABLE t(x)");
+    const insert = "INSERT INTO t VALUES ('é ñ日本 🦊');\n";
+    const prompt = new RegExp(`${tenant}> `);
+    for (const keys of [insert, "\x10\n"]) { // Ctrl-P: the one before, which an earlier prompt has kept.
+      const terminal = new Terminal({ LANG: locale, LC_ALL: locale }, "sql", tenant);
+      await terminal.until(prompt);
+      terminal.type(keys);
+      await terminal.until(/1 row/);
+      await terminal.until(prompt);
+      terminal.type("\x04");
+      assert.equal(await terminal.ended(), 0);
+    }
+    assert.deepEqual(await sql(tenant, "SELECT x FROM t"), [["é ñ日本 🦊"], ["é ñ日本 🦊"]]);
+  });
 
 test("a key that is hit as soon as the prompt is shown is never lost", async () => {
   assert.equal((await run("tenant", "create", "hasty")).code, 0);
