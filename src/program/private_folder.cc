@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string_view>
@@ -55,6 +56,9 @@ Result<void> Narrow(const std::string& path, Narrowed& narrowed) {
 
 void MakePrivateFiles() {
   umask(kOfOthers);
+  // MariaDB's programs have no regard for the umask, but for these.
+  setenv("UMASK", "0600", 1);
+  setenv("UMASK_DIR", "0700", 1);
 }
 
 Result<Narrowed> KeepPrivate(const std::string& folder) {

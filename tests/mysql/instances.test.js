@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { after, before, test } from "../clients/bounded_test.js";
 import { ownHost, startNode, tradewind } from "../clients/cluster.js";
-import { patienceMs, until } from "./nodes.js";
+import { openToOthers, patienceMs, until } from "./nodes.js";
 
 let folder;
 const nodes = {};
@@ -94,6 +94,10 @@ test("a tenant of MariaDB is made with an account that has its databases and not
     const refused = await query(forbidden).then((rows) => rows[0]?.refused, (error) => /denied/.test(error.message));
     assert.ok(refused, forbidden);
   }
+});
+
+test("what a server keeps is for its node's user alone", async () => {
+  assert.deepEqual(openToOthers(folder), []);
 });
 
 test("a tenant of MariaDB is shown and listed with its engine and without its password", async () => {

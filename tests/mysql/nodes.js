@@ -1,7 +1,7 @@
 // Nodes that speak MySQL's protocol, with tenants of MariaDB, for the tests of this folder.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,18 @@ export async function until(what, condition, seen = () => "") {
     assert.ok(Date.now() < deadline, `it never came: ${what} ${seen()}`);
     await pause(20);
   }
+}
+
+// What other users of the machine have rights to, of all in the nodes' folders.
+export function openToOthers(folder) {
+  const open = [];
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    const mode = lstatSync(path, { throwIfNoEntry: false })?.mode ?? 0; // It may have gone since.
+    if ((mode & 0o077) !== 0 && !entry.isSymbolicLink() && !entry.isSocket()) open.push(`${path}: ${(mode & 0o777).toString(8)}`);
+    if (entry.isDirectory() && mode) open.push(...openToOthers(path));
+  }
+  return open;
 }
 
 // Its end, with all that it has printed; `input` is its whole input.

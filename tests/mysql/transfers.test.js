@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "../clients/bounded_test.js";
-import { Nodes, run, until } from "./nodes.js";
+import { Nodes, openToOthers, run, until } from "./nodes.js";
 
 let nodes;
 let account; // Of crm.
@@ -77,6 +77,7 @@ test("a dump that is made while a tenant is in use becomes another tenant that h
   const moved = await nodes.must("move", "start", "copy", "--to", "n2", "--wait");
   assert.deepEqual([moved.phase, moved.verified], ["done", true]);
   await holds("n2");
+  assert.deepEqual(openToOthers(file("n2")), []);
   // By way of another node.
   await nodes.must("tenant", "export", "copy", file("copy.sql"));
   assert.match(readFileSync(file("copy.sql"), "utf8"), /-- Dump completed/);
