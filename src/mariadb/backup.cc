@@ -123,7 +123,7 @@ Result<size_t> Backup::Blocked() const {
       fmt::format("the backup does not come to its end: somebody's locks are in its way, or its redo log has "
                   "come round; mariadb-backup said at last:\n{}",
                   said_.substr(said_.size() - std::min(said_.size(), kLastWords))),
-      "end long statements and LOCK TABLES; it is tried again");
+      "end long statements and LOCK TABLES");
 }
 
 Result<size_t> Backup::AtEnd() {
@@ -132,8 +132,7 @@ Result<size_t> Backup::AtEnd() {
   if (process_->status() == 0 && completed_) return size_t{0};
   return Fail(ErrorKind::kUnavailable, "BACKUP_FAILED",
               fmt::format("mariadb-backup ended with {} and said at last:\n{}",
-                          process_->status().value_or(-1), said_),
-              "it is tried again");
+                          process_->status().value_or(-1), said_));
 }
 
 void Backup::ReadMessages() {
