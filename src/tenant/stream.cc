@@ -310,7 +310,10 @@ Result<void> Stream::OnProgress() {
     return Fail(
         ErrorKind::kTimeout, "STATEMENT_TIMEOUT",
         "the statement ran longer than " + FormatDuration(tenant_->statement_time()) + " and was ended",
-        "make it touch fewer rows, or split it");
+        std::string("make it touch fewer rows, or split it") +
+            (tenant_->statement_time() < limits::kStatementTime
+                 ? "; an administrator can change its quota (tradewind tenant set --quota-statement-time)"
+                 : ""));
   runtime::YieldIfTurnIsOver();
   TW_TRY(AwaitCoreShare());
   return tenant_->CheckUp();

@@ -340,6 +340,17 @@ TEST_F(StreamTest, AStatementEndsAtItsDeadline) {
   });
 }
 
+TEST_F(StreamTest, AStatementThatItsQuotaEndsSaysWhichQuota) {
+  WithTenant([&](Tenant& tenant) {
+    const auto stream = OpenStream(tenant);
+    core_.tick = 10ms;
+    const auto action = [&] { return stream->Execute({.sql = LongQuery(2'000'000'000)}).error().action; };
+    EXPECT_EQ(action().find("quota"), std::string::npos);
+    tenant.SetQuotas({.statement_ms = 200});
+    EXPECT_NE(action().find("--quota-statement-time"), std::string::npos);
+  });
+}
+
 TEST_F(StreamTest, ALongStatementLetsOthersRun) {
   WithTenant([&](Tenant& tenant) {
     const auto stream = OpenStream(tenant);
