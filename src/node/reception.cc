@@ -85,11 +85,13 @@ void Reception::HandTo(const std::vector<Reception*>& all) {
   server_->HandTo(std::move(by_core));
 }
 
-// Live: it answers, and is not to be started anew; ready: it serves, and is to be sent requests.
+// Live: it answers, and is not to be started anew; ready: it serves, and is to be sent requests. What watches over servers
+// asks with either method.
 void Reception::AddHealthRoutes() {
-  const auto add = [&](std::string path, std::function<net::Answer()> answer) {
-    routes_.Add({"GET", std::move(path), [answer = std::move(answer)](const net::Call&) { return answer(); },
-                 net::Route::Body::kAnything, net::Route::Needs::kNothing, net::Route::For::kAnybody});
+  const auto add = [&](const std::string& path, const std::function<net::Answer()>& answer) {
+    for (const char* method : {"GET", "HEAD"})
+      routes_.Add({method, path, [answer](const net::Call&) { return answer(); }, net::Route::Body::kAnything,
+                   net::Route::Needs::kNothing, net::Route::For::kAnybody});
   };
   add("/health", [this] { return Health(); });
   add("/health/ready", [this] { return Health(); });

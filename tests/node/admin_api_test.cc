@@ -330,11 +330,14 @@ TEST_F(AdminApiTest, SaysHowLongTheMovesTookThatEnded) {
 
 TEST_F(AdminApiTest, AnswersWhoeverLooksWhetherItLivesAndWhetherItServes) {
   WithNodes([&] {
-    for (const char* path : {"/health", "/health/ready", "/health/live"}) Json(200, Call(*n1_, "GET", path));
+    for (const char* path : {"/health", "/health/ready", "/health/live"}) {
+      Json(200, Call(*n1_, "GET", path));
+      EXPECT_EQ(Call(*n1_, "HEAD", path).status, 200);
+    }
     n1_->parts().state().serving = false;
     Json(200, Call(*n1_, "GET", "/health/live"));
     EXPECT_EQ(Call(*n1_, "GET", "/health/ready").status, 503);
-    EXPECT_EQ(Call(*n1_, "GET", "/health").status, 503);
+    for (const char* method : {"GET", "HEAD"}) EXPECT_EQ(Call(*n1_, method, "/health").status, 503);
     n1_->parts().state().serving = true;
   });
 }
