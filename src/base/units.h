@@ -24,6 +24,13 @@ Result<uint64_t> ParseRate(std::string_view text);
 // Whole percents, 0 to 100: "50%", or the number alone.
 Result<uint64_t> ParsePercent(std::string_view text);
 
+// What `text` of a flag was read as; an error names the flag: `--drain: "10" is not a duration`.
+template <typename T>
+Result<T> OfFlag(std::string_view flag, Result<T> read) {
+  if (!read) read.error().message = std::string(flag) + ": " + read.error().message;
+  return read;
+}
+
 // "300.0 MB"; below 1000 bytes "512 B".
 std::string FormatSize(uint64_t bytes);
 // "50.0 MB/s".

@@ -4,10 +4,19 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <string>
 #include <utility>
 
 namespace tradewind::cli {
 namespace {
+
+// Of what is no number: -1.
+double NumberIn(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && *end == '\0' ? number : -1;
+}
 
 // Tells `end` why the program is not to run: a mistake in the words, or help that was asked for.
 template <typename End>
@@ -50,23 +59,32 @@ Option Option::OneOf(const std::vector<std::string>& values) const {
 }
 
 Option Option::Between(int64_t least, int64_t most) const {
-  option_->check(CLI::Range(least, most));
+  option_->check(CLI::Validator(
+      [least, most](const std::string& text) {
+        int64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error == std::errc() && *end == '\0' && number >= least && number <= most) return std::string();
+        return fmt::format("'{}' is no whole number from {} to {}", text, least, most);
+      },
+      fmt::format("INT in [{} - {}]", least, most)));
   return *this;
 }
 
 Option Option::Positive() const {
   option_->check(CLI::Validator(
       [](const std::string& text) {
-        double number = 0;
-        const bool positive = CLI::detail::lexical_cast(text, number) && number > 0;
-        return positive ? std::string() : fmt::format("'{}' is no number above zero", text);
+        return NumberIn(text) > 0 ? std::string() : fmt::format("'{}' is no number above zero", text);
       },
       "POSITIVE"));
   return *this;
 }
 
 Option Option::NotNegative() const {
-  option_->check(CLI::NonNegativeNumber);
+  option_->check(CLI::Validator(
+      [](const std::string& text) {
+        return NumberIn(text) >= 0 ? std::string() : fmt::format("'{}' is no number from zero on", text);
+      },
+      "NONNEGATIVE"));
   return *this;
 }
 

@@ -78,8 +78,8 @@ double Seconds(runtime::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-Result<double> SecondsIn(const std::string& text) {
-  TW_TRY_ASSIGN(const auto duration, ParseDuration(text));
+Result<double> SecondsIn(const char* flag, const std::string& text) {
+  TW_TRY_ASSIGN(const auto duration, OfFlag(flag, ParseDuration(text)));
   return Seconds(duration);
 }
 
@@ -133,9 +133,9 @@ class Bench {
  private:
   Result<void> Prepare() {
     if (options_.transport != "http") return NotThereYet("the transport " + options_.transport);
-    TW_TRY_ASSIGN(run_.warm_up_s, SecondsIn(options_.warm_up));
-    TW_TRY_ASSIGN(longest_s_, SecondsIn(options_.duration));
-    TW_TRY_ASSIGN(after_s_, SecondsIn(options_.after));
+    TW_TRY_ASSIGN(run_.warm_up_s, SecondsIn("--warm-up", options_.warm_up));
+    TW_TRY_ASSIGN(longest_s_, SecondsIn("--duration", options_.duration));
+    TW_TRY_ASSIGN(after_s_, SecondsIn("--after", options_.after));
     longest_s_ += run_.warm_up_s;
     for (const std::string& text : options_.moves) {
       TW_TRY_ASSIGN(const PlannedMove plan, ParsePlannedMove(text));
@@ -161,7 +161,7 @@ class Bench {
     workload.records = options_.records;
     workload.operations = options_.operations;
     if (!options_.size.empty()) {
-      TW_TRY_ASSIGN(const uint64_t size, ParseSize(options_.size));
+      TW_TRY_ASSIGN(const uint64_t size, OfFlag("--size", ParseSize(options_.size)));
       workload.records = std::max<int64_t>(static_cast<int64_t>(size) / options_.record_bytes, 2);
     }
     TW_TRY_ASSIGN(workload_, MakeWorkload(workload));

@@ -95,7 +95,7 @@ class Demo {
   }
 
   Result<void> MakeTenant() {
-    TW_TRY_ASSIGN(const uint64_t size, ParseSize(options_.size));
+    TW_TRY_ASSIGN(const uint64_t size, OfFlag("--size", ParseSize(options_.size)));
     load::WorkloadOptions workload;
     workload.record_bytes = kAccountBytes;
     workload.records = std::max<int64_t>(static_cast<int64_t>(size) / kAccountBytes, 2);

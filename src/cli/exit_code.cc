@@ -7,7 +7,7 @@
 namespace tradewind::cli {
 
 ExitCode ExitCodeOf(const Error& error) {
-  if (error.code == kUnreachableCode) return ExitCode::kUnreachable;
+  if (error.code == kUnreachableCode || error.code == "CLUSTER_UNREACHABLE") return ExitCode::kUnreachable;
   if (error.code == kInterruptedCode) return ExitCode::kInterrupted;
   switch (error.kind) {
     case ErrorKind::kInvalid: return ExitCode::kUsage;

@@ -17,7 +17,8 @@ enum class ExitCode {
   kInterrupted = 130,  // 128 + SIGINT, as shells report it.
 };
 
-// The code of errors that mean that no node answered; the one kind of kUnavailable that is kUnreachable.
+// The code of errors that mean that no node answered: of kUnavailable this, and a node's CLUSTER_UNREACHABLE, are
+// kUnreachable.
 inline constexpr std::string_view kUnreachableCode = "NODE_UNREACHABLE";
 // The code of a command that the user ended.
 inline constexpr std::string_view kInterruptedCode = "INTERRUPTED";

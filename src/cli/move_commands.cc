@@ -43,7 +43,7 @@ Result<json::object> StartRequest(const MoveOptions& options) {
   if (!options.warm_up.empty()) request["warm_up"] = options.warm_up;
   if (!options.compress.empty()) request["compress"] = options.compress;
   if (!options.keep_source.empty()) {
-    TW_TRY_ASSIGN(const auto keep, ParseDuration(options.keep_source));
+    TW_TRY_ASSIGN(const auto keep, OfFlag("--keep-source", ParseDuration(options.keep_source)));
     request["keep_source_s"] = std::chrono::duration<double>(keep).count();
   }
   TW_TRY(AddPace(options.pace, request));

@@ -26,18 +26,18 @@ Result<void> AddPace(const PaceFlags& flags, boost::json::object& request) {
   if (flags.rate == "none") {
     request["rate_bytes_per_s"] = 0;
   } else if (!flags.rate.empty()) {
-    TW_TRY_ASSIGN(const uint64_t rate, ParseRate(flags.rate));
+    TW_TRY_ASSIGN(const uint64_t rate, OfFlag("--rate", ParseRate(flags.rate)));
     request["rate_bytes_per_s"] = rate;
   }
   if (flags.setpoint == "default") {
     request["setpoint_ms"] = nullptr;
   } else if (!flags.setpoint.empty()) {
-    TW_TRY_ASSIGN(const pace::Objective setpoint, pace::ParseObjective(flags.setpoint));
+    TW_TRY_ASSIGN(const pace::Objective setpoint, OfFlag("--setpoint", pace::ParseObjective(flags.setpoint)));
     request["setpoint_ms"] = setpoint.milliseconds;
     request["signal"] = pace::NameOf(setpoint.signal);
   }
   if (!flags.finish_by.empty()) {
-    TW_TRY_ASSIGN(const auto within, ParseDuration(flags.finish_by));
+    TW_TRY_ASSIGN(const auto within, OfFlag("--finish-by", ParseDuration(flags.finish_by)));
     request["finish_within_s"] = std::chrono::duration<double>(within).count();
   }
   return {};

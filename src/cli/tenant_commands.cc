@@ -54,23 +54,26 @@ Result<uint64_t> ParseCount(const std::string& text) {
 
 Result<uint64_t> ParseMilliseconds(const std::string& text) {
   TW_TRY_ASSIGN(const auto duration, ParseDuration(text));
+  if (duration.count() == 0) return 0;
   return std::max<uint64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
 Result<json::object> QuotasOf(const TenantOptions& options) {
   json::object quotas;
-  const auto add = [&](const char* name, const std::string& text, const auto& parse) -> Result<void> {
+  const auto add = [&](const char* name, const char* flag, const std::string& text,
+                       const auto& parse) -> Result<void> {
     if (text.empty()) return {};
-    TW_TRY_ASSIGN(quotas[name], QuotaOf(text, parse));
+    TW_TRY_ASSIGN(quotas[name], OfFlag(flag, QuotaOf(text, parse)));
     return {};
   };
   const auto size = [](const std::string& text) { return ParseSize(text); };
-  TW_TRY(add("size_bytes", options.size, size));
-  TW_TRY(add("memory_bytes", options.memory, size));
-  TW_TRY(add("statement_ms", options.statement_time, ParseMilliseconds));
-  TW_TRY(add("streams", options.streams, ParseCount));
-  TW_TRY(add("requests_per_s", options.requests, ParseCount));
-  TW_TRY(add("cpu_percent", options.cpu, [](const std::string& text) { return ParsePercent(text); }));
+  TW_TRY(add("size_bytes", "--quota-size", options.size, size));
+  TW_TRY(add("memory_bytes", "--quota-memory", options.memory, size));
+  TW_TRY(add("statement_ms", "--quota-statement-time", options.statement_time, ParseMilliseconds));
+  TW_TRY(add("streams", "--quota-streams", options.streams, ParseCount));
+  TW_TRY(add("requests_per_s", "--quota-requests", options.requests, ParseCount));
+  TW_TRY(add("cpu_percent", "--quota-cpu", options.cpu,
+             [](const std::string& text) { return ParsePercent(text); }));
   return quotas;
 }
 
@@ -168,7 +171,8 @@ Result<void> Set(ClientContext& context, const TenantOptions& options) {
   if (options.latency == "none") {
     request["latency"] = nullptr;
   } else if (!options.latency.empty()) {
-    TW_TRY_ASSIGN(const pace::Objective objective, pace::ParseObjective(options.latency));
+    TW_TRY_ASSIGN(const pace::Objective objective,
+                  OfFlag("--latency", pace::ParseObjective(options.latency)));
     request["latency"] = pace::ToText(objective);
   }
   TW_TRY_ASSIGN(const json::value tenant,

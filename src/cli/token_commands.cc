@@ -106,7 +106,7 @@ Result<auth::Token> TokenOf(const CreateOptions& options, int64_t now_s) {
                 "leave the others out");
   if (options.no_ddl) token.schemas.emplace();
   if (!options.expires.empty()) {
-    TW_TRY_ASSIGN(const auto lifetime, ParseDuration(options.expires));
+    TW_TRY_ASSIGN(const auto lifetime, OfFlag("--expires", ParseDuration(options.expires)));
     const int64_t seconds = std::chrono::floor<std::chrono::seconds>(lifetime).count();
     if (seconds < 1)
       return Fail(ErrorKind::kInvalid, "USAGE", "a token that lasts no second is of no use",

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <utility>
 
 #include "base/units.h"
 
@@ -10,21 +12,29 @@ namespace tradewind::node {
 Result<tenant::Quotas> QuotasOf(const QuotaFlags& flags) {
   tenant::Quotas quotas;
   if (!flags.size.empty()) {
-    TW_TRY_ASSIGN(quotas.size_bytes, ParseSize(flags.size));
+    TW_TRY_ASSIGN(quotas.size_bytes, OfFlag("--quota-size", ParseSize(flags.size)));
   }
   if (!flags.memory.empty()) {
-    TW_TRY_ASSIGN(quotas.memory_bytes, ParseSize(flags.memory));
+    TW_TRY_ASSIGN(quotas.memory_bytes, OfFlag("--quota-memory", ParseSize(flags.memory)));
   }
   if (!flags.statement_time.empty()) {
-    TW_TRY_ASSIGN(const auto time, ParseDuration(flags.statement_time));
+    TW_TRY_ASSIGN(const auto time, OfFlag("--quota-statement-time", ParseDuration(flags.statement_time)));
     const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time);
-    quotas.statement_ms = static_cast<uint64_t>(std::max<int64_t>(1, milliseconds.count()));
+    quotas.statement_ms =
+        time.count() == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(1, milliseconds.count()));
   }
   quotas.streams = flags.streams;
   quotas.requests_per_s = flags.requests;
   if (!flags.cpu.empty()) {
-    TW_TRY_ASSIGN(quotas.cpu_percent, ParsePercent(flags.cpu));
+    TW_TRY_ASSIGN(quotas.cpu_percent, OfFlag("--quota-cpu", ParsePercent(flags.cpu)));
   }
+  for (const auto& [flag, number] :
+       {std::pair{"--quota-size", quotas.size_bytes}, std::pair{"--quota-memory", quotas.memory_bytes},
+        std::pair{"--quota-statement-time", quotas.statement_ms},
+        std::pair{"--quota-cpu", quotas.cpu_percent}})
+    if (number == uint64_t{0})
+      return Fail(ErrorKind::kInvalid, "QUOTA_INVALID",
+                  std::string(flag) + ": a quota of 0 would allow nothing", "leave it out for none");
   TW_TRY(tenant::Check(quotas));
   return quotas;
 }

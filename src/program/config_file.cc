@@ -25,6 +25,11 @@ std::string FlagOf(std::string key) {
   return "--" + key;
 }
 
+// Those that a file can't have: which file it is, and what the help says.
+bool IsNoSetting(std::string_view flag) {
+  return flag == "--config" || flag == "--help";
+}
+
 bool IsGiven(const std::string& flag, const std::vector<std::string>& given) {
   return std::any_of(given.begin(), given.end(),
                      [&](const std::string& one) { return one == flag || one.starts_with(flag + "="); });
@@ -50,7 +55,8 @@ std::string NearestSetting(const std::string& flag, const cli::Command& command)
   size_t least = 4;  // What is further away is another word.
   for (const cli::Option& option : command.options())
     for (const std::string& name : option.names())
-      if (const size_t distance = Distance(flag, name); name.starts_with("--") && distance < least) {
+      if (const size_t distance = Distance(flag, name);
+          name.starts_with("--") && distance < least && !IsNoSetting(name)) {
         least = distance;
         nearest = name.substr(2);
       }
@@ -106,7 +112,7 @@ Result<std::vector<std::string>> ConfigArguments(std::string_view toml, const st
   for (const auto& [key, value] : settings) {
     const std::string flag = FlagOf(std::string(key.str()));
     const std::optional<cli::Option> option = command.FindOption(flag);
-    if (!option || flag == "--config" || flag == "--help")
+    if (!option || IsNoSetting(flag))
       return Invalid(file, key.source(), fmt::format("there is no setting {}", key.str()),
                      NearestSetting(flag, command));
     if (IsGiven(flag, given)) continue;
@@ -122,6 +128,8 @@ Result<std::vector<std::string>> ConfigArguments(std::string_view toml, const st
         if (!text)
           return Invalid(file, one.source(), fmt::format("{} is a list of texts", key.str()),
                          "put each into quotes");
+        if (text->empty())
+          return Invalid(file, one.source(), fmt::format("one of {} is empty", key.str()), "leave it out");
         arguments.push_back(flag + "=" + *text);
       }
     } else {
@@ -129,6 +137,8 @@ Result<std::vector<std::string>> ConfigArguments(std::string_view toml, const st
       if (!text)
         return Invalid(file, value.source(), fmt::format("{} is a text or a number", key.str()),
                        "put it into quotes");
+      if (text->empty())
+        return Invalid(file, value.source(), fmt::format("{} is empty", key.str()), "leave the line out");
       arguments.push_back(flag + "=" + *text);
     }
   }

@@ -47,7 +47,10 @@ TEST_F(ConfigFile, SaysWhatIsWrongAndWhere) {
             "tw.toml, line 2: there is no setting lisen / did you mean listen?");
   EXPECT_EQ(ErrorOf("\nfrobnicate = 1"),
             "tw.toml, line 2: there is no setting frobnicate / tradewind serve --help lists them");
-  EXPECT_EQ(ErrorOf("config = 'other.toml'").substr(0, 44), "tw.toml, line 1: there is no setting config ");
+  EXPECT_EQ(ErrorOf("config = 'other.toml'"),
+            "tw.toml, line 1: there is no setting config / tradewind serve --help lists them");
+  EXPECT_EQ(ErrorOf("name = 'n1'\ntls-ca = ''"), "tw.toml, line 2: tls-ca is empty / leave the line out");
+  EXPECT_EQ(ErrorOf("auth-key = ['a', '']"), "tw.toml, line 1: one of auth-key is empty / leave it out");
   EXPECT_EQ(ErrorOf("insecure = 'yes'").substr(0, 43), "tw.toml, line 1: insecure is true or false ");
   EXPECT_EQ(ErrorOf("name = true").substr(0, 44), "tw.toml, line 1: name is a text or a number ");
   EXPECT_EQ(ErrorOf("name = ['a', 'b']").substr(0, 44), "tw.toml, line 1: name is a text or a number ");

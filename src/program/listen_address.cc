@@ -8,26 +8,26 @@
 namespace tradewind::program {
 namespace {
 
-tl::unexpected<Error> Invalid(std::string_view text) {
+tl::unexpected<Error> Invalid(std::string_view text, std::string_view flag) {
   return Fail(ErrorKind::kInvalid, "LISTEN_INVALID",
-              fmt::format("--listen {} is no address to listen on", text),
+              fmt::format("{} {} is no address to listen on", flag, text),
               "write HOST:PORT, such as 127.0.0.1:8080 (port 0: any free one)");
 }
 
 }  // namespace
 
-Result<runtime::Address> ParseListenAddress(std::string_view text) {
+Result<runtime::Address> ParseListenAddress(std::string_view text, std::string_view flag) {
   const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return Invalid(text);
+  if (colon == std::string_view::npos) return Invalid(text, flag);
   std::string_view host = text.substr(0, colon);
   const std::string_view port = text.substr(colon + 1);
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host.empty() || (!bracketed && host.find(':') != std::string_view::npos)) return Invalid(text);
+  if (host.empty() || (!bracketed && host.find(':') != std::string_view::npos)) return Invalid(text, flag);
   runtime::Address address;
   address.host = std::string(host);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc() || end != port.data() + port.size()) return Invalid(text);
+  if (error != std::errc() || end != port.data() + port.size()) return Invalid(text, flag);
   return address;
 }
 

@@ -8,8 +8,9 @@
 
 namespace tradewind::program {
 
-// "127.0.0.1:8080", "[::1]:8080", "localhost:0" (0: any free port). Fails with LISTEN_INVALID (kInvalid).
-Result<runtime::Address> ParseListenAddress(std::string_view text);
+// "127.0.0.1:8080", "[::1]:8080", "localhost:0" (0: any free port). Fails with LISTEN_INVALID (kInvalid), which names the
+// flag.
+Result<runtime::Address> ParseListenAddress(std::string_view text, std::string_view flag);
 
 // Whether only this machine can reach it: 127.0.0.0/8, ::1 or localhost.
 bool IsLoopback(const runtime::Address& address);

@@ -6,12 +6,13 @@ namespace tradewind::program {
 namespace {
 
 TEST(ListenAddress, IsAHostAndAPort) {
-  EXPECT_EQ(ParseListenAddress("127.0.0.1:8080").value(), (runtime::Address{"127.0.0.1", 8080}));
-  EXPECT_EQ(ParseListenAddress("[::1]:0").value(), (runtime::Address{"::1", 0}));
-  EXPECT_EQ(ParseListenAddress("localhost:65535").value(), (runtime::Address{"localhost", 65535}));
+  EXPECT_EQ(ParseListenAddress("127.0.0.1:8080", "--listen").value(), (runtime::Address{"127.0.0.1", 8080}));
+  EXPECT_EQ(ParseListenAddress("[::1]:0", "--listen").value(), (runtime::Address{"::1", 0}));
+  EXPECT_EQ(ParseListenAddress("localhost:65535", "--listen").value(),
+            (runtime::Address{"localhost", 65535}));
   for (const char* text : {"", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http",
                            "127.0.0.1:65536", "127.0.0.1:80x", "::1:8080", "[]:8080"})
-    EXPECT_EQ(ParseListenAddress(text).error().code, "LISTEN_INVALID") << text;
+    EXPECT_EQ(ParseListenAddress(text, "--listen").error().code, "LISTEN_INVALID") << text;
 }
 
 TEST(ListenAddress, LoopbackIsThisMachineOnly) {

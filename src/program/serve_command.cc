@@ -21,6 +21,7 @@
 #include "base/memory_pool.h"
 #include "base/units.h"
 #include "cli/cluster_secret_file.h"
+#include "net/url.h"
 #include "node/node.h"
 #include "node/quota_flags.h"
 #include "program/folder_lock.h"
@@ -115,7 +116,8 @@ Result<std::vector<node::MysqlTenantPort>> ParseTenantPorts(const ServeOptions& 
     if (cut == std::string::npos || !IsValidName(text.substr(0, cut)))
       return Fail(ErrorKind::kInvalid, "LISTEN_INVALID", "--mysql-listen-for " + text + " names no tenant",
                   "write it as in --mysql-listen-for crm=127.0.0.1:3307");
-    TW_TRY_ASSIGN(const runtime::Address address, ParseListenAddress(text.substr(cut + 1)));
+    TW_TRY_ASSIGN(const runtime::Address address,
+                  ParseListenAddress(text.substr(cut + 1), "--mysql-listen-for"));
     ports.push_back({text.substr(0, cut), address, !IsLoopback(address) && !options.insecure});
   }
   if (ports.size() < gateway::kMysqlPorts) return ports;
@@ -127,20 +129,29 @@ Result<std::vector<node::MysqlTenantPort>> ParseTenantPorts(const ServeOptions& 
 Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
   if (!options.catalog.empty()) return cli::NotThereYet("--catalog (the catalog in etcd)");
   node::NodeOptions node;
+  if (!IsValidName(options.name))
+    return Fail(ErrorKind::kInvalid, "NAME_INVALID", "--name '" + options.name + "' is no name for a node",
+                "use up to 63 of a-z, 0-9, - and _, beginning with a letter or digit");
   node.name = options.name;
   node.data_folder = options.data;
-  if (!options.join.empty()) node.join_url = options.join;
-  if (!options.advertise.empty()) node.advertise_url = options.advertise;
+  if (!options.join.empty()) {
+    TW_TRY(OfFlag("--join", net::ParseUrl(options.join)));
+    node.join_url = options.join;
+  }
+  if (!options.advertise.empty()) {
+    TW_TRY(OfFlag("--advertise", net::ParseUrl(options.advertise)));
+    node.advertise_url = options.advertise;
+  }
   node.replace_node = options.replace_node;
   node.open_tenants = options.open_tenants;
   node.metrics_tenants = options.metrics_tenants;
   node.log_requests = options.log_requests;
   TW_TRY_ASSIGN(node.quotas, node::QuotasOf(options.quotas));
   if (!options.slow_statement.empty()) {
-    TW_TRY_ASSIGN(node.slow_statement, ParseDuration(options.slow_statement));
+    TW_TRY_ASSIGN(node.slow_statement, OfFlag("--slow-statement", ParseDuration(options.slow_statement)));
   }
   if (!options.stream_idle.empty()) {
-    TW_TRY_ASSIGN(node.stream_idle, ParseDuration(options.stream_idle));
+    TW_TRY_ASSIGN(node.stream_idle, OfFlag("--stream-idle", ParseDuration(options.stream_idle)));
     if (node.stream_idle < limits::kStreamIdleLeast || node.stream_idle > limits::kStreamIdleMost)
       return Fail(
           ErrorKind::kInvalid, "STREAM_IDLE_OUT_OF_RANGE",
@@ -157,7 +168,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
     TW_TRY_ASSIGN(std::string origin, gateway::ParseCorsOrigin(text));
     node.cors_origins.push_back(std::move(origin));
   }
-  TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen));
+  TW_TRY_ASSIGN(node.listen, ParseListenAddress(options.listen, "--listen"));
   TW_TRY_ASSIGN(node.locks, ReadLocks(options.keys));
   if (options.keys.tls_cert.empty() != options.keys.tls_key.empty())
     return Fail(ErrorKind::kInvalid, "TLS_INCOMPLETE", "TLS needs a certificate and its key",
@@ -170,7 +181,7 @@ Result<node::NodeOptions> CheckedOptions(const ServeOptions& options) {
                     options.advertise),
         "write it with https://");
   if (!options.mysql_listen.empty()) {
-    TW_TRY_ASSIGN(node.mysql_listen, ParseListenAddress(options.mysql_listen));
+    TW_TRY_ASSIGN(node.mysql_listen, ParseListenAddress(options.mysql_listen, "--mysql-listen"));
     node.mysql_needs_tls = !IsLoopback(*node.mysql_listen) && !options.insecure;
   }
   TW_TRY_ASSIGN(node.mysql_tenant_ports, ParseTenantPorts(options));
@@ -195,12 +206,17 @@ Result<uint64_t> MemoryBound(const std::string& size) {
                                        NumberIn("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
     return std::max(limits::kLeastMemoryBytes, machine / limits::kMemoryShareOfMachine);
   }
-  TW_TRY_ASSIGN(const uint64_t bound, ParseSize(size));
+  TW_TRY_ASSIGN(const uint64_t bound, OfFlag("--memory", ParseSize(size)));
   if (bound < limits::kLeastMemoryBytes)
     return Fail(ErrorKind::kInvalid, "MEMORY_TOO_SMALL",
                 fmt::format("--memory {} is less than a server needs", size),
                 fmt::format("give it at least {}", FormatSize(limits::kLeastMemoryBytes)));
   return bound;
+}
+
+Result<std::chrono::nanoseconds> DrainOf(const ServeOptions& options) {
+  if (options.drain.empty()) return limits::kDrain;
+  return OfFlag("--drain", ParseDuration(options.drain));
 }
 
 // As many as this user may have: the soft limit is for programs that use select(2).
@@ -258,8 +274,7 @@ cli::ExitCode Serve(const ServeOptions& options) {
   auto secret = cli::LoadClusterSecret(options.cluster_secret_file);
   if (!secret) return cli::Report(secret.error());
   node_options->cluster_secret = std::move(*secret);
-  const auto drain =
-      options.drain.empty() ? Result<std::chrono::nanoseconds>(limits::kDrain) : ParseDuration(options.drain);
+  const auto drain = DrainOf(options);
   if (!drain) return cli::Report(drain.error());
   const auto memory = MemoryBound(options.memory);
   if (!memory) return cli::Report(memory.error());
@@ -450,7 +465,8 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
       .AddOption("--metrics-tenants", options->metrics_tenants,
                  "Of how many tenants, those that use the node most, /metrics has figures")
       .ShowDefault()
-      .ValueName("N");
+      .ValueName("N")
+      .NotNegative();
   serve
       .AddOption(
           "--stream-idle", options->stream_idle,
@@ -466,7 +482,7 @@ std::function<Result<void>()> AddServeCommand(cli::Command app, cli::CommandLine
   return [options]() -> Result<void> {
     TW_TRY(CheckedOptions(*options));
     TW_TRY(MemoryBound(options->memory));
-    if (!options->drain.empty()) TW_TRY(ParseDuration(options->drain));
+    TW_TRY(DrainOf(*options));
     return {};
   };
 }
