@@ -119,6 +119,16 @@ std::vector<std::string> Option::names() const {
   return names;
 }
 
+// The parser has them in what the help says of the type: FORMAT:{text,json}.
+std::vector<std::string> Option::values() const {
+  const std::string type = option_->get_type_name();
+  const size_t begin = type.find('{');
+  std::vector<std::string> values;
+  if (begin != type.npos && type.ends_with('}'))
+    values = CLI::detail::split(type.substr(begin + 1, type.size() - begin - 2), ',');
+  return values;
+}
+
 bool Option::takes_value() const {
   return option_->get_expected_max() != 0;
 }

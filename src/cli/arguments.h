@@ -47,6 +47,8 @@ class Option {
   bool given() const;
   // As they are written, the long ones first: --output, -o. A position has none.
   std::vector<std::string> names() const;
+  // Those of OneOf(); else none.
+  std::vector<std::string> values() const;
   bool takes_value() const;
   bool may_be_repeated() const;
 

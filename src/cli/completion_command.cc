@@ -22,10 +22,14 @@ std::string OptionsOf(const Command& command, bool with_help) {
   return words;
 }
 
-// What may come after the command: its subcommands and options, and the options of those that it belongs to.
+// What may come after the command: its subcommands, what its positions may be and options, and the options of those that
+// it belongs to.
 std::string WordsOf(const Command& command) {
   std::string words;
   for (const Command& below : command.commands()) words += below.name() + " ";
+  for (const Option& option : command.options())
+    if (option.names().empty())
+      for (const std::string& value : option.values()) words += value + " ";
   words += OptionsOf(command, true);
   for (auto above = command.parent(); above; above = above->parent()) words += OptionsOf(*above, false);
   words.pop_back();  // Every command has --help, and a space after it.
@@ -39,38 +43,60 @@ std::string NamesAfter(const std::string& path) {
     if (path == command) return "$(_tradewind_names tenant)";
   for (const char* command : {"node drain", "node undrain", "node forget"})
     if (path == command) return "$(_tradewind_names node)";
+  for (const char* command : {"move show", "move watch", "move cancel", "move set"})
+    if (path == command) return "$(_tradewind_names move)";
   return {};
 }
 
-void AppendCommands(const Command& command, const std::string& path, std::string& known, std::string& cases) {
+// Each option that takes a value, after its command, and the values that it may have: none are known of most, and the
+// shell completes files then. Those of the root may come after every command.
+void AppendValues(const Command& command, const std::string& path, std::string& cases) {
+  for (const Option& option : command.options()) {
+    if (option.names().empty() || !option.takes_value()) continue;
+    std::string patterns;
+    for (const std::string& name : option.names())
+      patterns +=
+          fmt::format("{}{}:{}\"", patterns.empty() ? "" : "|", path.empty() ? "*\"" : "\"" + path, name);
+    const std::string& first = option.names().front();
+    std::string values = first == "--node" || first == "--to" ? "$(_tradewind_names node)" : "";
+    for (const std::string& value : option.values()) values += (values.empty() ? "" : " ") + value;
+    cases += fmt::format("    {}) words=\"{}\" ;;\n", patterns, values);
+  }
+}
+
+void AppendCommands(const Command& command, const std::string& path, std::string& known, std::string& cases,
+                    std::string& values) {
+  AppendValues(command, path, values);
   cases += fmt::format("    \"{}\") words=\"{}\" ;;\n", path,
                        WordsOf(command) + (NamesAfter(path).empty() ? "" : " " + NamesAfter(path)));
   for (const Command& subcommand : command.commands()) {
     const std::string below = path.empty() ? subcommand.name() : path + " " + subcommand.name();
     known += (known.empty() ? "" : "|") + fmt::format("\"{}\"", below);
-    AppendCommands(subcommand, below, known, cases);
+    AppendCommands(subcommand, below, known, cases, values);
   }
 }
 
+// No variable is called `path` or what else is special to zsh: there that is where commands are looked for.
 std::string Script(const Command& app, bool zsh) {
-  std::string known, cases;
-  AppendCommands(app, "", known, cases);
+  std::string known, cases, values;
+  AppendCommands(app, "", known, cases, values);
   return fmt::format(R"SH({}# Made by: tradewind completion {}
 _tradewind_names() {{
-  timeout 2 tradewind "$1" list 2>/dev/null | while read -r name rest; do [ "$name" = NAME ] || echo "$name"; done
+  timeout 2 tradewind "$1" list 2>/dev/null | {{
+    read -r name rest
+    while read -r name rest; do echo "$name"; done
+  }}
 }}
 _tradewind() {{
-  local current="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" path="" words="" at next
+  local current="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" command="" words="" at next
   for ((at = 1; at < COMP_CWORD; at++)); do
-    next="${{path:+$path }}${{COMP_WORDS[at]}}"
+    next="${{command:+$command }}${{COMP_WORDS[at]}}"
     case "$next" in
-    {}) path="$next" ;;
+    {}) command="$next" ;;
     esac
   done
-  case "$before" in
-    --node|--to) words="$(_tradewind_names node)" ;;
-    -o|--output) words="table json" ;;
-    *) case "$path" in
+  case "$command:$before" in
+{}    *) case "$command" in
 {}    esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -78,7 +104,7 @@ _tradewind() {{
 complete -o default -F _tradewind tradewind
 )SH",
                      zsh ? "autoload -U +X bashcompinit && bashcompinit\n" : "", zsh ? "zsh" : "bash", known,
-                     cases);
+                     values, cases);
 }
 
 }  // namespace

@@ -31,8 +31,22 @@ TEST(Completion, KnowsWhatTheParserKnows) {
       << script;
 }
 
+TEST(Completion, KnowsTheValuesOfOptionsAndThatOthersHaveFiles) {
+  const std::string script = ScriptOf("bash");
+  for (const char* line :
+       {"\"move start:--method\") words=\"zephyr stop-and-copy\" ;;", "\"sql:--parallel\") words=\"\" ;;",
+        "\"move start:--to\") words=\"$(_tradewind_names node)\" ;;",
+        "\"completion\") words=\"bash zsh --help"})
+    EXPECT_NE(script.find(line), std::string::npos) << line << "\n" << script;
+  EXPECT_EQ(script.find(":--dry-run"), std::string::npos);
+}
+
 TEST(Completion, LetsZshUseTheSame) {
-  EXPECT_TRUE(ScriptOf("zsh").starts_with("autoload -U +X bashcompinit && bashcompinit\n"));
+  const std::string script = ScriptOf("zsh");
+  EXPECT_TRUE(script.starts_with("autoload -U +X bashcompinit && bashcompinit\n"));
+  // Of these names zsh has variables of its own: without a path no program is found.
+  for (const char* name : {" path=", " status=", " argv=", " cdpath=", " fpath="})
+    EXPECT_EQ(script.find(name), std::string::npos) << name;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // `tradewind sql` as a user has it: the prompt at a terminal, and a migration over many tenants.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "../clients/bounded_test.js";
@@ -238,5 +238,30 @@ COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _tradewind; echo 
   assert.equal(await complete("tradewind comp"), "completion");
   assert.equal(await complete("tradewind move start aske"), "asked");
   assert.equal(await complete("tradewind move start asked --to ''"), "n1 n2");
+  assert.equal(await complete("tradewind move start asked --method s"), "stop-and-copy");
+  assert.equal(await complete("tradewind serve --config ''"), ""); // Files then, by the shell itself.
+  assert.equal(await complete("tradewind -o j"), "json");
   assert.equal((await run("completion", "fish")).code, 2);
+});
+
+const zsh = spawnSync("zsh", ["--version"]).status === 0;
+test("zsh completes the same", { skip: !zsh && "there is no zsh" }, async () => {
+  assert.equal((await run("tenant", "create", "zshell")).code, 0);
+  await symlink(process.env.TRADEWIND_BINARY, join(folder, "tradewind"));
+  const shown = await new Promise((resolve) => {
+    // As the function is called when a key is hit: in emulation of sh, where arrays begin at 0.
+    const script = `autoload -Uz compinit; compinit -u -D; source <("$TRADEWIND_BINARY" completion zsh)
+      try() { emulate -L sh; COMP_WORDS=("$@"); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _tradewind; echo "\${COMPREPLY[@]}"; }
+      try tradewind tenant show zsh; try tradewind move start zshell --to ""; try tradewind comp`;
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, TRADEWIND_URL: cluster.urls[0] };
+    const child = spawn("zsh", ["-fc", script], { env });
+    let text = "";
+    child.stdout.on("data", (data) => (text += data));
+    child.once("close", () => resolve(text));
+  });
+  // What does not begin as the word does zsh leaves out later.
+  const [tenants, nodes, commands] = shown.split("\n").map((line) => line.split(" "));
+  assert.ok(tenants.includes("zshell"), shown);
+  assert.deepEqual(nodes, ["n1", "n2"], shown);
+  assert.ok(commands.includes("completion"), shown);
 });
