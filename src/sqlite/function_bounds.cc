@@ -383,6 +383,10 @@ void RunBounded(const Call& call) {
         std::string(name) + "() of so many paths in so long a value would take too long";
     return sqlite3_result_error(call.context, refusal.c_str(), -1);
   }
+  // ALTER TABLE calls these with the text of each trigger, and looks for each name in it among all others.
+  if (name.starts_with("sqlite_rename") &&
+      static_cast<double>(call.bytes) * static_cast<double>(call.bytes) > limits::kQuadraticCost)
+    return sqlite3_result_error(call.context, "to rename what is in so long a text would take too long", -1);
   const double product = TakesTheProduct(name) ? ProductOf(call) : 0;
   if (product > limits::kQuadraticCost) {
     const std::string refusal = std::string(name) + "() of two values as long as these would take too long";

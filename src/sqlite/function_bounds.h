@@ -5,6 +5,7 @@
 //   instr, replace, trim          is made by a linear algorithm, off the core
 //   LIKE, GLOB                    is made here, and lets others run (and the statement end) in between
 //   json_patch, unhex             is refused beyond limits::kQuadraticCost
+//   ALTER TABLE ... RENAME        is refused where a trigger or a view has a text of hundreds of KB
 //   json_extract, json_set, ...   is refused where many paths are looked for in a long value
 //   every other one               is made by SQLite's own code, off the core
 //

@@ -153,6 +153,12 @@ TEST_F(FunctionBoundsTest, EndWhateverTheirArgumentsAre) {
         "SELECT json_group_object('k' || x, x) FROM c)";
     EXPECT_THAT(Ask(connection, "SELECT length(json_patch(" + wide + ", " + wide + "))"),
                 testing::HasSubstr("would take too long"));
+    std::string steps;
+    for (int step = 0; step < 40'000; ++step) steps += "SELECT new.a,new.b;";
+    EXPECT_EQ(Ask(connection, "CREATE TABLE r(a, b)"), "");
+    EXPECT_EQ(Ask(connection, "CREATE TRIGGER l AFTER UPDATE ON r BEGIN " + steps + " END"), "");
+    EXPECT_THAT(Ask(connection, "ALTER TABLE r RENAME COLUMN a TO c"),
+                testing::HasSubstr("would take too long"));
     std::string paths;
     for (int path = 0; path < 400; ++path) paths += ", '$[9999990]'";
     const std::string list = "'[' || replace(printf('%.*c', 10000000, ' '), ' ', '1, ') || '1]'";
