@@ -34,6 +34,7 @@ struct FakeServers {
   uint64_t snapshot_bytes = 400'000;  // At least so many, however little an instance holds.
   uint64_t prepare_bytes = 200'000;   // That a preparation reads and writes.
   uint64_t final_bytes = 100'000;     // Of them, in the last stages.
+  runtime::Duration apply_takes{};    // A replica for a text.
   uint64_t log_bytes_per_s = 0;       // Of redo.
   uint64_t log_capacity = 10'000'000;
   std::function<void(uint64_t)> on_read = [](uint64_t) {};  // A backup was read so far.
@@ -254,6 +255,7 @@ class FakeInstance final : public Instance {
       if (refused_) return {};
       TW_TRY_ASSIGN(const auto text, ReadExactly(connection, length));
       WaitFor(copy_->changed, [&] { return !until_ || number < *until_ || !follows_; });
+      if (servers_.apply_takes != runtime::Duration::zero()) runtime::SleepFor(servers_.apply_takes);
       if (!follows_) return {};
       broken_ = number != copy_->next();
       if (broken_) return {};

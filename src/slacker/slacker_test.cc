@@ -192,6 +192,63 @@ TEST_F(SlackerTest, AFreezeThatFailsIsTriedAgainAndTheTenantIsServedInBetween) {
   });
 }
 
+TEST_F(SlackerTest, ACopyThatNeverComesNearerEndsTheMoveAndClientsWaitForNoFreeze) {
+  engine_.servers.apply_takes = 3s;
+  options_.pace.rate_bytes_per_s = 50'000;  // While the snapshot travels something is written.
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    const auto began = core_.Now();
+    bool said = false;
+    while (!catalog::IsOver(cluster.catalog->GetMove(id)->state)) {
+      const auto before = core_.Now();
+      cluster.Write("meanwhile");
+      EXPECT_LT(core_.Now() - before, 500ms) << "a client waits";
+      const auto receipts = cluster.n1().moves().outgoing().receipts();
+      for (const auto& receipt : receipts) {
+        if (!testing::Value(receipt.waiting_for, testing::HasSubstr("transactions behind"))) continue;
+        EXPECT_GT(receipt.lag_transactions, 0u);
+        said = true;
+      }
+      if (core_.Now() - began > 20min) {
+        ADD_FAILURE() << "it goes on without end";
+        Cancel(cluster, id);
+        break;
+      }
+      runtime::SleepFor(1s);
+    }
+    EXPECT_TRUE(said);
+    EXPECT_GT(core_.Now() - began, 10min);
+    EXPECT_EQ(engine_.servers.freezes, 0);
+    EXPECT_EQ(engine_.servers.backups, 1) << "another copy would not follow faster";
+    ExpectCancelled(cluster, id);
+    EXPECT_THAT(SavedReceipt(cluster, id), testing::HasSubstr("does not come nearer to its source"));
+  });
+}
+
+TEST_F(SlackerTest, AFreezeThatTheCopyWasTooSlowForIsTriedAgainOnlyOnceItIsNear) {
+  engine_.servers.apply_takes = 3s;
+  WithCluster([&](FakeCluster& cluster) {
+    // Behind the rounds, in which nothing is written, and before the freeze.
+    engine_.servers.open_since = cluster.core.Now() - 10s;
+    const MoveId id = Start(cluster);
+    while (!testing::Value(ReceiptAt(cluster.n1()).waiting_for, testing::HasSubstr("stays open")))
+      runtime::SleepFor(20ms);
+    cluster.Write("late");
+    engine_.servers.open_since.reset();
+    while (ReceiptAt(cluster.n1()).failed_freezes == 0) runtime::SleepFor(20ms);
+    for (int write = 0; write < 60; ++write) {
+      cluster.Write("meanwhile");
+      runtime::SleepFor(1s);
+    }
+    EXPECT_EQ(engine_.servers.freezes, 1);
+    EXPECT_THAT(ReceiptAt(cluster.n1()).waiting_for, testing::HasSubstr("transactions behind"));
+    engine_.servers.apply_takes = {};
+    ExpectMoved(cluster, id);
+    EXPECT_EQ(engine_.servers.freezes, 2);
+    EXPECT_EQ(engine_.servers.backups, 1);
+  });
+}
+
 // An idle transaction, LOCK TABLES: they are waited for while others are served, and then end.
 TEST_F(SlackerTest, WhatAClientKeepsOpenForTooLongEndsBeforeTheGateIsClosed) {
   WithCluster([&](FakeCluster& cluster) {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/planted_bug.h"
 #include "move/host.h"
+#include "move/source_clock.h"
 #include "move/source_pace.h"
 
 namespace tradewind::slacker {
@@ -88,6 +89,9 @@ Result<void> Source::Await(const Session& session, const std::function<bool()>& 
 // -- Before the swap
 
 Result<void> Source::Prepare(Session& session) {
+  const runtime::TimePoint began = core_.Now();
+  late_since_.reset();
+  figures_.rounds = 0;
   TW_TRY(FindInstance());
   StartTunnel(session);
   TW_TRY_ASSIGN(std::string version, instances_.FindVersion());
@@ -96,17 +100,24 @@ Result<void> Source::Prepare(Session& session) {
   if (!is_reverse()) TW_TRY(SendSnapshot(session));
   move_.host().Reached(move::Step::kSourceSentInit);
   TW_TRY(GrantUntilItFollows(session));
-  TW_TRY(CatchUp(session));
+  const runtime::TimePoint follows = core_.Now();
+  TW_TRY(CatchUp(session, follows - began));
+  figures_.catchup_ms = move::Milliseconds(core_.Now() - follows);
   return instance_->MakeReadyToFreeze();
 }
 
-Result<void> Source::AwaitReached(const Session& session, Reach reach, runtime::TimePoint deadline) {
+// Whether it has, by the deadline.
+Result<bool> Source::AwaitReached(const Session& session, Reach reach, runtime::TimePoint deadline) {
   reach.round = ++round_;
   TW_TRY(Send(*session.channel, reach));
-  WaitForUntil(move_.news(), deadline, [&] {
-    return session.lost || move_.is_ending() || (channel_.reached && channel_.reached->round == round_);
-  });
-  return CheckGoesOn(session);
+  return AwaitRoundEnd(session, deadline);
+}
+
+Result<bool> Source::AwaitRoundEnd(const Session& session, runtime::TimePoint deadline) {
+  const auto reached = [&] { return channel_.reached && channel_.reached->round == round_; };
+  WaitForUntil(move_.news(), deadline, [&] { return session.lost || move_.is_ending() || reached(); });
+  TW_TRY(CheckGoesOn(session));
+  return reached();
 }
 
 // To close the gate while somebody's transaction stays open would keep all others waiting, and for nothing. It is waited for
@@ -130,6 +141,8 @@ Result<void> Source::Freeze(runtime::TimePoint deadline) {
   fibers_.Join();  // A thaw.
   const runtime::TimePoint began = core_.Now();
   Session& session = *session_;
+  // Where the last try has failed by that, it is near again before clients wait for it.
+  if (late_since_) TW_TRY(CatchUp(session, core_.Now() - *late_since_));
   AwaitShortSessions(session);
   TW_TRY(CheckGoesOn(session));
   move_.AwaitQuiet();
@@ -150,8 +163,13 @@ Result<void> Source::Hold(runtime::TimePoint deadline) {
   frozen_ = true;
   TW_TRY_ASSIGN(frozen_at_, instance_->WrittenTo());
   if (Planted(PlantedBug::kPassesOnBehind)) return {};
-  TW_TRY(AwaitReached(session, {.position = frozen_at_, .durable = true}, deadline));
-  if (!channel_.reached || channel_.reached->round != round_) return NotFrozen("the replica is behind");
+  TW_TRY_ASSIGN(const bool reached,
+                AwaitReached(session, {.position = frozen_at_, .durable = true}, deadline));
+  if (!reached) {
+    if (!late_since_) late_since_ = core_.Now();
+    if (core_.Now() - *late_since_ >= kReplicaPatience) return TooSlow();
+    return NotFrozen("the replica is behind");
+  }
   if (!channel_.reached->position.Covers(frozen_at_))
     return OutOfTurn("a position that it was not asked for");
   return {};

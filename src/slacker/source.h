@@ -6,6 +6,7 @@
 // at once (MoveOptions::keep_source); then both are summed up at one transaction, and compared.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,9 @@
 #include "slacker/tunnel.h"
 
 namespace tradewind::slacker {
+
+// For so long a copy may come no nearer to a source that writes faster than the copy follows; then the move ends.
+inline constexpr std::chrono::minutes kReplicaPatience{10};
 
 class Source final : public move::SourcePayload {
  public:
@@ -67,7 +71,8 @@ class Source final : public move::SourcePayload {
   void StartTunnel(Session& session);
   Result<void> Await(const Session& session, const std::function<bool()>& condition);
   Result<void> CheckGoesOn(const Session& session) const;
-  Result<void> AwaitReached(const Session& session, Reach reach, runtime::TimePoint deadline);
+  Result<bool> AwaitReached(const Session& session, Reach reach, runtime::TimePoint deadline);
+  Result<bool> AwaitRoundEnd(const Session& session, runtime::TimePoint deadline);
   void AwaitShortSessions(const Session& session);
   Result<void> Hold(runtime::TimePoint deadline);
   Result<void> KeepUp(const Session& session);
@@ -77,7 +82,9 @@ class Source final : public move::SourcePayload {
   Result<void> SendSnapshot(Session& session);
   Result<uint64_t> Stream(Session& session, BackupStream& backup, runtime::Connection& to);
   Result<void> GrantUntilItFollows(Session& session);
-  Result<void> CatchUp(Session& session);
+  Result<bool> AwaitRound(const Session& session, const Reach& reach, runtime::TimePoint deadline);
+  Result<void> CatchUp(const Session& session, runtime::Duration behind);
+  tl::unexpected<Error> TooSlow() const;
 
   move::SourceMove& move_;
   runtime::Core& core_;
@@ -88,6 +95,8 @@ class Source final : public move::SourcePayload {
   Session* session_ = nullptr;  // Of the attempt.
   uint32_t round_ = 0;          // The last that was asked for.
   bool frozen_ = false;
+  std::optional<runtime::TimePoint>
+      late_since_;  // The first freeze that failed since the replica was behind.
   std::optional<runtime::TimePoint> freezing_since_;  // The first try.
   Position frozen_at_;
   std::optional<runtime::TimePoint> passed_on_at_;

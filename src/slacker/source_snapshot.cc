@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -22,6 +24,7 @@ constexpr size_t kPieceBytes = 64u << 10;
 // into a try at a freeze.
 constexpr uint32_t kRoundsBeforeLonger = 5;
 constexpr std::chrono::milliseconds kLongestRound{400};
+constexpr std::chrono::seconds kLagLook{1};
 
 }  // namespace
 
@@ -98,31 +101,60 @@ Result<void> Source::GrantUntilItFollows(Session& session) {
   return {};
 }
 
+tl::unexpected<Error> Source::TooSlow() const {
+  return Fail(
+      ErrorKind::kRefused, "REPLICA_TOO_SLOW",
+      fmt::format("the copy does not come nearer to its source: for {} min it was no less behind, and is "
+                  "now by {} transactions",
+                  std::chrono::duration_cast<std::chrono::minutes>(kReplicaPatience).count(),
+                  figures_.lag_transactions.value_or(0)),
+      "move it when less is written, or to a node that has more to give");
+}
+
+// As AwaitReached(); what it is behind by is told meanwhile.
+Result<bool> Source::AwaitRound(const Session& session, const Reach& reach, runtime::TimePoint deadline) {
+  const Position from = channel_.reached ? channel_.reached->position : *channel_.follows;
+  figures_.lag_transactions = reach.position.Beyond(from);
+  const auto until_look = [&] { return std::min<runtime::TimePoint>(deadline, core_.Now() + kLagLook); };
+  auto reached = AwaitReached(session, reach, until_look());
+  while (reached && !*reached && core_.Now() < deadline) {
+    if (const auto written = instance_->WrittenTo()) figures_.lag_transactions = written->Beyond(from);
+    figures_.waiting_for = fmt::format("the copy, which follows and is up to {} transactions behind",
+                                       *figures_.lag_transactions);
+    reached = AwaitRoundEnd(session, until_look());
+  }
+  figures_.waiting_for.clear();
+  return reached;
+}
+
 // Slacker's rounds of deltas: what was written while the round before was followed. A replica follows all the time, so a
-// round is how far it is behind. One that does not come nearer, on machines that have no more to give, is passed on to
-// nevertheless, after a longer pause: better than never.
-Result<void> Source::CatchUp(Session& session) {
-  const runtime::TimePoint began = core_.Now();
-  Position last = *channel_.follows;
-  figures_.rounds = 0;
+// round is how far it is behind. One that does not come quite near, on machines that have no more to give, is passed on to
+// nevertheless, after a longer pause: better than never. One that does not come nearer at all, since more is written than
+// it follows, ends the move after a while. `behind`: what was written for that long it lacks at the beginning.
+Result<void> Source::CatchUp(const Session& session, runtime::Duration behind) {
   runtime::Duration last_round = limits::kCatchUpRound;
+  runtime::TimePoint nearer_at = core_.Now();
   bool durable = false;  // From when it is near on: what is to be synced then is not synced in the pause.
-  while (true) {
+  for (uint32_t rounds = 1;; ++rounds) {
     const runtime::TimePoint round_began = core_.Now();
+    const runtime::TimePoint deadline = nearer_at + std::max<runtime::Duration>(kReplicaPatience, 2 * behind);
     TW_TRY_ASSIGN(const Position target, instance_->WrittenTo());
-    figures_.lag_transactions = target.Beyond(last);
-    TW_TRY(AwaitReached(session, {.position = target, .durable = durable}, runtime::TimePoint::max()));
-    last = channel_.reached->position;
-    figures_.rounds = *figures_.rounds + 1;
-    if (core_.Now() - round_began <= last_round) {
-      if (std::exchange(durable, true)) break;
+    TW_TRY_ASSIGN(const bool reached,
+                  AwaitRound(session, {.position = target, .durable = durable}, deadline));
+    const runtime::Duration took = core_.Now() - round_began;
+    figures_.rounds = figures_.rounds.value_or(0) + 1;
+    if (reached && took <= last_round) {
+      if (std::exchange(durable, true)) return {};
       continue;
     }
-    if (*figures_.rounds % kRoundsBeforeLonger == 0)
+    if (core_.Now() >= deadline) return TooSlow();
+    if (took < behind) {
+      behind = took;
+      nearer_at = core_.Now();
+    }
+    if (rounds % kRoundsBeforeLonger == 0)
       last_round = std::min<runtime::Duration>(2 * last_round, kLongestRound);
   }
-  figures_.catchup_ms = move::Milliseconds(core_.Now() - began);
-  return {};
 }
 
 }  // namespace tradewind::slacker
