@@ -21,7 +21,7 @@ program_packages=(
 mariadb_packages=(mariadb-server-core mariadb-client-core mariadb-client mariadb-backup)
 test_packages=(
   clang-format-14 python3 libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev chromium-headless-shell
-  "${mariadb_packages[@]}" sysbench
+  "${mariadb_packages[@]}" sysbench zsh
 )
 model_packages=(spin gcc libc6-dev python3)
 fuzz_packages=(clang-14 libclang-rt-14-dev)

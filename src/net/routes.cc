@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "net/api_error.h"
 #include "net/host.h"
@@ -55,8 +57,9 @@ bool IsForNodes(const Segments& path) {
 
 // A page makes no browser send that without asking first.
 bool ShowsToken(const Headers& headers) {
+  constexpr std::string_view kScheme = "Bearer ";
   const auto shown = headers.Get("authorization");
-  return shown && shown->starts_with("Bearer ");
+  return shown && EqualsIgnoringCase(shown->substr(0, kScheme.size()), kScheme);
 }
 
 }  // namespace

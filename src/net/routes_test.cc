@@ -94,8 +94,10 @@ TEST(Routes, WantJsonUnlessARouteSaysOtherwise) {
   EXPECT_EQ(code_for(Route::Body::kMaybeJson), kNotJsonCode);
   request.headers.Set("authorization", "Basic c2hvcDpzaG9w");
   EXPECT_EQ(code_for(Route::Body::kMaybeJson), kNotJsonCode) << "a browser may have kept that";
-  request.headers.Set("authorization", "Bearer token");
-  EXPECT_EQ(code_for(Route::Body::kMaybeJson), "") << "no page makes a browser send one";
+  for (const char* token : {"Bearer token", "bearer token"}) {
+    request.headers.Set("authorization", token);
+    EXPECT_EQ(code_for(Route::Body::kMaybeJson), "") << "no page makes a browser send one";
+  }
   EXPECT_EQ(code_for(Route::Body::kJson), kNotJsonCode);
   request.headers.Set("content-type", "application/json; charset=utf-8");
   EXPECT_EQ(code_for(Route::Body::kJson), "");

@@ -13,13 +13,18 @@ namespace tradewind::tenant {
 
 namespace {
 
+// With less than these, what is computed with them stays far from an overflow: a petabyte, and 31 years.
+constexpr uint64_t kMost = 1'000'000'000'000'000;
+constexpr uint64_t kMostMilliseconds = 1'000'000'000'000;
+
 struct Field {
   std::string_view name;
   std::optional<uint64_t> Quotas::*value;
+  uint64_t most = kMost;
 };
 constexpr std::array<Field, 6> kFields = {{{"size_bytes", &Quotas::size_bytes},
                                            {"memory_bytes", &Quotas::memory_bytes},
-                                           {"statement_ms", &Quotas::statement_ms},
+                                           {"statement_ms", &Quotas::statement_ms, kMostMilliseconds},
                                            {"streams", &Quotas::streams},
                                            {"requests_per_s", &Quotas::requests_per_s},
                                            {"cpu_percent", &Quotas::cpu_percent}}};
@@ -81,6 +86,10 @@ Result<void> Check(const Quotas& quotas) {
   if (too_small(quotas.memory_bytes, kLeastQuotaMemory))
     return Invalid("a memory of " + FormatSize(*quotas.memory_bytes) + " is too little for a database",
                    "give it at least " + FormatSize(kLeastQuotaMemory));
+  for (const Field& field : kFields)
+    if ((quotas.*field.value).value_or(0) > field.most)
+      return Invalid(std::string(field.name) + " can't be " + std::to_string(*(quotas.*field.value)),
+                     "give it " + std::to_string(field.most) + " at most, or none for no bound");
   if (quotas.cpu_percent.value_or(0) > 100)
     return Invalid(
         "a tenant has one core, so it can't have " + std::to_string(*quotas.cpu_percent) + " % of one",

@@ -22,6 +22,12 @@ TEST(Quotas, ThatAreNoneAreRefused) {
   EXPECT_FALSE(Check({.size_bytes = 1000}));
   EXPECT_FALSE(Check({.memory_bytes = 1000}));
   EXPECT_FALSE(Check({.cpu_percent = 101}));
+  for (const char* name : {"size_bytes", "memory_bytes", "statement_ms", "streams", "requests_per_s"}) {
+    Quotas quotas;
+    ASSERT_TRUE(Change(quotas, name, UINT64_MAX));
+    EXPECT_FALSE(Check(quotas)) << name;
+  }
+  EXPECT_FALSE(Check({.statement_ms = 10'000'000'000'000})) << "in nanoseconds it would not be a number";
   EXPECT_TRUE(Check({.size_bytes = 0, .memory_bytes = 0, .cpu_percent = 100}));
 }
 

@@ -1,6 +1,6 @@
 // `tradewind sql` as a user has it: the prompt at a terminal, and a migration over many tenants.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -244,8 +244,7 @@ COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _tradewind; echo 
   assert.equal((await run("completion", "fish")).code, 2);
 });
 
-const zsh = spawnSync("zsh", ["--version"]).status === 0;
-test("zsh completes the same", { skip: !zsh && "there is no zsh" }, async () => {
+test("zsh completes the same", async () => {
   assert.equal((await run("tenant", "create", "zshell")).code, 0);
   await symlink(process.env.TRADEWIND_BINARY, join(folder, "tradewind"));
   const shown = await new Promise((resolve) => {
