@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/limits.h"
+#include "base/memory_pool.h"
 #include "gateway/gateway.h"
 #include "gateway/memory_cluster.h"
 
@@ -154,27 +155,48 @@ TEST_F(GatewayCursors, ThatTheirClientsLeaveEndWithTheirStreams) {
 
 TEST_F(GatewayCursors, ThatNobodyReadsEndByThemselves) {
   WithShop("n1", [&] {
-    StreamCall call;
-    call.tenant = "shop";
-    call.gateway = "n9.some";
-    call.stream = runtime::RandomId(core_);
-    call.opens = call.keep = true;
-    call.cursor = StreamCall::Cursor::kOpen;
-    hrana::Batch batch;
-    batch.steps = {{{}, {{.sql = kCount}, {}}}};
-    call.requests = {batch};
-    const StreamAnswer first = n1().streams.Run(call).value();
-    EXPECT_EQ(first.status, StreamAnswer::Status::kMore);
-    EXPECT_EQ(n1().streams.Metric().value, 1);
-    runtime::SleepFor(limits::kCursorIdle + std::chrono::seconds(1));
-    EXPECT_EQ(n1().streams.Metric().value, 0);
-    call.opens = false;
-    call.epoch = first.epoch;
-    call.cursor = StreamCall::Cursor::kNext;
-    call.requests.clear();
-    const StreamAnswer late = n1().streams.Run(call).value();
-    EXPECT_EQ(late.status, StreamAnswer::Status::kLost);
-    EXPECT_THAT(late.lost_because, HasSubstr("read on"));
+    for (const bool memory_is_full : {false, true}) {
+      StreamCall call;
+      call.tenant = "shop";
+      call.gateway = "n9.some";
+      call.stream = runtime::RandomId(core_);
+      call.opens = call.keep = true;
+      call.cursor = StreamCall::Cursor::kOpen;
+      hrana::Batch batch;
+      batch.steps = {{{}, {{.sql = kCount}, {}}}};
+      call.requests = {batch};
+      const StreamAnswer first = n1().streams.Run(call).value();
+      EXPECT_EQ(first.status, StreamAnswer::Status::kMore);
+      EXPECT_EQ(n1().streams.Metric().value, 1);
+      runtime::SleepFor(std::chrono::milliseconds(100));  // It comes to where it waits for a reader.
+      {
+        MemoryCharge others(MemoryKind::kBodies);
+        if (memory_is_full) others.Set(Memory().bound());
+        runtime::SleepFor((memory_is_full ? limits::kCursorIdle / 10 : limits::kCursorIdle) +
+                          std::chrono::seconds(1));
+      }
+      EXPECT_EQ(n1().streams.Metric().value, 0);
+      call.opens = false;
+      call.epoch = first.epoch;
+      call.cursor = StreamCall::Cursor::kNext;
+      call.requests.clear();
+      const StreamAnswer late = n1().streams.Run(call).value();
+      EXPECT_EQ(late.status, StreamAnswer::Status::kLost);
+      EXPECT_THAT(late.lost_because, HasSubstr("read on"));
+    }
+  });
+}
+
+TEST_F(GatewayCursors, ThatAreLargeDoNotBeginWhereMemoryIsUsedUp) {
+  WithShop("n1", [&] {
+    MemoryCharge others(MemoryKind::kBodies);
+    others.Set(Memory().bound());
+    const auto large = Lines(Open(n1(), {kCount}));
+    EXPECT_EQ(CountOf(large, "step_error"), 1u);
+    EXPECT_LT(CountOf(large, "row"), 2'000u);
+    EXPECT_EQ(CountOf(Lines(Open(n1(), {"SELECT 1"})), "row"), 1u);
+    others.Set(0);
+    EXPECT_EQ(CountOf(Lines(Open(n1(), {kCount})), "row"), 20'000u);
   });
 }
 

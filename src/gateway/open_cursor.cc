@@ -1,5 +1,6 @@
 #include "gateway/open_cursor.h"
 
+#include <chrono>
 #include <utility>
 
 #include "base/limits.h"
@@ -9,11 +10,28 @@ namespace tradewind::gateway {
 
 namespace {
 
+// Where there is no memory left, a cursor is read on within this.
+constexpr std::chrono::milliseconds kReadWhenFull{1'000};
+
+// Two pieces, and the row that has made them that long.
+constexpr size_t kRoomBytes = 9 * limits::kCursorPieceBytes / 4;
+
+// Each cursor has too little for anybody to refuse it, and thousands have all that there is.
+bool IsMemoryFull() {
+  return Memory().used() > Memory().bound();
+}
+
 Error NotRead() {
   return {ErrorKind::kTimeout, std::string(hrana::kStreamExpired),
           "nobody has read on in the cursor for more than " +
               std::to_string(limits::kCursorIdle.count() / 1000) + " s",
           "read it to its end without long pauses, or ask for less"};
+}
+
+Error NotReadWhenFull() {
+  return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+          "the server's memory is used up, and nobody has read on in the cursor for a second",
+          "read it without pauses, or ask for less"};
 }
 
 Error Skipped() {
@@ -37,15 +55,25 @@ Result<void> OpenCursor::AwaitRoom() {
   if (stopped_) return Fail(*stopped_);
   if (skipped_) return Fail(Skipped());
   if (reading_ && has_piece()) filled_.NotifyAll();
-  if (entries_.size() < 2 * limits::kCursorPieceBytes) return {};
-  if (!held_.TrySet(entries_.size())) return Fail(NoMemoryForEntries());
+  if (entries_.size() < 2 * limits::kCursorPieceBytes) {
+    // At once what it will need: growing by and by leaves holes that nobody else fills.
+    if (entries_.size() >= limits::kCursorPieceBytes / 4 && entries_.capacity() < kRoomBytes) {
+      if (IsMemoryFull()) return Fail(NoMemoryForEntries());
+      entries_.reserve(kRoomBytes);
+    }
+    return {};
+  }
+  if (!held_.TrySet(entries_.capacity())) return Fail(NoMemoryForEntries());
   const runtime::TimePoint began = core_.Now();
-  const bool has_room = runtime::WaitForUntil(room_, began + limits::kCursorIdle, [this] {
+  const auto has_room = [this] {
     return stopped_ || skipped_ || entries_.size() < limits::kCursorPieceBytes;
-  });
+  };
+  while (!runtime::WaitForUntil(room_, core_.Now() + kReadWhenFull, has_room)) {
+    if (core_.Now() >= began + limits::kCursorIdle) Stop(NotRead());
+    if (IsMemoryFull()) Stop(NotReadWhenFull());
+  }
   waited_ += core_.Now() - began;
   if (skipped_) return Fail(Skipped());
-  if (!has_room) Stop(NotRead());
   if (stopped_) return Fail(*stopped_);
   return {};
 }
@@ -71,7 +99,7 @@ OpenCursor::Piece OpenCursor::Take() {
   Piece piece;
   piece.entries.swap(entries_);
   piece.held = std::exchange(held_, MemoryCharge(MemoryKind::kAnswers));
-  piece.held.Set(piece.entries.size());
+  piece.held.Set(piece.entries.capacity());
   piece.unsynced = std::exchange(unsynced_, false);
   piece.last = last_taken_ = done_ && !stopped_;
   room_.NotifyAll();

@@ -1,6 +1,6 @@
 // The entries of a cursor at the tenant's owner, between the fiber that runs its batch and the calls that fetch them. The
 // batch waits while as much lies here as two calls take, so a result of any size costs that much; and no longer than
-// limits::kCursorIdle, since what it holds (a snapshot, a connection) is wanted by others.
+// limits::kCursorIdle, since what it holds (a snapshot, a connection) is wanted by others; a second, where memory is used up.
 //
 // This core only.
 #pragma once

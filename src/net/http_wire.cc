@@ -437,15 +437,19 @@ runtime::TimePoint MessageDeadline(runtime::TimePoint began, uint64_t bytes) {
 
 Result<void> PieceWriter::Write(std::string_view piece) {
   if (piece.empty()) return {};
-  if (!chunked_) {
-    out_ += piece;
-    return Send();
+  if (chunked_) {
+    std::array<char, 16> size;
+    out_.append(size.data(), std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr);
+    out_ += "\r\n";
   }
-  std::array<char, 16> size;
-  out_.append(size.data(), std::to_chars(size.data(), size.data() + size.size(), piece.size(), 16).ptr);
-  out_ += "\r\n";
-  out_ += piece;
-  out_ += "\r\n";
+  // A large one is not copied: it lies here for as long as its client takes to read it.
+  if (piece.size() > limits::kHttpJoinedBodyBytes) {
+    TW_TRY(WriteMessage(core_, connection_, out_, piece));
+    out_.clear();
+  } else {
+    out_ += piece;
+  }
+  if (chunked_) out_ += "\r\n";
   return Send();
 }
 
@@ -455,12 +459,9 @@ Result<void> PieceWriter::End() {
 }
 
 Result<void> PieceWriter::Send() {
-  const runtime::TimePoint began = core_.Now();
-  const std::string_view rest = out_;
-  for (size_t written = 0; written < rest.size(); written += limits::kHttpPieceBytes) {
-    connection_.SetWriteDeadline(MessageDeadline(began, written));
-    TW_TRY(connection_.Write(std::as_bytes(std::span(rest.substr(written, limits::kHttpPieceBytes)))));
-  }
+  if (out_.empty()) return {};
+  connection_.SetWriteDeadline(MessageDeadline(core_.Now(), 0));
+  TW_TRY(connection_.Write(std::as_bytes(std::span(out_))));
   out_.clear();
   return {};
 }
