@@ -71,7 +71,9 @@ void RequestLog::Note(const net::HttpRequest& request, const net::Routes::Found&
                 {"ms", std::chrono::duration<double, std::milli>(core_.Now() - request.arrived).count()}});
   // What an import is written with, piece by piece, is between its begin and its commit.
   const bool changes = request.method != "GET" && request.method != "PUT";
-  if (found.route && found.route->whom == net::Route::For::kAdmin && !found.for_nodes && changes)
+  const bool is_refused = response.status == 401;  // Somebody tries tokens.
+  if (found.route && found.route->whom == net::Route::For::kAdmin && !found.for_nodes &&
+      (changes || is_refused))
     Audit(request, found, id, response);
 }
 

@@ -82,6 +82,9 @@ TEST_F(RequestLogTest, EveryActionOfAnAdministratorHasALineWithWhoDidWhatToWhom)
     EXPECT_THAT(log_.Take(), HasSubstr("path=/v1/moves tenant=shop status=404 outcome=NODE_NOT_FOUND\n"));
     Call(*n1_, "GET", "/v1/tenants", "", admin);
     EXPECT_THAT(log_.Take(), Not(HasSubstr("audit"))) << "that does nothing";
+    Call(*n1_, "GET", "/v1/tenants", "", {{"Authorization", "Bearer guessed"}});
+    EXPECT_THAT(log_.Take(), ContainsRegex("who=nobody method=GET path=/v1/tenants tenant=[^ ]* status=401 "
+                                           "outcome=ADMIN_TOKEN_WRONG\n"));
   });
 }
 
