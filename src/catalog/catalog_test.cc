@@ -294,6 +294,7 @@ TEST_P(CatalogContract, ATenantIsNotDeletedInAMove) {
   Run([&](Catalog& catalog) {
     Need(catalog.BeginMove(Move("m1")));
     EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", before_)), "MOVE_IN_PROGRESS");
+    EXPECT_EQ(CodeOf(catalog.DeleteTenant("t", after_)), "OWNER_CHANGED") << "another's";
     Need(catalog.SetMoveState("m1", MoveState::kForward, MoveState::kCancelled, ""));
     Need(catalog.DeleteTenant("t", before_));
   });

@@ -418,8 +418,9 @@ Result<std::map<NodeName, uint64_t>> EmbeddedCatalog::TenantCounts() {
 Result<void> EmbeddedCatalog::DeleteTenant(const TenantName& name, const Ownership& expected) {
   return Change<void>([&]() -> Result<void> {
     TW_TRY_ASSIGN(const TenantRecord tenant, FindTenant(name));
-    if (!tenant.move.empty()) return MoveInProgress(tenant);
+    // First: whoever asks again since it saw no answer may find another's tenant of that name, which may be moving.
     if (tenant.ownership != expected) return OwnerChanged(tenant);
+    if (!tenant.move.empty()) return MoveInProgress(tenant);
     return Drop(tenant);
   });
 }
