@@ -57,7 +57,7 @@ void AppendValues(const Command& command, const std::string& path, std::string& 
     for (const std::string& name : option.names())
       patterns +=
           fmt::format("{}{}:{}\"", patterns.empty() ? "" : "|", path.empty() ? "*\"" : "\"" + path, name);
-    const std::string& first = option.names().front();
+    const std::string first = option.names().front();
     std::string values = first == "--node" || first == "--to" ? "$(_tradewind_names node)" : "";
     for (const std::string& value : option.values()) values += (values.empty() ? "" : " ") + value;
     cases += fmt::format("    {}) words=\"{}\" ;;\n", patterns, values);
