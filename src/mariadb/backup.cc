@@ -82,8 +82,8 @@ Result<std::unique_ptr<Backup>> Backup::Start(runtime::Core& core, const BackupP
                                                              .errors = messages.its->get(),
                                                              .death_signal = SIGKILL,
                                                              .niceness = niceness}));
-  std::unique_ptr<Backup> backup(new Backup(core, std::move(process), std::move(output.ours),
-                                            std::move(messages.ours), options.lock_wait));
+  std::unique_ptr<Backup> backup(
+      new Backup(core, std::move(process), std::move(output.ours), std::move(messages.ours), options));
   Backup* const self = backup.get();
   backup->reader_.Spawn("mariadb-backup", [self] { self->ReadMessages(); });
   return backup;
@@ -91,12 +91,13 @@ Result<std::unique_ptr<Backup>> Backup::Start(runtime::Core& core, const BackupP
 
 Backup::Backup(runtime::Core& core, std::unique_ptr<runtime::Process> process,
                std::unique_ptr<runtime::Connection> output, std::unique_ptr<runtime::Connection> messages,
-               runtime::Duration lock_wait)
+               const BackupOptions& options)
     : core_(core),
       process_(std::move(process)),
       output_(std::move(output)),
       messages_(std::move(messages)),
-      lock_wait_(lock_wait),
+      lock_wait_(options.lock_wait),
+      blocked_(options.blocked),
       reader_(core) {}
 
 Backup::~Backup() {
@@ -106,7 +107,7 @@ Backup::~Backup() {
 Result<size_t> Backup::Read(MutableBytes into) {
   while (true) {
     // While it is not in them it waits for its reader at most. Pieces of the redo log may come while it waits for locks.
-    output_->SetReadDeadline(std::min(core_.Now() + limits::kBackupBlocked, locks_until_));
+    output_->SetReadDeadline(std::min(core_.Now() + blocked_, locks_until_));
     const auto got = core_.Now() < locks_until_ ? output_->Read(into) : Blocked();
     if (got && *got > 0) return got;
     if (got) return AtEnd();

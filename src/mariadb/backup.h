@@ -45,6 +45,8 @@ struct BackupOptions {
   // For tests: other ones.
   runtime::Duration log_interval = limits::kBackupLogInterval;
   runtime::Duration lock_wait = limits::kBackupLockWait;
+  runtime::Duration blocked =
+      limits::kBackupBlocked;  // More than `log_interval`, which it may last by itself.
 };
 
 class Backup {
@@ -58,7 +60,7 @@ class Backup {
 
   // Suspends until something has come, and returns how much; 0: it is whole, the tool says so. BACKUP_FAILED
   // (kUnavailable) with what the tool said: a try later may succeed. BACKUP_BLOCKED (kUnavailable): in its last stages
-  // nothing has come for limits::kBackupBlocked, and others wait for it: locks are in its way, or its log is lost;
+  // nothing has come for `blocked`, and others wait for it: locks are in its way, or its log is lost;
   // or it waits for locks longer than `lock_wait`, before them.
   Result<size_t> Read(MutableBytes into);
   bool in_final_stages() const { return final_; }
@@ -70,7 +72,7 @@ class Backup {
  private:
   Backup(runtime::Core& core, std::unique_ptr<runtime::Process> process,
          std::unique_ptr<runtime::Connection> output, std::unique_ptr<runtime::Connection> messages,
-         runtime::Duration lock_wait);
+         const BackupOptions& options);
   void ReadMessages();
   void TakeLine(const std::string& line);
   Result<size_t> AtEnd();
@@ -81,6 +83,7 @@ class Backup {
   const std::unique_ptr<runtime::Connection> output_;
   const std::unique_ptr<runtime::Connection> messages_;
   const runtime::Duration lock_wait_;
+  const runtime::Duration blocked_;
   runtime::TimePoint locks_until_ = runtime::TimePoint::max();  // While it waits for them.
   bool final_ = false;
   bool completed_ = false;  // It says that it is.

@@ -72,8 +72,8 @@ class BackupTest : public ServersTest {
       if (!got || *got == 0) break;
     }
     reading = false;
+    backup->End();  // First: a backup that failed may keep the writer's last commit waiting.
     writer.Join();
-    backup->End();
     return longest;
   }
 
@@ -109,11 +109,15 @@ TEST_F(BackupTest, CommitsWaitAtTheEndOfABackupOnlyForAShortRoundOfTheLogCopier)
     const auto source = OpenWritable("source", 64u << 20);
     ASSERT_NE(source, nullptr);
     Insert(*source, 10, 1'000'000);
-    const auto by_default = LongestCommitDuring(*source, {.log_interval = 5000ms});
-    // The disk may be slow now and then; a round of so many seconds is there each time.
+    // Long, but the tool itself gives up after 5 s.
+    const BackupOptions rounds_of_seconds{.log_interval = 4s, .blocked = 60s};
+    auto by_default = LongestCommitDuring(*source, rounds_of_seconds);
     auto ours = LongestCommitDuring(*source, {});
-    for (int tries = 1; tries < 4 && 2 * ours >= by_default; ++tries)
+    // The disk may be slow now and then, and where the machine is, the end of a backup may happen to be that of a round.
+    for (int tries = 1; tries < 4 && 2 * ours >= by_default; ++tries) {
+      by_default = std::max(by_default, LongestCommitDuring(*source, rounds_of_seconds));
       ours = std::min(ours, LongestCommitDuring(*source, {}));
+    }
     EXPECT_LT(2 * ours, by_default);
     Stop(*source);
   });
