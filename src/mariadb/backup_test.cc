@@ -223,7 +223,8 @@ TEST_F(BackupTest, AStatementThatRunsOnIsNotInTheWay) {
     while (Ask(*source, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'DO SLEEP%'") !=
            "1")
       runtime::Yield();
-    const auto backup = Start(*source, {.lock_wait = 1s});
+    // For less than the statement runs, and longer than the disk keeps the tool waiting.
+    const auto backup = Start(*source, {.lock_wait = 60s});
     ASSERT_NE(backup, nullptr);
     Restore(*backup, "copy");
     backup->End();

@@ -112,8 +112,10 @@ TEST_F(FreezeTest, AStatementThatWritesKeepsItFromFreezingAndIsNamed) {
     Ask(*holder, "SELECT text FROM shop.t WHERE id = 1 FOR UPDATE");
     runtime::TaskGroup writing(*core_);
     writing.Spawn("writer", [&] { Ask(*writer, "UPDATE shop.t SET text = 'long' WHERE id = 1"); });
-    while (Ask(instance, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%'") ==
-           "0")
+    // One that has not come to its rows yet would still be refused by a freeze.
+    while (Ask(instance,
+               "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%' AND state = "
+               "'Updating'") == "0")
       runtime::Yield();
     ExpectBlocked(freeze, "UPDATE shop.t SET text = 'long'");
     Ask(*other, "INSERT INTO shop.other VALUES (1)");

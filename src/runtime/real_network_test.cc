@@ -267,10 +267,11 @@ TEST_F(RealNetworkTest, AppliesANewDeadlineToAReadInProgress) {
 TEST_F(RealNetworkTest, MovesADeadlineOnWithoutEndingTheRead) {
   Run([&] {
     auto [client, server] = Connect();
-    const TimePoint start = core_->Now();
-    client->SetReadDeadline(start + 2ms);
-    core_->Post([&] { client->SetReadDeadline(start + 1h); });
-    core_->StartTimer(start + 6ms, [&] { EXPECT_TRUE(server->Write(AsBytes("x"))); });
+    // Far enough away for the read to wait before it, though others have the processor meanwhile.
+    const TimePoint first = core_->Now() + 500ms;
+    client->SetReadDeadline(first);
+    core_->Post([&] { client->SetReadDeadline(first + 1h); });
+    core_->StartTimer(first + 1ms, [&] { EXPECT_TRUE(server->Write(AsBytes("x"))); });
     EXPECT_EQ(ReadText(*client, 1), "x");
   });
 }
