@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -65,6 +66,13 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
   int64_t nanoseconds = 0;
   if (!Parse(text, kDurationUnits, false, &nanoseconds)) return Invalid("duration", text, "5ms or 2s");
   return std::chrono::nanoseconds(nanoseconds);
+}
+
+Result<uint64_t> ParseMilliseconds(std::string_view text) {
+  TW_TRY_ASSIGN(const std::chrono::nanoseconds duration, ParseDuration(text));
+  if (duration.count() == 0) return 0;
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  return static_cast<uint64_t>(std::max<int64_t>(1, whole));
 }
 
 Result<uint64_t> ParseSize(std::string_view text) {

@@ -17,6 +17,8 @@ namespace tradewind {
 
 // Fail with kInvalid, code UNIT_INVALID, and a sentence that quotes `text` and shows an example.
 Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
+// A duration in whole milliseconds, cut off; what is less than one, but not 0, is one.
+Result<uint64_t> ParseMilliseconds(std::string_view text);
 Result<uint64_t> ParseSize(std::string_view text);
 // In bytes a second; 0 is refused, as nothing would ever arrive.
 Result<uint64_t> ParseRate(std::string_view text);

@@ -38,6 +38,19 @@ TEST(Units, PercentsAreWholeNumbersUpToAHundred) {
     EXPECT_FALSE(ParsePercent(text)) << text;
 }
 
+TEST(Units, DurationsInMillisecondsAreWholeAndNoneBecomesNothing) {
+  EXPECT_EQ(ParseMilliseconds("250ms").value(), 250u);
+  EXPECT_EQ(ParseMilliseconds("2 s").value(), 2'000u);
+  EXPECT_EQ(ParseMilliseconds("1.9ms").value(), 1u);
+  EXPECT_EQ(ParseMilliseconds("999us").value(), 1u);
+  EXPECT_EQ(ParseMilliseconds("0.001us").value(), 1u);
+  EXPECT_EQ(ParseMilliseconds("0").value(), 0u);
+  EXPECT_EQ(ParseMilliseconds("0s").value(), 0u);
+  const auto bare = ParseMilliseconds("250");
+  ASSERT_FALSE(bare);
+  EXPECT_EQ(bare.error().message, "\"250\" is not a duration");
+}
+
 TEST(Units, WhatIsNoQuantityIsRefusedWithAnExample) {
   for (const char* text : {"", "ms", "5", "5 parsecs", "-5ms", "-0s", "5ms ", "5  ms", "inf s", "nan s",
                            "0x5ms", "1e3ms", "5MS"})

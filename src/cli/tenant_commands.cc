@@ -1,10 +1,8 @@
 // tradewind tenant create | list | show | set | reset-password | delete
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
-#include <chrono>
 #include <memory>
 
 #include "base/units.h"
@@ -50,12 +48,6 @@ Result<uint64_t> ParseCount(const std::string& text) {
   if (error == std::errc{} && end == text.data() + text.size()) return number;
   return Fail(ErrorKind::kInvalid, "QUOTA_INVALID", "'" + text + "' is no number",
               "such as 100, none or default");
-}
-
-Result<uint64_t> ParseMilliseconds(const std::string& text) {
-  TW_TRY_ASSIGN(const auto duration, ParseDuration(text));
-  if (duration.count() == 0) return 0;
-  return std::max<uint64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
 Result<json::object> QuotasOf(const TenantOptions& options) {

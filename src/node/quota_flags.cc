@@ -1,7 +1,5 @@
 #include "node/quota_flags.h"
 
-#include <algorithm>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -18,10 +16,8 @@ Result<tenant::Quotas> QuotasOf(const QuotaFlags& flags) {
     TW_TRY_ASSIGN(quotas.memory_bytes, OfFlag("--quota-memory", ParseSize(flags.memory)));
   }
   if (!flags.statement_time.empty()) {
-    TW_TRY_ASSIGN(const auto time, OfFlag("--quota-statement-time", ParseDuration(flags.statement_time)));
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time);
-    quotas.statement_ms =
-        time.count() == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(1, milliseconds.count()));
+    TW_TRY_ASSIGN(quotas.statement_ms,
+                  OfFlag("--quota-statement-time", ParseMilliseconds(flags.statement_time)));
   }
   quotas.streams = flags.streams;
   quotas.requests_per_s = flags.requests;
