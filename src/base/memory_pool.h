@@ -37,6 +37,8 @@ class Pool {
     const uint64_t would_use = used() + more;
     return would_use <= bound() && would_have <= bound() - would_use;
   }
+  // Whether less than `left` would be free if somebody took `more`; without either, whether there is more than may be.
+  bool IsFull(uint64_t more = 0, uint64_t left = 0) const { return used() + more + left > bound(); }
   void NoteRefusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
   void Take(uint64_t amount) {
     const uint64_t now = used_.fetch_add(amount, std::memory_order_relaxed) + amount;

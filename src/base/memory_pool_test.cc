@@ -41,6 +41,25 @@ TEST(Pool, RefusesTheLargestFirstAndNobodyWhoWantsLittle) {
   EXPECT_EQ(pool.peak(), 120 * kMiB);
 }
 
+TEST(Pool, IsFullWhenMoreIsUsedThanThereIsOrTooLittleWouldBeLeft) {
+  Pool pool(100 * kMiB, kMiB);
+  EXPECT_FALSE(pool.IsFull());
+  pool.Take(90 * kMiB);
+  EXPECT_FALSE(pool.IsFull());
+  EXPECT_FALSE(pool.IsFull(10 * kMiB));
+  EXPECT_TRUE(pool.IsFull(10 * kMiB + 1));
+  EXPECT_FALSE(pool.IsFull(0, 10 * kMiB));
+  EXPECT_TRUE(pool.IsFull(0, 10 * kMiB + 1));
+  EXPECT_FALSE(pool.IsFull(6 * kMiB, 4 * kMiB));
+  EXPECT_TRUE(pool.IsFull(6 * kMiB, 4 * kMiB + 1));
+  pool.Take(10 * kMiB);  // To the last byte.
+  EXPECT_FALSE(pool.IsFull());
+  pool.Take(1);
+  EXPECT_TRUE(pool.IsFull());
+  pool.SetBound(200 * kMiB);
+  EXPECT_FALSE(pool.IsFull());
+}
+
 TEST(MemoryCharge, CountsWhatIsHeldUntilItGoesAway) {
   const uint64_t before = Memory().used();
   const uint64_t bodies = MemoryOf(MemoryKind::kBodies).load();

@@ -16,11 +16,6 @@ constexpr std::chrono::milliseconds kReadWhenFull{1'000};
 // Two pieces, and the row that has made them that long.
 constexpr size_t kRoomBytes = 9 * limits::kCursorPieceBytes / 4;
 
-// Each cursor has too little for anybody to refuse it, and thousands have all that there is.
-bool IsMemoryFull() {
-  return Memory().used() > Memory().bound();
-}
-
 Error NotRead() {
   return {ErrorKind::kTimeout, std::string(hrana::kStreamExpired),
           "nobody has read on in the cursor for more than " +
@@ -56,9 +51,10 @@ Result<void> OpenCursor::AwaitRoom() {
   if (skipped_) return Fail(Skipped());
   if (reading_ && has_piece()) filled_.NotifyAll();
   if (entries_.size() < 2 * limits::kCursorPieceBytes) {
-    // At once what it will need: growing by and by leaves holes that nobody else fills.
+    // At once what it will need: growing by and by leaves holes that nobody else fills. Each cursor has too little
+    // for anybody to refuse it, and thousands have all that there is.
     if (entries_.size() >= limits::kCursorPieceBytes / 4 && entries_.capacity() < kRoomBytes) {
-      if (IsMemoryFull()) return Fail(NoMemoryForEntries());
+      if (Memory().IsFull()) return Fail(NoMemoryForEntries());
       entries_.reserve(kRoomBytes);
     }
     return {};
@@ -70,7 +66,7 @@ Result<void> OpenCursor::AwaitRoom() {
   };
   while (!runtime::WaitForUntil(room_, core_.Now() + kReadWhenFull, has_room)) {
     if (core_.Now() >= began + limits::kCursorIdle) Stop(NotRead());
-    if (IsMemoryFull()) Stop(NotReadWhenFull());
+    if (Memory().IsFull()) Stop(NotReadWhenFull());
   }
   waited_ += core_.Now() - began;
   if (skipped_) return Fail(Skipped());

@@ -196,8 +196,7 @@ MemoryBudget::Shortage MemoryBudget::Lacks(int64_t bytes) const {
   if (taken > limits::kSpareMemoryBytes &&
       (has + more > account_->bound() || taken > account_->bound() - has - more))
     return Shortage::kTenant;
-  const uint64_t bound = Memory().bound();
-  const bool nearly_full = Memory().used() + more > bound - bound / kPartLeft;
+  const bool nearly_full = Memory().IsFull(more, Memory().bound() / kPartLeft);
   const uint64_t little = nearly_full ? kLittleBytes : limits::kSpareMemoryBytes;
   if (taken > little && !Memory().MayTake(has, more)) return Shortage::kProcess;
   return Shortage::kNone;
