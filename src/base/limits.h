@@ -22,6 +22,10 @@ inline constexpr size_t kIdleWholeStacks = 8;
 inline constexpr size_t kIdleStackBytes = 64u << 10;
 inline constexpr size_t kStackGuardBytes = 64u << 10;
 inline constexpr size_t kBlockingThreads = 8;
+// Threads for what takes long to compute: as many as there are processors, and at least so many, since nobody has the
+// last one. They stand back for the cores by so much of nice: a core has three times as much where both want all.
+inline constexpr size_t kLeastComputingThreads = 2;
+inline constexpr int kComputingStandsBack = 5;
 // A busy core looks for input and output at least this often (but for a fiber that does not suspend).
 inline constexpr std::chrono::microseconds kPollInterval{20};
 inline constexpr int kListenBacklog = 1024;
@@ -58,10 +62,11 @@ inline constexpr milliseconds kStreamIdleLeast{1'000};
 inline constexpr milliseconds kStreamIdleMost{3'600'000};
 inline constexpr milliseconds kStreamSweep{1'000};
 // Of a cursor's entries what one call fetches, about; twice as much lies at the owner. Less is fetched when no more has come
-// for kCursorLinger, and the cursor ends when nobody fetches for kCursorIdle.
+// for kCursorLinger, and the cursor ends when nobody fetches for kCursorIdle, or this where no memory is left.
 inline constexpr size_t kCursorPieceBytes = 128u << 10;
 inline constexpr milliseconds kCursorLinger{5};
 inline constexpr milliseconds kCursorIdle{60'000};
+inline constexpr milliseconds kCursorIdleWhenFull{1'000};
 // WebSockets: of one message; how long one may say nothing; its requests that are under way, and their bytes, before no more
 // are read; its streams, and its open cursors.
 inline constexpr size_t kWebSocketMessageBytes = 64u << 20;
@@ -141,12 +146,18 @@ inline constexpr int64_t kLargeArgumentBytes = 32 << 10;  // From here on off th
 // Bytes of one argument by bytes of the other, of functions that take as many steps, or nearly.
 inline constexpr double kQuadraticCostOnCore = 1e6;
 inline constexpr double kQuadraticCost = 1e11;
+// Bytes of JSON by paths in it. A hundred paths in 60 MB take some seconds, in which the statement cannot be ended.
+inline constexpr double kJsonPathsCost = 1e10;
 // Memory (base/memory_pool.h). Of the process: the part of the machine's or the control group's that it may take,
 // unless serve --memory says otherwise. A tenant, a statement and what else is large may each take what is still
 // free, and no more than their own bound; whoever has less than the spare is refused only when nothing is left.
 inline constexpr uint64_t kMemoryShareOfMachine = 2;  // One part in so many.
 inline constexpr uint64_t kLeastMemoryBytes = 128u << 20;
 inline constexpr uint64_t kSpareMemoryBytes = 1u << 20;
+// The process is nearly full when less than one part in so many would be free. Then a statement is refused only what
+// goes beyond this: COMMIT and ROLLBACK need no more.
+inline constexpr uint64_t kNearlyFullPartLeft = 16;
+inline constexpr uint64_t kLittleMemoryBytes = 64u << 10;
 inline constexpr uint64_t kTenantMemoryBytes = 1u << 30;
 // Temporary files of all statements of the process. One may take what is still free; never more than this part of
 // what the disk has free.
@@ -386,6 +397,7 @@ static_assert(kSealedBodyBytes > 2 * kAnswerBodyBytes);
 static_assert(kHttpReadBytes < kRequestHeaderBytes && kHttpJoinedBodyBytes <= kHttpPieceBytes);
 static_assert(kStoredSqlBytesPerStream <= kStoredSqlBytesPerTenant);
 static_assert(kStreamSweep < kStreamIdle);
+static_assert(kCursorLinger < kCursorIdleWhenFull && kCursorIdleWhenFull < kCursorIdle);
 static_assert(kHttpHeaderTime < kHttpMessageTime && kHttpLeastIdle < kIdleHttpConnection);
 static_assert(kLeastHttpConnections < kHttpConnections);
 // The side that uses pooled connections closes them first, so that none is closed as a request goes out on it.
@@ -397,8 +409,9 @@ static_assert(kEndingTime < kStatementTime);
 static_assert(kSqlTextBytes <= kValueBytes && kPreparedStatementSqlBytes <= kSqlTextBytes);
 static_assert(kLikePatternBytesUnbounded < kLikePatternBytes);
 static_assert(kNotedArgumentBytes < kLargeArgumentBytes && kLargeArgumentBytes < kValueBytes);
-static_assert(kQuadraticCostOnCore < kQuadraticCost);
-static_assert(kSpareMemoryBytes < kLeastMemoryBytes);
+static_assert(kQuadraticCostOnCore < kJsonPathsCost && kJsonPathsCost < kQuadraticCost);
+static_assert(kLittleMemoryBytes < kSpareMemoryBytes);
+static_assert(kSpareMemoryBytes < kLeastMemoryBytes / kNearlyFullPartLeft);
 static_assert(kCompilerMemoryBytes <= kStatementMemoryBytes && kStatementMemoryBytes <= kTenantMemoryBytes);
 static_assert(kDirtyMemoryBytes < kStatementMemoryBytes);
 static_assert(kLeastEphemeralCacheKib <= kMostEphemeralCacheKib);

@@ -10,9 +10,6 @@ namespace tradewind::gateway {
 
 namespace {
 
-// Where there is no memory left, a cursor is read on within this.
-constexpr std::chrono::milliseconds kReadWhenFull{1'000};
-
 // Two pieces, and the row that has made them that long.
 constexpr size_t kRoomBytes = 9 * limits::kCursorPieceBytes / 4;
 
@@ -64,7 +61,7 @@ Result<void> OpenCursor::AwaitRoom() {
   const auto has_room = [this] {
     return stopped_ || skipped_ || entries_.size() < limits::kCursorPieceBytes;
   };
-  while (!runtime::WaitForUntil(room_, core_.Now() + kReadWhenFull, has_room)) {
+  while (!runtime::WaitForUntil(room_, core_.Now() + limits::kCursorIdleWhenFull, has_room)) {
     if (core_.Now() >= began + limits::kCursorIdle) Stop(NotRead());
     if (Memory().IsFull()) Stop(NotReadWhenFull());
   }

@@ -13,15 +13,6 @@
 
 namespace tradewind::runtime {
 
-namespace {
-
-// Threads for what takes long to compute: as many as there are processors, and at least so many, since nobody has the
-// last one. They stand back for the cores: a core has three times as much where both want all.
-constexpr size_t kLeastComputingThreads = 2;
-constexpr int kComputingStandsBack = 5;
-
-}  // namespace
-
 BlockingPool::BlockingPool(size_t threads, int standing_back) : most_of_one_(threads > 1 ? threads - 1 : 1) {
   // Signals are for the cores' threads.
   sigset_t all;
@@ -87,6 +78,6 @@ void BlockingPool::RunThread(int standing_back) {
 
 OffCoreThreads::OffCoreThreads()
     : waiting(limits::kBlockingThreads),
-      computing(std::max(kLeastComputingThreads, UsableProcessors()), kComputingStandsBack) {}
+      computing(std::max(limits::kLeastComputingThreads, UsableProcessors()), limits::kComputingStandsBack) {}
 
 }  // namespace tradewind::runtime

@@ -360,9 +360,6 @@ bool WalksForEachPath(std::string_view name) {
                                       does == "replace" || does == "remove" || does == "array_insert");
 }
 
-// Of bytes and paths. A hundred paths in 60 MB take some seconds, in which the statement cannot be ended.
-constexpr double kPathsCost = 1e10;
-
 double ProductOf(const Call& call) {
   if (call.count != 2) return 0;
   return static_cast<double>(sqlite3_value_bytes(call.arguments[0])) *
@@ -378,7 +375,8 @@ void RunBounded(const Call& call) {
   const bool trims = name == "trim" || name == "ltrim" || name == "rtrim";
   if (trims && call.count == 2) return Trim(call, name != "rtrim", name != "ltrim");
   if (WalksForEachPath(name) && call.count > 2 &&
-      static_cast<double>(sqlite3_value_bytes(call.arguments[0])) * (call.count - 1) > kPathsCost) {
+      static_cast<double>(sqlite3_value_bytes(call.arguments[0])) * (call.count - 1) >
+          limits::kJsonPathsCost) {
     const std::string refusal =
         std::string(name) + "() of so many paths in so long a value would take too long";
     return sqlite3_result_error(call.context, refusal.c_str(), -1);

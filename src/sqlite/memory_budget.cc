@@ -178,11 +178,6 @@ MemoryBudget::~MemoryBudget() {
   if (void** const local = runtime::FiberLocal()) *local = outer_;
 }
 
-// The process is nearly full when no more than one part in so many is free.
-constexpr uint64_t kPartLeft = 16;
-// What a statement may always take: COMMIT and ROLLBACK need no more.
-constexpr uint64_t kLittleBytes = 64u << 10;
-
 // The statement may have what its tenant has left, and the tenant what the process has left, but for what is too
 // little to matter. Many statements matter together, each of which takes little: where the process is nearly full, what
 // matters is what their tenant has.
@@ -196,8 +191,8 @@ MemoryBudget::Shortage MemoryBudget::Lacks(int64_t bytes) const {
   if (taken > limits::kSpareMemoryBytes &&
       (has + more > account_->bound() || taken > account_->bound() - has - more))
     return Shortage::kTenant;
-  const bool nearly_full = Memory().IsFull(more, Memory().bound() / kPartLeft);
-  const uint64_t little = nearly_full ? kLittleBytes : limits::kSpareMemoryBytes;
+  const bool nearly_full = Memory().IsFull(more, Memory().bound() / limits::kNearlyFullPartLeft);
+  const uint64_t little = nearly_full ? limits::kLittleMemoryBytes : limits::kSpareMemoryBytes;
   if (taken > little && !Memory().MayTake(has, more)) return Shortage::kProcess;
   return Shortage::kNone;
 }
