@@ -42,9 +42,11 @@ const victims = {
   "the source's node": async (move) => killNode(move.source),
   "the destination's node": async (move) => killNode(move.destination),
   "the source's server": async (move) => kill(nodes.server("crm", move.source).pid),
-  // It has one from the catch-up on; before that its tools are killed instead.
+  // It has one from the catch-up on; before that its tools are killed instead, or what is not written down yet.
   "the destination's server": async (move) =>
-    has(move.destination) ? kill(nodes.server("crm", move.destination).pid) : killChildren(move.destination, /mbstream|mariadb-backup/),
+    existsSync(join(folderOf(move.destination), "process"))
+      ? kill(nodes.server("crm", move.destination).pid)
+      : killChildren(move.destination, /mbstream|mariadb-backup|mariadbd/),
   "the backup": async (move) => killChildren(move.source, /mariadb-backup/),
 };
 
