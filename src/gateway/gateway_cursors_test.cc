@@ -156,6 +156,7 @@ TEST_F(GatewayCursors, ThatTheirClientsLeaveEndWithTheirStreams) {
 TEST_F(GatewayCursors, ThatNobodyReadsEndByThemselves) {
   WithShop("n1", [&] {
     for (const bool memory_is_full : {false, true}) {
+      const uint64_t before = MemoryOf(MemoryKind::kAnswers).load();
       StreamCall call;
       call.tenant = "shop";
       call.gateway = "n9.some";
@@ -169,20 +170,32 @@ TEST_F(GatewayCursors, ThatNobodyReadsEndByThemselves) {
       EXPECT_EQ(first.status, StreamAnswer::Status::kMore);
       EXPECT_EQ(n1().streams.Metric().value, 1);
       runtime::SleepFor(std::chrono::milliseconds(100));  // It comes to where it waits for a reader.
-      {
+      const auto lie_there = [&] {
+        return MemoryOf(MemoryKind::kAnswers).load() - before - first.held.bytes();
+      };
+      EXPECT_GE(first.held.bytes(), first.entries.capacity());
+      EXPECT_GE(lie_there(), 2 * limits::kCursorPieceBytes);
+      if (memory_is_full) {
         MemoryCharge others(MemoryKind::kBodies);
-        if (memory_is_full) others.Set(Memory().bound());
-        runtime::SleepFor((memory_is_full ? limits::kCursorIdle / 10 : limits::kCursorIdle) +
-                          std::chrono::seconds(1));
+        others.Set(Memory().bound());
+        runtime::SleepFor(2 * limits::kCursorIdleWhenFull);
+      } else {
+        runtime::SleepFor(limits::kCursorIdle - std::chrono::seconds(1));
+        EXPECT_EQ(n1().streams.Metric().value, 1) << "there is room for it";
+        runtime::SleepFor(std::chrono::seconds(2));
       }
       EXPECT_EQ(n1().streams.Metric().value, 0);
+      EXPECT_EQ(lie_there(), 0u) << "nobody has it any more";
       call.opens = false;
       call.epoch = first.epoch;
       call.cursor = StreamCall::Cursor::kNext;
       call.requests.clear();
       const StreamAnswer late = n1().streams.Run(call).value();
       EXPECT_EQ(late.status, StreamAnswer::Status::kLost);
-      EXPECT_THAT(late.lost_because, HasSubstr("read on"));
+      EXPECT_THAT(
+          late.lost_because,
+          HasSubstr(memory_is_full ? "nobody has read on for a second, while the server's memory was used up"
+                                   : "nobody has read on for a minute"));
     }
   });
 }

@@ -1,6 +1,8 @@
 #include "gateway/open_cursor.h"
 
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/limits.h"
@@ -13,6 +15,8 @@ namespace {
 // Two pieces, and the row that has made them that long.
 constexpr size_t kRoomBytes = 9 * limits::kCursorPieceBytes / 4;
 
+constexpr std::string_view kServerMemoryCode = "SERVER_MEMORY";
+
 Error NotRead() {
   return {ErrorKind::kTimeout, std::string(hrana::kStreamExpired),
           "nobody has read on in the cursor for more than " +
@@ -21,7 +25,7 @@ Error NotRead() {
 }
 
 Error NotReadWhenFull() {
-  return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+  return {ErrorKind::kTooLarge, std::string(kServerMemoryCode),
           "the server's memory is used up, and nobody has read on in the cursor for a second",
           "read it without pauses, or ask for less"};
 }
@@ -31,7 +35,7 @@ Error Skipped() {
 }
 
 Error NoMemoryForEntries() {
-  return {ErrorKind::kTooLarge, "SERVER_MEMORY",
+  return {ErrorKind::kTooLarge, std::string(kServerMemoryCode),
           "the row needs more memory than is left of what the server may have",
           "try again when less is going on"};
 }
@@ -102,6 +106,10 @@ OpenCursor::Piece OpenCursor::Take() {
 void OpenCursor::Skip() {
   skipped_ = true;
   room_.NotifyAll();
+}
+
+bool OpenCursor::stopped_for_memory() const {
+  return stopped_ && stopped_->code == kServerMemoryCode;
 }
 
 void OpenCursor::Stop(Error why) {

@@ -41,6 +41,8 @@ class OpenCursor final : public hrana::EntrySink {
   Piece Take();
   // Nobody wants the rest: the batch ends where it is. Take() gives the last piece. Does not suspend.
   void Skip();
+  // Nobody read on, and its memory was wanted for others.
+  bool stopped_for_memory() const;
   // Whether a call waits in Take().
   bool is_being_read() const { return reading_; }
 

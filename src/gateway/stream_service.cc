@@ -262,7 +262,11 @@ void StreamService::RunBatch(const std::shared_ptr<OpenStream>& open, const Stre
   if (!moved) last.progress = {};
   Settle(*open, call.keep, last);
   if (cursor->AwaitLastTaken()) return;  // Whoever took it has the stream by now.
-  RememberEnding(open->id, "had a cursor that nobody has read on for a minute");
+  RememberEnding(
+      open->id,
+      cursor->stopped_for_memory()
+          ? "had a cursor that nobody has read on for a second, while the server's memory was used up"
+          : "had a cursor that nobody has read on for a minute");
   CloseStream(open);
 }
 
