@@ -38,6 +38,7 @@ struct FakeServers {
   uint64_t log_bytes_per_s = 0;       // Of redo.
   uint64_t log_capacity = 10'000'000;
   std::function<void(uint64_t)> on_read = [](uint64_t) {};  // A backup was read so far.
+  std::function<void(move::FakeCopy&)> on_freeze = [](move::FakeCopy&) {};
 
   int backups = 0;
   int freezes = 0;
@@ -177,6 +178,7 @@ class FakeInstance final : public Instance {
   }
   Result<void> Freeze(runtime::TimePoint deadline) override {
     ++servers_.freezes;
+    servers_.on_freeze(*copy_);
     if (servers_.freezes_that_fail > 0) {
       --servers_.freezes_that_fail;
       return Fail(ErrorKind::kUnavailable, "FREEZE_BLOCKED", "somebody holds a lock");

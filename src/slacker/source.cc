@@ -167,7 +167,8 @@ Result<void> Source::Hold(runtime::TimePoint deadline) {
                 AwaitReached(session, {.position = frozen_at_, .durable = true}, deadline));
   if (!reached) {
     if (!late_since_) late_since_ = core_.Now();
-    if (core_.Now() - *late_since_ >= kReplicaPatience) return TooSlow();
+    if (core_.Now() - *late_since_ >= kReplicaPatience)
+      return TooSlow("near to it, and had never all in time when the tenant was frozen");
     return NotFrozen("the replica is behind");
   }
   if (!channel_.reached->position.Covers(frozen_at_))

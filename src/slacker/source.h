@@ -84,7 +84,7 @@ class Source final : public move::SourcePayload {
   Result<void> GrantUntilItFollows(Session& session);
   Result<bool> AwaitRound(const Session& session, const Reach& reach, runtime::TimePoint deadline);
   Result<void> CatchUp(const Session& session, runtime::Duration behind);
-  tl::unexpected<Error> TooSlow() const;
+  static tl::unexpected<Error> TooSlow(const std::string& how);
 
   move::SourceMove& move_;
   runtime::Core& core_;

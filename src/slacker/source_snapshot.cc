@@ -101,14 +101,12 @@ Result<void> Source::GrantUntilItFollows(Session& session) {
   return {};
 }
 
-tl::unexpected<Error> Source::TooSlow() const {
-  return Fail(
-      ErrorKind::kRefused, "REPLICA_TOO_SLOW",
-      fmt::format("the copy does not come nearer to its source: for {} min it was no less behind, and is "
-                  "now by {} transactions",
-                  std::chrono::duration_cast<std::chrono::minutes>(kReplicaPatience).count(),
-                  figures_.lag_transactions.value_or(0)),
-      "move it when less is written, or to a node that has more to give");
+// How it was for kReplicaPatience.
+tl::unexpected<Error> Source::TooSlow(const std::string& how) {
+  return Fail(ErrorKind::kRefused, "REPLICA_TOO_SLOW",
+              fmt::format("the copy does not come nearer to its source: for {} min it was {}",
+                          std::chrono::duration_cast<std::chrono::minutes>(kReplicaPatience).count(), how),
+              "move it when less is written, or to a node that has more to give");
 }
 
 // As AwaitReached(); what it is behind by is told meanwhile.
@@ -147,7 +145,9 @@ Result<void> Source::CatchUp(const Session& session, runtime::Duration behind) {
       if (std::exchange(durable, true)) return {};
       continue;
     }
-    if (core_.Now() >= deadline) return TooSlow();
+    if (core_.Now() >= deadline)
+      return TooSlow(fmt::format("no less behind, and is now by {} transactions",
+                                 figures_.lag_transactions.value_or(0)));
     if (took < behind) {
       behind = took;
       nearer_at = core_.Now();
