@@ -67,8 +67,9 @@ class Demo {
 
   Result<json::value> Run() {
     TW_TRY(AddPace(options_.pace, request_));
+    TW_TRY_ASSIGN(const uint64_t size, OfFlag("--size", ParseSize(options_.size)));
     TW_TRY(StartNodes());
-    TW_TRY(MakeTenant());
+    TW_TRY(MakeTenant(size));
     StartLoad();
     const Result<void> moved = MoveThereAndBack();
     run_.duration_s = generator_->now_s();
@@ -94,8 +95,7 @@ class Demo {
     return {};
   }
 
-  Result<void> MakeTenant() {
-    TW_TRY_ASSIGN(const uint64_t size, OfFlag("--size", ParseSize(options_.size)));
+  Result<void> MakeTenant(uint64_t size) {
     load::WorkloadOptions workload;
     workload.record_bytes = kAccountBytes;
     workload.records = std::max<int64_t>(static_cast<int64_t>(size) / kAccountBytes, 2);
