@@ -9,6 +9,8 @@ std::string ScriptOf(const char* shell) {
   Arguments arguments("", "tradewind");
   const Command app = arguments.root();
   CommandLine line;
+  AddTenantCommands(app, line);
+  AddNodeCommands(app, line);
   AddMoveCommands(app, line);
   AddSqlCommand(app, line);
   AddCompletionCommand(app, line);
@@ -20,7 +22,8 @@ std::string ScriptOf(const char* shell) {
 
 TEST(Completion, KnowsWhatTheParserKnows) {
   const std::string script = ScriptOf("bash");
-  EXPECT_NE(script.find("\"\") words=\"move sql completion --help -h\""), std::string::npos) << script;
+  EXPECT_NE(script.find("\"\") words=\"tenant node move sql completion --help -h\""), std::string::npos)
+      << script;
   EXPECT_NE(script.find("\"move set\") words=\"--help -h --rate --setpoint --verify-again"),
             std::string::npos)
       << script;
@@ -39,6 +42,25 @@ TEST(Completion, KnowsTheValuesOfOptionsAndThatOthersHaveFiles) {
         "\"completion\") words=\"bash zsh --help"})
     EXPECT_NE(script.find(line), std::string::npos) << line << "\n" << script;
   EXPECT_EQ(script.find(":--dry-run"), std::string::npos);
+}
+
+TEST(Completion, AsksForTheNamesThatACommandIsAbout) {
+  const std::string script = ScriptOf("bash");
+  for (const auto& [command, names] :
+       {std::pair{"move start", "tenant"}, std::pair{"move show", "move"}, std::pair{"move watch", "move"},
+        std::pair{"move cancel", "move"}, std::pair{"move set", "move"}, std::pair{"tenant show", "tenant"},
+        std::pair{"tenant set", "tenant"}, std::pair{"tenant reset-password", "tenant"},
+        std::pair{"tenant delete", "tenant"}, std::pair{"tenant export", "tenant"},
+        std::pair{"node drain", "node"}, std::pair{"node undrain", "node"},
+        std::pair{"node forget", "node"}}) {
+    const size_t at = script.find(std::string("\"") + command + "\") words=\"");
+    ASSERT_NE(at, std::string::npos) << command;
+    const std::string line = script.substr(at, script.find('\n', at) - at);
+    EXPECT_TRUE(line.ends_with(std::string(" $(_tradewind_names ") + names + ")\" ;;")) << line;
+  }
+  EXPECT_NE(script.find("\"tenant create:--engine\") words=\"sqlite mariadb\" ;;"), std::string::npos);
+  EXPECT_NE(script.find("\"tenant create:--node\") words=\"$(_tradewind_names node)\" ;;"),
+            std::string::npos);
 }
 
 TEST(Completion, LetsZshUseTheSame) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/node.h"
 #include "program/program.h"
 
 namespace tradewind::program {
@@ -51,6 +52,37 @@ TEST(ServeCommand, TakesNoQuotaThatWouldAllowNothing) {
        {std::pair{"--quota-size", "0"}, std::pair{"--quota-memory", "0B"},
         std::pair{"--quota-statement-time", "0s"}, std::pair{"--quota-cpu", "0%"}})
     EXPECT_EQ(ErrorOf({flag, nothing}), std::string(flag) + ": a quota of 0 would allow nothing");
+}
+
+TEST(ServeCommand, TakesNoBoundThatNoNodeCouldKeep) {
+  for (const char* time : {"999ms", "61m"})
+    EXPECT_TRUE(ErrorOf({"--stream-idle", time})
+                    .starts_with(std::string("--stream-idle ") + time + " is not between "))
+        << time;
+  for (const char* time : {"1s", "60m"}) EXPECT_EQ(ErrorOf({"--stream-idle", time}), "no error");
+  EXPECT_EQ(ErrorOf({"--memory", "1MB"}), "--memory 1MB is less than a server needs");
+  EXPECT_EQ(ErrorOf({"--memory", "200MB"}), "no error");
+  EXPECT_EQ(ErrorOf({"--quota-statement-time", "20000d"}), "statement_ms can't be 1728000000000");
+  EXPECT_EQ(ErrorOf({"--quota-statement-time", "10000d"}), "no error");
+}
+
+TEST(ServeCommand, HasAsManyPortsForTenantsAsTheirClientsCanBeToldApartAt) {
+  std::vector<std::string> words;
+  for (size_t port = 1; port < gateway::kMysqlPorts; ++port)
+    words.insert(words.end(), {"--mysql-listen-for", "crm=127.0.0.1:" + std::to_string(port)});
+  EXPECT_EQ(ErrorOf(words), "no error");
+  words.insert(words.end(), {"--mysql-listen-for", "crm=127.0.0.1:0"});
+  EXPECT_EQ(ErrorOf(words), "a node has 64 ports for MySQL's protocol at most");
+}
+
+TEST(ServeCommand, ListensToOtherMachinesOnlyWhereThatWasAskedFor) {
+  for (const auto& [flag, address] :
+       {std::pair{"--listen", "0.0.0.0:0"}, std::pair{"--mysql-listen", "0.0.0.0:0"},
+        std::pair{"--mysql-listen-for", "crm=0.0.0.0:0"}}) {
+    const std::string said = ErrorOf({flag, address});
+    EXPECT_TRUE(said.starts_with(std::string(flag) + " 0.0.0.0:0 can be reached by other machines")) << said;
+    EXPECT_EQ(ErrorOf({flag, address, "--insecure"}), "no error") << flag;
+  }
 }
 
 TEST(ServeCommand, SaysBeforeItStartsThatNobodyCouldBeReachedSo) {

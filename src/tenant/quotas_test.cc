@@ -26,6 +26,15 @@ TEST(Quotas, ThatAreNoneAreRefused) {
     Quotas quotas;
     ASSERT_TRUE(Change(quotas, name, UINT64_MAX));
     EXPECT_FALSE(Check(quotas)) << name;
+    // What is computed with a quota is its thousandfold, or in nanoseconds.
+    const uint64_t most =
+        name == std::string_view("statement_ms") ? 1'000'000'000'000 : 1'000'000'000'000'000;
+    ASSERT_TRUE(Change(quotas, name, most));
+    EXPECT_TRUE(Check(quotas)) << name;
+    ASSERT_TRUE(Change(quotas, name, most + 1));
+    const auto refused = Check(quotas);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().message, name + (" can't be " + std::to_string(most + 1)));
   }
   EXPECT_FALSE(Check({.statement_ms = 10'000'000'000'000})) << "in nanoseconds it would not be a number";
   EXPECT_TRUE(Check({.size_bytes = 0, .memory_bytes = 0, .cpu_percent = 100}));
