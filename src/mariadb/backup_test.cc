@@ -2,16 +2,19 @@
 #include "mariadb/backup.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "mariadb/restored_copy.h"
 #include "mariadb/servers_fixture.h"
+#include "runtime/process.h"
 
 namespace tradewind::mariadb {
 namespace {
@@ -231,6 +234,34 @@ TEST_F(BackupTest, AStatementThatRunsOnIsNotInTheWay) {
     EXPECT_FALSE(ended);
     Ask(*source, "KILL " + id);
     sleeping.Join();
+    Stop(*source);
+  });
+}
+
+// Of another tool, which says it: first, and once it was told that its last stages begin.
+TEST_F(BackupTest, TheToolStandsBackForProcessorsUntilItsLastStagesBegin) {
+  if (!runtime::CanLowerNiceness()) GTEST_SKIP() << "nothing that stands back could be put back here";
+  Run([&] {
+    const auto source = OpenWritable("source");
+    ASSERT_NE(source, nullptr);
+    const int here = getpriority(PRIO_PROCESS, 0);
+    backup_programs_.backup = root_.File("backup.sh");
+    std::ofstream(backup_programs_.backup) << "#!/bin/sh\nnice\necho '[00] Starting BACKUP STAGE START' >&2\n"
+                                           << "until [ \"$(nice)\" = " << here << " ]; do :; done\nnice\n"
+                                           << "echo 'completed OK!' >&2\n";
+    std::filesystem::permissions(backup_programs_.backup, std::filesystem::perms::owner_all);
+    const auto backup = Start(*source);
+    ASSERT_NE(backup, nullptr);
+    std::string said;
+    std::vector<std::byte> piece(100);
+    while (true) {
+      const auto got = backup->Read(piece);
+      EXPECT_TRUE(got) << Describe(got.error()) << "\n" << said;
+      if (got.value_or(0) == 0) break;
+      said.append(reinterpret_cast<const char*>(piece.data()), *got);
+    }
+    backup->End();
+    EXPECT_EQ(said, std::to_string(std::min(here + 5, 19)) + "\n" + std::to_string(here) + "\n");
     Stop(*source);
   });
 }

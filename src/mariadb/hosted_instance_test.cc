@@ -1,6 +1,7 @@
 // Each test makes servers of its own, and ends them.
 #include "mariadb/hosted_instance.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -190,6 +191,39 @@ TEST_F(HostedInstanceTest, NoPasswordIsInTheLogsOfItsServer) {
         logs += (std::ostringstream() << std::ifstream(file.path()).rdbuf()).str();
     EXPECT_NE(logs.find("ALTER USER"), std::string::npos) << "it is what a replica follows";
     for (const auto& account : {*made, *reset}) EXPECT_EQ(logs.find(account.password), std::string::npos);
+  });
+}
+
+TEST_F(HostedInstanceTest, StatementsOfClientsEndWhereTheirQuotaDoesAndThoseOfTheNodeDoNot) {
+  Run([&](HostedInstance& hosted) {
+    const auto account = MakeAccount(*core_, hosted, soon());
+    ASSERT_TRUE(account) << Describe(account.error());
+    const auto server = hosted.AwaitServer(soon());
+    ASSERT_TRUE(server) << Describe(server.error());
+    // It begins first and runs longer than all that a client has.
+    const auto control = static_cast<Instance*>(*server)->Connect(soon());
+    ASSERT_TRUE(control) << Describe(control.error());
+    std::optional<Result<mysql::ServerAnswer>> ours;
+    runtime::TaskGroup fibers(*core_);
+    fibers.Spawn("ours", [&] { ours = (*control)->Query("SELECT SLEEP(100000) AS of_the_node", soon()); });
+    const auto runs = [&] {
+      const auto found = (*server)->Query(
+          "SELECT COUNT(*) FROM information_schema.processlist WHERE INFO LIKE 'SELECT SLEEP%of_the_node'",
+          soon());
+      return found && found->rows.at(0).at(0) == "1";
+    };
+    Await(runs);
+    hosted.SetQuotas({.statement_ms = 1});
+    for (int statement = 0; statement < 3; ++statement) {
+      const auto ended = Ask(hosted, *account, "SELECT SLEEP(100000)");
+      // The function says 1 when it is interrupted.
+      EXPECT_TRUE(ended ? ended->rows.at(0).at(0) == "1" : ended.error().code == "MYSQL_1317");
+    }
+    EXPECT_TRUE(runs()) << "a sum of a large table takes its time";
+    EXPECT_FALSE(ours);
+    hosted.SetQuotas({});
+    ASSERT_TRUE((*server)->Query(fmt::format("KILL {}", (*control)->connection_id()), soon()));
+    fibers.Join();
   });
 }
 

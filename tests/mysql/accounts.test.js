@@ -5,6 +5,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, test } from "../clients/bounded_test.js";
+import { tradewind } from "../clients/cluster.js";
 import { Nodes, until } from "./nodes.js";
 
 let nodes;
@@ -93,6 +94,12 @@ test("a password that is reset is another one, and sessions that are open go on"
   const there = await nodes.must("tenant", "reset-password", "crm");
   assert.equal(there.owner, "n2");
   await ask("n1", there, "INSERT INTO t VALUES (2)");
+  // As a person sees it.
+  const print = async (...args) => (await tradewind([...args, "--server", nodes.by.n1.url])).stdout;
+  const text = await print("tenant", "reset-password", "crm");
+  const [, database, user, password] = /^database +(\S+)\nuser +(\S+)\npassword +(\S+) \(shown this once\)\n/m.exec(text) ?? assert.fail(text);
+  await ask("n2", { database, user, password }, "INSERT INTO t VALUES (3)");
+  assert.doesNotMatch(await print("tenant", "show", "crm"), /password/);
   session.destroy();
 });
 

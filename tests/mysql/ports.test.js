@@ -7,6 +7,7 @@ import { Nodes, patienceMs, until } from "./nodes.js";
 
 let nodes;
 let account; // Of crm.
+let apps; // Of app.
 let port;
 
 // Two machines, as far as the port is concerned.
@@ -15,9 +16,11 @@ const hosts = { n1: ownHost(1), n2: ownHost(2) };
 before(async () => {
   port = await freePort(hosts.n1);
   nodes = await Nodes.start([]);
-  for (const [name, host] of Object.entries(hosts)) await nodes.startOne(name, undefined, ["--mysql-listen-for", `crm=${host}:${port}`]);
+  // At n1 all sessions are of one core, which knows the numbers of its own.
+  for (const [name, host] of Object.entries(hosts))
+    await nodes.startOne(name, undefined, ["--mysql-listen-for", `crm=${host}:${port}`, ...(name === "n1" ? ["--cores", "1"] : [])]);
   account = await nodes.must("tenant", "create", "crm", "--engine", "mariadb", "--node", "n1");
-  await nodes.must("tenant", "create", "app", "--engine", "mariadb", "--node", "n1");
+  apps = await nodes.must("tenant", "create", "app", "--engine", "mariadb", "--node", "n1");
 });
 after(() => nodes.stopAll());
 
@@ -55,6 +58,16 @@ test("a tenant's port is there again when its node is, and a statement is ended 
   await until("its statement", async () => (await other.query("SELECT COUNT(*) AS n FROM information_schema.processlist WHERE info LIKE '%AS interrupted' AND id <> CONNECTION_ID()"))[0][0].n === 1);
   await other.query(`KILL QUERY ${victim.threadId}`);
   assert.ok([1, 1317].includes(await slow));
+  victim.destroy();
+  other.destroy();
+});
+
+test("a session of another tenant is not ended by its number, which is nobody's at the server", async () => {
+  const victim = await nodes.open("n1", apps);
+  const other = await nodes.open("n1", account);
+  for (const kill of ["KILL QUERY", "KILL"])
+    await assert.rejects(other.query(`${kill} ${victim.threadId}`), (error) => error.errno === 1094 && error.message.includes(victim.threadId));
+  assert.equal((await victim.query("SELECT 1 AS one"))[0][0].one, 1);
   victim.destroy();
   other.destroy();
 });
