@@ -443,6 +443,30 @@ TEST_F(Server, WritesABodyPieceByPieceAndKeepsTheConnection) {
   });
 }
 
+// Those are not joined with what is around them.
+TEST_F(Server, WritesLargePiecesBetweenSmallOnes) {
+  const std::string large(limits::kHttpJoinedBodyBytes + 1, 'l');
+  const std::string larger(2 * limits::kHttpPieceBytes + 3, 'm');
+  const auto handler = [&](const HttpRequest&) {
+    return InPieces([&](BodyWriter& body) {
+      return body.Write("one ") && body.Write(large) && body.Write(larger) && body.Write(" two") &&
+             body.Write(large);
+    });
+  };
+  const std::string whole = "one " + large + larger + " two" + large;
+  WithServer(handler, [&] {
+    for (int i = 0; i < 2; ++i) {
+      auto response = Post("/", "");
+      ASSERT_TRUE(response) << Describe(response.error());
+      EXPECT_EQ(response->body, whole);
+    }
+    EXPECT_EQ(client_->idle_connections(), 1u);
+    auto old = Dial();
+    Send(*old, "POST / HTTP/1.0\r\n\r\n");
+    EXPECT_TRUE(ReceiveAll(*old).ends_with("\r\n\r\n" + whole));
+  });
+}
+
 TEST_F(Server, EndsTheConnectionWhereABodyInPiecesIsNotWhole) {
   WithServer([](const HttpRequest&) { return InPieces([](BodyWriter& body) { return !body.Write("one"); }); },
              [&] {
