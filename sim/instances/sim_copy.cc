@@ -118,8 +118,8 @@ class SimInstance final : public slacker::Instance {
   Result<void> OpenSnapshotAt(const slacker::Position& position) override {
     return server_.OpenSnapshotAt(position);
   }
-  Result<slacker::TableSums> ReadSums(const std::function<bool(uint64_t bytes)>& before_table) override {
-    return server_.ReadSums(before_table);
+  Result<slacker::TableSums> ReadSums(const mariadb::TakeRows& take) override {
+    return server_.ReadSums(take);
   }
 
  private:

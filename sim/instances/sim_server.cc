@@ -460,9 +460,9 @@ Result<void> SimServer::OpenSnapshotAt(const GtidPosition& position) {
   return {};
 }
 
-Result<mariadb::TableSums> SimServer::ReadSums(const std::function<bool(uint64_t bytes)>& before_table) {
+Result<mariadb::TableSums> SimServer::ReadSums(const mariadb::TakeRows& take) {
   TW_TRY(CheckUp());
-  if (!before_table(log_.size() * kTransactionBytes))
+  if (!take(log_.size() * kTransactionBytes, false))
     return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");
   core_.Pause(1ms, 20ms);
   if (!snapshot_) return Down();

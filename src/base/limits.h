@@ -350,7 +350,12 @@ inline constexpr milliseconds kBackupLockWait{
 inline constexpr milliseconds kBackupBlocked{5'000};  // In them, without a byte.
 inline constexpr milliseconds kPrepareLook{
     5};  // Between two looks at what a preparation has used of the disk.
-inline constexpr milliseconds kChecksumTable{3'600'000};  // One table's sum, however large it is.
+// Copies that are compared: until a replica is where the other's snapshot is; until a server that is asked for rows has some;
+// between two looks at who waits for a table that is read.
+inline constexpr milliseconds kChecksumTable{3'600'000};
+inline constexpr milliseconds kChecksumRows{60'000};
+inline constexpr milliseconds kChecksumLook{200};
+inline constexpr milliseconds kChecksumGivesWay{1'000};  // To whoever waits for a table that is read.
 inline constexpr uint64_t kCopyWriteBackBytes =
     8u << 20;  // Of a copy, before the disk is told to begin with them.
 // How often a snapshot that is sent looks whether it may be held back, and at the redo log of its instance.

@@ -1,9 +1,17 @@
 // What an instance's tables hold, as sums, at one moment of its history: a snapshot (START TRANSACTION WITH CONSISTENT
-// SNAPSHOT) and its GTID, and then CHECKSUM TABLE of each table, as of that moment, while the instance is written to.
+// SNAPSHOT) and its GTID, and then the rows of each table, as of that moment, while the instance is written to.
 //
-// Tables of engines without snapshots (MyISAM, Aria) are summed up as they are when they are read: such a table that is
-// written to has no sum that another copy could have. Two copies that hold the same may differ in how they hold it: the sums
-// are over rows.
+// CHECKSUM TABLE would be one long statement that uses a processor of the server for as long as it takes. So the rows are read
+// here, as fast as whoever wants the sums takes them: the server waits for its reader. They come in the binary form of
+// prepared statements, in which equal bytes are equal values; generated columns that no disk has are left out. A table's sum
+// is over its rows in any order, as two copies that hold the same may differ in how they hold it.
+//
+// A table that is read is not altered meanwhile: who wants to waits, and whoever comes behind that one does too. So each is
+// let go once it was read (a savepoint before it), there is no holding back while somebody waits, and after
+// limits::kChecksumGivesWay the table is left to whoever it is.
+//
+// What has no sum as of that moment says so: a table that was altered, truncated or dropped before it was read, or left; or
+// one of an engine without snapshots (MyISAM, Aria) of an instance in which anything was committed meanwhile.
 //
 // One core only. Each call suspends.
 #pragma once
@@ -11,6 +19,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -18,31 +28,60 @@
 #include "mariadb/instance.h"
 #include "mariadb/kept_connection.h"
 #include "runtime/core.h"
+#include "runtime/fiber.h"
 
 namespace tradewind::mariadb {
 
-using TableSums = std::map<std::string, uint64_t>;  // By `database`.`table`.
+using TableSums = std::map<std::string, std::optional<uint64_t>>;  // By `database`.`table`.
+// No table that has a sum in both has another in the other, and none that has one is missing there.
+bool Agree(const TableSums& one, const TableSums& other);
+
+// So many bytes of rows have come. May suspend, but is not to hold back what `is_waited_for`. False: nobody wants the sums.
+using TakeRows = std::function<bool(uint64_t bytes, bool is_waited_for)>;
 
 class Checksums {
  public:
   Checksums(runtime::Core& core, Instance& instance)
-      : core_(core), instance_(instance), connection_(core, instance) {}
+      : core_(core), instance_(instance), connection_(core, instance), look_(core, instance) {}
 
   // Opens the snapshot, and returns what it is of: the last transaction that it has. Of an instance that has logged none it
   // is empty. The errors of KeptConnection.
   Result<GtidPosition> OpenSnapshot();
-  // Reads all of it. `before_table` is told how many bytes a table has, before it is read; it may suspend, and ends it by
-  // returning false: CHECKSUMS_GIVEN_UP (kUnavailable). The snapshot is closed then, and after any error.
-  Result<TableSums> Read(const std::function<bool(uint64_t bytes)>& before_table);
+  // Reads all of it. CHECKSUMS_GIVEN_UP (kUnavailable): `take` says so, or the snapshot was lost. It is closed then, and
+  // after any error.
+  Result<TableSums> Read(const TakeRows& take);
   void Close() { connection_.Close(); }
 
  private:
-  Result<TableSums> ReadAll(const std::function<bool(uint64_t bytes)>& before_table);
+  struct Table {
+    std::string engine;
+    std::string columns;  // Quoted, those that a disk has.
+    bool operator==(const Table&) const = default;
+  };
+  class Rows;
+
+  Result<GtidPosition> Open();
+  Result<std::map<std::string, Table>> ListTables();
+  Result<TableSums> ReadAll(const TakeRows& take);
+  Result<std::optional<uint64_t>> ReadTable(const std::string& name, const Table& table, Rows& rows);
+  Result<bool> IsUnchanged();
+  Result<bool> LetGo();
+  Result<std::set<std::string>> FindWaiting();
+  Result<void> GiveWay();
+  void Watch(runtime::Event& over);
 
   runtime::Core& core_;
   Instance& instance_;
   KeptConnection connection_;
+  KeptConnection look_;    // At who waits.
   uint64_t of_start_ = 0;  // Of the server whose snapshot it is.
+  // Those of the snapshot; nothing: when it was made, altered or dropped nobody knows.
+  std::map<std::string, std::optional<Table>> tables_;
+  GtidPosition position_;         // Of the snapshot.
+  std::string number_;            // Of its connection, at the server.
+  std::set<std::string> others_;  // Connections that wait for a table, but not for one that is read here.
+  bool is_waited_for_ = false;
+  bool gave_way_ = false;  // Whoever waits; the reading was ended.
 };
 
 }  // namespace tradewind::mariadb

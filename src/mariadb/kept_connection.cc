@@ -1,5 +1,6 @@
 #include "mariadb/kept_connection.h"
 
+#include <span>
 #include <string>
 #include <utility>
 
@@ -16,9 +17,23 @@ Result<void> KeptConnection::Open(runtime::TimePoint deadline) {
 }
 
 Result<mysql::ServerAnswer> KeptConnection::Query(std::string_view sql, runtime::TimePoint deadline) {
+  return Ask(mysql::ServerRequest::Query(sql), deadline);
+}
+
+Result<mysql::ServerAnswer> KeptConnection::Ask(const mysql::ServerRequest& request,
+                                                runtime::TimePoint deadline) {
   const runtime::FairLock::Hold turn(lock_);
   TW_TRY(Open(deadline));
-  auto answer = connection_->Query(sql, deadline);
+  auto answer = std::move(connection_->queries().AskAll(std::span(&request, 1), deadline).front());
+  if (!answer && mysql::IsFinal(answer.error())) connection_.reset();
+  return answer;
+}
+
+Result<mysql::ServerAnswer> KeptConnection::Stream(const mysql::ServerRequest& request,
+                                                   mysql::RowStream& rows, runtime::TimePoint open_deadline) {
+  const runtime::FairLock::Hold turn(lock_);
+  TW_TRY(Open(open_deadline));
+  auto answer = connection_->queries().Stream(request, rows);
   if (!answer && mysql::IsFinal(answer.error())) connection_.reset();
   return answer;
 }

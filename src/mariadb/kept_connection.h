@@ -22,6 +22,10 @@ class KeptConnection {
   // Each suspends. The errors of Instance::Connect() and ServerConnection::Query(); after one of them that is final, whether
   // the server did what it was asked for is not known.
   Result<mysql::ServerAnswer> Query(std::string_view sql, runtime::TimePoint deadline);
+  Result<mysql::ServerAnswer> Ask(const mysql::ServerRequest& request, runtime::TimePoint deadline);
+  // As mysql::Queries has it. What it fails with closes the connection, if that is final.
+  Result<mysql::ServerAnswer> Stream(const mysql::ServerRequest& request, mysql::RowStream& rows,
+                                     runtime::TimePoint open_deadline);
   // The first value of the answer; empty for NULL. MYSQL_NO_VALUE (kCorrupt).
   Result<std::string> QueryValue(std::string_view sql, runtime::TimePoint deadline);
   // Whatever holds only as long as the connection (a stage of a backup, a transaction) ends.

@@ -198,8 +198,8 @@ TEST_F(ReplicationTest, SumsOfTwoCopiesAtOneTransactionAreEqualWhileTheyAreWritt
     uint64_t bytes = 0;
     const auto sum = [&](Checksums& of) {
       return of
-          .Read([&](uint64_t of_table) {
-            bytes += of_table;
+          .Read([&](uint64_t came, bool) {
+            bytes += came;
             return true;
           })
           .value();
@@ -213,7 +213,7 @@ TEST_F(ReplicationTest, SumsOfTwoCopiesAtOneTransactionAreEqualWhileTheyAreWritt
     ASSERT_TRUE(of_first.OpenSnapshot());
     EXPECT_NE(sum(of_first), sums);
     ASSERT_TRUE(of_first.OpenSnapshot());
-    const auto given_up = of_first.Read([](uint64_t) { return false; });
+    const auto given_up = of_first.Read([](uint64_t, bool) { return false; });
     ASSERT_FALSE(given_up);
     EXPECT_EQ(given_up.error().code, "CHECKSUMS_GIVEN_UP");
   });

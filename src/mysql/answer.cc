@@ -50,6 +50,8 @@ Result<size_t> Answer::Take(std::span<char> bytes) {
       if (reader_ && packet_bytes_ > most_bytes_)
         return Fail(ErrorKind::kTooLarge, "MYSQL_PACKET_TOO_LARGE", "a server's answer is too large");
     }
+    if (row_pieces_ && state_ == State::kRows && packet_bytes_ > 0 && !keeps_)
+      row_pieces_->OnRowPiece(piece.payload, piece.ends);
     if (!piece.ends) continue;
     if (packet_bytes_ == 0) return Malformed("an empty packet of an answer");
     TW_TRY(OnPacket());

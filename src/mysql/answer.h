@@ -85,6 +85,13 @@ class Answer {
     reader_ = reader;
     most_bytes_ = most_bytes;
   }
+  // For a reader of rows of any length: each in pieces as they come, the last with `ends` (it may be empty).
+  class RowPieces {
+   public:
+    virtual ~RowPieces() = default;
+    virtual void OnRowPiece(std::string_view piece, bool ends) = 0;
+  };
+  void SetRowPieces(RowPieces* rows) { row_pieces_ = rows; }
 
  private:
   enum class State { kFirst, kDefinitions, kDefinitionsEnd, kRows, kOver };
@@ -132,6 +139,7 @@ class Answer {
   uint8_t next_sequence_ = 1;
   Reader* reader_ = nullptr;
   size_t most_bytes_ = 0;
+  RowPieces* row_pieces_ = nullptr;
 };
 
 }  // namespace tradewind::mysql

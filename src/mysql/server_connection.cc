@@ -88,6 +88,18 @@ ServerRequest ServerRequest::Prepare(std::string_view sql) {
 ServerRequest ServerRequest::InitDatabase(std::string_view name) {
   return Make(Command::kInitDatabase, name, AnswerKind::kOk);
 }
+ServerRequest ServerRequest::Execute(uint32_t statement) {
+  std::string fields;
+  AddInteger(fields, statement, 4);
+  AddInteger(fields, 0, 1);  // No cursor.
+  AddInteger(fields, 1, 4);  // Once.
+  return Make(Command::kExecute, fields, AnswerKind::kResults);
+}
+ServerRequest ServerRequest::CloseStatement(uint32_t statement) {
+  std::string fields;
+  AddInteger(fields, statement, 4);
+  return Make(Command::kCloseStatement, fields, AnswerKind::kNone);
+}
 ServerRequest ServerRequest::Ping() {
   return Make(Command::kPing, {}, AnswerKind::kOk);
 }
@@ -127,6 +139,38 @@ std::vector<Result<ServerAnswer>> Queries::AskAll(std::span<const ServerRequest>
   connection_.SetWriteDeadline(runtime::TimePoint::max());
   busy_ = false;
   return answers;
+}
+
+Result<ServerAnswer> Queries::Stream(const ServerRequest& request, RowStream& rows) {
+  TW_CHECK(!std::exchange(busy_, true), "two fibers ask over one connection");
+  auto answer = StreamAnswer(request, rows);
+  connection_.SetReadDeadline(runtime::TimePoint::max());
+  connection_.SetWriteDeadline(runtime::TimePoint::max());
+  busy_ = false;
+  return answer;
+}
+
+Result<ServerAnswer> Queries::StreamAnswer(const ServerRequest& request, RowStream& rows) {
+  Answer answer(request.answer, capabilities_);
+  answer.SetRowPieces(&rows);
+  std::string frames;
+  uint8_t sequence = 0;
+  AppendPacket(frames, request.payload, sequence);
+  TW_TRY_ASSIGN(runtime::TimePoint deadline, rows.AwaitTurn(0));
+  connection_.SetReadDeadline(deadline);
+  connection_.SetWriteDeadline(deadline);
+  TW_TRY(connection_.Write(std::as_bytes(std::span(frames))));
+  while (!answer.over()) {
+    if (unread_.empty()) TW_TRY(ReadPiece(connection_, unread_));
+    TW_TRY_ASSIGN(const size_t taken, answer.Take(unread_));
+    unread_.erase(0, taken);
+    TW_TRY_ASSIGN(deadline, rows.AwaitTurn(taken));
+    connection_.SetReadDeadline(deadline);
+  }
+  if (answer.error()) return Fail(ToError(*answer.error()));
+  ServerAnswer said;
+  said.status = answer.status();
+  return said;
 }
 
 Result<ServerAnswer> Queries::ReadAnswer(AnswerKind kind) {

@@ -46,7 +46,18 @@ struct ServerRequest {
   static ServerRequest Query(std::string_view sql);
   static ServerRequest Prepare(std::string_view sql);
   static ServerRequest InitDatabase(std::string_view name);
+  // Of a statement without parameters; its rows come in the binary form, in which no value loses anything.
+  static ServerRequest Execute(uint32_t statement);
+  static ServerRequest CloseStatement(uint32_t statement);
   static ServerRequest Ping();
+};
+
+// A reader of more rows than anybody would hold.
+class RowStream : public Answer::RowPieces {
+ public:
+  // So many bytes have come since the last call, and have been read. May suspend: the server waits then, once the buffers
+  // between are full. Until when more is waited for; an error ends it.
+  virtual Result<runtime::TimePoint> AwaitTurn(size_t came) = 0;
 };
 
 // Asks over a connection that has logged in, with these capabilities, and where no answer is under way. Both outlive it.
@@ -62,8 +73,12 @@ class Queries {
   // one that fails does not keep the server from the next.
   std::vector<Result<ServerAnswer>> AskAll(std::span<const ServerRequest> requests,
                                            runtime::TimePoint deadline);
+  // What is asked for is sent and answered as in AskAll(), but its rows go to `rows`, as fast as that takes them. An error of
+  // `rows` is final.
+  Result<ServerAnswer> Stream(const ServerRequest& request, RowStream& rows);
 
  private:
+  Result<ServerAnswer> StreamAnswer(const ServerRequest& request, RowStream& rows);
   Result<ServerAnswer> ReadAnswer(AnswerKind kind);
 
   runtime::Connection& connection_;

@@ -99,6 +99,7 @@ Result<void> Destination::Take(move::MoveChannel&, move::EngineMessage message) 
     if (!std::exchange(channel_.is_reaching, true)) Spawn("reach", [this] { return ReachAll(); });
   } else if (std::holds_alternative<slacker::Compare>(heard)) {
     if (!hosted_ || std::exchange(channel_.is_comparing, true)) return OutOfTurn("that copies are compared");
+    granted_.Begin();
     Spawn("compare", [this] { return Compare(); });
   } else {
     return OutOfTurn("a message of a destination");
@@ -127,7 +128,7 @@ Result<void> Destination::Begin(Bytes) {
   ready_ = false;
   follows_ = false;
   durable_ = false;
-  granted_.bytes = 0;
+  granted_.Begin();
   if (is_reverse()) {
     TW_TRY(OpenCopy());
     return copy_->ForgetReady();
@@ -301,7 +302,18 @@ Result<void> Destination::Compare() {
   TW_TRY_ASSIGN(Position position, instance_->OpenSnapshot());
   if (is_cut_off()) return {};
   TW_TRY(Send(*channel_.channel, CompareAt{std::move(position)}));
-  auto sums = instance_->ReadSums([this](uint64_t) { return !is_cut_off(); });
+  uint64_t read = 0;
+  auto sums = instance_->ReadSums([&](uint64_t bytes, bool is_waited_for) {
+    read += bytes;
+    granted_.NoteUsed(read);
+    if (!is_waited_for)
+      WaitFor(changed_, [&] {
+        return is_cut_off() || read <= limits::kPrepareAheadBytes ||
+               granted_.bytes >= read - limits::kPrepareAheadBytes;
+      });
+    return !is_cut_off();
+  });
+  granted_.NoteUsed(UINT64_MAX);  // The source waits for nothing more here.
   channel_.sums = std::move(sums);
   changed_.NotifyAll();
   return {};
@@ -322,7 +334,7 @@ Result<bool> Destination::HasAll(Bytes) {
 
 bool Destination::Agrees(Bytes completion) const {
   const auto sums = DecodePart<SumsPart>(completion);
-  return sums && channel_.sums && *channel_.sums && sums->sums == **channel_.sums;
+  return sums && channel_.sums && *channel_.sums && mariadb::Agree(sums->sums, **channel_.sums);
 }
 
 Result<void> Destination::SendDifference(move::MoveChannel& channel) {

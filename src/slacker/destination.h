@@ -58,13 +58,14 @@ class Destination final : public move::DestinationPayload {
   void Join() override;
 
  private:
-  // How much the source lets the preparation use; and whether it still wants it.
+  // How much the source lets the preparation use, or the comparison; and whether it still wants it.
   class Granted final : public mariadb::Allowance {
    public:
     explicit Granted(Destination& destination) : destination_(destination) {}
     uint64_t allowed() const override { return bytes; }
     void NoteUsed(uint64_t used) override;
     bool given_up() const override { return destination_.is_cut_off(); }
+    void Begin() { bytes = told_ = 0; }
 
     uint64_t bytes = 0;
 

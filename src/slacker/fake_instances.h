@@ -37,6 +37,8 @@ struct FakeServers {
   runtime::Duration apply_takes{};    // A replica for a text.
   uint64_t log_bytes_per_s = 0;       // Of redo.
   uint64_t log_capacity = 10'000'000;
+  uint64_t rows_bytes = 2'000;                              // That are read to be summed up, of either copy.
+  bool rows_are_waited_for = false;                         // By others.
   std::function<void(uint64_t)> on_read = [](uint64_t) {};  // A backup was read so far.
   std::function<void(move::FakeCopy&)> on_freeze = [](move::FakeCopy&) {};
 
@@ -46,6 +48,14 @@ struct FakeServers {
   int followed = 0;  // Texts that replicas have applied.
   uint64_t corrupted = 0;
   runtime::Duration longest_final_stage{};
+  std::map<const Instance*, uint64_t> rows_read;  // Of the instances that are being summed up.
+  uint64_t rows_apart = 0;                        // The most that one has read beyond another.
+
+  void NoteRows(const Instance& instance, uint64_t bytes) {
+    const uint64_t read = rows_read[&instance] += bytes;
+    for (const auto& [other, others] : rows_read)
+      if (read > others) rows_apart = std::max(rows_apart, read - others);
+  }
 };
 
 inline Position PositionOf(uint64_t count) {
@@ -208,9 +218,15 @@ class FakeInstance final : public Instance {
     FollowOn();
     return {};
   }
-  Result<TableSums> ReadSums(const std::function<bool(uint64_t bytes)>& before_table) override {
-    if (!before_table(100)) return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");
-    runtime::SleepFor(std::chrono::milliseconds(1));
+  Result<TableSums> ReadSums(const mariadb::TakeRows& take) override {
+    const uint64_t piece = std::min<uint64_t>(servers_.rows_bytes, 50'000);
+    servers_.rows_read[this] = 0;
+    for (uint64_t at = 0; at < servers_.rows_bytes; at += piece) {
+      runtime::SleepFor(std::chrono::milliseconds(1));
+      servers_.NoteRows(*this, piece);
+      if (!take(piece, servers_.rows_are_waited_for))
+        return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");
+    }
     return TableSums{{"texts", *snapshot_ + (servers_.corrupts_sums ? ++servers_.corrupted : 0)}};
   }
 

@@ -84,8 +84,8 @@ class Instance {
   // A replica that has stopped follows until exactly there, and its snapshot is of that; then it follows on. Suspends for as
   // long as that takes.
   virtual Result<void> OpenSnapshotAt(const Position& position) = 0;
-  // Of the snapshot, which is closed. `before_table` as in mariadb/checksums.h.
-  virtual Result<TableSums> ReadSums(const std::function<bool(uint64_t bytes)>& before_table) = 0;
+  // Of the snapshot, which is closed.
+  virtual Result<TableSums> ReadSums(const mariadb::TakeRows& take) = 0;
 };
 
 // What a copy was when it was made ready to own: of which list it has everything.

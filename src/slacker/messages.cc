@@ -31,7 +31,9 @@ void Put(Writer& to, const Reach& m) {
   to.Number(static_cast<uint8_t>(m.durable));
   to.Text(m.position.ToString());
 }
-void Put(Writer&, const Compare&) {}
+void Put(Writer& to, const Compare&) {
+  to.Number(Compare::kSumsOfRows);
+}
 void Put(Writer& to, const Used& m) {
   to.Number(m.bytes);
 }
@@ -95,6 +97,11 @@ Result<Message> WithPosition(Reader& reader) {
   TW_TRY_ASSIGN(Position position, ReadPosition(reader));
   return move::WholeOf(reader, Message(OneMessage{std::move(position)}));
 }
+Result<Message> ReadCompare(Reader& reader) {
+  if (reader.Number<uint8_t>() != Compare::kSumsOfRows)
+    return move::CorruptMessage("it asks for sums of another version");
+  return move::WholeOf(reader, Message(Compare{}));
+}
 Result<Message> ReadReach(Reader& reader) {
   const auto round = reader.Number<uint32_t>();
   TW_TRY_ASSIGN(const bool durable, ReadFlag(reader));
@@ -116,7 +123,7 @@ Result<Message> Decode(const move::EngineMessage& message) {
     case 1: return move::WholeOf(reader, Message(SnapshotSent{reader.Number<uint64_t>()}));
     case 2: return move::WholeOf(reader, Message(Grant{reader.Number<uint64_t>()}));
     case 3: return ReadReach(reader);
-    case 4: return move::WholeOf(reader, Message(Compare{}));
+    case 4: return ReadCompare(reader);
     case 5: return move::WholeOf(reader, Message(Used{reader.Number<uint64_t>()}));
     case 6: return WithPosition<Follows>(reader);
     case 7: return ReadReached(reader);
@@ -149,7 +156,8 @@ move::Part EncodePart(const SumsPart& part) {
   writer.Number(static_cast<uint32_t>(part.sums.size()));
   for (const auto& [table, sum] : part.sums) {
     writer.Text(table);
-    writer.Number(sum);
+    writer.Number(static_cast<uint8_t>(sum.has_value()));
+    if (sum) writer.Number(*sum);
   }
   return writer.Take();
 }
@@ -166,7 +174,9 @@ Result<SumsPart> DecodePart<SumsPart>(Bytes part) {
   SumsPart sums;
   for (auto count = reader.Number<uint32_t>(); count > 0 && reader.ok(); --count) {
     std::string table = reader.Text();
-    const auto sum = reader.Number<uint64_t>();
+    std::optional<uint64_t> sum;
+    TW_TRY_ASSIGN(const bool has_sum, ReadFlag(reader));
+    if (has_sum) sum = reader.Number<uint64_t>();
     if (!sums.sums.emplace(std::move(table), sum).second) return move::CorruptMessage("it has a table twice");
   }
   return move::WholeOf(reader, std::move(sums));

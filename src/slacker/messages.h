@@ -49,7 +49,7 @@ struct Begin {
 struct SnapshotSent {
   uint64_t bytes = 0;
 };
-// So many bytes may the preparation have read and written in all by now.
+// So many bytes may the preparation have read and written in all by now; or the comparison have read.
 struct Grant {
   uint64_t bytes = 0;
 };
@@ -59,8 +59,10 @@ struct Reach {
   Position position;
   bool durable = false;
 };
-// The source follows no further: the destination takes a snapshot, and sums it up.
-struct Compare {};
+// The source follows no further: the destination takes a snapshot, and sums it up. Sums of another kind are of no use here.
+struct Compare {
+  static constexpr uint8_t kSumsOfRows = 2;
+};
 
 // -- Destination
 struct Used {

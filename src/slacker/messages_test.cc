@@ -29,6 +29,7 @@ TEST(SlackerMessagesTest, AMessageIsReadWhole) {
   EXPECT_EQ(std::get<Begin>(*begin).version, "10.11.19");
   EXPECT_TRUE(std::get<Begin>(*begin).compressed);
   EXPECT_EQ(std::get<Begin>(*begin).login.password, "0123abc");
+  EXPECT_TRUE(Decode(MessageOf(4, [](Writer& to) { to.Number(uint8_t{2}); })));
   const auto reach = Decode(MessageOf(3, [](Writer& to) {
     to.Number(uint32_t{7});
     to.Number(uint8_t{1});
@@ -69,7 +70,9 @@ TEST(SlackerMessagesTest, WhatMakesNoSenseIsRefused) {
                                                               to.Number(uint8_t{2});
                                                               to.Text("0-1-100");
                                                             }),
-                                                  MessageOf(4, [](Writer& to) { to.Number(uint8_t{0}); }),
+                                                  // Sums of another version.
+                                                  MessageOf(4, [](Writer&) {}),
+                                                  MessageOf(4, [](Writer& to) { to.Number(uint8_t{1}); }),
                                                   MessageOf(11, [](Writer&) {})};
   for (const auto& message : messages) {
     const auto read = Decode(message);
@@ -79,7 +82,7 @@ TEST(SlackerMessagesTest, WhatMakesNoSenseIsRefused) {
 }
 
 TEST(SlackerMessagesTest, PartsAreReadAsTheyWereWrittenAndNotBeyondTheirEnd) {
-  const TableSums sums{{"`a`.`b`", 7}, {"`a`.`c`", UINT64_MAX}};
+  const TableSums sums{{"`a`.`b`", 7}, {"`a`.`c`", UINT64_MAX}, {"`a`.`d`", std::nullopt}};
   EXPECT_EQ(DecodePart<SumsPart>(EncodePart(SumsPart{sums}))->sums, sums);
   const Position position = Position::Parse("0-1-5,2-3-4").value();
   EXPECT_EQ(DecodePart<ListPart>(EncodePart(ListPart{position}))->position, position);

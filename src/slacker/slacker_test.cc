@@ -340,6 +340,34 @@ TEST_F(SlackerTest, SumsThatDifferStopTheMoveAndDeleteNothing) {
   });
 }
 
+TEST_F(SlackerTest, BothCopiesAreReadSideBySideAtTheMovesPace) {
+  engine_.servers.rows_bytes = 4'000'000;
+  options_.pace.rate_bytes_per_s = 400'000;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    AwaitOwner(cluster, "n2");
+    const auto passed_on = core_.Now();
+    ExpectMoved(cluster, id);
+    EXPECT_GE(core_.Now() - passed_on, 9s);
+    ASSERT_EQ(engine_.servers.rows_read.size(), 2u);
+    for (const auto& [instance, bytes] : engine_.servers.rows_read) EXPECT_EQ(bytes, 4'000'000u);
+    EXPECT_LE(engine_.servers.rows_apart, limits::kPrepareAheadBytes + 200'000);
+  });
+}
+
+TEST_F(SlackerTest, NothingIsHeldBackOfATableThatSomebodyWaitsFor) {
+  engine_.servers.rows_bytes = 4'000'000;
+  engine_.servers.rows_are_waited_for = true;
+  options_.pace.rate_bytes_per_s = 400'000;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    AwaitOwner(cluster, "n2");
+    const auto passed_on = core_.Now();
+    ExpectMoved(cluster, id);
+    EXPECT_LT(core_.Now() - passed_on, 5s);
+  });
+}
+
 TEST_F(SlackerTest, TheSourceFollowsForAsLongAsItIsKeptAndTheTenantGoesBackByThat) {
   options_.keep_source = 20s;
   WithCluster([&](FakeCluster& cluster) {

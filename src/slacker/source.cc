@@ -18,6 +18,8 @@
 namespace tradewind::slacker {
 namespace {
 
+using Cause = pace::Bottleneck::Cause;
+
 // How long what clients have open at the server may keep a tenant from being handed over; then it ends.
 constexpr std::chrono::seconds kOpenSessionsWait{20};
 constexpr std::chrono::seconds kLongOpen{1};
@@ -232,15 +234,40 @@ Result<void> Source::KeepUp(const Session& session) {
 Result<void> Source::Compare(Session& session) {
   TW_TRY(instance_->StopFollowing());
   channel_.compare_at.reset();
+  channel_.used = 0;
   TW_TRY(Send(*session.channel, slacker::Compare{}));
   TW_TRY(Await(session, [this] { return channel_.compare_at.has_value(); }));
   TW_TRY(instance_->OpenSnapshotAt(*channel_.compare_at));
+  uint64_t read = 0;
+  auto sums = instance_->ReadSums([&](uint64_t bytes, bool is_waited_for) {
+    read += bytes;
+    return AwaitRowsTurn(session, bytes, read, is_waited_for);
+  });
+  figures_.waiting_for.clear();
+  if (!sums) TW_TRY(CheckGoesOn(session));
+  if (!sums) return Fail(sums.error());
+  sums_ = std::move(*sums);
+  // What the destination has more than that is for the comparison to find.
+  return Send(*session.channel, Grant{UINT64_MAX});
+}
+
+// At the move's pace, and both ends side by side: neither has rows left to read when the other has none, so that none is read
+// without the other's leave.
+bool Source::AwaitRowsTurn(const Session& session, uint64_t bytes, uint64_t read, bool is_waited_for) {
   const auto ended = [&] { return session.lost || move_.is_ending(); };
-  TW_TRY_ASSIGN(sums_, instance_->ReadSums([&](uint64_t bytes) {
+  if (is_waited_for)
+    move_.pace().TakeUrgent(bytes);
+  else if (bytes > 0)
     move_.pace().Await(bytes, ended);
-    return !ended();
-  }));
-  return {};
+  move_.pace().NoteCause(Cause::kPace);
+  if (ended() || !Send(*session.channel, Grant{read})) return false;
+  figures_.waiting_for = fmt::format("the comparison of both copies, {} MB read", read >> 20);
+  if (!is_waited_for)
+    WaitFor(move_.news(), [&] {
+      return ended() ||
+             (read <= limits::kPrepareAheadBytes || channel_.used >= read - limits::kPrepareAheadBytes);
+    });
+  return !ended();
 }
 
 move::Completion Source::MakeCompletion() const {
