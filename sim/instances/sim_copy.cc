@@ -118,9 +118,7 @@ class SimInstance final : public slacker::Instance {
   Result<void> OpenSnapshotAt(const slacker::Position& position) override {
     return server_.OpenSnapshotAt(position);
   }
-  Result<slacker::TableSums> ReadSums(const mariadb::TakeRows& take) override {
-    return server_.ReadSums(take);
-  }
+  Result<slacker::TableSums> ReadSums(mariadb::RowPace& pace) override { return server_.ReadSums(pace); }
 
  private:
   SimCore& core_;

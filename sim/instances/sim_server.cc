@@ -460,9 +460,9 @@ Result<void> SimServer::OpenSnapshotAt(const GtidPosition& position) {
   return {};
 }
 
-Result<mariadb::TableSums> SimServer::ReadSums(const mariadb::TakeRows& take) {
+Result<mariadb::TableSums> SimServer::ReadSums(mariadb::RowPace& pace) {
   TW_TRY(CheckUp());
-  if (!take(log_.size() * kTransactionBytes, false))
+  if (!pace.Take(log_.size() * kTransactionBytes))
     return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");
   core_.Pause(1ms, 20ms);
   if (!snapshot_) return Down();

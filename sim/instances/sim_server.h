@@ -79,7 +79,7 @@ class SimServer final : public mariadb::Server {
   Result<void> Freeze(runtime::TimePoint deadline);
   Result<mariadb::GtidPosition> OpenSnapshot();
   Result<void> OpenSnapshotAt(const mariadb::GtidPosition& position);
-  Result<mariadb::TableSums> ReadSums(const mariadb::TakeRows& take);
+  Result<mariadb::TableSums> ReadSums(mariadb::RowPace& pace);
 
  private:
   SimServer(SimCore& core, SimServers& all, Options options);

@@ -61,10 +61,12 @@ bool Agree(const TableSums& one, const TableSums& other) {
 // The rows of one table after the other.
 class Checksums::Rows final : public mysql::RowStream {
  public:
-  Rows(runtime::Core& core, const bool& is_waited_for, const TakeRows& take)
-      : core_(core), is_waited_for_(is_waited_for), take_(take) {}
+  Rows(runtime::Core& core, RowPace& pace) : core_(core), pace_(pace) {}
 
-  void Begin() { sum_ = hash_ = 0; }
+  void Begin() {
+    sum_ = hash_ = 0;
+    block_.clear();
+  }
   uint64_t sum() const { return sum_; }
 
   void OnRowPiece(std::string_view piece, bool ends) override {
@@ -88,7 +90,7 @@ class Checksums::Rows final : public mysql::RowStream {
     runtime::Yield();
     // By the block, and at the beginning of a table, and at the end of all.
     if (came_ < kBlockBytes && came > 0) return core_.Now() + limits::kChecksumRows;
-    if (!take_(std::exchange(came_, 0), is_waited_for_))
+    if (!pace_.Take(std::exchange(came_, 0)))
       return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants the sums any more");
     return core_.Now() + limits::kChecksumRows;
   }
@@ -101,8 +103,7 @@ class Checksums::Rows final : public mysql::RowStream {
   }
 
   runtime::Core& core_;
-  const bool& is_waited_for_;
-  const TakeRows& take_;
+  RowPace& pace_;
   size_t came_ = 0;
   std::string block_;  // Of a long row, what has come and is not in `hash_`.
   uint64_t hash_ = 0;
@@ -184,11 +185,11 @@ Result<std::map<std::string, Checksums::Table>> Checksums::ListTables() {
   return tables;
 }
 
-Result<TableSums> Checksums::Read(const TakeRows& take) {
+Result<TableSums> Checksums::Read(RowPace& pace) {
   runtime::Event over;
   runtime::TaskGroup watch(core_);
-  watch.Spawn("who waits for a checksum", [&] { Watch(over); });
-  auto sums = ReadAll(take);
+  watch.Spawn("who waits for a checksum", [&] { Watch(pace, over); });
+  auto sums = ReadAll(pace);
   Close();
   over.Set();
   watch.Join();
@@ -199,13 +200,14 @@ Result<TableSums> Checksums::Read(const TakeRows& take) {
 }
 
 // Where the server cannot be asked, somebody may wait.
-void Checksums::Watch(runtime::Event& over) {
+void Checksums::Watch(RowPace& pace, runtime::Event& over) {
   std::optional<runtime::TimePoint> since;
   while (!over.is_set()) {
     const auto waiting = FindWaiting();
-    is_waited_for_ = !waiting || !waiting->empty();
-    if (!is_waited_for_ || gave_way_) since.reset();
-    if (is_waited_for_ && !gave_way_ && !since) since = core_.Now();
+    const bool is_waited_for = !waiting || !waiting->empty();
+    pace.SetWaitedFor(is_waited_for);
+    if (!is_waited_for || gave_way_) since.reset();
+    if (is_waited_for && !gave_way_ && !since) since = core_.Now();
     if (since && core_.Now() - *since >= limits::kChecksumGivesWay) {
       since.reset();
       if (const auto done = GiveWay(); !done)
@@ -224,8 +226,10 @@ Result<std::set<std::string>> Checksums::FindWaiting() {
           core_.Now() + limits::kInstanceAnswer));
   std::set<std::string> waiting;
   for (const auto& row : answer.rows)
-    if (const std::string id = row.at(0).value_or(""); id != number_ && !others_.contains(id))
-      waiting.insert(id);
+    if (const std::string id = row.at(0).value_or(""); id != number_) waiting.insert(id);
+  // What they wait for next may be what is read.
+  std::erase_if(others_, [&](const std::string& id) { return !waiting.contains(id); });
+  std::erase_if(waiting, [&](const std::string& id) { return others_.contains(id); });
   return waiting;
 }
 
@@ -259,10 +263,10 @@ Result<bool> Checksums::LetGo() {
   return waiting.empty();
 }
 
-Result<TableSums> Checksums::ReadAll(const TakeRows& take) {
+Result<TableSums> Checksums::ReadAll(RowPace& pace) {
   if (!connection_.is_open())
     return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "the snapshot was lost");
-  Rows rows(core_, is_waited_for_, take);
+  Rows rows(core_, pace);
   TableSums sums;
   size_t without = 0;
   for (const auto& [name, table] : tables_) {
@@ -284,7 +288,10 @@ Result<std::optional<uint64_t>> Checksums::ReadTable(const std::string& name, co
   const auto soon = [&] { return core_.Now() + limits::kChecksumRows; };
   const auto prepared = connection_.Ask(
       mysql::ServerRequest::Prepare(fmt::format("{} {} FROM {}", kSelect, table.columns, name)), soon());
-  if (!prepared && IsChanged(prepared.error())) return std::nullopt;
+  if (!prepared && IsChanged(prepared.error())) {
+    TW_TRY(LetGo());
+    return std::nullopt;
+  }
   if (!prepared) return Fail(prepared.error());
   if (!prepared->prepared) return Fail(ErrorKind::kCorrupt, "MYSQL_NO_VALUE", "a server prepares nothing");
   const uint32_t statement = prepared->prepared->statement;

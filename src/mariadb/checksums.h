@@ -17,7 +17,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,8 +35,16 @@ using TableSums = std::map<std::string, std::optional<uint64_t>>;  // By `databa
 // No table that has a sum in both has another in the other, and none that has one is missing there.
 bool Agree(const TableSums& one, const TableSums& other);
 
-// So many bytes of rows have come. May suspend, but is not to hold back what `is_waited_for`. False: nobody wants the sums.
-using TakeRows = std::function<bool(uint64_t bytes, bool is_waited_for)>;
+// How fast rows are taken.
+class RowPace {
+ public:
+  virtual ~RowPace() = default;
+  // So many bytes of rows have come. May suspend until more are wanted, as long as nobody waits for the table. False: nobody
+  // wants the sums.
+  virtual bool Take(uint64_t bytes) = 0;
+  // Whether somebody waits for a table that is read. Take() returns at once as long as that is so. Does not suspend.
+  virtual void SetWaitedFor(bool is_waited_for) = 0;
+};
 
 class Checksums {
  public:
@@ -47,9 +54,9 @@ class Checksums {
   // Opens the snapshot, and returns what it is of: the last transaction that it has. Of an instance that has logged none it
   // is empty. The errors of KeptConnection.
   Result<GtidPosition> OpenSnapshot();
-  // Reads all of it. CHECKSUMS_GIVEN_UP (kUnavailable): `take` says so, or the snapshot was lost. It is closed then, and
-  // after any error.
-  Result<TableSums> Read(const TakeRows& take);
+  // Reads all of it. CHECKSUMS_GIVEN_UP (kUnavailable): nobody wants the sums, or the snapshot was lost. It is closed then,
+  // and after any error.
+  Result<TableSums> Read(RowPace& pace);
   void Close() { connection_.Close(); }
 
  private:
@@ -62,13 +69,13 @@ class Checksums {
 
   Result<GtidPosition> Open();
   Result<std::map<std::string, Table>> ListTables();
-  Result<TableSums> ReadAll(const TakeRows& take);
+  Result<TableSums> ReadAll(RowPace& pace);
   Result<std::optional<uint64_t>> ReadTable(const std::string& name, const Table& table, Rows& rows);
   Result<bool> IsUnchanged();
   Result<bool> LetGo();
   Result<std::set<std::string>> FindWaiting();
   Result<void> GiveWay();
-  void Watch(runtime::Event& over);
+  void Watch(RowPace& pace, runtime::Event& over);
 
   runtime::Core& core_;
   Instance& instance_;
@@ -80,8 +87,7 @@ class Checksums {
   GtidPosition position_;         // Of the snapshot.
   std::string number_;            // Of its connection, at the server.
   std::set<std::string> others_;  // Connections that wait for a table, but not for one that is read here.
-  bool is_waited_for_ = false;
-  bool gave_way_ = false;  // Whoever waits; the reading was ended.
+  bool gave_way_ = false;         // Whoever waits; the reading was ended.
 };
 
 }  // namespace tradewind::mariadb

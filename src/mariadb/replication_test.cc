@@ -7,6 +7,7 @@
 
 #include "mariadb/checksums.h"
 #include "mariadb/servers_fixture.h"
+#include "mariadb/test_row_pace.h"
 
 namespace tradewind::mariadb {
 namespace {
@@ -196,14 +197,11 @@ TEST_F(ReplicationTest, SumsOfTwoCopiesAtOneTransactionAreEqualWhileTheyAreWritt
     ASSERT_TRUE(replica.FollowOn(soon()));
     ExpectFollowed(primary, replica);
     uint64_t bytes = 0;
-    const auto sum = [&](Checksums& of) {
-      return of
-          .Read([&](uint64_t came, bool) {
-            bytes += came;
-            return true;
-          })
-          .value();
-    };
+    TestRowPace pace([&](uint64_t came, bool) {
+      bytes += came;
+      return true;
+    });
+    const auto sum = [&](Checksums& of) { return of.Read(pace).value(); };
     const TableSums sums = sum(of_first);
     EXPECT_EQ(sums.size(), 1u);
     EXPECT_TRUE(sums.contains("`shop`.`t`"));
@@ -213,7 +211,8 @@ TEST_F(ReplicationTest, SumsOfTwoCopiesAtOneTransactionAreEqualWhileTheyAreWritt
     ASSERT_TRUE(of_first.OpenSnapshot());
     EXPECT_NE(sum(of_first), sums);
     ASSERT_TRUE(of_first.OpenSnapshot());
-    const auto given_up = of_first.Read([](uint64_t, bool) { return false; });
+    TestRowPace nobody([](uint64_t, bool) { return false; });
+    const auto given_up = of_first.Read(nobody);
     ASSERT_FALSE(given_up);
     EXPECT_EQ(given_up.error().code, "CHECKSUMS_GIVEN_UP");
   });

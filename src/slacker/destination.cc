@@ -298,21 +298,37 @@ Result<void> Destination::Announce() {
   return Send(*channel_.channel, Primary{std::move(login)});
 }
 
+// As far as the source's own reading is, which has the move's pace.
+class Destination::Rows final : public mariadb::RowPace {
+ public:
+  explicit Rows(Destination& destination) : destination_(destination) {}
+
+  bool Take(uint64_t bytes) override {
+    read_ += bytes;
+    destination_.granted_.NoteUsed(read_);
+    WaitFor(destination_.changed_, [&] {
+      return destination_.is_cut_off() || is_waited_for_ || read_ <= limits::kPrepareAheadBytes ||
+             destination_.granted_.bytes >= read_ - limits::kPrepareAheadBytes;
+    });
+    return !destination_.is_cut_off();
+  }
+  void SetWaitedFor(bool is_waited_for) override {
+    is_waited_for_ = is_waited_for;
+    destination_.changed_.NotifyAll();
+  }
+
+ private:
+  Destination& destination_;
+  uint64_t read_ = 0;
+  bool is_waited_for_ = false;
+};
+
 Result<void> Destination::Compare() {
   TW_TRY_ASSIGN(Position position, instance_->OpenSnapshot());
   if (is_cut_off()) return {};
   TW_TRY(Send(*channel_.channel, CompareAt{std::move(position)}));
-  uint64_t read = 0;
-  auto sums = instance_->ReadSums([&](uint64_t bytes, bool is_waited_for) {
-    read += bytes;
-    granted_.NoteUsed(read);
-    if (!is_waited_for)
-      WaitFor(changed_, [&] {
-        return is_cut_off() || read <= limits::kPrepareAheadBytes ||
-               granted_.bytes >= read - limits::kPrepareAheadBytes;
-      });
-    return !is_cut_off();
-  });
+  Rows rows(*this);
+  auto sums = instance_->ReadSums(rows);
   granted_.NoteUsed(UINT64_MAX);  // The source waits for nothing more here.
   channel_.sums = std::move(sums);
   changed_.NotifyAll();

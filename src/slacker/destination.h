@@ -85,6 +85,8 @@ class Destination final : public move::DestinationPayload {
     bool is_comparing = false;
   };
 
+  class Rows;
+
   bool is_reverse() const { return move_.direction == move::Direction::kReverse; }
   // Nobody is there to whom anything could be said.
   bool is_cut_off() const { return stopped_ || !channel_.channel || channel_.channel->ended(); }

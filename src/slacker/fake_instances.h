@@ -218,16 +218,17 @@ class FakeInstance final : public Instance {
     FollowOn();
     return {};
   }
-  Result<TableSums> ReadSums(const mariadb::TakeRows& take) override {
-    const uint64_t piece = std::min<uint64_t>(servers_.rows_bytes, 50'000);
-    servers_.rows_read[this] = 0;
-    for (uint64_t at = 0; at < servers_.rows_bytes; at += piece) {
-      runtime::SleepFor(std::chrono::milliseconds(1));
-      servers_.NoteRows(*this, piece);
-      if (!take(piece, servers_.rows_are_waited_for))
-        return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");
-    }
-    return TableSums{{"texts", *snapshot_ + (servers_.corrupts_sums ? ++servers_.corrupted : 0)}};
+  Result<TableSums> ReadSums(mariadb::RowPace& pace) override {
+    // Somebody who comes later.
+    runtime::TaskGroup others(core_);
+    if (servers_.rows_are_waited_for)
+      others.Spawn("who waits", [&] {
+        runtime::SleepFor(std::chrono::milliseconds(500));
+        pace.SetWaitedFor(true);
+      });
+    const auto sums = ReadRows(pace);
+    others.Join();
+    return sums;
   }
 
   const std::shared_ptr<move::FakeCopy>& copy() const { return copy_; }
@@ -240,6 +241,16 @@ class FakeInstance final : public Instance {
   }
 
  private:
+  Result<TableSums> ReadRows(mariadb::RowPace& pace) {
+    const uint64_t piece = std::min<uint64_t>(servers_.rows_bytes, 50'000);
+    servers_.rows_read[this] = 0;
+    for (uint64_t at = 0; at < servers_.rows_bytes; at += piece) {
+      runtime::SleepFor(std::chrono::milliseconds(1));
+      servers_.NoteRows(*this, piece);
+      if (!pace.Take(piece)) return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");
+    }
+    return TableSums{{"texts", *snapshot_ + (servers_.corrupts_sums ? ++servers_.corrupted : 0)}};
+  }
   void FollowOn() {
     if (!dial_) return;
     follows_ = true;

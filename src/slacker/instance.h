@@ -85,7 +85,7 @@ class Instance {
   // long as that takes.
   virtual Result<void> OpenSnapshotAt(const Position& position) = 0;
   // Of the snapshot, which is closed.
-  virtual Result<TableSums> ReadSums(const mariadb::TakeRows& take) = 0;
+  virtual Result<TableSums> ReadSums(mariadb::RowPace& pace) = 0;
 };
 
 // What a copy was when it was made ready to own: of which list it has everything.

@@ -63,7 +63,7 @@ class LocalInstance final : public Instance {
   Result<void> EndReadOnly() override { return freeze_.EndReadOnly(soon()); }
   Result<Position> OpenSnapshot() override;
   Result<void> OpenSnapshotAt(const Position& position) override;
-  Result<TableSums> ReadSums(const mariadb::TakeRows& take) override { return checksums_.Read(take); }
+  Result<TableSums> ReadSums(mariadb::RowPace& pace) override { return checksums_.Read(pace); }
 
   // It goes on being a replica, which reaches nobody, and holds its port. The server is not asked. Suspends.
   void CutOff();

@@ -358,7 +358,7 @@ TEST_F(SlackerTest, BothCopiesAreReadSideBySideAtTheMovesPace) {
 TEST_F(SlackerTest, NothingIsHeldBackOfATableThatSomebodyWaitsFor) {
   engine_.servers.rows_bytes = 4'000'000;
   engine_.servers.rows_are_waited_for = true;
-  options_.pace.rate_bytes_per_s = 400'000;
+  options_.pace.rate_bytes_per_s = 10'000;
   WithCluster([&](FakeCluster& cluster) {
     const MoveId id = Start(cluster);
     AwaitOwner(cluster, "n2");

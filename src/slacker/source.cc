@@ -230,6 +230,40 @@ Result<void> Source::KeepUp(const Session& session) {
   return {};
 }
 
+// The rows of the source, at the move's pace; and those of the destination beside them: neither reads far ahead of the other.
+class Source::Rows final : public mariadb::RowPace {
+ public:
+  Rows(Source& source, Session& session) : source_(source), session_(session) {}
+
+  bool Take(uint64_t bytes) override {
+    read_ += bytes;
+    move::SourcePace& pace = source_.move_.pace();
+    if (bytes > 0 && !is_waited_for_) pace.Await(bytes, [&] { return is_waited_for_ || ended(); });
+    if (is_waited_for_) pace.TakeUrgent(bytes);
+    pace.NoteCause(Cause::kPace);
+    if (ended() || !Send(*session_.channel, Grant{read_})) return false;
+    source_.figures_.waiting_for = fmt::format("the comparison of both copies, {} MB read", read_ >> 20);
+    WaitFor(source_.move_.news(), [&] {
+      return ended() || is_waited_for_ || read_ <= limits::kPrepareAheadBytes ||
+             source_.channel_.used >= read_ - limits::kPrepareAheadBytes;
+    });
+    return !ended();
+  }
+  void SetWaitedFor(bool is_waited_for) override {
+    is_waited_for_ = is_waited_for;
+    source_.move_.pace().Wake();
+    source_.move_.news().NotifyAll();
+  }
+
+ private:
+  bool ended() const { return session_.lost || source_.move_.is_ending(); }
+
+  Source& source_;
+  Session& session_;
+  uint64_t read_ = 0;
+  bool is_waited_for_ = false;
+};
+
 // Both at one transaction: here nothing is applied until the destination has said at which it has its snapshot.
 Result<void> Source::Compare(Session& session) {
   TW_TRY(instance_->StopFollowing());
@@ -238,36 +272,14 @@ Result<void> Source::Compare(Session& session) {
   TW_TRY(Send(*session.channel, slacker::Compare{}));
   TW_TRY(Await(session, [this] { return channel_.compare_at.has_value(); }));
   TW_TRY(instance_->OpenSnapshotAt(*channel_.compare_at));
-  uint64_t read = 0;
-  auto sums = instance_->ReadSums([&](uint64_t bytes, bool is_waited_for) {
-    read += bytes;
-    return AwaitRowsTurn(session, bytes, read, is_waited_for);
-  });
+  Rows rows(*this, session);
+  auto sums = instance_->ReadSums(rows);
   figures_.waiting_for.clear();
   if (!sums) TW_TRY(CheckGoesOn(session));
   if (!sums) return Fail(sums.error());
   sums_ = std::move(*sums);
   // What the destination has more than that is for the comparison to find.
   return Send(*session.channel, Grant{UINT64_MAX});
-}
-
-// At the move's pace, and both ends side by side: neither has rows left to read when the other has none, so that none is read
-// without the other's leave.
-bool Source::AwaitRowsTurn(const Session& session, uint64_t bytes, uint64_t read, bool is_waited_for) {
-  const auto ended = [&] { return session.lost || move_.is_ending(); };
-  if (is_waited_for)
-    move_.pace().TakeUrgent(bytes);
-  else if (bytes > 0)
-    move_.pace().Await(bytes, ended);
-  move_.pace().NoteCause(Cause::kPace);
-  if (ended() || !Send(*session.channel, Grant{read})) return false;
-  figures_.waiting_for = fmt::format("the comparison of both copies, {} MB read", read >> 20);
-  if (!is_waited_for)
-    WaitFor(move_.news(), [&] {
-      return ended() ||
-             (read <= limits::kPrepareAheadBytes || channel_.used >= read - limits::kPrepareAheadBytes);
-    });
-  return !ended();
 }
 
 move::Completion Source::MakeCompletion() const {

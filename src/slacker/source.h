@@ -55,6 +55,7 @@ class Source final : public move::SourcePayload {
 
  private:
   using Session = move::SourceSession;
+  class Rows;
   // Of one channel.
   struct Channel {
     std::unique_ptr<Tunnel> tunnel;
@@ -77,7 +78,6 @@ class Source final : public move::SourcePayload {
   Result<void> Hold(runtime::TimePoint deadline);
   Result<void> KeepUp(const Session& session);
   Result<void> Compare(Session& session);
-  bool AwaitRowsTurn(const Session& session, uint64_t bytes, uint64_t read, bool is_waited_for);
 
   // source_snapshot.cc: until the copy follows closely.
   Result<void> SendSnapshot(Session& session);
