@@ -1,10 +1,11 @@
-// Any bytes as answers of a server: whole, and in pieces, must end at the same place with the same outcome.
+// Any bytes as answers of a server: whole, and in pieces, must end at the same place with the same outcome and the same rows.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/check.h"
 #include "mysql/answer.h"
@@ -19,11 +20,23 @@ struct Outcome {
   bool over = false;
   size_t taken = 0;
   std::optional<uint16_t> status = {};
+  std::string rows = {};
   bool operator==(const Outcome&) const = default;
+};
+
+class RowTexts final : public Answer::RowPieces {
+ public:
+  void OnRowPiece(std::string_view piece, bool ends) override {
+    rows += piece;
+    if (ends) rows += '|';
+  }
+  std::string rows;
 };
 
 Outcome Follow(AnswerKind kind, Capabilities capabilities, std::string bytes, size_t part) {
   Answer answer(kind, capabilities, 5);
+  RowTexts rows;
+  answer.SetRowPieces(&rows);
   Outcome outcome;
   while (outcome.taken < bytes.size() && !answer.over()) {
     const size_t count = std::min(part, bytes.size() - outcome.taken);
@@ -34,6 +47,7 @@ Outcome Follow(AnswerKind kind, Capabilities capabilities, std::string bytes, si
   }
   outcome.over = answer.over();
   outcome.status = answer.status();
+  outcome.rows = rows.rows;
   return outcome;
 }
 

@@ -9,8 +9,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "mysql/fields.h"
+#include "mysql/packet.h"
 #include "mysql/test_bytes.h"
 
 namespace tradewind::mysql {
@@ -144,6 +146,52 @@ TEST(AnswerTest, EndsWhereTheServerEndedWhateverThePartsItComesIn) {
       EXPECT_EQ(bytes, sample.bytes + "of the next");
     }
   }
+}
+
+class RowTexts final : public Answer::RowPieces {
+ public:
+  void OnRowPiece(std::string_view piece, bool ends) override {
+    text_ += piece;
+    if (ends) rows.push_back(std::exchange(text_, ""));
+  }
+  std::vector<std::string> rows;
+
+ private:
+  std::string text_;
+};
+
+TEST(AnswerTest, RowsComeInPiecesOfWhateverHasCome) {
+  for (const auto& [capabilities, sent] : {std::pair(kClassic, kRowsClassic), {kModern, kRowsModern}})
+    for (const size_t part : {size_t{1}, size_t{2}, size_t{3}, size_t{7}, sent.size()}) {
+      Answer answer(AnswerKind::kResults, capabilities);
+      RowTexts read;
+      answer.SetRowPieces(&read);
+      std::string bytes = sent;
+      for (size_t at = 0; at < bytes.size();) {
+        const auto taken = answer.Take(std::span(bytes).subspan(at, std::min(part, bytes.size() - at)));
+        ASSERT_TRUE(taken);
+        at += *taken;
+      }
+      EXPECT_EQ(read.rows, (std::vector<std::string>{"\0011\003one", "\0012\003two", "\0013\xfb"}));
+    }
+}
+
+// What ends them begins as a row may.
+TEST(AnswerTest, ARowOfManyFramesComesWholeAndAnErrorIsNoRow) {
+  std::string bytes = kRowsModern.substr(0, kRowsModern.find(FromHex("0600000401")));
+  uint8_t sequence = 4;
+  const std::string row = "\xfe" + std::string(kLongestFrame - 1, 'x');  // The frame behind it is empty.
+  AppendPacket(bytes, row, sequence);
+  AppendPacket(bytes, FromHex("ff2804233432303030596f75"), sequence);
+  Answer answer(AnswerKind::kResults, kModern);
+  RowTexts read;
+  answer.SetRowPieces(&read);
+  const auto taken = answer.Take(bytes);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(*taken, bytes.size());
+  ASSERT_EQ(read.rows.size(), 1u);
+  EXPECT_TRUE(read.rows[0] == row);
+  EXPECT_EQ(answer.error().value().number, 1064);
 }
 
 TEST(AnswerTest, StatusSaysWhetherATransactionIsOpen) {
