@@ -353,7 +353,7 @@ inline constexpr milliseconds kPrepareLook{
 // Copies that are compared: until a replica is where the other's snapshot is; until a server that is asked for rows has some;
 // between two looks at who waits for a table that is read.
 inline constexpr milliseconds kChecksumTable{3'600'000};
-inline constexpr milliseconds kChecksumRows{60'000};
+inline constexpr milliseconds kChecksumRows{600'000};
 inline constexpr milliseconds kChecksumLook{200};
 inline constexpr milliseconds kChecksumGivesWay{1'000};  // To whoever waits for a table that is read.
 inline constexpr uint64_t kCopyWriteBackBytes =

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -28,21 +28,46 @@ constexpr std::string_view kSettings =
 constexpr std::string_view kSelect = "SELECT SQL_NO_CACHE";
 constexpr std::string_view kInterrupted = "MYSQL_1317";  // ER_QUERY_INTERRUPTED
 constexpr std::string_view kWithSnapshots = "InnoDB";
+constexpr std::string_view kInMemory = "MEMORY";
+constexpr uint64_t kTableBytes = 16u << 10;  // That a table counts for, beside its rows.
+constexpr int kMostUnheard = 3;              // For that many times, of one table.
+constexpr int kOpenings = 5;                 // Of a snapshot, beside which tables come and go.
 constexpr size_t kBlockBytes =
     64u << 10;  // Of a row that is longer, which is summed up in so many at a time.
+
+bool IsOneOf(const Error& error, std::initializer_list<std::string_view> codes) {
+  return std::find(codes.begin(), codes.end(), error.code) != codes.end();
+}
 
 // Of a table that is not what it was at the snapshot any more, or is gone, or that somebody waits for in order to alter it,
 // behind whom a reader would wait.
 bool IsChanged(const Error& error) {
-  constexpr std::string_view kCodes[] = {
-      "MYSQL_1412",  // ER_TABLE_DEF_CHANGED
-      "MYSQL_1146",  // ER_NO_SUCH_TABLE
-      "MYSQL_1054",  // ER_BAD_FIELD_ERROR
-      "MYSQL_1049",  // ER_BAD_DB_ERROR
-      "MYSQL_1615",  // ER_NEED_REPREPARE
-      "MYSQL_1205",  // ER_LOCK_WAIT_TIMEOUT
-  };
-  return std::find(std::begin(kCodes), std::end(kCodes), error.code) != std::end(kCodes);
+  return IsOneOf(error, {
+                            "MYSQL_1412",  // ER_TABLE_DEF_CHANGED
+                            "MYSQL_1146",  // ER_NO_SUCH_TABLE
+                            "MYSQL_1054",  // ER_BAD_FIELD_ERROR
+                            "MYSQL_1049",  // ER_BAD_DB_ERROR
+                            "MYSQL_1615",  // ER_NEED_REPREPARE
+                            "MYSQL_1205",  // ER_LOCK_WAIT_TIMEOUT
+                        });
+}
+
+// Of a table that nobody could read, before the move or after it.
+bool IsUnreadable(const Error& error) {
+  return IsOneOf(error, {
+                            "MYSQL_1017",  // ER_FILE_NOT_FOUND
+                            "MYSQL_1033",  // ER_NOT_FORM_FILE
+                            "MYSQL_1168",  // ER_WRONG_MRG_TABLE
+                            "MYSQL_1194",  // ER_CRASHED_ON_USAGE
+                            "MYSQL_1195",  // ER_CRASHED_ON_REPAIR
+                            "MYSQL_1286",  // ER_UNKNOWN_STORAGE_ENGINE
+                            "MYSQL_1814",  // ER_TABLESPACE_DISCARDED
+                            "MYSQL_1932",  // ER_NO_SUCH_TABLE_IN_ENGINE
+                        });
+}
+
+uint64_t SumOf(const Error& error) {
+  return Hash64(std::as_bytes(std::span(error.code)));
 }
 
 }  // namespace
@@ -66,6 +91,15 @@ class Checksums::Rows final : public mysql::RowStream {
   void Begin() {
     sum_ = hash_ = 0;
     block_.clear();
+    came_ += kTableBytes;
+    of_table_ = 0;
+  }
+  // What came of the table comes again.
+  void BeginAgain() {
+    const uint64_t untold = std::min(came_, of_table_);
+    came_ -= untold;
+    pace_.Forget(of_table_ - untold);
+    Begin();
   }
   uint64_t sum() const { return sum_; }
 
@@ -86,6 +120,7 @@ class Checksums::Rows final : public mysql::RowStream {
 
   Result<runtime::TimePoint> AwaitTurn(size_t came) override {
     came_ += came;
+    of_table_ += came;
     // A part of a piece is for others as well as a piece is.
     runtime::Yield();
     // By the block, and at the beginning of a table, and at the end of all.
@@ -104,8 +139,9 @@ class Checksums::Rows final : public mysql::RowStream {
 
   runtime::Core& core_;
   RowPace& pace_;
-  size_t came_ = 0;
-  std::string block_;  // Of a long row, what has come and is not in `hash_`.
+  uint64_t came_ = 0;      // That the pace was not told of.
+  uint64_t of_table_ = 0;  // That has come.
+  std::string block_;      // Of a long row, what has come and is not in `hash_`.
   uint64_t hash_ = 0;
   uint64_t sum_ = 0;
 };
@@ -113,17 +149,39 @@ class Checksums::Rows final : public mysql::RowStream {
 Result<GtidPosition> Checksums::OpenSnapshot() {
   connection_.Close();
   tables_.clear();
-  others_.clear();
   gave_way_ = false;
+  unheard_until_ = {};
   of_start_ = instance_.starts();
   auto position = Open();
   if (!position) Close();
   return position;
 }
 
-// What tables there are is not of the snapshot: which were made or dropped beside it is not known.
+// What tables there are is not of the snapshot: which were made or dropped beside it is not known. One that was both is in no
+// list.
 Result<GtidPosition> Checksums::Open() {
   TW_TRY(connection_.Query(kSettings, core_.Now() + limits::kInstanceAnswer));
+  std::string altered;
+  std::string now;
+  for (int opening = 0; opening < kOpenings && (opening == 0 || altered != now); ++opening) {
+    TW_TRY_ASSIGN(altered, CountAlterations());
+    TW_TRY(OpenOnce());
+    TW_TRY_ASSIGN(now, CountAlterations());
+  }
+  TW_TRY(connection_.Query("SAVEPOINT tables_free", core_.Now() + limits::kInstanceAnswer));
+  return position_;
+}
+
+Result<std::string> Checksums::CountAlterations() {
+  return connection_.QueryValue(
+      "SELECT SUM(variable_value) FROM information_schema.global_status WHERE variable_name IN "
+      "('COM_ALTER_TABLE', 'COM_DROP_DB', 'COM_DROP_TABLE', 'COM_RENAME_TABLE')",
+      core_.Now() + limits::kInstanceAnswer);
+}
+
+Result<void> Checksums::OpenOnce() {
+  TW_TRY(connection_.Query("ROLLBACK", core_.Now() + limits::kInstanceAnswer));
+  tables_.clear();
   TW_TRY_ASSIGN(number_,
                 connection_.QueryValue("SELECT CONNECTION_ID()", core_.Now() + limits::kInstanceAnswer));
   TW_TRY_ASSIGN(const auto before, ListTables());
@@ -143,14 +201,13 @@ Result<GtidPosition> Checksums::Open() {
     return Fail(ErrorKind::kCorrupt, "MYSQL_NO_VALUE", "the server does not say of what its snapshot is");
   position_ = *position;
   TW_TRY_ASSIGN(const auto after, ListTables());
-  TW_TRY(connection_.Query("SAVEPOINT tables_free", core_.Now() + limits::kInstanceAnswer));
   for (const auto* listed : {&before, &after})
     for (const auto& [name, table] : *listed) {
       const auto then = before.find(name);
       const bool stayed = then != before.end() && after.contains(name) && after.at(name) == then->second;
       tables_[name] = stayed ? std::optional(table) : std::nullopt;
     }
-  return position_;
+  return {};
 }
 
 // Names that differ in case alone are different ones, which the server's own lists are not told.
@@ -201,15 +258,17 @@ Result<TableSums> Checksums::Read(RowPace& pace) {
 
 // Where the server cannot be asked, somebody may wait.
 void Checksums::Watch(RowPace& pace, runtime::Event& over) {
-  std::optional<runtime::TimePoint> since;
+  constexpr runtime::TimePoint kNever = runtime::TimePoint::max();
+  runtime::TimePoint since = kNever;
   while (!over.is_set()) {
-    const auto waiting = FindWaiting();
-    const bool is_waited_for = !waiting || !waiting->empty();
+    const bool is_waited_for = IsWaitedFor().value_or(true) && core_.Now() >= unheard_until_;
     pace.SetWaitedFor(is_waited_for);
-    if (!is_waited_for || gave_way_) since.reset();
-    if (is_waited_for && !gave_way_ && !since) since = core_.Now();
-    if (since && core_.Now() - *since >= limits::kChecksumGivesWay) {
-      since.reset();
+    if (!is_waited_for || gave_way_)
+      since = kNever;
+    else
+      since = std::min(since, core_.Now());
+    if (since != kNever && core_.Now() - since >= limits::kChecksumGivesWay) {
+      since = kNever;
       if (const auto done = GiveWay(); !done)
         log::warn("a table of an instance is read, and somebody waits for it: {}", Describe(done.error()));
     }
@@ -218,19 +277,14 @@ void Checksums::Watch(RowPace& pace, runtime::Event& over) {
   look_.Close();
 }
 
-Result<std::set<std::string>> Checksums::FindWaiting() {
-  TW_TRY_ASSIGN(
-      const auto answer,
-      look_.Query(
-          "SELECT id FROM information_schema.processlist WHERE state = 'Waiting for table metadata lock'",
-          core_.Now() + limits::kInstanceAnswer));
-  std::set<std::string> waiting;
-  for (const auto& row : answer.rows)
-    if (const std::string id = row.at(0).value_or(""); id != number_) waiting.insert(id);
-  // What they wait for next may be what is read.
-  std::erase_if(others_, [&](const std::string& id) { return !waiting.contains(id); });
-  std::erase_if(waiting, [&](const std::string& id) { return others_.contains(id); });
-  return waiting;
+Result<bool> Checksums::IsWaitedFor() {
+  const auto waiting = look_.QueryValue(
+      fmt::format("SELECT COUNT(*) FROM information_schema.processlist WHERE state IN ('Waiting for table "
+                  "metadata lock', 'Waiting for table level lock') AND id <> {}",
+                  number_),
+      core_.Now() + limits::kInstanceAnswer);
+  if (!waiting) return Fail(waiting.error());
+  return *waiting != "0";
 }
 
 // By the number of the statement: that of the connection could be another by now.
@@ -244,8 +298,10 @@ Result<void> Checksums::GiveWay() {
                   deadline));
   if (running.rows.empty()) return {};
   gave_way_ = true;
-  TW_TRY(look_.Query("KILL QUERY ID " + running.rows[0].at(0).value_or("0"), deadline));
-  return {};
+  const auto killed = look_.Query("KILL QUERY ID " + running.rows[0].at(0).value_or("0"), deadline);
+  if (killed) return {};
+  gave_way_ = false;
+  return Fail(killed.error());
 }
 
 // Whether whoever waited has what it waited for. Whoever has not waits for somebody else.
@@ -253,14 +309,16 @@ Result<bool> Checksums::LetGo() {
   TW_TRY(connection_.Query("ROLLBACK TO SAVEPOINT tables_free", core_.Now() + limits::kChecksumRows));
   if (!gave_way_) return true;
   const runtime::TimePoint until = core_.Now() + limits::kChecksumGivesWay;
-  TW_TRY_ASSIGN(auto waiting, FindWaiting());
-  while (!waiting.empty() && core_.Now() < until) {
+  TW_TRY_ASSIGN(bool waits, IsWaitedFor());
+  while (waits && core_.Now() < until) {
     runtime::SleepFor(limits::kFreezeStep);
-    TW_TRY_ASSIGN(waiting, FindWaiting());
+    TW_TRY_ASSIGN(waits, IsWaitedFor());
   }
   gave_way_ = false;
-  others_.insert(waiting.begin(), waiting.end());
-  return waiting.empty();
+  if (!waits) return true;
+  unheard_until_ = core_.Now() + unheard_;
+  unheard_ *= 4;
+  return false;
 }
 
 Result<TableSums> Checksums::ReadAll(RowPace& pace) {
@@ -285,29 +343,42 @@ Result<TableSums> Checksums::ReadAll(RowPace& pace) {
 
 Result<std::optional<uint64_t>> Checksums::ReadTable(const std::string& name, const Table& table,
                                                      Rows& rows) {
+  unheard_ = limits::kChecksumGivesWay;
+  if (table.engine == kInMemory) return std::nullopt;
+  if (table.columns.empty()) return SumOf(Error{});
+  const bool has_snapshots = table.engine == kWithSnapshots;
+  // Before it is read too: whoever writes to it waits for that.
+  if (!has_snapshots) {
+    TW_TRY_ASSIGN(const bool unchanged, IsUnchanged());
+    if (!unchanged) return std::nullopt;
+  }
   const auto soon = [&] { return core_.Now() + limits::kChecksumRows; };
+  const auto is_left = [&](const Error& error) { return error.code == kInterrupted && gave_way_; };
   const auto prepared = connection_.Ask(
       mysql::ServerRequest::Prepare(fmt::format("{} {} FROM {}", kSelect, table.columns, name)), soon());
-  if (!prepared && IsChanged(prepared.error())) {
+  if (!prepared && IsUnreadable(prepared.error())) return SumOf(prepared.error());
+  if (!prepared && (IsChanged(prepared.error()) || is_left(prepared.error()))) {
     TW_TRY(LetGo());
     return std::nullopt;
   }
   if (!prepared) return Fail(prepared.error());
   if (!prepared->prepared) return Fail(ErrorKind::kCorrupt, "MYSQL_NO_VALUE", "a server prepares nothing");
-  const uint32_t statement = prepared->prepared->statement;
-  Result<mysql::ServerAnswer> read;
-  bool again = true;
-  while (again) {
-    rows.Begin();
-    read = connection_.Stream(mysql::ServerRequest::Execute(statement), rows, soon());
-    const bool left = !read && read.error().code == kInterrupted && gave_way_;
-    if (!read && !left && !IsChanged(read.error())) return Fail(read.error());
+  const auto execute = mysql::ServerRequest::Execute(prepared->prepared->statement);
+  rows.Begin();
+  auto read = connection_.Stream(execute, rows, soon());
+  for (int unheard = 0; !read && is_left(read.error()); ++unheard) {
     TW_TRY_ASSIGN(const bool was_waited_for, LetGo());
-    again = left && !was_waited_for;
+    if (was_waited_for || unheard == kMostUnheard) break;
+    rows.BeginAgain();
+    read = connection_.Stream(execute, rows, soon());
   }
-  TW_TRY(connection_.Ask(mysql::ServerRequest::CloseStatement(statement), soon()));
+  const bool left = !read && read.error().code == kInterrupted;
+  if (!read && !left && !IsChanged(read.error()) && !IsUnreadable(read.error())) return Fail(read.error());
+  TW_TRY(LetGo());
+  TW_TRY(connection_.Ask(mysql::ServerRequest::CloseStatement(prepared->prepared->statement), soon()));
+  if (!read && IsUnreadable(read.error())) return SumOf(read.error());
   if (!read) return std::nullopt;
-  if (table.engine != kWithSnapshots) {
+  if (!has_snapshots) {
     TW_TRY_ASSIGN(const bool unchanged, IsUnchanged());
     if (!unchanged) return std::nullopt;
   }

@@ -8,10 +8,13 @@
 //
 // A table that is read is not altered meanwhile: who wants to waits, and whoever comes behind that one does too. So each is
 // let go once it was read (a savepoint before it), there is no holding back while somebody waits, and after
-// limits::kChecksumGivesWay the table is left to whoever it is.
+// limits::kChecksumGivesWay the table is left to whoever it is. If that one waits on nevertheless, it was for somebody else's
+// table: this one is read again, and for longer and longer nobody is looked at. The same for who wants to write to a table of
+// an engine that has no snapshots.
 //
-// What has no sum as of that moment says so: a table that was altered, truncated or dropped before it was read, or left; or
-// one of an engine without snapshots (MyISAM, Aria) of an instance in which anything was committed meanwhile.
+// What has no sum as of that moment says so: a table that was altered, truncated or dropped before it was read, or left; one
+// of an engine without snapshots (MyISAM, Aria) of an instance in which anything was committed meanwhile; one in memory. A
+// table that cannot be read has the error as its sum. System-versioned tables and sequences are not summed up.
 //
 // One core only. Each call suspends.
 #pragma once
@@ -19,7 +22,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -42,6 +44,8 @@ class RowPace {
   // So many bytes of rows have come. May suspend until more are wanted, as long as nobody waits for the table. False: nobody
   // wants the sums.
   virtual bool Take(uint64_t bytes) = 0;
+  // So many of them were for nothing: they will be read again.
+  virtual void Forget(uint64_t bytes) = 0;
   // Whether somebody waits for a table that is read. Take() returns at once as long as that is so. Does not suspend.
   virtual void SetWaitedFor(bool is_waited_for) = 0;
 };
@@ -68,12 +72,14 @@ class Checksums {
   class Rows;
 
   Result<GtidPosition> Open();
+  Result<void> OpenOnce();
   Result<std::map<std::string, Table>> ListTables();
   Result<TableSums> ReadAll(RowPace& pace);
   Result<std::optional<uint64_t>> ReadTable(const std::string& name, const Table& table, Rows& rows);
   Result<bool> IsUnchanged();
   Result<bool> LetGo();
-  Result<std::set<std::string>> FindWaiting();
+  Result<bool> IsWaitedFor();
+  Result<std::string> CountAlterations();
   Result<void> GiveWay();
   void Watch(RowPace& pace, runtime::Event& over);
 
@@ -84,10 +90,12 @@ class Checksums {
   uint64_t of_start_ = 0;  // Of the server whose snapshot it is.
   // Those of the snapshot; nothing: when it was made, altered or dropped nobody knows.
   std::map<std::string, std::optional<Table>> tables_;
-  GtidPosition position_;         // Of the snapshot.
-  std::string number_;            // Of its connection, at the server.
-  std::set<std::string> others_;  // Connections that wait for a table, but not for one that is read here.
-  bool gave_way_ = false;         // Whoever waits; the reading was ended.
+  GtidPosition position_;  // Of the snapshot.
+  std::string number_;     // Of its connection, at the server.
+  bool gave_way_ = false;  // The reading was ended for whoever waits.
+  // As that was in vain, nobody is looked at until then; and the next time for so long.
+  runtime::TimePoint unheard_until_{};
+  runtime::Duration unheard_{};
 };
 
 }  // namespace tradewind::mariadb

@@ -45,11 +45,13 @@ class ChecksumsTest : public ServersTest {
         instance,
         "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'COM_KILL'");
   }
+  // That many rows have come; and not that a table begins.
+  static bool IsOfRows(uint64_t bytes) { return bytes >= 64u << 10; }
   // A reader who takes a piece now and then, until the statement whose rows they are was ended.
   using SlowReader = TestRowPace::Function;
   SlowReader ReadSlowly(Instance& instance) {
     return [this, &instance, ended = false](uint64_t bytes, bool is_waited_for) mutable {
-      if (bytes == 0 || ended) return true;
+      if (!IsOfRows(bytes) || ended) return true;
       do {
         runtime::SleepFor(limits::kChecksumLook);
         ended = Kills(instance) != "0";
@@ -182,7 +184,7 @@ TEST_F(ChecksumsTest, ATableThatHasBeenReadMayBeAlteredWhileOthersAreRead) {
     int pieces = 0;
     const TableSums sums = Read(checksums, [&](uint64_t bytes, bool) {
       // In the middle of `t`, which comes after it.
-      if (bytes > 0 && ++pieces == 2) Ask(instance, "ALTER TABLE shop.a ADD COLUMN m INT");
+      if (IsOfRows(bytes) && ++pieces == 2) Ask(instance, "ALTER TABLE shop.a ADD COLUMN m INT");
       return true;
     });
     EXPECT_GT(pieces, 2);
@@ -193,14 +195,14 @@ TEST_F(ChecksumsTest, ATableThatHasBeenReadMayBeAlteredWhileOthersAreRead) {
 
 TEST_F(ChecksumsTest, ATableThatIsReadIsLeftToWhoWaitsForIt) {
   With([&](Instance& instance) {
-    Insert(instance, 200, 100'000);
+    Insert(instance, 60, 1'000'000);
     Checksums checksums(*core_, instance);
     ASSERT_TRUE(checksums.OpenSnapshot());
     runtime::TaskGroup alters(*core_);
     bool began = false;
     SlowReader reader = ReadSlowly(instance);
     const TableSums sums = Read(checksums, [&](uint64_t bytes, bool is_waited_for) {
-      if (bytes > 0 && !std::exchange(began, true))
+      if (IsOfRows(bytes) && !std::exchange(began, true))
         alters.Spawn("alters", [&] { Ask(instance, "ALTER TABLE shop.t ADD COLUMN m INT"); });
       return reader(bytes, is_waited_for);
     });
@@ -209,9 +211,29 @@ TEST_F(ChecksumsTest, ATableThatIsReadIsLeftToWhoWaitsForIt) {
   });
 }
 
+// Whoever waits to write to it, as it has no snapshots.
+TEST_F(ChecksumsTest, ATableWithoutSnapshotsIsLeftToWhoWritesToIt) {
+  With([&](Instance& instance) {
+    Ask(instance, "CREATE TABLE shop.m (n INT, text LONGTEXT) ENGINE = MyISAM");
+    for (int row = 0; row < 60; ++row) Ask(instance, "INSERT INTO shop.m VALUES (1, REPEAT('x', 1000000))");
+    Checksums checksums(*core_, instance);
+    ASSERT_TRUE(checksums.OpenSnapshot());
+    runtime::TaskGroup writes(*core_);
+    bool began = false;
+    SlowReader reader = ReadSlowly(instance);
+    const TableSums sums = Read(checksums, [&](uint64_t bytes, bool is_waited_for) {
+      if (IsOfRows(bytes) && !std::exchange(began, true))
+        writes.Spawn("writes", [&] { Ask(instance, "UPDATE shop.m SET n = 2"); });
+      return reader(bytes, is_waited_for);
+    });
+    writes.Join();
+    EXPECT_EQ(sums.at("`shop`.`m`"), std::nullopt);
+  });
+}
+
 TEST_F(ChecksumsTest, WhoWaitsForSomebodyElsesTableIsNoMatter) {
   With([&](Instance& instance) {
-    Insert(instance, 200, 100'000);
+    Insert(instance, 60, 1'000'000);
     Ask(instance, "CREATE TABLE shop.locked (n INT)");
     const TableSums before = Sums(instance);
     const auto holder = Connect(instance);
@@ -280,6 +302,20 @@ TEST_F(ChecksumsTest, ATableWithoutSnapshotsHasASumOnlyWhileNothingIsCommitted) 
     EXPECT_EQ(after.at("`shop`.`m`"), std::nullopt);
     EXPECT_TRUE(after.at("`shop`.`t`"));
     EXPECT_TRUE(Agree(before, after));
+  });
+}
+
+TEST_F(ChecksumsTest, ATableThatNobodyCanReadHasASumAndOneInMemoryHasNone) {
+  With([&](Instance& instance) {
+    Ask(instance, "CREATE TABLE shop.child (n INT) ENGINE = MyISAM");
+    Ask(instance, "CREATE TABLE shop.merged (n INT) ENGINE = MERGE UNION = (shop.child)");
+    Ask(instance, "DROP TABLE shop.child");
+    Ask(instance, "CREATE TABLE shop.fleeting (n INT) ENGINE = MEMORY");
+    const TableSums sums = Sums(instance);
+    EXPECT_TRUE(sums.at("`shop`.`merged`"));
+    EXPECT_NE(sums.at("`shop`.`merged`"), 0u) << "not as if it were empty";
+    EXPECT_EQ(sums.at("`shop`.`fleeting`"), std::nullopt);
+    EXPECT_EQ(Sums(instance), sums);
   });
 }
 

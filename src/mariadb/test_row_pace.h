@@ -16,6 +16,7 @@ class TestRowPace final : public RowPace {
   explicit TestRowPace(Function take = [](uint64_t, bool) { return true; }) : take_(std::move(take)) {}
 
   bool Take(uint64_t bytes) override { return take_(bytes, is_waited_for_); }
+  void Forget(uint64_t) override {}
   void SetWaitedFor(bool is_waited_for) override { is_waited_for_ = is_waited_for; }
 
  private:

@@ -312,8 +312,9 @@ class Destination::Rows final : public mariadb::RowPace {
     });
     return !destination_.is_cut_off();
   }
+  void Forget(uint64_t bytes) override { read_ -= bytes; }
   void SetWaitedFor(bool is_waited_for) override {
-    is_waited_for_ = is_waited_for;
+    if (std::exchange(is_waited_for_, is_waited_for) == is_waited_for) return;
     destination_.changed_.NotifyAll();
   }
 
@@ -329,8 +330,9 @@ Result<void> Destination::Compare() {
   TW_TRY(Send(*channel_.channel, CompareAt{std::move(position)}));
   Rows rows(*this);
   auto sums = instance_->ReadSums(rows);
-  granted_.NoteUsed(UINT64_MAX);  // The source waits for nothing more here.
-  channel_.sums = std::move(sums);
+  if (!sums) return Fail(sums.error());
+  granted_.NoteUsed(kAllRead);  // The source waits for nothing more here.
+  channel_.sums = std::move(*sums);
   changed_.NotifyAll();
   return {};
 }
@@ -344,19 +346,18 @@ Result<bool> Destination::HasAll(Bytes) {
   if (!channel_.is_comparing) return OutOfTurn("sums that were not asked for");
   WaitFor(changed_, [this] { return channel_.sums || is_cut_off(); });
   if (!channel_.sums) return Fail(ErrorKind::kUnavailable, "MOVE_ENDING", "the move ends here");
-  if (!*channel_.sums) return Fail(channel_.sums->error());
   return true;
 }
 
 bool Destination::Agrees(Bytes completion) const {
   const auto sums = DecodePart<SumsPart>(completion);
-  return sums && channel_.sums && *channel_.sums && mariadb::Agree(sums->sums, **channel_.sums);
+  return sums && channel_.sums && mariadb::Agree(sums->sums, *channel_.sums);
 }
 
 Result<void> Destination::SendDifference(move::MoveChannel& channel) {
-  if (!channel_.sums || !*channel_.sums) return {};
+  if (!channel_.sums) return {};
   return Send(channel, Difference{fmt::format("the sums of {} tables at node {} are not those of the source",
-                                              (*channel_.sums)->size(), move_.host.self())});
+                                              channel_.sums->size(), move_.host.self())});
 }
 
 Result<void> Destination::End() {

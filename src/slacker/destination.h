@@ -81,7 +81,7 @@ class Destination final : public move::DestinationPayload {
     std::optional<uint64_t> snapshot_bytes;  // Of all of it.
     std::optional<Reach> reach;              // The last that was asked for,
     bool is_reaching = false;                // and somebody sees to it.
-    std::optional<Result<TableSums>> sums;
+    std::optional<TableSums> sums;
     bool is_comparing = false;
   };
 

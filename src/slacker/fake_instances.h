@@ -38,6 +38,7 @@ struct FakeServers {
   uint64_t log_bytes_per_s = 0;       // Of redo.
   uint64_t log_capacity = 10'000'000;
   uint64_t rows_bytes = 2'000;                              // That are read to be summed up, of either copy.
+  std::optional<uint64_t> rows_bytes_of_second;             // Of the copy that is read second, the source.
   bool rows_are_waited_for = false;                         // By others.
   std::function<void(uint64_t)> on_read = [](uint64_t) {};  // A backup was read so far.
   std::function<void(move::FakeCopy&)> on_freeze = [](move::FakeCopy&) {};
@@ -242,9 +243,11 @@ class FakeInstance final : public Instance {
 
  private:
   Result<TableSums> ReadRows(mariadb::RowPace& pace) {
-    const uint64_t piece = std::min<uint64_t>(servers_.rows_bytes, 50'000);
+    uint64_t bytes = servers_.rows_bytes;
+    if (!servers_.rows_read.empty()) bytes = servers_.rows_bytes_of_second.value_or(bytes);
+    const uint64_t piece = std::min<uint64_t>(bytes, 50'000);
     servers_.rows_read[this] = 0;
-    for (uint64_t at = 0; at < servers_.rows_bytes; at += piece) {
+    for (uint64_t at = 0; at < bytes; at += piece) {
       runtime::SleepFor(std::chrono::milliseconds(1));
       servers_.NoteRows(*this, piece);
       if (!pace.Take(piece)) return Fail(ErrorKind::kUnavailable, "CHECKSUMS_GIVEN_UP", "nobody wants them");

@@ -68,6 +68,7 @@ struct Compare {
 struct Used {
   uint64_t bytes = 0;
 };
+inline constexpr uint64_t kAllRead = UINT64_MAX;  // By a comparison.
 struct Follows {
   Position position;
 };

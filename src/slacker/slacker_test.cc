@@ -355,6 +355,20 @@ TEST_F(SlackerTest, BothCopiesAreReadSideBySideAtTheMovesPace) {
   });
 }
 
+TEST_F(SlackerTest, WhatTheDestinationReadsBeyondTheSourceHasTheMovesPaceToo) {
+  engine_.servers.rows_bytes = 4'000'000;
+  engine_.servers.rows_bytes_of_second = 100'000;
+  options_.pace.rate_bytes_per_s = 400'000;
+  WithCluster([&](FakeCluster& cluster) {
+    const MoveId id = Start(cluster);
+    AwaitOwner(cluster, "n2");
+    const auto passed_on = core_.Now();
+    ExpectMoved(cluster, id);
+    EXPECT_GE(core_.Now() - passed_on, 6s);
+    EXPECT_LT(core_.Now() - passed_on, 15s);
+  });
+}
+
 TEST_F(SlackerTest, NothingIsHeldBackOfATableThatSomebodyWaitsFor) {
   engine_.servers.rows_bytes = 4'000'000;
   engine_.servers.rows_are_waited_for = true;

@@ -23,6 +23,7 @@ using Cause = pace::Bottleneck::Cause;
 // How long what clients have open at the server may keep a tenant from being handed over; then it ends.
 constexpr std::chrono::seconds kOpenSessionsWait{20};
 constexpr std::chrono::seconds kLongOpen{1};
+constexpr uint64_t kGrantBytes = 64u << 10;
 
 tl::unexpected<Error> OutOfTurn(std::string_view what) {
   return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
@@ -249,11 +250,14 @@ class Source::Rows final : public mariadb::RowPace {
     });
     return !ended();
   }
+  void Forget(uint64_t bytes) override { read_ -= bytes; }
   void SetWaitedFor(bool is_waited_for) override {
-    is_waited_for_ = is_waited_for;
+    if (std::exchange(is_waited_for_, is_waited_for) == is_waited_for) return;
     source_.move_.pace().Wake();
     source_.move_.news().NotifyAll();
   }
+
+  uint64_t read() const { return read_; }
 
  private:
   bool ended() const { return session_.lost || source_.move_.is_ending(); }
@@ -278,8 +282,22 @@ Result<void> Source::Compare(Session& session) {
   if (!sums) TW_TRY(CheckGoesOn(session));
   if (!sums) return Fail(sums.error());
   sums_ = std::move(*sums);
-  // What the destination has more than that is for the comparison to find.
-  return Send(*session.channel, Grant{UINT64_MAX});
+  return GrantRest(session, rows.read());
+}
+
+// What the destination reads after that, which has left fewer tables to others, or was slower.
+Result<void> Source::GrantRest(const Session& session, uint64_t granted) {
+  while (channel_.used != kAllRead) {
+    TW_TRY(Await(session, [&] {
+      return channel_.used == kAllRead || granted < channel_.used + limits::kPrepareAheadBytes;
+    }));
+    if (channel_.used == kAllRead) break;
+    move_.pace().Await(kGrantBytes, [&] { return !CheckGoesOn(session) || channel_.used == kAllRead; });
+    move_.pace().NoteCause(Cause::kPace);
+    granted += kGrantBytes;
+    TW_TRY(Send(*session.channel, Grant{granted}));
+  }
+  return {};
 }
 
 move::Completion Source::MakeCompletion() const {

@@ -78,6 +78,7 @@ class Source final : public move::SourcePayload {
   Result<void> Hold(runtime::TimePoint deadline);
   Result<void> KeepUp(const Session& session);
   Result<void> Compare(Session& session);
+  Result<void> GrantRest(const Session& session, uint64_t granted);
 
   // source_snapshot.cc: until the copy follows closely.
   Result<void> SendSnapshot(Session& session);
