@@ -23,7 +23,6 @@ using Cause = pace::Bottleneck::Cause;
 // How long what clients have open at the server may keep a tenant from being handed over; then it ends.
 constexpr std::chrono::seconds kOpenSessionsWait{20};
 constexpr std::chrono::seconds kLongOpen{1};
-constexpr uint64_t kGrantBytes = 64u << 10;
 
 tl::unexpected<Error> OutOfTurn(std::string_view what) {
   return Fail(ErrorKind::kCorrupt, std::string(move::kConfusedCode),
@@ -282,22 +281,8 @@ Result<void> Source::Compare(Session& session) {
   if (!sums) TW_TRY(CheckGoesOn(session));
   if (!sums) return Fail(sums.error());
   sums_ = std::move(*sums);
-  return GrantRest(session, rows.read());
-}
-
-// What the destination reads after that, which has left fewer tables to others, or was slower.
-Result<void> Source::GrantRest(const Session& session, uint64_t granted) {
-  while (channel_.used != kAllRead) {
-    TW_TRY(Await(session, [&] {
-      return channel_.used == kAllRead || granted < channel_.used + limits::kPrepareAheadBytes;
-    }));
-    if (channel_.used == kAllRead) break;
-    move_.pace().Await(kGrantBytes, [&] { return !CheckGoesOn(session) || channel_.used == kAllRead; });
-    move_.pace().NoteCause(Cause::kPace);
-    granted += kGrantBytes;
-    TW_TRY(Send(*session.channel, Grant{granted}));
-  }
-  return {};
+  // What the destination reads after that, which has left fewer tables to others, or was slower.
+  return GrantUntil(session, rows.read(), [this] { return channel_.used == kAllRead; });
 }
 
 move::Completion Source::MakeCompletion() const {

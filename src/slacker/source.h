@@ -78,12 +78,13 @@ class Source final : public move::SourcePayload {
   Result<void> Hold(runtime::TimePoint deadline);
   Result<void> KeepUp(const Session& session);
   Result<void> Compare(Session& session);
-  Result<void> GrantRest(const Session& session, uint64_t granted);
 
   // source_snapshot.cc: until the copy follows closely.
   Result<void> SendSnapshot(Session& session);
   Result<uint64_t> Stream(Session& session, BackupStream& backup, runtime::Connection& to);
   Result<void> GrantUntilItFollows(Session& session);
+  // More than `granted`, at the move's pace and as it is used.
+  Result<void> GrantUntil(const Session& session, uint64_t granted, const std::function<bool()>& done);
   Result<bool> AwaitRound(const Session& session, const Reach& reach, runtime::TimePoint deadline);
   Result<void> CatchUp(const Session& session, runtime::Duration behind);
   static tl::unexpected<Error> TooSlow(const std::string& how);

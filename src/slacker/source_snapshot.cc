@@ -86,18 +86,21 @@ Result<uint64_t> Source::Stream(Session& session, BackupStream& backup, runtime:
 // it has its share of the move's pace.
 Result<void> Source::GrantUntilItFollows(Session& session) {
   const runtime::TimePoint began = core_.Now();
-  uint64_t granted = 0;
-  const auto stopped = [&] { return session.lost || move_.is_ending() || channel_.follows; };
-  while (!channel_.follows) {
-    TW_TRY(Await(session,
-                 [&] { return channel_.follows || granted < channel_.used + limits::kPrepareAheadBytes; }));
-    if (channel_.follows) break;
+  TW_TRY(GrantUntil(session, 0, [this] { return channel_.follows.has_value(); }));
+  figures_.prepare_ms = move::Milliseconds(core_.Now() - began);
+  return {};
+}
+
+Result<void> Source::GrantUntil(const Session& session, uint64_t granted, const std::function<bool()>& done) {
+  const auto stopped = [&] { return session.lost || move_.is_ending() || done(); };
+  while (!done()) {
+    TW_TRY(Await(session, [&] { return done() || granted < channel_.used + limits::kPrepareAheadBytes; }));
+    if (done()) break;
     move_.pace().Await(kPieceBytes, stopped);
     move_.pace().NoteCause(Cause::kPace);
     granted += kPieceBytes;
     TW_TRY(Send(*session.channel, Grant{granted}));
   }
-  figures_.prepare_ms = move::Milliseconds(core_.Now() - began);
   return {};
 }
 
